@@ -1,0 +1,30 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.PHONY: help run test ui lint clean
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: .venv/installed ## install into .venv, run the pipeline, show the results
+	@dvc repro
+	@python -m pipeline.summary
+
+test: .venv/installed ## install into .venv, run every test
+	@python -m pytest
+
+ui: .venv/installed ## browse the runs in MLflow
+	@python -m pipeline.ui
+
+lint: .venv/installed ## check style and formatting
+	@ruff check . && ruff format --check .
+
+clean: ## remove the environment and caches; outputs, experiments and runs stay
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.dvc/*' -prune -exec rm -rf {} +
+
+.venv/installed: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	touch $@

@@ -1,0 +1,14 @@
+"""One module a DVC stage, of the stage's name: read inputs, call pure functions, write outputs."""
+
+import sys
+from collections.abc import Callable
+
+from pipeline.errors import UserError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage as a program: a `UserError` ends it with the message and exit status 1."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"\nerror: {error}")

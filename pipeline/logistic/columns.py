@@ -32,7 +32,7 @@ def fit_columns(X, Y, row_weight, W, l2, learning_rate, optimizer, max_iter, tol
         return cost, A.T @ (r[:, None] * (P - Y)) + penalty * W, P
 
     W = W.copy()
-    previous = velocity = W.copy()
+    velocity = W.copy()
     momentum = np.ones(W.shape[1])
     cost, gradient, P = cost_gradient(W)
     costs = [cost]

@@ -23,8 +23,11 @@ from sklearn.utils.validation import (
 )
 
 from pipeline.logistic.columns import fit_columns
-
-OPTIMIZERS = ("gradient_descent", "nesterov", "newton")
+from pipeline.logistic.divergence import DivergenceError
+from pipeline.logistic.minimize import CONVERGED, DIVERGED
+from pipeline.logistic.objective import Objective
+from pipeline.logistic.optimizers import OPTIMIZERS
+from pipeline.logistic.threads import workers
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):
@@ -62,16 +65,35 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs at least two classes.")
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         weight = weight * self._weight_of_class(codes, weight)[codes]
-        Y = codes[:, None] == (np.array([1]) if len(self.classes_) == 2 else np.arange(len(self.classes_)))
-        W = np.zeros((X.shape[1] + 1, Y.shape[1]))
+        positive = np.array([1]) if len(self.classes_) == 2 else np.arange(len(self.classes_))
+        W = np.zeros((X.shape[1] + 1, len(positive)))
         if self.init == "random":
             W[:] = check_random_state(self.random_state).standard_normal(W.shape)
         if not self.fit_intercept:
             W[-1] = 0
-        fit = fit_columns(
-            X, Y, weight, W, self.l2, self.learning_rate, self.optimizer, self.max_iter, self.tol,
-            self.fit_intercept, callback,
-        )  # fmt: skip
+        if np.all(weight == weight[0]):
+            weight = None
+        rate = None if self.learning_rate == "auto" else np.full(len(positive), float(self.learning_rate))
+        l2 = np.full(len(positive), float(self.l2))
+        with workers(1 if X.size < 100_000 else 2) as run:
+            fit = fit_columns(
+                X,
+                codes,
+                positive,
+                l2,
+                rate,
+                self.optimizer,
+                self.max_iter,
+                self.tol,
+                W,
+                weight,
+                self.fit_intercept,
+                run,
+                callback,
+            )
+        for k in np.flatnonzero(fit.status == DIVERGED)[:1]:
+            safe = Objective(X, codes, positive, l2, weight, self.fit_intercept).safe_learning_rate()
+            raise DivergenceError(rate[k], int(fit.n_iter[k]), float(fit.costs[fit.n_iter[k], k]), float(safe[k]))
         self.coef_ = fit.weights[:-1].T.copy()
         self.intercept_ = fit.weights[-1].copy()
         self.n_iter_ = fit.n_iter
@@ -80,9 +102,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.stop_reason_ = [
             f"gradient norm {norm:.2g} under the tolerance {self.tol:g}" if ok else
             f"iterations ran out at {iterations}: gradient norm {norm:.2g}, tolerance {self.tol:g}"
-            for ok, norm, iterations in zip(fit.converged, fit.gradient_norm, fit.n_iter, strict=True)
+            for ok, norm, iterations in zip(fit.status == CONVERGED, fit.gradient_norm, fit.n_iter, strict=True)
         ]  # fmt: skip
-        if self.max_iter > 0 and not fit.converged.all():
+        if self.max_iter > 0 and not (fit.status == CONVERGED).all():
             warnings.warn("; ".join(sorted(set(self.stop_reason_))), ConvergenceWarning, stacklevel=2)
         return self
 

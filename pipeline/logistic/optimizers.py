@@ -1,0 +1,159 @@
+"""The optimisers: rules that turn weights and gradient, (n_features + 1, n_columns), into the next weights.
+
+`step` writes where to evaluate next, `keep` narrows the state to the columns still running. Rules that are `guarded`
+first see the cost of each evaluation in `judge`, and go back where it rose.
+"""
+
+import numpy as np
+
+
+class GradientDescent:
+    """w <- w - learning_rate * gradient."""
+
+    guarded = False
+
+    def __init__(self, objective, learning_rate):
+        self.learning_rate = learning_rate
+
+    def step(self, objective, W, gradient, out):
+        np.multiply(gradient, self.learning_rate, out=out)
+        np.subtract(W, out, out=out)
+
+    def keep(self, columns):
+        self.learning_rate = self.learning_rate[columns]
+
+
+class Nesterov:
+    """Accelerated gradient descent: a gradient step from a point ahead, momentum forgotten where it points uphill.
+
+    Nesterov (1983); restart by gradient: O'Donoghue and Candes (2015), Adaptive restart for accelerated gradient schemes.
+    """
+
+    guarded = False
+
+    def __init__(self, objective, learning_rate):
+        self.learning_rate = learning_rate
+        self.last = None
+        self.momentum = np.ones_like(learning_rate)
+
+    def step(self, objective, W, gradient, out):
+        reached = W - self.learning_rate * gradient
+        moved = reached - (W if self.last is None else self.last)
+        momentum = np.where(np.einsum("jk,jk->k", gradient, moved) > 0, 1.0, self.momentum)
+        self.momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        np.multiply(moved, (momentum - 1) / self.momentum, out=out)
+        np.add(reached, out, out=out)
+        self.last = reached
+
+    def keep(self, columns):
+        self.learning_rate = self.learning_rate[columns]
+        self.momentum = self.momentum[columns]
+        self.last = None if self.last is None else self.last[:, columns]
+
+
+class _Guarded:
+    """A rule with a direction of its own and a unit step, halved for as long as the cost rises."""
+
+    guarded = True
+
+    def __init__(self, objective, learning_rate):
+        self.weights = None
+
+    def judge(self, W, cost, gradient):
+        """Put columns whose cost rose back to where they came from, in place. True where the cost no longer falls."""
+        if self.weights is None:
+            self.size = np.ones_like(cost)
+            self.stale = np.zeros_like(cost)
+            self.rose = np.zeros(len(cost), dtype=bool)
+        else:
+            rose = ~(cost <= self.cost + 1e-14 * np.abs(self.cost))
+            self.stale = np.where(cost < self.cost, 0, self.stale + 1)
+            self.size = np.where(rose, self.size / 2, 1.0)
+            self.rose = rose
+            if rose.any():
+                W[:, rose], gradient[:, rose], cost[rose] = (
+                    self.weights[:, rose],
+                    self.gradient[:, rose],
+                    self.cost[rose],
+                )
+            self.learn(W, gradient)
+        self.weights, self.cost, self.gradient = W.copy(), cost.copy(), gradient.copy()
+        return self.stale > 30
+
+    def learn(self, W, gradient):
+        """What a rule takes from the step to W."""
+
+    def step(self, objective, W, gradient, out):
+        if not self.rose.all():
+            self.direction = self.find_direction(objective, W, gradient)
+        np.multiply(self.direction, self.size, out=out)
+        np.subtract(W, out, out=out)
+
+    def keep(self, columns):
+        self.size, self.stale, self.rose, self.cost = (
+            self.size[columns],
+            self.stale[columns],
+            self.rose[columns],
+            self.cost[columns],
+        )
+        self.weights, self.gradient = self.weights[:, columns], self.gradient[:, columns]
+
+
+class Newton(_Guarded):
+    """Newton's method, also known as iteratively re-weighted least squares: w <- w - curvature^-1 gradient."""
+
+    def find_direction(self, objective, W, gradient):
+        H = objective.curvature(W)
+        diagonal = np.arange(len(W))
+        # Columns that repeat each other make H singular: a trace on the diagonal, relative to each unit, keeps them still.
+        H[:, diagonal, diagonal] = H[:, diagonal, diagonal] * (1 + 1e-12) + np.finfo(float).tiny
+        return np.linalg.solve(H, gradient.T[:, :, None])[:, :, 0].T
+
+
+class QuasiNewton(_Guarded):
+    """Limited-memory BFGS in coordinates where the curvature of all columns together is near to a multiple of one.
+
+    The coordinates are the eigenvectors of the curvature averaged over columns, factorised once: with eigenvalues e,
+    column k starts from the inverse curvature V diag(1 / (e + l2_k)) V'. At W = 0 this is Bohning and Lindsay's bound
+    X'X/4 + l2. The last ten steps correct it, column by column. Nocedal and Wright, Numerical Optimization, section 7.2.
+    """
+
+    memory = 10
+
+    def __init__(self, objective, learning_rate):
+        super().__init__(objective, learning_rate)
+        self.pairs = []  # of steps and gradient differences, and 1 / (their product), the newest last
+        self.values = None
+
+    def learn(self, W, gradient):
+        step, change = W - self.weights, gradient - self.gradient
+        product = np.einsum("jk,jk->k", step, change)
+        usable = ~self.rose & (product > 0)
+        self.pairs.append((step, change, np.where(usable, 1 / np.where(usable, product, 1), 0)))
+        del self.pairs[: -self.memory]
+
+    def find_direction(self, objective, W, gradient):
+        if self.values is None:
+            self.values, self.vectors = np.linalg.eigh(objective.average_curvature(W))
+            self.values = np.maximum(self.values, self.values[-1] * 1e-10)
+        direction = gradient.copy()
+        weights = []
+        for step, change, inverse in reversed(self.pairs):
+            weights.append(inverse * np.einsum("jk,jk->k", step, direction))
+            direction -= weights[-1] * change
+        direction = self.vectors @ ((self.vectors.T @ direction) / (self.values[:, None] + objective.l2))
+        for step, change, inverse in self.pairs:
+            direction += (weights.pop() - inverse * np.einsum("jk,jk->k", change, direction)) * step
+        return direction
+
+    def keep(self, columns):
+        super().keep(columns)
+        self.pairs = [(step[:, columns], change[:, columns], inverse[columns]) for step, change, inverse in self.pairs]
+
+
+OPTIMIZERS = {
+    "gradient_descent": GradientDescent,
+    "nesterov": Nesterov,
+    "newton": Newton,
+    "quasi_newton": QuasiNewton,
+}

@@ -2,8 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from pipeline.errors import UserError
+
+OUTPUTS = Path("outputs")  # laid out by stage; what one stage writes is named by a constant of its module
 
 
 def run(main: Callable[[], None]) -> None:

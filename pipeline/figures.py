@@ -1,0 +1,161 @@
+"""Every picture: a function of plain data, drawn with matplotlib's figure objects (no pyplot, no global state)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY = "#2563a8", "#d9822b", "#8a8f98"
+CLASSES = [BLUE, ORANGE, "#3a9a6b", "#b5485d", "#7a5fb0", "#8c6d46", "#d06ba8", "#5b6670", "#a9a63a", "#3fa7b8"]
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.edgecolor": GREY,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e7e9ec",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "figure.constrained_layout.use": True,
+}
+LISTED = 30  # features named in one picture at most
+
+
+def save(picture: Any, path: Path, **data: Any) -> None:
+    """Draw `picture(**data)` in the house style and write it as PNG, the same bytes each time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rc_context(STYLE):
+        picture(**data).savefig(path, dpi=120, metadata={"Software": None})
+
+
+def _axes(title: str, x: str, y: str, size: tuple[float, float] = (6, 4)) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size)
+    axes = figure.subplots()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    return figure, axes
+
+
+def points(table: pd.DataFrame, title: str) -> Figure:
+    """Points x, y coloured by class."""
+    figure, axes = _axes(title, "", "", (6, 5))
+    for colour, (label, rows) in zip(_colours(table["class"].nunique()), table.groupby("class"), strict=True):
+        axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=str(label))
+    axes.set(xticks=[], yticks=[])
+    axes.legend(markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def class_balance(counts: pd.DataFrame, title: str) -> Figure:
+    figure, axes = _axes(title, "rows", "", (6, 1 + 0.35 * len(counts)))
+    labels = counts["class"].astype(str)
+    bars = axes.barh(labels, counts["rows"], color=_colours(len(counts)))
+    share = counts["rows"] / counts["rows"].sum()
+    axes.bar_label(bars, [f" {n:,} ({part:.1%})" for n, part in zip(counts["rows"], share, strict=True)])
+    axes.margins(x=0.2)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def logistic_curve(curve: pd.DataFrame) -> Figure:
+    figure, axes = _axes("The logistic function  1 / (1 + exp(-r))", "r = x·w + b", "probability of the positive class")
+    axes.plot(curve["r"], curve["probability"], color=BLUE)
+    axes.plot([0], [0.5], "o", color=ORANGE)
+    axes.annotate("undecided: r = 0, probability 1/2", (0, 0.5), (0.6, 0.44), color=ORANGE)
+    return figure
+
+
+def costs(costs: pd.DataFrame) -> Figure:
+    """The cost by iteration on logarithmic axes, thin lines for the classes where there are several."""
+    figure, axes = _axes("Cost on the training rows", "iteration + 1", "log-loss + penalty")
+    steps = costs["iteration"] + 1
+    for name, colour in zip(costs.columns[2:], _colours(len(costs.columns) - 2), strict=True):
+        axes.loglog(steps, costs[name], color=colour, linewidth=0.9, label=name)
+    axes.loglog(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
+    for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        axis("{x:g}")
+    _legend(axes, len(costs.columns) - 1)
+    return figure
+
+
+def confusion(matrix: pd.DataFrame) -> Figure:
+    """Rows of each actual class (index) predicted to be each class (columns), shaded by their share of the class."""
+    figure, axes = _axes("Confusion on the test rows", "predicted", "actual", (5, 4.5))
+    share = matrix.div(matrix.sum(axis="columns").clip(lower=1), axis="index").to_numpy()
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), count in np.ndenumerate(matrix.to_numpy()):
+        axes.text(j, i, f"{count:,}", ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
+    labels = list(matrix.columns)
+    axes.set_xticks(range(len(labels)), labels, rotation=45 if max(map(len, labels)) > 10 else 0)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.grid(visible=False)
+    return figure
+
+
+def roc(curve: pd.DataFrame) -> Figure:
+    figure, axes = _axes("ROC on the test rows", "false positive rate", "true positive rate", (5, 4.5))
+    return _by_class(figure, axes, curve, diagonal=True)
+
+
+def precision_recall(curve: pd.DataFrame) -> Figure:
+    figure, axes = _axes("Precision and recall on the test rows", "recall", "precision", (5, 4.5))
+    axes.set_ylim(0, 1.03)
+    return _by_class(figure, axes, curve)
+
+
+def calibration(curve: pd.DataFrame) -> Figure:
+    figure, axes = _axes("Calibration on the test rows", "predicted probability", "share of the class", (5, 4.5))
+    return _by_class(figure, axes, curve, diagonal=True, marker="o", markersize=4)
+
+
+def weights(weights: pd.DataFrame) -> Figure:
+    """Bars for one column of weights, a heat map for several; the features of largest weight where they are many."""
+    table = weights.set_index(["feature", "class"])["weight_per_standard_deviation"].unstack(sort=False)  # noqa: PD010
+    largest = table.abs().max(axis="columns").sort_values(ascending=False, kind="stable").index[:LISTED]
+    table = table.loc[largest]
+    title = "Weights, per standard deviation"
+    if len(table.columns) > 1:
+        figure, axes = _axes(title, "class", "", (2.5 + 0.45 * len(table.columns), 1 + 0.2 * len(table)))
+        limit = table.abs().to_numpy().max() or 1
+        image = axes.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+        axes.set_xticks(range(len(table.columns)), table.columns.astype(str), rotation=90)
+        axes.set_yticks(range(len(table)), table.index)
+        axes.grid(visible=False)
+        figure.colorbar(image, shrink=0.5)
+        return figure
+    label, values = table.columns[0], table.iloc[:, 0]
+    figure, axes = _axes(title, f"towards {label} where positive", "", (6, 1 + 0.2 * len(table)))
+    axes.barh(values.index, values, color=np.where(values > 0, ORANGE, BLUE))
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def _by_class(figure: Figure, axes: Axes, curve: pd.DataFrame, diagonal: bool = False, **style: Any) -> Figure:
+    """A line for each class of a table class, x, y."""
+    if diagonal:
+        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
+    groups = curve.groupby("class", sort=False)
+    for colour, (label, rows) in zip(_colours(len(groups)), groups, strict=True):
+        axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, label=str(label), **style)
+    _legend(axes, len(groups))
+    return figure
+
+
+def _legend(axes: Axes, entries: int) -> None:
+    if entries > 3:
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    elif entries > 1:
+        axes.legend()
+
+
+def _colours(n: int) -> list[str]:
+    return [CLASSES[i % len(CLASSES)] for i in range(n)]

@@ -1,0 +1,81 @@
+"""What is saved, loaded and served: scaling and logistic regression as one scikit-learn `Pipeline`.
+
+It takes a person's raw columns, since the scaling is part of it. It is stored with skops: arrays and a description of
+the objects, no pickle; loading runs no code from the file, and refuses any type that is not in `TRUSTED`, a list that
+lives here and not in the file. Source: https://skops.readthedocs.io/en/stable/persistence.html
+"""
+
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import skops.io
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pipeline.config import Train
+from pipeline.logistic import LogisticRegression
+
+TRUSTED = ["pipeline.logistic.estimator.LogisticRegression"]
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
+
+
+def build(params: Train) -> Pipeline:
+    """An unfitted model that starts from seeded random weights."""
+    classify = LogisticRegression(
+        l2=params.l2,
+        learning_rate=params.learning_rate,
+        optimizer=params.optimizer,
+        max_iter=params.max_iterations,
+        tol=params.tolerance,
+        init="random",
+        random_state=params.seed,
+    )
+    return Pipeline([("scale", StandardScaler()), ("classify", classify)])
+
+
+def save(model: Pipeline, path: Path) -> None:
+    """Write `model`, the same bytes for the same model.
+
+    skops names objects by their address in memory and dates the members of its archive; here they are numbered in
+    order of appearance, and dated alike.
+    """
+    archive = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
+    schema = archive.read("schema.json").decode()
+    numbers = {old: str(n) for n, old in enumerate(dict.fromkeys(re.findall(r'"__id__": (\d+)', schema)))}
+    schema = re.sub(r'"__id__": (\d+)', lambda found: f'"__id__": {numbers[found[1]]}', schema)
+    files = [name for name in archive.namelist() if name != "schema.json"]
+    renamed = {name: re.sub(r"^\d+", lambda found: numbers[found[0]], name) for name in files}
+    for old, new in renamed.items():
+        schema = schema.replace(f'"{old}"', f'"{new}"')
+    json.loads(schema)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for old, new in sorted(renamed.items(), key=lambda pair: pair[1]):
+            out.writestr(zipfile.ZipInfo(new, EPOCH), archive.read(old))
+        out.writestr(zipfile.ZipInfo("schema.json", EPOCH), schema)
+
+
+def load(path: Path) -> Pipeline:
+    return skops.io.load(path, trusted=TRUSTED)
+
+
+class Served:
+    """The model behind MLflow's `predict`: the classes, or with `params={"probabilities": True}` a column a class."""
+
+    def __init__(self, model: Pipeline) -> None:
+        self.model = model
+
+    def predict(self, table: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+        if (params or {}).get("probabilities"):
+            return pd.DataFrame(self.model.predict_proba(table), columns=[str(label) for label in self.model.classes_])
+        return self.model.predict(table)
+
+
+def _load_pyfunc(path: str) -> Served:
+    """What `mlflow.pyfunc.load_model` calls: https://mlflow.org/docs/latest/api_reference/python_api/mlflow.pyfunc.html"""
+    return Served(load(Path(path)))

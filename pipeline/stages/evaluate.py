@@ -1,0 +1,110 @@
+"""The random start and the trained model, on the test rows: this is the one place where these are used."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
+from sklearn.pipeline import Pipeline
+
+from pipeline import figures, model, tables
+from pipeline.stages import OUTPUTS, run, train
+from pipeline.stages.split import TEST
+
+FOLDER = Path("evaluate")
+METRICS = FOLDER / "metrics.json"
+
+
+class Evaluation(NamedTuple):
+    metrics: dict[str, float]
+    report: str  # scikit-learn's classification report
+    predictions: pd.DataFrame  # a row a test row: actual, predicted, a probability for each class
+
+
+def evaluate(fitted: Pipeline, table: pd.DataFrame) -> Evaluation:
+    X, y = tables.features_and_target(table)
+    classes = fitted.classes_
+    probabilities = fitted.predict_proba(X)
+    predicted = classes[probabilities.argmax(axis=1)]
+    columns = {f"probability_{label}": column for label, column in zip(classes, probabilities.T, strict=True)}
+    return Evaluation(
+        scores(y, predicted, probabilities, classes),
+        metrics.classification_report(
+            y, predicted, labels=classes, target_names=[str(c) for c in classes], zero_division=0
+        ),
+        pd.DataFrame({"actual": y, "predicted": predicted, **columns}),
+    )
+
+
+def scores(y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> dict[str, float]:
+    """Means over the classes ("macro") where a score is defined for one class; one-vs-rest where for two."""
+    average = {"average": "macro", "zero_division": 0}
+    indicators = (y[:, None] == classes).astype(int)
+    of_class = slice(1, 2) if len(classes) == 2 else slice(None)
+    ranked = indicators[:, of_class], probabilities[:, of_class]
+    return {
+        "accuracy": metrics.accuracy_score(y, predicted),
+        "f1_macro": metrics.f1_score(y, predicted, **average),
+        "precision_macro": metrics.precision_score(y, predicted, **average),
+        "recall_macro": metrics.recall_score(y, predicted, **average),
+        "roc_auc": metrics.roc_auc_score(*ranked),
+        "average_precision": metrics.average_precision_score(*ranked),
+        "log_loss": metrics.log_loss(y, probabilities, labels=classes),
+        "brier_score": metrics.brier_score_loss(y, probabilities, labels=classes),
+    }
+
+
+def curves(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """ROC, precision-recall and calibration as tables class, x, y: of the second of two classes, or of every class."""
+    columns = list(predictions.columns[2:])
+    parts: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
+    for column in columns[1:] if len(columns) == 2 else columns:
+        name = column.removeprefix("probability_")
+        is_class, probability = (predictions["actual"].astype(str) == name).to_numpy(), predictions[column].to_numpy()
+        false_positive, true_positive, _ = metrics.roc_curve(is_class, probability)
+        precision, recall, _ = metrics.precision_recall_curve(is_class, probability)
+        share, predicted = calibration_curve(is_class, probability, n_bins=10, strategy="quantile")
+        xy = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
+        parts["roc"].append(pd.DataFrame({"class": name, **xy}))
+        parts["precision_recall"].append(pd.DataFrame({"class": name, "recall": recall, "precision": precision}))
+        parts["calibration"].append(pd.DataFrame({"class": name, "predicted": predicted, "share": share}))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+
+
+def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each actual class (index) predicted to be each class (columns)."""
+    labels = [column.removeprefix("probability_") for column in predictions.columns[2:]]
+    actual, predicted = predictions["actual"].astype(str), predictions["predicted"].astype(str)
+    return pd.DataFrame(metrics.confusion_matrix(actual, predicted, labels=labels), index=labels, columns=labels)
+
+
+def write(start: Evaluation, trained: Evaluation, root: Path) -> None:
+    """The evaluation's files below `root`; its pictures show the costs and weights that training left there too."""
+    folder, pictures = root / FOLDER, root / FOLDER / "pictures"
+    for part in ("reports", "curves"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    scored = {"test": trained.metrics, "baseline": start.metrics}
+    (root / METRICS).write_text(json.dumps(scored, indent=2) + "\n")
+    (folder / "reports" / "model.txt").write_text(trained.report)
+    (folder / "reports" / "baseline.txt").write_text(start.report)
+    trained.predictions.to_csv(folder / "predictions.csv", index=False)
+    for name, curve in curves(trained.predictions).items():
+        curve.to_csv(folder / "curves" / f"{name}.csv", index=False)
+        figures.save(getattr(figures, name), pictures / f"{name}.png", curve=curve)
+    figures.save(figures.confusion, pictures / "confusion.png", matrix=confusion(trained.predictions))
+    figures.save(figures.costs, pictures / "costs.png", costs=pd.read_csv(root / train.COSTS))
+    figures.save(figures.weights, pictures / "weights.png", weights=pd.read_csv(root / train.WEIGHTS))
+
+
+def main() -> None:
+    table = tables.load(OUTPUTS / TEST)
+    start, trained = (evaluate(model.load(OUTPUTS / saved), table) for saved in (train.START, train.MODEL))
+    write(start, trained, OUTPUTS)
+    print(trained.report)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,61 @@
+"""The data as a person first looks at it: t-SNE of the rows, the balance of the classes, and the logistic curve.
+
+t-SNE puts each row on a plane so that neighbours among the features stay neighbours (van der Maaten and Hinton 2008).
+Where its clusters are the classes, a simple model may do.
+"""
+
+import numpy as np
+import pandas as pd
+
+from pipeline import config, figures, tables
+from pipeline.errors import UserError
+from pipeline.logistic.objective import sigmoid
+from pipeline.stages import OUTPUTS, run
+from pipeline.stages.load import TABLE
+
+FOLDER = OUTPUTS / "explore"
+
+
+def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
+    """Two coordinates, x and y, and the class for each row of `table`, or of a sample of `params.rows` of them."""
+    from sklearn.manifold import TSNE
+    from sklearn.preprocessing import StandardScaler
+
+    if len(table) > params.rows:
+        table = table.sample(params.rows, random_state=params.seed)
+    if params.perplexity >= len(table):
+        raise UserError(
+            f"explore.perplexity = {params.perplexity:g} must be less than the rows drawn, {len(table)}; "
+            f"try {max(len(table) // 4, 1)}."
+        )
+    X, y = tables.features_and_target(table)
+    tsne = TSNE(perplexity=params.perplexity, random_state=params.seed, init="random")
+    positions = tsne.fit_transform(StandardScaler().fit_transform(X))
+    return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})
+
+
+def class_balance(table: pd.DataFrame) -> pd.DataFrame:
+    counts = table.iloc[:, -1].value_counts().sort_index()
+    return counts.rename("rows").rename_axis("class").reset_index()
+
+
+def logistic_curve() -> pd.DataFrame:
+    r = np.linspace(-10, 10, 201)
+    return pd.DataFrame({"r": r, "probability": sigmoid(r)})
+
+
+def main() -> None:
+    table = tables.load(OUTPUTS / TABLE)
+    embedding, balance, curve = embed(table, config.read("explore")), class_balance(table), logistic_curve()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    embedding.to_csv(FOLDER / "tsne.csv", index=False)
+    balance.to_csv(FOLDER / "class_balance.csv", index=False)
+    curve.to_csv(FOLDER / "logistic_curve.csv", index=False)
+    title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
+    figures.save(figures.points, FOLDER / "tsne.png", table=embedding, title=title)
+    figures.save(figures.class_balance, FOLDER / "class_balance.png", counts=balance, title=f"{len(table):,} rows")
+    figures.save(figures.logistic_curve, FOLDER / "logistic_curve.png", curve=curve)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,26 @@
+"""Many classes, on a data set of their own: one binary problem a class, all fitted at once as columns of one matrix.
+
+Nothing here is new: the functions of `load`, `split`, `train` and `evaluate` take any number of classes, and this stage
+calls them on its own section of the configuration.
+"""
+
+from pipeline import config
+from pipeline.stages import OUTPUTS, evaluate, load, run, split, train
+
+ROOT = OUTPUTS / "one_vs_rest"
+
+
+def main() -> None:
+    params = config.read("one_vs_rest")
+    table, _ = load.load(params.data)
+    training_rows, test_rows = split.split(table, params.split)
+    training = train.train(training_rows, params.train)
+    split.write(training_rows, test_rows, ROOT)
+    train.write(training, ROOT)
+    start, trained = (evaluate.evaluate(fitted, test_rows) for fitted in training)
+    evaluate.write(start, trained, ROOT)
+    print(trained.report)
+
+
+if __name__ == "__main__":
+    run(main)

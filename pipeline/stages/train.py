@@ -1,0 +1,126 @@
+"""Gradient descent from seeded random weights, and a record of how it went."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+from tqdm import tqdm
+
+from pipeline import config, model, tables
+from pipeline.errors import UserError
+from pipeline.logistic import DivergenceError
+from pipeline.stages import OUTPUTS, run
+from pipeline.stages.split import TRAIN
+
+START = Path("train/model/start.skops")
+MODEL = Path("train/model/model.skops")
+COSTS = Path("train/costs.csv")
+WEIGHTS = Path("train/weights.csv")
+SUMMARY = Path("train/summary.json")
+
+
+class Training(NamedTuple):
+    start: Pipeline  # before the first step: random weights
+    model: Pipeline
+
+
+def train(table: pd.DataFrame, params: config.Train) -> Training:
+    """Fit on `table`. Raises `UserError` where the learning rate is too large for the data."""
+    X, y = tables.features_and_target(table)
+    fitted = model.build(params)
+    start = clone(fitted).set_params(classify__max_iter=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` says how the training stopped
+        start.fit(X, y)
+        with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
+
+            def show(iteration: int, cost: float) -> None:
+                bar.set_postfix_str(f"cost {np.mean(cost):.6f}", refresh=False)
+                bar.update(iteration - bar.n)
+
+            try:
+                fitted.fit(X, y, classify__callback=None if bar.disable else show)
+            except DivergenceError as error:
+                raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
+    return Training(start, fitted)
+
+
+def costs(fitted: Pipeline) -> pd.DataFrame:
+    """The cost of every iteration, the random start first; with many classes their mean, then a column a class."""
+    history = pd.DataFrame(fitted["classify"].cost_history_)
+    if history.shape[1] == 1:
+        history.columns = ["cost"]
+    else:
+        history.columns = [str(label) for label in fitted.classes_]
+        history.insert(0, "cost", history.ffill().mean(axis="columns"))  # a class that has converged keeps its cost
+    return history.rename_axis("iteration").reset_index()
+
+
+def weights(fitted: Pipeline) -> pd.DataFrame:
+    """A row a feature (and class): the weight on the standardised and on the raw feature, and their odds ratios.
+
+    An odds ratio is exp(weight): how many times the odds of the class grow when the feature grows by one standard
+    deviation, or by one of its own units.
+    """
+    scale, classify = fitted["scale"], fitted["classify"]
+    classes = classify.classes_ if len(classify.coef_) > 1 else classify.classes_[1:]
+    parts = [
+        pd.DataFrame(
+            {
+                "class": label,
+                "feature": fitted.feature_names_in_,
+                "weight_per_standard_deviation": coefficients,
+                "weight_per_unit": coefficients / scale.scale_,
+            }
+        )
+        for label, coefficients in zip(classes, classify.coef_, strict=True)
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    with np.errstate(over="ignore"):
+        table["odds_ratio_per_standard_deviation"] = np.exp(table["weight_per_standard_deviation"])
+        table["odds_ratio_per_unit"] = np.exp(table["weight_per_unit"])
+    return table
+
+
+def summary(fitted: Pipeline) -> dict[str, dict]:
+    """For each column of weights: iterations used, how it stopped, its cost at the start and at the end."""
+    classify = fitted["classify"]
+    history = np.asarray(classify.cost_history_).reshape(len(classify.cost_history_), -1)
+    classes = classify.classes_ if history.shape[1] > 1 else classify.classes_[1:]
+    return {
+        str(label): {
+            "iterations": int(iterations),
+            "stopped": stopped,
+            "first_cost": float(column[0]),
+            "last_cost": float(column[iterations]),
+            "intercept": float(intercept),
+        }
+        for label, iterations, stopped, column, intercept in zip(
+            classes, classify.n_iter_, classify.stop_reason_, history.T, classify.intercept_, strict=True
+        )
+    }
+
+
+def write(training: Training, root: Path) -> None:
+    model.save(training.start, root / START)
+    model.save(training.model, root / MODEL)
+    costs(training.model).to_csv(root / COSTS, index=False)
+    weights(training.model).to_csv(root / WEIGHTS, index=False)
+    (root / SUMMARY).write_text(json.dumps(summary(training.model), indent=2) + "\n")
+
+
+def main() -> None:
+    training = train(tables.load(OUTPUTS / TRAIN), config.read("train"))
+    write(training, OUTPUTS)
+    for label, column in summary(training.model).items():
+        print(f"{label}: {column['iterations']} iterations, cost {column['last_cost']:.6f}; {column['stopped']}")
+
+
+if __name__ == "__main__":
+    run(main)

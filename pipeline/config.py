@@ -40,11 +40,27 @@ class Section(BaseModel):
 class BundledData(Section):
     name: Literal["breast_cancer", "iris", "wine", "digits"]
 
+    @property
+    def title(self) -> str:
+        return self.name
+
+    @property
+    def source(self) -> str:
+        return f"scikit-learn's {self.name}"
+
 
 class TableData(Section):
     name: Literal["table"]
     path: Annotated[str, Field(min_length=1)]
     target: Annotated[str, Field(min_length=1)]
+
+    @property
+    def title(self) -> str:
+        return Path(self.path).stem
+
+    @property
+    def source(self) -> str:
+        return self.path
 
 
 Data = Annotated[BundledData | TableData, Field(discriminator="name")]

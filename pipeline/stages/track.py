@@ -13,10 +13,10 @@ import pandas as pd
 
 from pipeline import config, tables, tracking
 from pipeline.stages import OUTPUTS, evaluate, run, split, train
+from pipeline.stages.one_vs_rest import ROOT
 
 RECEIPT = OUTPUTS / "track" / "receipt.json"
 FOLDERS = [OUTPUTS / stage for stage in ("load", "explore", "split", "train", "evaluate")]
-ONE_VS_REST = OUTPUTS / "one_vs_rest"
 
 
 def files(folders: list[Path]) -> list[Path]:
@@ -34,32 +34,29 @@ def digest(params: dict[str, Any], folders: list[Path]) -> str:
     return total.hexdigest()
 
 
-def record(params: dict[str, Any], root: Path, folders: list[Path], stage: str) -> tracking.Record:
+def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[Path]) -> tracking.Record:
     """One run: the parameters that made it, and the files of a split, a training and an evaluation below `root`."""
     scored = json.loads((root / evaluate.METRICS).read_text())
     columns = json.loads((root / train.SUMMARY).read_text())
-    data, fit = params["data"], params["train"]
-    name = Path(data["path"]).stem if "path" in data else data["name"]
+    fit = params["train"]
     metrics = {f"{part}.{key}": value for part, values in scored.items() for key, value in values.items()}
     metrics |= {
         f"train.{key}.{label}": column[key] for label, column in columns.items() for key in ("iterations", "last_cost")
     }
     return tracking.Record(
-        experiment=name,
+        experiment=data.title,
         name=f"{fit['optimizer']}, lambda {fit['lambda']:g}, learning rate {fit['learning_rate']}",
-        stage=stage,
-        description=describe(name, scored, columns),
+        stage="evaluate" if root == OUTPUTS else "one_vs_rest",
+        description=describe(data.title, scored, columns),
         digest=digest(params, folders),
         params=config.flatten(params),
         metrics=metrics,
         costs=pd.read_csv(root / train.COSTS),
         training=tables.load(root / split.TRAIN),
         test=tables.load(root / split.TEST),
-        source=data.get("path", f"scikit-learn's {name}"),
+        source=data.source,
         model=root / train.MODEL,
-        artifacts={
-            file: file.parent.relative_to(OUTPUTS).as_posix() for file in files(folders) if file.suffix != ".parquet"
-        },
+        artifacts={file: str(file.parent.relative_to(OUTPUTS)) for file in files(folders) if file.suffix != ".parquet"},
     )
 
 
@@ -84,8 +81,8 @@ def main() -> None:
     params = config.load()
     single = {key: params[key] for key in ("data", "explore", "split", "train")}
     records = [
-        record(single, OUTPUTS, FOLDERS, "evaluate"),
-        record(params["one_vs_rest"], ONE_VS_REST, [ONE_VS_REST], "one_vs_rest"),
+        record(single, config.read("data"), OUTPUTS, FOLDERS),
+        record(params["one_vs_rest"], config.read("one_vs_rest").data, ROOT, [ROOT]),
     ]
     tracking.log(records, config.read("tracking"))
     RECEIPT.parent.mkdir(parents=True, exist_ok=True)

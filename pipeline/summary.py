@@ -1,0 +1,29 @@
+"""The results on a terminal: the random start beside the trained model, and what to try next."""
+
+import json
+
+from pipeline import config
+from pipeline.stages import OUTPUTS, evaluate
+from pipeline.stages.one_vs_rest import ROOT
+
+NEXT = """
+Try next, with the environment on (source .venv/bin/activate):
+  make ui                                  browse the runs in MLflow
+  dvc exp run -S train.lambda=0.1          change a parameter and run what it affects
+  dvc exp run -S data=wine                 another data set
+  dvc exp show                             compare the experiments
+  dvc plots show                           their curves, overlaid"""
+
+
+def main() -> None:
+    print()
+    for root, data in ((OUTPUTS, config.read("data")), (ROOT, config.read("one_vs_rest").data)):
+        scored = json.loads((root / evaluate.METRICS).read_text())
+        print(f"{data.title:<28}{'random weights':>16}{'trained':>12}")
+        for name, value in scored["test"].items():
+            print(f"  {name:<26}{scored['baseline'][name]:>16.4f}{value:>12.4f}")
+    print(NEXT)
+
+
+if __name__ == "__main__":
+    main()

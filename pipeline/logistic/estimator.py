@@ -76,24 +76,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         rate = None if self.learning_rate == "auto" else np.full(len(positive), float(self.learning_rate))
         l2 = np.full(len(positive), float(self.l2))
         with workers(1 if X.size < 100_000 else 2) as run:
-            fit = fit_columns(
-                X,
-                codes,
-                positive,
-                l2,
-                rate,
-                self.optimizer,
-                self.max_iter,
-                self.tol,
-                W,
-                weight,
-                self.fit_intercept,
-                run,
-                callback,
-            )
-        for k in np.flatnonzero(fit.status == DIVERGED)[:1]:
-            safe = Objective(X, codes, positive, l2, weight, self.fit_intercept).safe_learning_rate()
-            raise DivergenceError(rate[k], int(fit.n_iter[k]), float(fit.costs[fit.n_iter[k], k]), float(safe[k]))
+            objective = Objective(X, codes, positive, l2, weight, self.fit_intercept, run)
+            fit = fit_columns(objective, self.optimizer, rate, W, self.max_iter, self.tol, callback)
+            for k in np.flatnonzero(fit.status == DIVERGED)[:1]:
+                safe = objective.safe_learning_rate()[k]
+                raise DivergenceError(rate[k], int(fit.n_iter[k]), float(fit.cost[k]), float(safe))
         self.coef_ = fit.weights[:-1].T.copy()
         self.intercept_ = fit.weights[-1].copy()
         self.n_iter_ = fit.n_iter

@@ -12,15 +12,15 @@ class GradientDescent:
 
     guarded = False
 
-    def __init__(self, objective, learning_rate):
+    def __init__(self, learning_rate):
         self.learning_rate = learning_rate
 
     def step(self, objective, W, gradient, out):
-        np.multiply(gradient, self.learning_rate, out=out)
-        np.subtract(W, out, out=out)
+        np.multiply(gradient, self.learning_rate, out)
+        np.subtract(W, out, out)
 
     def keep(self, columns):
-        self.learning_rate = self.learning_rate[columns]
+        self.learning_rate = self.learning_rate[:, columns]
 
 
 class Nesterov:
@@ -31,10 +31,10 @@ class Nesterov:
 
     guarded = False
 
-    def __init__(self, objective, learning_rate):
+    def __init__(self, learning_rate):
         self.learning_rate = learning_rate
         self.last = None
-        self.momentum = np.ones_like(learning_rate)
+        self.momentum = np.ones(learning_rate.shape[1])
 
     def step(self, objective, W, gradient, out):
         reached = W - self.learning_rate * gradient
@@ -46,7 +46,7 @@ class Nesterov:
         self.last = reached
 
     def keep(self, columns):
-        self.learning_rate = self.learning_rate[columns]
+        self.learning_rate = self.learning_rate[:, columns]
         self.momentum = self.momentum[columns]
         self.last = None if self.last is None else self.last[:, columns]
 
@@ -56,7 +56,7 @@ class _Guarded:
 
     guarded = True
 
-    def __init__(self, objective, learning_rate):
+    def __init__(self):
         self.weights = None
 
     def judge(self, W, cost, gradient):
@@ -120,8 +120,9 @@ class QuasiNewton(_Guarded):
 
     memory = 10
 
-    def __init__(self, objective, learning_rate):
-        super().__init__(objective, learning_rate)
+    def __init__(self, sample):
+        super().__init__()
+        self.sample = sample
         self.pairs = []  # of steps and gradient differences, and 1 / (their product), the newest last
         self.values = None
 
@@ -134,7 +135,7 @@ class QuasiNewton(_Guarded):
 
     def find_direction(self, objective, W, gradient):
         if self.values is None:
-            self.values, self.vectors = np.linalg.eigh(objective.average_curvature(W))
+            self.values, self.vectors = np.linalg.eigh(self.sample.average_curvature(W))
             self.values = np.maximum(self.values, self.values[-1] * 1e-10)
         direction = gradient.copy()
         weights = []

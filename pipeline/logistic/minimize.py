@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CHUNK_BYTES = 2 * 1024 * 1024
+CHUNK_BYTES = 512 * 1024
 CONVERGED, STALLED, RAN_OUT, DIVERGED = "converged", "stalled", "ran out", "diverged"
 
 

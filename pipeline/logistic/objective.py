@@ -20,7 +20,7 @@ import copy
 
 import numpy as np
 
-from pipeline.logistic.strip import BLOCK_BYTES, ONE, Strip, sum_of_logs
+from pipeline.logistic.strip import BLOCK_BYTES, GROUP, ONE, Strip, sum_of_logs
 
 STRIPS = 16
 
@@ -65,10 +65,9 @@ class Objective:
                 for r in self.rows
             ]
         classes, column = np.unique(positive, return_inverse=True)
-        sums = self._total(lambda strip, r: strip.label_sums(codes[r], np.append(classes, -1)))
-        of_all = self._total(lambda strip, r: strip.label_sums(np.zeros(len(strip.X)), np.zeros(1)))
+        sums = self._total(lambda strip, r: strip.label_sums(codes[r], classes))
         self.label_sum = sums[:, column]
-        self.constant = of_all - self.label_sum
+        self.constant = sums[:, -1:] - self.label_sum
         self._allocate()
 
     @property
@@ -92,7 +91,8 @@ class Objective:
 
     def factors(self, length):
         """Memory for what `evaluate` leaves to `cost` at so many points, (length, n, n_columns)."""
-        return np.empty((length, len(self.X) if self.small else 1, self.shape[1]))
+        n = 1 if not self.small else len(self._z) if self._grouped is None else self._grouped.shape[1]
+        return np.empty((length, n, self.shape[1]))
 
     def evaluate(self, W, gradient, factors):
         """Write the gradient at W into `gradient`, and what `cost` needs besides W into `factors` (n, n_columns)."""
@@ -100,8 +100,13 @@ class Objective:
             z, X = self._z, self.strips[0].X
             X.dot(W, z)
             np.exp(z, z)
-            np.add(z, ONE, factors)
-            np.divide(self.strips[0].weight, factors, z)
+            if self._grouped is None:
+                np.add(z, ONE, factors)
+                np.divide(self.strips[0].weight, factors, z)
+            else:
+                np.add(z, ONE, z)
+                np.multiply.reduce(self._grouped, 0, None, factors)
+                np.divide(self.strips[0].weight, z, z)
             X.T.dot(z, gradient)
         else:
             parts = list(self.run(lambda strip: strip.loss_and_gradient(W), self.strips))
@@ -113,10 +118,15 @@ class Objective:
 
     def cost(self, W, factors):
         """J of each column, (length, n_columns), at points W (length, n_features + 1, n_columns) that were evaluated."""
-        loss = sum_of_logs(factors, self.strips[0].weight) if self.small else factors[:, 0]
+        if not self.small:
+            loss = factors[:, 0]
+        elif self._grouped is None:
+            loss = sum_of_logs(factors, self.strips[0].weight)
+        else:
+            loss = np.log(factors).sum(axis=1) / len(self._z)
         for t in np.flatnonzero(~np.isfinite(loss).all(axis=1)):  # exp, or a product of them, passed 10^308
             loss[t] = self._total(lambda strip, r, t=t: strip.exact_loss(W[t]))
-        loss -= np.einsum("tjk,jk->tk", W, self.label_sum)
+        loss = loss - np.einsum("tjk,jk->tk", W, self.label_sum)
         return loss + 0.5 * np.einsum("tjk,tjk,jk->tk", W, W, self.penalty)
 
     def curvature(self, W):
@@ -152,4 +162,10 @@ class Objective:
         self.penalty = np.vstack([np.tile(self.l2, (self.shape[0] - 1, 1)), np.zeros((1, len(self.l2)))])
         self._scratch = np.empty(self.shape)
         if self.small:
-            self._z = np.empty((len(self.X), self.shape[1]))
+            n = len(self.X)
+            padded = np.ones((-(-n // GROUP) * GROUP, self.shape[1]))
+            self._z = padded[:n]
+            # A single column leaves its factors to `cost`, which takes the logarithms of a whole chunk in one call; more
+            # columns would fill the cache, and are multiplied in groups at once.
+            grouped = self.sample_weight is None and self.shape[1] > 1
+            self._grouped = padded.reshape(GROUP, -1, self.shape[1]) if grouped else None

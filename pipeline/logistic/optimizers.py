@@ -57,46 +57,39 @@ class _Guarded:
     guarded = True
 
     def __init__(self):
-        self.weights = None
+        self.weights = self.direction = None
 
     def judge(self, W, cost, gradient):
-        """Put columns whose cost rose back to where they came from, in place. True where the cost no longer falls."""
+        """Put columns whose cost rose back to where they came from, in place. True where nothing falls any more."""
+        norm = np.sqrt(np.einsum("jk,jk->k", gradient, gradient))
         if self.weights is None:
-            self.size = np.ones_like(cost)
-            self.stale = np.zeros_like(cost)
+            self.size, self.stale = np.ones_like(cost), np.zeros_like(cost)
             self.rose = np.zeros(len(cost), dtype=bool)
         else:
-            rose = ~(cost <= self.cost + 1e-14 * np.abs(self.cost))
-            self.stale = np.where(cost < self.cost, 0, self.stale + 1)
+            self.rose = rose = ~(cost <= self.cost + 1e-14 * np.abs(self.cost))
+            falls = (cost < self.cost) | (norm < self.norm / 2)
+            self.stale = np.where(rose, self.stale, np.where(falls, 0, self.stale + 1))
             self.size = np.where(rose, self.size / 2, 1.0)
-            self.rose = rose
-            if rose.any():
-                W[:, rose], gradient[:, rose], cost[rose] = (
-                    self.weights[:, rose],
-                    self.gradient[:, rose],
-                    self.cost[rose],
-                )
+            W[:, rose], gradient[:, rose] = self.weights[:, rose], self.gradient[:, rose]
+            cost[rose], norm[rose] = self.cost[rose], self.norm[rose]
             self.learn(W, gradient)
-        self.weights, self.cost, self.gradient = W.copy(), cost.copy(), gradient.copy()
-        return self.stale > 30
+        self.weights, self.gradient, self.cost, self.norm = W.copy(), gradient.copy(), cost.copy(), norm
+        return (self.stale >= 5) | (self.size < 1e-12)
 
     def learn(self, W, gradient):
         """What a rule takes from the step to W."""
 
     def step(self, objective, W, gradient, out):
-        if not self.rose.all():
+        if self.direction is None or not self.rose.all():
             self.direction = self.find_direction(objective, W, gradient)
         np.multiply(self.direction, self.size, out=out)
         np.subtract(W, out, out=out)
 
     def keep(self, columns):
-        self.size, self.stale, self.rose, self.cost = (
-            self.size[columns],
-            self.stale[columns],
-            self.rose[columns],
-            self.cost[columns],
-        )
+        for name in ("size", "stale", "rose", "cost", "norm"):
+            setattr(self, name, getattr(self, name)[columns])
         self.weights, self.gradient = self.weights[:, columns], self.gradient[:, columns]
+        self.direction = None
 
 
 class Newton(_Guarded):

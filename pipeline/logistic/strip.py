@@ -44,10 +44,12 @@ class Strip:
         return sum((s * np.logaddexp(0, self._margins(X, W))).sum(axis=0) for X, s in self._each_block())
 
     def label_sums(self, codes, classes):
-        """X'(s [code = class]), (n_features + 1, n_classes)."""
-        total = np.zeros((self.X.shape[1] + (not self.has_ones), len(classes)))
+        """X'(s [code = class]) for each class and, last, X's: (n_features + 1, n_classes + 1)."""
+        total = np.zeros((self.X.shape[1] + (not self.has_ones), len(classes) + 1))
         for (X, s), rows in zip(self._each_block(), self.blocks, strict=True):
-            chosen = s * (codes[rows, None] == classes)
+            chosen = np.ones((len(X), len(classes) + 1))
+            np.equal(codes[rows, None], classes, out=chosen[:, :-1])
+            chosen *= s
             total[: X.shape[1]] += X.T @ chosen
             if not self.has_ones:
                 total[-1] += self.ones * chosen.sum(axis=0)

@@ -152,7 +152,7 @@ def test_the_number_of_threads_does_not_change_a_bit(columns, monkeypatch):
 
 
 def test_single_precision_data_is_summed_in_double_precision():
-    X, y = data(BLOCKED)
+    X, y = data(2 * BLOCKED)
     X = X.astype(np.float32)
     W = np.random.default_rng(2).normal(size=(6, 1))
     single, double = evaluate(one(X, y), W), evaluate(one(X.astype(np.float64), y), W)

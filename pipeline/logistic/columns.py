@@ -26,7 +26,7 @@ def fit_columns(
             rows = max(20_000, 25 * len(start))
             sample = objective
             if len(objective.X) > 4 * rows:
-                # The optimum of a sample is near that of all rows, and its curvature is close enough: most passes are saved.
+                # A sample's optimum and curvature are near enough to those of all rows to save most passes.
                 sample = objective.sample(rows)
                 start = minimize(sample, start, QuasiNewton(sample), max_iter, max(tol, 1e-4)).weights
             rule = QuasiNewton(sample)

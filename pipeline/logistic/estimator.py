@@ -30,15 +30,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     l2             the penalty, lambda in the formula
     learning_rate  of gradient_descent and nesterov: a number, or "auto" for one over the largest possible curvature
-    optimizer      "gradient_descent", "nesterov", "newton" (exact in a handful of iterations; up to some hundred features)
-                   or "quasi_newton" (for large data)
+    optimizer      "gradient_descent", "nesterov", "newton" (exact in a handful of iterations, for up to
+                   some hundred features) or "quasi_newton" (for large data)
     max_iter       0 leaves the starting weights
     tol            the gradient's norm to stop at
     class_weight   None, "balanced" (n / (n_classes * rows of the class)) or a dict of weights by class
     init           "zeros", or "random": standard normal weights and intercept, drawn with `random_state`
 
     After `fit`: `coef_` (n_columns, n_features), `intercept_` (n_columns,), `classes_`, `n_iter_` (n_columns,),
-    `cost_history_` (the start first; (iterations + 1,) for two classes, else (iterations + 1, n_classes) with NaN after a
+    `cost_history_` (the start first: (iterations + 1,) for two classes, else (iterations + 1, n_classes), NaN after a
     column stopped), `gradient_norm_` (n_columns,) and `stop_reason_`, a list of n_columns sentences.
     """
 

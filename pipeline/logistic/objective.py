@@ -12,8 +12,8 @@ same at any number of rows. The intercept b is not penalised.
 with p = 1/(1 + exp(-z)), q = 1 - p = 1/(1 + exp(z)) and the constant c = X'(s (1 - y)), so one exp serves cost and
 gradient, and the labels are read once, for c and X'(s y).
 
-Large data is cut into a fixed number of strips, which threads may share; their sums are added in order, so the number of
-threads does not change a bit. See Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 4.4.1.
+Large data is cut into a fixed number of strips, which threads may share; their sums are added in order, so the number
+of threads does not change a bit. See Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 4.4.1.
 """
 
 import copy
@@ -117,7 +117,7 @@ class Objective:
         np.add(gradient, self._scratch, gradient)
 
     def cost(self, W, factors):
-        """J of each column, (length, n_columns), at points W (length, n_features + 1, n_columns) that were evaluated."""
+        """J of each column, (length, n_columns), at evaluated W (length, n_features + 1, n_columns)."""
         if not self.small:
             loss = factors[:, 0]
         elif self._grouped is None:
@@ -165,7 +165,7 @@ class Objective:
             n = len(self.X)
             padded = np.ones((-(-n // GROUP) * GROUP, self.shape[1]))
             self._z = padded[:n]
-            # A single column leaves its factors to `cost`, which takes the logarithms of a whole chunk in one call; more
-            # columns would fill the cache, and are multiplied in groups at once.
+            # A single column leaves its factors to `cost`, which takes the logarithms of a whole chunk in one call;
+            # more columns would fill the cache, and are multiplied in groups at once.
             grouped = self.sample_weight is None and self.shape[1] > 1
             self._grouped = padded.reshape(GROUP, -1, self.shape[1]) if grouped else None

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-.PHONY: help run test ui lint clean
+.PHONY: help run test bench ui lint clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -13,6 +13,11 @@ run: .venv/installed ## install into .venv, run the pipeline, show the results
 
 test: .venv/installed ## install into .venv, run every test
 	@python -m pytest
+
+bench: .venv/installed ## measure speed beside what others would pick (ten minutes)
+	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
+		$$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['bench'])")
+	@python -m benchmarks
 
 ui: .venv/installed ## browse the runs in MLflow
 	@python -m pipeline.ui

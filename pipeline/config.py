@@ -81,7 +81,7 @@ class Train(Section):
     l2: Annotated[float, Field(alias="lambda", ge=0, allow_inf_nan=False)]
     tolerance: Positive
     seed: Seed
-    optimizer: Literal["gradient_descent", "nesterov", "newton"]
+    optimizer: Literal["gradient_descent", "nesterov", "newton", "quasi_newton"]
     learning_rate: Positive | Literal["auto"]
     max_iterations: Annotated[int, Field(ge=1)]
 

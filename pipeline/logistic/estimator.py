@@ -74,9 +74,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs at least two classes.")
+        small = np.min_scalar_type(len(self.classes_))
+        parts = np.array_split(y, STRIPS)  # little memory at any number of rows
+        codes = np.concatenate([np.searchsorted(self.classes_, part).astype(small) for part in parts])
         positive = np.array([1]) if len(self.classes_) == 2 else np.arange(len(self.classes_))
         rate = None if self.learning_rate == "auto" else np.full(len(positive), float(self.learning_rate))
         start = np.zeros((X.shape[1] + 1, len(positive)))

@@ -27,7 +27,7 @@ def fit_columns(
         else:
             rows = int(np.clip(SAMPLE_FLOATS // len(start), 10_000, 20_000))
             sample = objective
-            if len(objective.X) > 4 * rows:
+            if len(objective.X) > 4 * rows and max_iter > 0:
                 # A sample's optimum and curvature are near enough to those of all rows to save most passes.
                 sample = objective.sample(rows)
                 start = minimize(sample, start, QuasiNewton(sample), max_iter, max(tol, 1e-4)).weights

@@ -38,7 +38,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     init           "zeros", or "random": standard normal weights and intercept, drawn with `random_state`
 
     After `fit`: `coef_` (n_columns, n_features), `intercept_` (n_columns,), `classes_`, `n_iter_` (n_columns,),
-    `cost_history_` ((iterations + 1,) for two classes, else (iterations + 1, n_classes) with NaN after a column stopped;
+    `cost_history_` ((iterations + 1,) for two classes, else (iterations + 1, n_classes) with NaN after a column ends;
     the start first, which quasi_newton finds on a sample of large data), `gradient_norm_` (n_columns,) and
     `stop_reason_`, a list of n_columns sentences.
     """

@@ -35,6 +35,16 @@ def log_loss(z, y):
     return np.logaddexp(0, np.where(y, -1, 1) * np.asarray(z, dtype=np.float64))
 
 
+def probabilities(margins):
+    """Class probabilities (n_samples, n_classes) for margins (n_samples,) of two classes or (n_samples, n_classes)."""
+    P = sigmoid(margins)
+    if P.ndim == 1:
+        return np.column_stack([sigmoid(-margins), P])
+    total = P.sum(axis=1, keepdims=True)
+    # Margins so low that every exp is 0: the differences that are left decide.
+    return np.where(total > 0, P / np.where(total > 0, total, 1), margins == margins.max(axis=1, keepdims=True))
+
+
 class Objective:
     """J, its gradient and its curvature for every column of a weight matrix.
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn import datasets
@@ -5,8 +8,8 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.logistic import DivergenceError, LogisticRegression
-from pipeline.logistic.estimator import probabilities
 from pipeline.logistic.many import fit_members
+from pipeline.logistic.objective import probabilities
 from tests.logistic.reference import breast_cancer
 
 
@@ -117,3 +120,8 @@ def test_an_interrupt_keeps_what_was_finished(monkeypatch):
     assert (members.status[:, :2] == "ran out").all()
     assert (members.status[:, 2:] == "unfinished").all()
     assert np.isnan(members.cost[:, 2:]).all()
+
+
+def test_the_engine_does_without_scikit_learn():
+    check = "import sys, pipeline.logistic.many, pipeline.logistic.inference; assert 'sklearn' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

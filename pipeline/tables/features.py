@@ -26,7 +26,7 @@ from pipeline.tables.roles import features
 TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "level_name", "column_name"))]
 CELLS = 250_000_000  # of the dense matrix: 2 GB
 INDICATOR = "missingindicator_"  # scikit-learn's prefix
-PARTS = ("year", "month", "day", "dayofweek", "hour", "minute")
+PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 
 
 class DateParts(TransformerMixin, BaseEstimator):
@@ -49,7 +49,7 @@ class DateParts(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         names = [f"{self.feature_names_in_[int(i)]}: {part}" for i, part in map(str.split, self.parts_)]
-        return np.array([name.replace("dayofweek", "weekday") for name in names], dtype=object)
+        return np.array([name.replace("day_of_week", "weekday") for name in names], dtype=object)
 
     def _dates(self, X: pd.DataFrame) -> list:
         return [pd.to_datetime(X[name], errors="coerce").dt for name in self.feature_names_in_]

@@ -50,7 +50,7 @@ class Words:
 def parse(
     column: pa.ChunkedArray, name: str, decimal: str, options: Options, *, as_words: bool, as_dates: bool
 ) -> pa.Array | pa.ChunkedArray:
-    """`column` as float64, string, timestamp or bool. Errors: `UserError` for a cell that doesn't fit the others."""
+    """`column` as float64, string or timestamp. Errors: `UserError` for a cell that doesn't fit the others."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
@@ -60,11 +60,9 @@ def parse(
             return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME)
         if pa.types.is_temporal(kind) and not as_words:
             return column.cast(TIME, safe=False)
-        if pa.types.is_boolean(kind) and column.null_count == 0 and not as_words:
-            return column
         if is_word or as_words or as_dates or pa.types.is_boolean(kind):
             words = _words(column, name, options)
-            if as_words or pa.types.is_boolean(kind):
+            if as_words or pa.types.is_boolean(kind):  # the words "true" and "false"
                 return words.spread(words.distinct)
             return _dates(words, options, certain=True) if as_dates else _inferred(words, decimal, options)
         return _finite(column.cast(pa.float64(), safe=False), name)

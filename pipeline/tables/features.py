@@ -21,6 +21,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from pipeline.errors import UserError
+from pipeline.tables.options import MISSING
 from pipeline.tables.roles import features
 
 TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "level_name", "column_name"))]
@@ -102,3 +103,37 @@ def preprocessing(frame: pd.DataFrame, roles: pd.DataFrame, *, max_levels: int =
     ]
     columns = ColumnTransformer([branch for branch in branches if branch[2]], verbose_feature_names_out=column_name)
     return Pipeline([("columns", columns), ("scale", StandardScaler())])
+
+
+def conform(table: pd.DataFrame, fitted: Pipeline) -> pd.DataFrame:
+    """A person's raw rows as the fitted transformer expects them, whatever types they arrive in.
+
+    Numbers may come as integers or words, words as numbers or booleans, dates as words; the words of `MISSING` mean
+    missing. Errors: `ValueError` for a word that is no number or no date.
+    """
+    convert = {
+        "numbers": pd.to_numeric,
+        "dates": lambda words: pd.to_datetime(words, format="ISO8601"),
+        "levels": _words,
+    }
+    frame = {}
+    for branch, _, names in fitted["columns"].transformers_:
+        for name in names:
+            column = table[name]
+            if not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column):
+                column = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+                column = column.where(~column.isin(MISSING))
+            try:
+                frame[name] = convert[branch](column)
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"column {name!r} should hold {branch}: {error}") from None
+    return pd.DataFrame(frame, index=table.index)[fitted.feature_names_in_]
+
+
+def _words(column: pd.Series) -> pd.Series:
+    def word(value: object) -> str:
+        if isinstance(value, bool | np.bool_):
+            return str(value).lower()
+        return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+
+    return column.dropna().map(word).astype("str").reindex(column.index)

@@ -24,10 +24,9 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
         row = {"column": name, "role": role, "reason": reason, "type": _type(column)}
         row |= {"missing": len(column) - len(known), "distinct": known.nunique()}
         if len(known) and not types.is_string_dtype(known):
-            numbers = known.astype(float) if types.is_bool_dtype(known) else known
-            row |= {"minimum": numbers.min(), "median": numbers.median(), "maximum": numbers.max()}
-            if types.is_numeric_dtype(numbers):
-                row |= {"mean": numbers.mean(), "deviation": numbers.std(ddof=0)}
+            row |= {"minimum": known.min(), "median": known.median(), "maximum": known.max()}
+            if types.is_numeric_dtype(known):
+                row |= {"mean": known.mean(), "deviation": known.std(ddof=0)}
         if types.is_string_dtype(known):
             row["commonest"] = "; ".join(f"{level}: {count:,}" for level, count in known.value_counts().head(3).items())
         row["information"] = information(_binned(column), classes) if name != target else np.nan
@@ -56,7 +55,7 @@ def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str, classes
         column = frame[name]
         if role not in ("numeric", "categorical", "boolean", "date", "target"):
             continue
-        if types.is_string_dtype(column) or types.is_bool_dtype(column):
+        if types.is_string_dtype(column):
             counts = column.fillna("missing").value_counts()
             bars = counts.index[:LEVELS].tolist()
             place = pd.Categorical(column.fillna("missing"), categories=bars).codes
@@ -96,7 +95,7 @@ def _entropy(counts: np.ndarray, n: int) -> float:
 
 
 def _binned(column: pd.Series) -> np.ndarray:
-    if types.is_string_dtype(column) or types.is_bool_dtype(column) or column.nunique() <= BINS:
+    if types.is_string_dtype(column) or column.nunique() <= BINS:
         return pd.factorize(column)[0]
     numbers = (
         column.to_numpy("datetime64[us]").astype(float) if types.is_datetime64_dtype(column) else column.to_numpy()
@@ -109,6 +108,4 @@ def _binned(column: pd.Series) -> np.ndarray:
 def _type(column: pd.Series) -> str:
     if types.is_datetime64_dtype(column):
         return "date"
-    if types.is_bool_dtype(column):
-        return "boolean"
     return "number" if types.is_numeric_dtype(column) else "words"

@@ -1,4 +1,4 @@
-"""A user's table, from a file to a frame with four kinds of columns: float64, str, datetime64[us] and bool.
+"""A user's table, from a file to a frame with three kinds of columns: float64, str and datetime64[us].
 
 The file's own first bytes say what it is: Parquet, Feather, else delimited text. What is wrong with a file is a
 `UserError` that names file, row, column and value; what had to be assumed is a warning.

@@ -66,11 +66,8 @@ def features(roles: pd.DataFrame, role: str | None = None) -> list[str]:
 
 
 def _overruled(column: pd.Series, role: str) -> tuple[str, str]:
-    is_number, is_date = (
-        types.is_numeric_dtype(column) and not types.is_bool_dtype(column),
-        types.is_datetime64_dtype(column),
-    )
-    if (role == "numeric" and not is_number) or (role == "date" and not is_date):
+    fits = {"numeric": types.is_numeric_dtype, "date": types.is_datetime64_dtype}
+    if role in fits and not fits[role](column):
         example = column.dropna().iloc[0] if column.notna().any() else "nothing"
         step = "give data.date_format" if role == "date" else "mend the values, or add them to data.missing_values"
         raise UserError(
@@ -88,8 +85,6 @@ def _decided(column: pd.Series) -> tuple[str, str]:
         return "constant", f"every cell is {_shown(known.iloc[0])}"
     if types.is_datetime64_dtype(column):
         return "date", f"dates from {known.min():%Y-%m-%d} to {known.max():%Y-%m-%d}"
-    if types.is_bool_dtype(column):
-        return "boolean", "true and false"
     if types.is_numeric_dtype(column):
         return _decided_number(known, levels, len(column))
     return _decided_word(known, levels, len(column))

@@ -101,3 +101,36 @@ def test_a_matrix_too_large_for_memory_is_one_message_before_it_is_made(frame, m
     monkeypatch.setattr(features, "CELLS", 500)
     with pytest.raises(UserError, match=r"60 rows of up to 15 features .*data.max_levels = 50.*education \(4\)"):
         fitted(frame)
+
+
+def test_raw_rows_of_any_type_are_served(frame):
+    frame["grade"] = pd.Series(["1", "2", "3"] * (N // 3), dtype="str")
+    table = decide(frame, "y", overrule={"grade": "categorical"})
+    X = frame.drop(columns="y")
+    model = features.preprocessing(frame, table, min_rows=2).fit(X)
+    raw = pd.DataFrame(
+        {
+            "age": [40, 50],
+            "gain": [" ?", "1.5"],
+            "education": [" Bachelors", None],
+            "smoker": ["?", "yes"],
+            "sold": ["2024-02-01", "2024-02-02 00:00:00"],
+            "grade": [1, 2],
+            "not_a_feature": [0, 0],
+        }
+    )
+    clean = pd.DataFrame(
+        {
+            "age": [40.0, 50.0],
+            "gain": [np.nan, 1.5],
+            "education": pd.Series(["Bachelors", None], dtype="str"),
+            "smoker": pd.Series([None, "yes"], dtype="str"),
+            "sold": pd.to_datetime(["2024-02-01", "2024-02-02"]),
+            "grade": pd.Series(["1", "2"], dtype="str"),
+        }
+    )
+    np.testing.assert_array_equal(model.transform(features.conform(raw, model)), model.transform(clean))
+    nothing = pd.DataFrame(None, raw.index, raw.columns, dtype=object)
+    assert np.isfinite(model.transform(features.conform(nothing, model))).all()
+    with pytest.raises(ValueError, match=r"column 'age' should hold numbers: .*forty"):
+        features.conform(raw.assign(age="forty"), model)

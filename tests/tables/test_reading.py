@@ -221,6 +221,11 @@ def test_a_damaged_parquet_file_is_one_message(tmp_path):
             read(tmp_path / "t.parquet")
 
 
+def test_booleans_become_words(tmp_path):
+    parquet.write_table(pa.table({"a": [True, False, None]}), tmp_path / "t.parquet")
+    assert read(tmp_path / "t.parquet")["a"].fillna("?").tolist() == ["true", "false", "?"]
+
+
 def test_lists_in_parquet_are_no_column(tmp_path):
     parquet.write_table(pa.table({"a": [[1], [2]]}), tmp_path / "t.parquet")
     with pytest.raises(UserError, match=r"column 'a' of list.*data.drop"):
@@ -277,5 +282,5 @@ def test_any_bytes_are_a_table_or_one_message(tmp_path, content, options):
         assert "fuzz" in str(error) or "data." in str(error)
     else:
         assert len(frame)
-        assert set(types_of(frame).values()) <= {"float64", "str", "datetime64[us]", "bool"}
+        assert set(types_of(frame).values()) <= {"float64", "str", "datetime64[us]"}
         assert not np.isinf(frame.select_dtypes("float64")).any(axis=None)

@@ -18,7 +18,7 @@ def frame():
             "population": np.random.default_rng(1).permutation(9999)[:N].astype(float),
             "height": np.linspace(1.5, 2, N),
             "smoker": ["yes", "no"] * (N // 2),
-            "flag": [True, False] * (N // 2),
+            "flag": ["true", "false"] * (N // 2),
             "colour": ["red", "green", "blue", None] * (N // 4),
             "name": words,
             "note": words + " is a long remark " + words,

@@ -9,7 +9,6 @@ def test_a_table_comes_back_as_it_was_and_the_same_table_gives_the_same_bytes(tm
             "a": [1.5, None],
             "b": pd.Series(["x", None], dtype="str"),
             "c": pd.to_datetime(["2024-01-01", None]).astype("datetime64[us]"),
-            "d": [True, False],
         }
     )
     storage.save(frame, tmp_path / "deep" / "one.parquet")

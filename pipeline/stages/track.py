@@ -49,7 +49,7 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
         stage="evaluate" if root == OUTPUTS else "one_vs_rest",
         description=describe(data.title, scored, columns),
         digest=digest(params, folders),
-        params=config.flatten(params),
+        params=config.flatten(params | {"data": {key: _as_text(value) for key, value in params["data"].items()}}),
         metrics=metrics,
         costs=pd.read_csv(root / train.COSTS),
         training=tables.load(root / split.TRAIN),
@@ -58,6 +58,11 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
         model=root / train.MODEL,
         artifacts={file: str(file.parent.relative_to(OUTPUTS)) for file in files(folders) if file.suffix != ".parquet"},
     )
+
+
+def _as_text(value: Any) -> Any:
+    """What is said of a person's columns is one parameter: their names may not be what MLflow allows in a key."""
+    return json.dumps(value) if isinstance(value, dict) else value
 
 
 def describe(name: str, scored: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pipeline import config, model, tables
 from pipeline.errors import UserError
-from pipeline.logistic import DivergenceError
+from pipeline.logistic import DivergenceError, LogisticRegression
 from pipeline.stages import OUTPUTS, run
 from pipeline.stages.split import TRAIN
 
@@ -31,13 +31,13 @@ class Training(NamedTuple):
 
 
 def train(table: pd.DataFrame, params: config.Train) -> Training:
-    """Fit on `table`. Raises `UserError` where the learning rate is too large for the data."""
+    """Fit on `table`. Raises `UserError` where the learning rate is too large, or a setting is none for this data."""
     X, y = tables.features_and_target(table)
-    fitted = model.build(params)
-    start = clone(fitted).set_params(classify__max_iter=0)
+    features, classify = model.build(params, X)
+    Z = features.fit_transform(X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` says how the training stopped
-        start.fit(X, y)
+        start = clone(classify).set_params(max_iter=0).fit(Z, y)
         with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
 
             def show(iteration: int, cost: float) -> None:
@@ -45,10 +45,22 @@ def train(table: pd.DataFrame, params: config.Train) -> Training:
                 bar.update(iteration - bar.n)
 
             try:
-                fitted.fit(X, y, classify__callback=None if bar.disable else show)
+                classify.fit(Z, y, callback=None if bar.disable else show)
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
-    return Training(start, fitted)
+    fitted = [_towards(classifier, params.positive) for classifier in (start, classify)]
+    return Training(*(Pipeline([*features.steps, ("classify", classifier)]) for classifier in fitted))
+
+
+def _towards(classify: LogisticRegression, positive: str | None) -> LogisticRegression:
+    """The same model with `positive` as the second class: the two are each other's mirror image."""
+    classes = classify.classes_.tolist()
+    if positive is not None and (positive not in classes or len(classes) != 2):
+        raise UserError(f"train.positive = {positive!r} should be one of two classes; the classes are {classes}.")
+    if positive == classes[0]:
+        classify.classes_ = classify.classes_[::-1].copy()
+        classify.coef_, classify.intercept_ = -classify.coef_, -classify.intercept_
+    return classify
 
 
 def costs(fitted: Pipeline) -> pd.DataFrame:
@@ -65,8 +77,9 @@ def costs(fitted: Pipeline) -> pd.DataFrame:
 def weights(fitted: Pipeline) -> pd.DataFrame:
     """A row a feature (and class): the weight on the standardised and on the raw feature, and their odds ratios.
 
-    An odds ratio is exp(weight): how many times the odds of the class grow when the feature grows by one standard
-    deviation, or by one of its own units.
+    The raw feature of a column of words is a level, 1 where the cell has it and 0 elsewhere. An odds ratio is
+    exp(weight): how many times the odds of the class grow when the feature grows by one standard deviation, or by
+    one of its own units.
     """
     scale, classify = fitted["scale"], fitted["classify"]
     classes = classify.classes_ if len(classify.coef_) > 1 else classify.classes_[1:]
@@ -74,7 +87,7 @@ def weights(fitted: Pipeline) -> pd.DataFrame:
         pd.DataFrame(
             {
                 "class": label,
-                "feature": fitted.feature_names_in_,
+                "feature": fitted[:-1].get_feature_names_out(),
                 "weight_per_standard_deviation": coefficients,
                 "weight_per_unit": coefficients / scale.scale_,
             }

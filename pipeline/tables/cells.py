@@ -101,7 +101,7 @@ def _inferred(words: Words, decimal: str, options: Options) -> pa.Array:
         return dates
     counts = np.bincount(words.rows[words.rows >= 0], minlength=len(known))
     if counts[is_number].sum() >= MOSTLY * counts[known].sum() and known.sum() > LEVELS:
-        step = f"Mend it, add it to data.missing_values, or set data.roles.{words.name}=categorical"
+        step = f"Mend it, add it to data.missing_values, or give it a role, -S '+data.roles.{words.name}=categorical'"
         raise words.odd(~is_number, "stands among numbers", step)
     return words.spread(words.distinct)
 

@@ -6,6 +6,7 @@
 import csv
 import io
 import re
+import warnings
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -45,9 +46,13 @@ def sniff(text: pa.Buffer, path: Path, options: Options) -> Dialect:
     best = max(parsed, key=lambda delimiter: _agreement(parsed[delimiter][0]))
     if not given and _agreement(parsed[best][0]) == 0:
         best = ","
-    rows, first_line_end = parsed[best]
+    (rows, ends), before = parsed[best], 0
     if not rows:
         raise UserError(f"{path} holds no row that can be read. Give a file with a header and rows.")
+    above = _lines_above(rows)
+    if above:
+        warnings.warn(f"{path}: left out what stands above the table, {rows[0][0][:60]!r} ...", stacklevel=3)
+        rows, before = rows[above:], ends[above - 1]
     first = [cell.strip() for cell in rows[0]]
     header = options.header
     if header is None:
@@ -61,7 +66,7 @@ def sniff(text: pa.Buffer, path: Path, options: Options) -> Dialect:
         delimiter=best,
         decimal=options.decimal or _decimal([cell.strip() for row in rows[header:] for cell in row]),
         names=[name or f"column_{place}" for place, name in enumerate(found, start=1)],
-        skip=first_line_end if header else 0,
+        skip=ends[above] if header else before,
         spaced=f'{best} "' in sample,
     )
 
@@ -128,18 +133,25 @@ def _check_last_quote(path: Path, text: pa.Buffer, table: pa.Table) -> None:
             )
 
 
-def _rows(sample: str, delimiter: str) -> tuple[list[list[str]], int]:
-    """The rows that are not blank, and the number of lines up to the end of the first."""
+def _rows(sample: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
+    """The rows that are not blank, and the number of lines up to the end of each."""
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=True)
-    rows, first_line_end = [], 0
+    rows, ends = [], []
     try:
         for row in reader:
             if row:
-                first_line_end = first_line_end or reader.line_num
                 rows.append(row)
+                ends.append(reader.line_num)
     except csv.Error:  # a cell of more than 128 KiB, or a lone carriage return: judge by what came before
         pass
-    return rows, first_line_end
+    return rows, ends
+
+
+def _lines_above(rows: list[list[str]]) -> int:
+    """Rows of one cell before the first row as wide as most: a title, a date, a remark of the program that wrote it."""
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    first = next(place for place, row in enumerate(rows) if len(row) == width)
+    return first if all(len(row) == 1 for row in rows[:first]) else 0
 
 
 def _agreement(rows: list[list[str]]) -> float:

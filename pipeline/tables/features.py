@@ -1,10 +1,9 @@
-"""Raw columns to the matrix that the model learns from: scikit-learn's own transformers, chosen by the columns' roles.
+"""Raw columns to the matrix that the model learns from: scikit-learn's own transformers, chosen by the columns' types.
 
-    numeric            median for missing cells, and a feature that says so
-    date               year, month, day, weekday, hour, minute (those that vary), then as numeric
-    categorical        a feature a level; rare levels pooled, a missing cell is a level, an unseen one counts as rare
-    boolean            as categorical
-    all of them        standardised: mean 0, standard deviation 1
+    numbers    median for missing cells, and a feature that says so
+    dates      year, month, day, weekday, hour, minute (those that vary), then as numbers
+    words      a feature a level; rare levels pooled, a missing cell is a level, an unseen one counts as rare
+    all        standardised: mean 0, standard deviation 1
 
 Fitted on training rows only, stored in the model, and free of code of our own but for the three names in `TRUSTED`, the
 list that skops needs. Feature names keep the user's words: `education = Bachelors`, `age is missing`, `sold: month`.
@@ -22,7 +21,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from pipeline.errors import UserError
 from pipeline.tables.options import MISSING
-from pipeline.tables.roles import features
 
 TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "level_name", "column_name"))]
 CELLS = 250_000_000  # of the dense matrix: 2 GB
@@ -70,14 +68,13 @@ def column_name(transformer: str, feature: str) -> str:
     return feature
 
 
-def preprocessing(frame: pd.DataFrame, roles: pd.DataFrame, *, max_levels: int = 50, min_rows: int = 10) -> Pipeline:
-    """The unfitted transformer for a frame with the feature columns of `roles`; its last step is a `StandardScaler`.
+def preprocessing(frame: pd.DataFrame, *, max_levels: int, min_rows: int) -> Pipeline:
+    """The unfitted transformer for a frame of features; its last step is a `StandardScaler`.
 
     A level with fewer than `min_rows` training rows, or beyond the `max_levels` commonest of its column, is pooled as
     rare. Errors: `UserError` when the matrix would hold more than `CELLS` numbers.
     """
-    numeric, dates = features(roles, "numeric"), features(roles, "date")
-    levels = [name for name in features(roles) if name not in numeric + dates]
+    numeric, dates, levels = (frame.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
     width = {name: min(frame[name].nunique(), max_levels) for name in levels}
     missing = frame[numeric].isna().any().sum()
     total = sum(width.values()) + len(numeric) + missing + len(PARTS) * len(dates)
@@ -85,7 +82,7 @@ def preprocessing(frame: pd.DataFrame, roles: pd.DataFrame, *, max_levels: int =
         widest = ", ".join(f"{name} ({width[name]})" for name in sorted(width, key=width.get, reverse=True)[:3])
         raise UserError(
             f"{len(frame):,} rows of up to {total:,} features are more than {CELLS:,} numbers, the most that fits in "
-            f"memory here. Lower data.max_levels = {max_levels}, or leave columns out with data.drop (those with the "
+            f"memory here. Lower train.max_levels = {max_levels}, or leave columns out with data.drop (those with the "
             f"most levels: {widest})."
         )
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)

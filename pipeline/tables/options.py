@@ -1,7 +1,7 @@
 """How a table's file is to be read. What is `None` is found out from the file."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 MISSING = (
     *("", "?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "Null", "null"),
@@ -22,3 +22,4 @@ class Options:
     compression: str | None = None
     missing_values: Collection[str] = MISSING
     date_format: str | None = None
+    replace: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # words by column: {"sex": {"f": "female"}}

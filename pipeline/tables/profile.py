@@ -22,14 +22,15 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
         column = frame[name]
         known = column.dropna()
         row = {"column": name, "role": role, "reason": reason, "type": _type(column)}
-        row |= {"missing": len(column) - len(known), "distinct": known.nunique()}
+        distinct = known.nunique()
+        row |= {"missing": len(column) - len(known), "distinct": distinct}
         if len(known) and not types.is_string_dtype(known):
             row |= {"minimum": known.min(), "median": known.median(), "maximum": known.max()}
             if types.is_numeric_dtype(known):
                 row |= {"mean": known.mean(), "deviation": known.std(ddof=0)}
         if types.is_string_dtype(known):
             row["commonest"] = "; ".join(f"{level}: {count:,}" for level, count in known.value_counts().head(3).items())
-        row["information"] = information(_binned(column), classes) if name != target else np.nan
+        row["information"] = information(_binned(column, distinct), classes) if name != target else np.nan
         rows.append(row)
     order = [
         "column",
@@ -47,10 +48,10 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
     return pd.DataFrame(rows).reindex(columns=[*order, "commonest", "information"])
 
 
-def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str, classes: list[str]) -> dict[str, dict]:
+def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> dict[str, dict]:
     """For each column that is used, what a picture needs: labels or edges of the bars, and their heights by class."""
     found = {}
-    codes = pd.Categorical(frame[target], categories=classes).codes.astype(int)
+    codes, classes = pd.factorize(frame[target], sort=True)
     for name, role in roles[["column", "role"]].itertuples(index=False):
         column = frame[name]
         if role not in ("numeric", "categorical", "boolean", "date", "target"):
@@ -94,8 +95,8 @@ def _entropy(counts: np.ndarray, n: int) -> float:
     return float(-np.sum(share * np.log(share)))
 
 
-def _binned(column: pd.Series) -> np.ndarray:
-    if types.is_string_dtype(column) or column.nunique() <= BINS:
+def _binned(column: pd.Series, distinct: int) -> np.ndarray:
+    if types.is_string_dtype(column) or distinct <= BINS:
         return pd.factorize(column)[0]
     numbers = (
         column.to_numpy("datetime64[us]").astype(float) if types.is_datetime64_dtype(column) else column.to_numpy()

@@ -50,7 +50,7 @@ def read(
         ]
     except UserError as error:
         raise UserError(f"{path}, {error}") from None
-    return pa.table(columns, names=table.column_names).to_pandas(self_destruct=True)
+    return _replaced(pa.table(columns, names=table.column_names).to_pandas(self_destruct=True), options.replace)
 
 
 def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:
@@ -110,6 +110,16 @@ def _chosen(available: Collection[str], options: Options, required: set[str], pa
             f"{path}: data.columns and data.drop leave no column. Keep the target and one feature at least."
         )
     return [name for name in available if name in kept]
+
+
+def _replaced(frame: pd.DataFrame, replace: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    for name, words in replace.items():
+        if name not in frame:
+            raise unknown_column(name, frame.columns, "data.replace")
+        if not pd.api.types.is_string_dtype(frame[name]):
+            raise UserError(f"data.replace.{name} replaces words, but the column holds none. Remove it.")
+        frame[name] = frame[name].replace(dict(words))
+    return frame
 
 
 def _read_columnar(path: Path, kind: str, options: Options, required: set[str]) -> pa.Table:

@@ -13,19 +13,16 @@ from pipeline.errors import UserError
 from pipeline.tables.reading import unknown_column
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
-CHOICES = (*FEATURES, "drop")  # what a person can give; target and group have keys of their own
 PAIRS = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 IDENTIFIER = re.compile(r"(?i)(^|[_\W])(id|uuid|guid|key|index|row|no|nr|number)$|(?-i:[a-z]I[dD]$)")
 UNIQUE = 0.5  # words that so often occur only once are text or names, not levels
 SENTENCE = 4  # words in a cell
 
 
-def decide(
-    frame: pd.DataFrame, target: str, *, group: str | None = None, overrule: Mapping[str, str] | None = None
-) -> pd.DataFrame:
+def decide(frame: pd.DataFrame, target: str, overrule: Mapping[str, str] | None = None) -> pd.DataFrame:
     """One row a column: `column`, `role`, `reason`.
 
-    Roles: target, group; numeric, categorical, boolean, date (the features); identifier, text, constant, empty and drop
+    Roles: target; numeric, categorical, boolean, date (the features); identifier, text, constant, empty and drop
     (left out). Errors: `UserError` for a column or role that doesn't exist, a role that the values don't allow, and
     when no feature is left.
     """
@@ -33,18 +30,12 @@ def decide(
     for name, role in overrule.items():
         if name not in frame:
             raise unknown_column(name, frame.columns, "data.roles")
-        if role not in CHOICES:
-            raise UserError(f"data.roles.{name} = {role!r} should be one of {', '.join(CHOICES)}.")
-        if name in (target, group):
-            raise UserError(
-                f"data.roles.{name} = {role!r}, but {name!r} is the target or the group. Remove one of the two."
-            )
+        if name == target:
+            raise UserError(f"data.roles.{name} = {role!r}, but {name!r} is data.target. Remove one of the two.")
     decisions = []
     for name in frame:
         if name == target:
             decision = "target", "data.target"
-        elif name == group:
-            decision = "group", "the split keeps its rows together"
         elif name in overrule:
             decision = _overruled(frame[name], overrule[name])
         else:

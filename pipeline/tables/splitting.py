@@ -1,53 +1,33 @@
-"""Which rows to learn from and which to test on: at random, by group, by time, or as the user's files say."""
+"""Which rows to learn from and which to test on: positions of the training and of the test rows, in order."""
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
-from pipeline.tables.reading import unknown_column
 
 
-def split(
-    frame: pd.DataFrame, target: str, *, method: str, test_size: float, seed: int, column: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the training and of the test rows, each in the order of the table.
-
-    `stratified`: drawn at random, each class in the same proportion. `group`: all rows with one value of `column` (a
-    person, a site) on the same side. `time`: the latest rows by `column` are the test, rows of one moment on one side.
-    `given`: the rows where `column` is true are the test. Errors: `UserError` when a class is missing from either side.
-    """
-    if column is not None and column not in frame:
-        raise unknown_column(column, frame.columns, "split.column")
-    classes = frame[target]
-    if method == "stratified":
-        train, test = _stratified(classes, test_size, seed)
-    elif method == "group":
-        train, test = _grouped(frame[column], test_size, seed)
-    elif method == "time":
-        train, test = _timed(frame[column], test_size)
-    else:
-        train, test = np.flatnonzero(~frame[column]), np.flatnonzero(frame[column])
-    for side, rows in (("training", train), ("test", test)):
-        if absent := sorted(set(classes.unique()) - set(classes.iloc[rows].unique())):
-            raise UserError(
-                f"split.method = {method!r} leaves no {side} row with {target} = {absent[0]!r} ({len(train):,} "
-                f"training and {len(test):,} test rows). Change split.test_size = {test_size} or split.seed."
-            )
-    return np.sort(train), np.sort(test)
-
-
-def _stratified(classes: pd.Series, test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified(classes: pd.Series, test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Drawn at random, each class in the same proportion on both sides."""
     from sklearn.model_selection import train_test_split
 
     try:
-        return train_test_split(np.arange(len(classes)), test_size=test_size, random_state=seed, stratify=classes)
+        train, test = train_test_split(
+            np.arange(len(classes)),
+            test_size=test_size,
+            random_state=seed,
+            stratify=pd.factorize(classes, sort=True)[0],
+        )
     except ValueError as error:
+        counts = classes.value_counts()
         raise UserError(
-            f"{len(classes):,} rows can't be split with split.test_size = {test_size}: {error} Change it, or add rows."
+            f"column {classes.name!r} can't be split with split.test_size = {test_size}: {error} "
+            f"The smallest class, {counts.index[-1]!r}, has {counts.iloc[-1]:,} of {len(classes):,} rows."
         ) from None
+    return np.sort(train), np.sort(test)
 
 
-def _grouped(groups: pd.Series, test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def grouped(groups: pd.Series, test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """All rows of one group (a person, a site) on the same side; `test_size` is the share of the groups."""
     from sklearn.model_selection import GroupShuffleSplit
 
     if groups.isna().any():
@@ -59,10 +39,12 @@ def _grouped(groups: pd.Series, test_size: float, seed: int) -> tuple[np.ndarray
             f"{groups.name!r} is {groups.iloc[0]!r} in every row; a split by group needs two groups or more."
         )
     splitter = GroupShuffleSplit(n_splits=1, test_size=test_size, random_state=seed)
-    return next(splitter.split(groups, groups=pd.factorize(groups)[0]))
+    train, test = next(splitter.split(groups, groups=pd.factorize(groups)[0]))
+    return np.sort(train), np.sort(test)
 
 
-def _timed(times: pd.Series, test_size: float) -> tuple[np.ndarray, np.ndarray]:
+def timed(times: pd.Series, test_size: float) -> tuple[np.ndarray, np.ndarray]:
+    """The latest rows are the test; rows of one moment are on the same side."""
     if times.isna().any():
         raise UserError(
             f"Row {times.isna().argmax() + 1:,} has no {times.name!r}, the time that split.column names. Fill it."

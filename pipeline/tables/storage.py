@@ -1,8 +1,13 @@
-"""Tables between stages: Parquet with the same bytes for the same table, and nothing in it but the table."""
+"""Tables between stages: Parquet with the same bytes for the same table, and nothing in it but the table.
+
+A table is a frame of features and, last, one column of classes, the target. A feature's type is its role: float64 is
+numeric, `str` categorical, datetime64 a date.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -21,3 +26,8 @@ def save(frame: pd.DataFrame, path: Path) -> None:
 def load(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A table that `save` wrote, or some of its columns."""
     return parquet.read_table(path, columns=columns).to_pandas(self_destruct=True)
+
+
+def features_and_target(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """The features (n_samples, n_features) and the classes (n_samples,), text as NumPy's fixed-width strings."""
+    return table.iloc[:, :-1], table.iloc[:, -1].to_numpy(dtype=str)

@@ -10,8 +10,8 @@ CLASSES = 100  # more is a number to estimate, or a name
 RARE = 0.1  # share of the smallest class under which a person should know
 
 
-def with_target(frame: pd.DataFrame, target: str, positive: str | None = None) -> tuple[pd.DataFrame, list[str]]:
-    """The rows whose target is known, and the classes: in order, of two the positive one last.
+def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
+    """The rows whose target is known.
 
     Warns of dropped rows, of imbalance and of more columns than rows. Errors: `UserError` for a target that is missing
     everywhere, constant, different in each row, a number to estimate, or with a class of one row.
@@ -44,10 +44,6 @@ def with_target(frame: pd.DataFrame, target: str, positive: str | None = None) -
             f"The target {target!r} has classes of one row: {', '.join(map(repr, alone[:5]))}. Training and test need "
             f"one each: add rows, or remove these, or join them to another class with data.replace.{target}."
         )
-    if positive is not None:
-        if positive not in classes or len(classes) != 2:
-            raise UserError(f"data.positive = {positive!r} should be one of two classes; {target!r} has {shown}.")
-        classes = [name for name in classes if name != positive] + [positive]
     if counts.min() < RARE * len(known) / len(classes) * 2:
         warnings.warn(
             f"The classes of {target!r} are uneven ({shown}). Accuracy says little then; train.class_weight=balanced "
@@ -58,7 +54,7 @@ def with_target(frame: pd.DataFrame, target: str, positive: str | None = None) -
         warnings.warn(
             f"{frame.shape[1]:,} columns but {len(known):,} rows: a strong train.lambda is needed.", stacklevel=2
         )
-    return known.reset_index(drop=True), classes
+    return known.reset_index(drop=True)
 
 
 def _ordered(classes: list[str]) -> list[str]:

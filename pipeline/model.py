@@ -24,8 +24,8 @@ TRUSTED = ["pipeline.logistic.estimator.LogisticRegression", *features.TRUSTED]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
 
 
-def build(params: Train, X: pd.DataFrame) -> tuple[Pipeline, LogisticRegression]:
-    """Unfitted: the way from raw columns like those of `X` to features, and a classifier with seeded random weights."""
+def build(params: Train, X: pd.DataFrame) -> Pipeline:
+    """An unfitted model for raw columns like those of `X`, which starts from seeded random weights."""
     classify = LogisticRegression(
         l2=params.l2,
         learning_rate=params.learning_rate,
@@ -36,7 +36,8 @@ def build(params: Train, X: pd.DataFrame) -> tuple[Pipeline, LogisticRegression]
         init="random",
         random_state=params.seed,
     )
-    return features.preprocessing(X, max_levels=params.max_levels, min_rows=params.min_rows), classify
+    prepare = features.preprocessing(X, max_levels=params.max_levels, min_rows=params.min_rows)
+    return Pipeline([*prepare.steps, ("classify", classify)])
 
 
 def save(model: Pipeline, path: Path) -> None:

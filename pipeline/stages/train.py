@@ -33,8 +33,9 @@ class Training(NamedTuple):
 def train(table: pd.DataFrame, params: config.Train) -> Training:
     """Fit on `table`. Raises `UserError` where the learning rate is too large, or a setting is none for this data."""
     X, y = tables.features_and_target(table)
-    features, classify = model.build(params, X)
-    Z = features.fit_transform(X)
+    unfitted = model.build(params, X)
+    prepare, classify = unfitted[:-1], unfitted[-1]
+    Z = prepare.fit_transform(X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` says how the training stopped
         start = clone(classify).set_params(max_iter=0).fit(Z, y)
@@ -48,8 +49,9 @@ def train(table: pd.DataFrame, params: config.Train) -> Training:
                 classify.fit(Z, y, callback=None if bar.disable else show)
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
-    fitted = [_towards(classifier, params.positive) for classifier in (start, classify)]
-    return Training(*(Pipeline([*features.steps, ("classify", classifier)]) for classifier in fitted))
+    return Training(
+        *(Pipeline([*prepare.steps, ("classify", _towards(fit, params.positive))]) for fit in (start, classify))
+    )
 
 
 def _towards(classify: LogisticRegression, positive: str | None) -> LogisticRegression:

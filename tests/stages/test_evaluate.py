@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from conftest import train_params
 from sklearn import metrics
 
-from pipeline.config import Train
 from pipeline.stages import evaluate, train
 from pipeline.stages.load import bundled
 
-PARAMS = Train(**{"lambda": 0.1}, tolerance=1e-6, seed=0, optimizer="newton", learning_rate="auto", max_iterations=50)
+PARAMS = train_params(**{"lambda": 0.1}, optimizer="newton", learning_rate="auto", max_iterations=50)
 
 
 @pytest.fixture(scope="module", params=["breast_cancer", "wine"])

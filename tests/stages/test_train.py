@@ -1,20 +1,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import train_params
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import model, tables
-from pipeline.config import Train
 from pipeline.errors import UserError
 from pipeline.stages import train
 from pipeline.stages.load import bundled
 
 
-def params(**changes) -> Train:
-    defaults = {"lambda": 0.05, "tolerance": 1e-8, "seed": 0, "optimizer": "gradient_descent"}
-    return Train(**{**defaults, "learning_rate": 0.25, "max_iterations": 10_000, **changes})
+def params(**changes):
+    return train_params(**{"lambda": 0.05, "tolerance": 1e-8, "learning_rate": 0.25, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -104,5 +103,6 @@ def test_a_learning_rate_that_is_too_large_is_named_with_one_that_is_safe(breast
 
 def test_scaling_is_fitted_on_the_training_rows(breast_cancer):
     rows = breast_cancer.iloc[:300]
-    fitted = model.build(params(optimizer="newton")).fit(*tables.features_and_target(rows))
+    X, y = tables.features_and_target(rows)
+    fitted = model.build(params(optimizer="newton"), X).fit(X, y)
     np.testing.assert_allclose(fitted["scale"].mean_, rows.iloc[:, :-1].mean())

@@ -6,7 +6,6 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.errors import UserError
 from pipeline.tables import features
-from pipeline.tables.roles import decide
 
 N = 60
 
@@ -28,9 +27,9 @@ def frame():
     )
 
 
-def fitted(frame, **options):
-    table = decide(frame, "y")
-    return features.preprocessing(frame, table, **options).fit(frame.drop(columns="y"))
+def fitted(frame, max_levels=50, min_rows=10):
+    X = frame.drop(columns="y")
+    return features.preprocessing(X, max_levels=max_levels, min_rows=min_rows).fit(X)
 
 
 def test_names_keep_the_words_of_the_table(frame):
@@ -99,15 +98,13 @@ def test_the_model_is_stored_without_pickle_and_loads_with_the_short_list(frame)
 
 def test_a_matrix_too_large_for_memory_is_one_message_before_it_is_made(frame, monkeypatch):
     monkeypatch.setattr(features, "CELLS", 500)
-    with pytest.raises(UserError, match=r"60 rows of up to 15 features .*data.max_levels = 50.*education \(4\)"):
+    with pytest.raises(UserError, match=r"60 rows of up to 15 features .*train.max_levels = 50.*education \(4\)"):
         fitted(frame)
 
 
 def test_raw_rows_of_any_type_are_served(frame):
     frame["grade"] = pd.Series(["1", "2", "3"] * (N // 3), dtype="str")
-    table = decide(frame, "y", overrule={"grade": "categorical"})
-    X = frame.drop(columns="y")
-    model = features.preprocessing(frame, table, min_rows=2).fit(X)
+    model = fitted(frame, min_rows=2)
     raw = pd.DataFrame(
         {
             "age": [40, 50],

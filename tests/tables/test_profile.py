@@ -58,7 +58,7 @@ def test_information_runs_from_nothing_to_everything(table):
 
 
 def test_distributions_count_every_row_of_every_class(frame):
-    bars = profile.distributions(frame, decide(frame, "y"), "y", ["a", "b"])
+    bars = profile.distributions(frame, decide(frame, "y"), "y")
     for name in ("signal", "copy", "when"):
         assert {c: sum(n) for c, n in bars[name]["counts"].items()} == frame["y"].value_counts().to_dict()
     assert len(bars["signal"]["edges"]) == len(bars["signal"]["counts"]["a"]) + 1

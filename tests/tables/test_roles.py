@@ -32,12 +32,12 @@ def frame():
     )
 
 
-def decided(frame, **options):
-    return roles.decide(frame, "target", **options).set_index("column")["role"].to_dict()
+def decided(frame, overrule=None):
+    return roles.decide(frame, "target", overrule).set_index("column")["role"].to_dict()
 
 
 def test_every_column_gets_the_role_that_a_person_would_give(frame):
-    assert decided(frame, group="site") == {
+    assert decided(frame) == {
         "row": "identifier",
         "customer_id": "identifier",
         "population": "numeric",
@@ -51,7 +51,7 @@ def test_every_column_gets_the_role_that_a_person_would_give(frame):
         "country": "constant",
         "only_sometimes": "categorical",
         "nothing": "empty",
-        "site": "group",
+        "site": "categorical",
         "target": "target",
     }
 
@@ -70,27 +70,25 @@ def test_a_person_overrules(frame):
 
 
 def test_features_are_the_columns_with_feature_roles(frame):
-    table = roles.decide(frame, "target", group="site")
+    table = roles.decide(frame, "target")
     assert roles.features(table, "numeric") == ["population", "height"]
-    assert set(roles.features(table)) == {"population", "height", "smoker", "flag", "colour", "born", "only_sometimes"}
+    assert set(roles.features(table)) == {
+        *("population", "height", "smoker", "flag", "colour", "born", "only_sometimes", "site")
+    }
 
 
 @pytest.mark.parametrize(
     ("overrule", "message"),
     [
         ({"hight": "numeric"}, r"data.roles has no column 'hight'. Did you mean 'height'\?"),
-        (
-            {"height": "number"},
-            r"data.roles.height = 'number' should be one of numeric, categorical, boolean, date, drop",
-        ),
         ({"colour": "numeric"}, r"data.roles.colour = 'numeric', but the column holds 'red'"),
         ({"height": "date"}, r"data.roles.height = 'date', but the column holds '1.5'.*data.date_format"),
-        ({"target": "numeric"}, r"'target' is the target or the group"),
+        ({"target": "numeric"}, r"'target' is data.target"),
     ],
 )
 def test_an_overrule_that_cannot_be_is_one_message(frame, overrule, message):
     with pytest.raises(UserError, match=message):
-        decided(frame, overrule=overrule)
+        decided(frame, overrule)
 
 
 def test_no_feature_left_says_what_became_of_each_column(frame):

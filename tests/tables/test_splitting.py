@@ -3,72 +3,56 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tables.splitting import split
+from pipeline.tables.splitting import grouped, stratified, timed
 
 N = 200
-
-
-@pytest.fixture
-def frame():
-    random = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "person": pd.Series([f"p{i % 25}" for i in range(N)], dtype="str"),
-            "day": pd.to_datetime("2024-01-01") + pd.to_timedelta(random.integers(0, 50, N), unit="D"),
-            "held_out": np.arange(N) % 4 == 0,
-            "y": pd.Series(random.choice(["a", "b"], N, p=[0.8, 0.2]), dtype="str"),
-        }
-    )
-
-
-def both(frame, method, column=None, seed=0, test_size=0.25):
-    train, test = split(frame, "y", method=method, test_size=test_size, seed=seed, column=column)
-    assert sorted([*train, *test]) == list(range(len(frame)))
-    assert (np.diff(train) > 0).all()
-    assert (np.diff(test) > 0).all()
-    return frame.iloc[train], frame.iloc[test]
-
-
-def test_stratified_keeps_the_proportion_of_each_class(frame):
-    train, test = both(frame, "stratified")
-    assert len(test) == N / 4
-    assert (test["y"] == "b").mean() == pytest.approx((train["y"] == "b").mean(), abs=0.02)
-
-
-@pytest.mark.parametrize("method", ["stratified", "group"])
-def test_the_seed_decides(frame, method):
-    first, again, other = (both(frame, method, "person", seed)[1].index.tolist() for seed in (0, 0, 1))
-    assert first == again != other
-
-
-def test_a_group_is_on_one_side(frame):
-    train, test = both(frame, "group", "person")
-    assert not set(train["person"]) & set(test["person"])
-    assert len(test) == pytest.approx(N / 4, abs=N / 20)
-
-
-def test_the_test_rows_are_the_latest(frame):
-    train, test = both(frame, "time", "day")
-    assert train["day"].max() < test["day"].min()
-    assert len(test) == pytest.approx(N / 4, abs=N / 20)
-
-
-def test_given_rows_are_the_test(frame):
-    assert both(frame, "given", "held_out")[1]["held_out"].all()
+CLASSES = pd.Series(["a"] * 160 + ["b"] * 40, name="y", dtype="str")
+PEOPLE = pd.Series([f"p{i % 25}" for i in range(N)], name="person", dtype="str")
+DAYS = pd.Series(pd.to_datetime("2024-01-01") + pd.to_timedelta(np.arange(N) * 7 % 50, unit="D"), name="day")
 
 
 @pytest.mark.parametrize(
-    ("method", "column", "change", "message"),
+    "positions", [stratified(CLASSES, 0.25, 0), grouped(PEOPLE, 0.25, 0), timed(DAYS, 0.25)], ids=str
+)
+def test_every_row_is_on_one_side_in_order(positions):
+    train, test = positions
+    assert sorted([*train, *test]) == list(range(N))
+    assert (np.diff(train) > 0).all()
+    assert (np.diff(test) > 0).all()
+    assert len(test) == pytest.approx(N / 4, abs=N / 20)
+
+
+def test_stratified_keeps_the_proportion_of_each_class():
+    _, test = stratified(CLASSES, 0.25, 0)
+    assert (CLASSES[test] == "b").sum() == 10
+
+
+@pytest.mark.parametrize(("split", "column"), [(stratified, CLASSES), (grouped, PEOPLE)])
+def test_the_seed_decides(split, column):
+    first, again, other = (split(column, 0.25, seed)[1].tolist() for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_a_group_is_on_one_side():
+    train, test = grouped(PEOPLE, 0.25, 0)
+    assert not set(PEOPLE[train]) & set(PEOPLE[test])
+
+
+def test_the_test_rows_are_the_latest_and_a_moment_is_on_one_side():
+    train, test = timed(DAYS, 0.25)
+    assert DAYS[train].max() < DAYS[test].min()
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
     [
-        ("group", "persn", {}, r"split.column has no column 'persn'. Did you mean 'person'"),
-        ("group", "person", {"person": "p1"}, r"'person' is 'p1' in every row"),
-        ("group", "person", {"person": None}, r"Row 1 has no 'person'"),
-        ("time", "person", {}, r"'person' holds 'p0', neither date nor number"),
-        ("time", "day", {"day": pd.NaT}, r"Row 1 has no 'day'"),
-        ("time", "day", {"y": lambda t: np.where(t["day"] > "2024-02-12", "a", "b")}, r"no training row with y = 'a'"),
-        ("stratified", None, {"y": ["z"] + ["a"] * (N - 1)}, r"200 rows can't be split with split.test_size = 0.25"),
+        (lambda: grouped(PEOPLE.where(PEOPLE == "p1"), 0.25, 0), r"Row 1 has no 'person'"),
+        (lambda: grouped(PEOPLE.where(PEOPLE == "p1", "p1"), 0.25, 0), r"'person' is 'p1' in every row"),
+        (lambda: timed(PEOPLE, 0.25), r"'person' holds 'p0', neither date nor number"),
+        (lambda: timed(DAYS.where(DAYS.index > 0), 0.25), r"Row 1 has no 'day'"),
+        (lambda: stratified(CLASSES, 0.001, 0), r"column 'y' can't be split with split.test_size = 0.001"),
     ],
 )
-def test_a_split_that_cannot_be_is_one_message(frame, method, column, change, message):
+def test_a_split_that_cannot_be_is_one_message(split, message):
     with pytest.raises(UserError, match=message):
-        both(frame.assign(**change), method, column)
+        split()

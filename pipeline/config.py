@@ -234,4 +234,4 @@ def _allowed(problem: dict[str, Any]) -> str:
         return "has no value; set it in conf/ or with `dvc exp run -S key=value`"
     if problem["type"] == "union_tag_invalid":
         return f"should be one of {problem['ctx']['expected_tags']}"
-    return problem["msg"].replace("Input should", "should")
+    return problem["msg"].removeprefix("Input ").removeprefix("String ")

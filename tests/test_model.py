@@ -72,3 +72,14 @@ def test_mlflow_serves_classes_and_on_request_probabilities(tmp_path, iris, fitt
     probabilities = served.predict(iris[0], params={"probabilities": True})
     assert list(probabilities.columns) == ["setosa", "versicolor", "virginica"]
     np.testing.assert_array_equal(probabilities, fitted.predict_proba(iris[0]))
+
+
+def test_mlflow_serves_raw_rows_of_words_numbers_and_gaps(tmp_path):
+    table = pd.DataFrame({"size": [1.0, 2.0, np.nan, 4.0] * 20, "colour": ["red", "blue", None, "blue"] * 20})
+    table = table.astype({"colour": "str"})
+    y = np.array(["small", "large", "small", "large"] * 20)
+    model.save(model.build(TRAIN, table).fit(table, y), tmp_path / "model.skops")
+    served = model.Served(model.load(tmp_path / "model.skops"))
+    raw = pd.DataFrame({"colour": [" red", "purple", None], "size": [1, 3, "?"], "more": [0, 0, 0]})
+    clean = pd.DataFrame({"size": [1.0, 3.0, np.nan], "colour": pd.Series(["red", "purple", None], dtype="str")})
+    np.testing.assert_array_equal(served.predict(raw), served.model.predict(clean))

@@ -71,7 +71,7 @@ def read_like(path: Path, data: config.TableData, table: pd.DataFrame) -> pd.Dat
         if other[name].dtype != table[name].dtype:
             raise UserError(
                 f"{path}, column {name!r}: {other[name].dropna().iloc[0]!r} is not of the kind that {data.path} has "
-                f"there, {table[name].dropna().iloc[0]!r} for example. Mend the file."
+                f"there, {table[name].dropna().iloc[0]} for example. Mend the file."
             )
     known = set(table[data.target].unique())
     if new := sorted(set(other[data.target].unique()) - known):

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline import config, tables, tracking
-from pipeline.stages import OUTPUTS, evaluate, run, split, train
+from pipeline.stages import OUTPUTS, evaluate, load, run, split, train
 from pipeline.stages.one_vs_rest import ROOT
 
 RECEIPT = OUTPUTS / "track" / "receipt.json"
@@ -47,7 +47,7 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
         experiment=data.title,
         name=f"{fit['optimizer']}, lambda {fit['lambda']:g}, learning rate {fit['learning_rate']}",
         stage="evaluate" if root == OUTPUTS else "one_vs_rest",
-        description=describe(data.title, scored, columns),
+        description=describe(data.title, scored, columns, told(root)),
         digest=digest(params, folders),
         params=config.flatten(params | {"data": {key: _as_text(value) for key, value in params["data"].items()}}),
         metrics=metrics,
@@ -65,7 +65,15 @@ def _as_text(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict) else value
 
 
-def describe(name: str, scored: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]]) -> str:
+def told(root: Path) -> list[str]:
+    """What `load` and `split` warned of. One-vs-rest loads for itself and keeps no profile."""
+    found = [file for file in (root / load.PROFILE, root / split.SUMMARY) if file.exists()]
+    return [line for file in found for line in json.loads(file.read_text())["warnings"]]
+
+
+def describe(
+    name: str, scored: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]], warned: list[str]
+) -> str:
     """A few lines of Markdown for a person who opens the run."""
     scores = [f"| {key} | {scored['baseline'][key]:.4f} | {value:.4f} |" for key, value in scored["test"].items()]
     stops = [f"- {label}: {column['iterations']} iterations; {column['stopped']}" for label, column in columns.items()]
@@ -78,6 +86,7 @@ def describe(name: str, scored: dict[str, dict[str, float]], columns: dict[str, 
             *scores,
             "",
             *stops,
+            *(f"- **warning:** {line}" for line in warned),
         ]
     )
 

@@ -57,10 +57,10 @@ def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> dict
         if role not in ("numeric", "categorical", "boolean", "date", "target"):
             continue
         if types.is_string_dtype(column):
-            counts = column.fillna("missing").value_counts()
-            bars = counts.index[:LEVELS].tolist()
-            place = pd.Categorical(column.fillna("missing"), categories=bars).codes
-            axis = {"levels": [str(bar) for bar in bars]}
+            words = column.fillna("missing")
+            bars = words.value_counts().index[:LEVELS]
+            place = bars.get_indexer(words)
+            axis = {"levels": bars.tolist()}
         else:
             numbers = column.to_numpy("datetime64[s]").astype(float) if role == "date" else column.to_numpy()
             numbers = np.where(column.isna(), np.nan, numbers)

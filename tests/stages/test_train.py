@@ -106,3 +106,38 @@ def test_scaling_is_fitted_on_the_training_rows(breast_cancer):
     X, y = tables.features_and_target(rows)
     fitted = model.build(params(optimizer="newton"), X).fit(X, y)
     np.testing.assert_allclose(fitted["scale"].mean_, rows.iloc[:, :-1].mean())
+
+
+def test_the_positive_class_is_a_persons_choice_and_the_model_its_mirror_image(breast_cancer, trained):
+    mirrored = train.train(breast_cancer, params(positive="benign"))
+    X, _ = tables.features_and_target(breast_cancer)
+    assert mirrored.model.classes_.tolist() == ["malignant", "benign"]
+    np.testing.assert_array_equal(mirrored.model.predict(X), trained.model.predict(X))
+    np.testing.assert_allclose(mirrored.model.predict_proba(X)[:, ::-1], trained.model.predict_proba(X), atol=1e-12)
+    weights = train.weights(mirrored.model)
+    assert set(weights["class"]) == {"benign"}
+    np.testing.assert_array_equal(
+        weights["weight_per_unit"], -train.weights(trained.model)["weight_per_unit"].to_numpy()
+    )
+
+
+@pytest.mark.parametrize(("data", "positive"), [("breast_cancer", "bening"), ("wine", "class_1")])
+def test_a_positive_class_that_cannot_be_is_named(data, positive):
+    with pytest.raises(UserError, match=f"train.positive = '{positive}' should be one of two classes; the classes are"):
+        train.train(bundled(data), params(positive=positive))
+
+
+def test_balanced_classes_weigh_the_same():
+    table = bundled("breast_cancer").iloc[100:350]
+    X, y = tables.features_and_target(table)
+    fitted = train.train(table, params(class_weight="balanced")).model
+    oracle = LogisticRegression(C=1 / (len(X) * 0.05), class_weight="balanced", tol=1e-10, max_iter=1000)
+    oracle.fit(StandardScaler().fit_transform(X), y)
+    np.testing.assert_allclose(fitted["classify"].coef_, oracle.coef_, rtol=1e-3, atol=1e-5)
+
+
+def test_weights_name_the_levels_of_words():
+    table = pd.DataFrame({"colour": ["red", "red", "blue", "blue"] * 10, "y": ["a", "a", "b", "a"] * 10}).astype("str")
+    weights = train.train(table, params()).model
+    named = train.weights(weights).set_index("feature")["odds_ratio_per_unit"]
+    assert named["colour = blue"] > 1 > named["colour = red"]

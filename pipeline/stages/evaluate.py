@@ -45,6 +45,8 @@ def scores(y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, clas
     indicators = (y[:, None] == classes).astype(int)
     of_class = slice(1, 2) if len(classes) == 2 else slice(None)
     ranked = indicators[:, of_class], probabilities[:, of_class]
+    in_order = np.argsort(classes)  # scikit-learn's losses take columns by the alphabet; `train.positive` may differ
+    ordered = {"labels": classes[in_order]}
     return {
         "accuracy": metrics.accuracy_score(y, predicted),
         "f1_macro": metrics.f1_score(y, predicted, **average),
@@ -52,8 +54,8 @@ def scores(y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, clas
         "recall_macro": metrics.recall_score(y, predicted, **average),
         "roc_auc": metrics.roc_auc_score(*ranked),
         "average_precision": metrics.average_precision_score(*ranked),
-        "log_loss": metrics.log_loss(y, probabilities, labels=classes),
-        "brier_score": metrics.brier_score_loss(y, probabilities, labels=classes),
+        "log_loss": metrics.log_loss(y, probabilities[:, in_order], **ordered),
+        "brier_score": metrics.brier_score_loss(y, probabilities[:, in_order], **ordered),
     }
 
 

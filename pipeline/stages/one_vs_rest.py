@@ -16,7 +16,7 @@ def main() -> None:
         training_rows, test_rows = split.split(*load.load(params.data), params.split, params.data)
     training = train.train(training_rows, params.train)
     split.write(training_rows, test_rows, said, ROOT)
-    train.write(training, ROOT)
+    train.write(training, training_rows, ROOT)
     start, trained = (evaluate.evaluate(fitted, test_rows) for fitted in training)
     evaluate.write(start, trained, ROOT)
     print(trained.report)

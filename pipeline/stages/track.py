@@ -41,7 +41,10 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
     fit = params["train"]
     metrics = {f"{part}/{key}": value for part, values in scored.items() for key, value in values.items()}
     metrics |= {
-        f"train/{key}/{label}": column[key] for label, column in columns.items() for key in ("iterations", "last_cost")
+        f"train/{key}/{label}": column[key]
+        for label, column in columns.items()
+        for key in ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")
+        if column[key] is not None
     }
     return tracking.Record(
         experiment=data.title,

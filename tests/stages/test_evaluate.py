@@ -31,6 +31,17 @@ def test_scores_are_those_of_the_predictions(evaluated):
     assert scores["recall_macro"] == pytest.approx(np.mean(recalls))
 
 
+def test_the_positive_class_turns_the_weights_and_changes_no_score_of_both_classes():
+    table = bundled("breast_cancer")
+    scored = []
+    for positive in ("malignant", "benign"):
+        trained = train.train(table.iloc[::2], PARAMS.model_copy(update={"positive": positive})).model
+        scored.append(evaluate.evaluate(trained, table.iloc[1::2]).metrics)
+        assert set(train.weights(trained)["class"]) == {positive}
+    changed = {name for name in scored[0] if scored[0][name] != pytest.approx(scored[1][name])}
+    assert changed == {"average_precision"}
+
+
 def test_the_report_is_that_of_scikit_learn(evaluated):
     _, rows, evaluation = evaluated
     y = rows["target"].to_numpy(dtype=str)

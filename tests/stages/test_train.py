@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -141,3 +144,26 @@ def test_weights_name_the_levels_of_words():
     weights = train.train(table, params()).model
     named = train.weights(weights).set_index("feature")["odds_ratio_per_unit"]
     assert named["colour = blue"] > 1 > named["colour = red"]
+
+
+def test_without_penalty_the_coefficients_come_with_the_published_standard_errors(tmp_path):
+    """Graduate admissions: https://stats.oarc.ucla.edu/r/dae/logit-regression/"""
+    admissions = pd.read_csv(Path(__file__).parents[1] / "data" / "ucla_binary.csv")
+    ranks = {f"rank {rank}": (admissions["rank"] == rank).astype(float) for rank in (2, 3, 4)}
+    table = admissions[["gre", "gpa", "admit"]].assign(**ranks)[["gre", "gpa", *ranks, "admit"]]
+    params = train_params(**{"lambda": 0}, optimizer="newton", learning_rate="auto", tolerance=1e-10)
+    train.write(train.train(table, params), table, tmp_path)
+    found = pd.read_csv(tmp_path / train.INFERENCE).set_index("feature")
+    assert found.loc["gre", "coefficient"] == pytest.approx(0.002264, abs=1e-6)
+    assert found.loc["gre", "standard_error"] == pytest.approx(0.001094, abs=1e-6)
+    assert found.loc["gpa", "coefficient"] == pytest.approx(0.804038, abs=1e-6)
+    assert found.loc["gpa", "standard_error"] == pytest.approx(0.331819, abs=1e-6)
+    assert found.loc["(intercept)", "coefficient"] == pytest.approx(-3.989979, abs=1e-6)
+    assert found.loc["(intercept)", "standard_error"] == pytest.approx(1.139951, abs=1e-6)
+    assert json.loads((tmp_path / train.SUMMARY).read_text())["1"]["deviance"] == pytest.approx(458.517, abs=1e-3)
+
+
+def test_with_penalty_standard_errors_are_left_out_and_that_is_said(tmp_path, breast_cancer, trained):
+    train.write(trained, breast_cancer, tmp_path)
+    assert list(pd.read_csv(tmp_path / train.INFERENCE)) == ["class", "feature", "coefficient"]
+    assert "not defined" in json.loads((tmp_path / train.SUMMARY).read_text())["malignant"]["note"]

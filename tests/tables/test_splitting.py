@@ -12,7 +12,9 @@ DAYS = pd.Series(pd.to_datetime("2024-01-01") + pd.to_timedelta(np.arange(N) * 7
 
 
 @pytest.mark.parametrize(
-    "positions", [stratified(CLASSES, 0.25, 0), grouped(PEOPLE, 0.25, 0), timed(DAYS, 0.25)], ids=str
+    "positions",
+    [stratified(CLASSES, 0.25, 0), grouped(PEOPLE, 0.25, 0), timed(DAYS, 0.25)],
+    ids=["stratified", "grouped", "timed"],
 )
 def test_every_row_is_on_one_side_in_order(positions):
     train, test = positions

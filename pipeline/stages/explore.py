@@ -23,6 +23,7 @@ LEVELS = 20  # of a column of words that t-SNE sees
 def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
     """Two coordinates, x and y, and the class for each row of `table`, or of a sample of `params.rows` of them."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     from pipeline.tables.features import preprocessing
 
@@ -35,7 +36,8 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
         )
     X, y = tables.features_and_target(table)
     tsne = TSNE(perplexity=params.perplexity, random_state=params.seed, init="random")
-    positions = tsne.fit_transform(preprocessing(X, max_levels=LEVELS, min_rows=1).fit_transform(X))
+    with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
+        positions = tsne.fit_transform(preprocessing(X, max_levels=LEVELS, min_rows=1).fit_transform(X))
     return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})
 
 

@@ -36,7 +36,9 @@ def build(params: Train, X: pd.DataFrame) -> Pipeline:
         init="random",
         random_state=params.seed,
     )
-    prepare = features.preprocessing(X, max_levels=params.max_levels, min_rows=params.min_rows)
+    prepare = features.preprocessing(
+        X, max_levels=params.max_levels, min_rows=params.min_rows, reference=params.l2 == 0
+    )
     return Pipeline([*prepare.steps, ("classify", classify)])
 
 

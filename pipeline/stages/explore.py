@@ -35,7 +35,7 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
             f"try {max(len(table) // 4, 1)}."
         )
     X, y = tables.features_and_target(table)
-    tsne = TSNE(perplexity=params.perplexity, random_state=params.seed, init="random")
+    tsne = TSNE(perplexity=params.perplexity, random_state=params.seed, init="random", max_iter=500)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
         positions = tsne.fit_transform(preprocessing(X, max_levels=LEVELS, min_rows=1).fit_transform(X))
     return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})

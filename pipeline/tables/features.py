@@ -68,11 +68,13 @@ def column_name(transformer: str, feature: str) -> str:
     return feature
 
 
-def preprocessing(frame: pd.DataFrame, *, max_levels: int, min_rows: int) -> Pipeline:
+def preprocessing(frame: pd.DataFrame, *, max_levels: int, min_rows: int, reference: bool = False) -> Pipeline:
     """The unfitted transformer for a frame of features; its last step is a `StandardScaler`.
 
     A level with fewer than `min_rows` training rows, or beyond the `max_levels` commonest of its column, is pooled as
-    rare. Errors: `UserError` when the matrix would hold more than `CELLS` numbers.
+    rare. With `reference` the first level of a column gets no feature and the others are told against it: without
+    penalty the weights would not be determined otherwise. Errors: `UserError` when the matrix would hold more than
+    `CELLS` numbers.
     """
     numeric, dates, levels = (frame.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
     width = {name: min(frame[name].nunique(), max_levels) for name in levels}
@@ -90,6 +92,7 @@ def preprocessing(frame: pd.DataFrame, *, max_levels: int, min_rows: int) -> Pip
         handle_unknown="infrequent_if_exist",
         min_frequency=min_rows,
         max_categories=max_levels,
+        drop="first" if reference else None,
         sparse_output=False,
         feature_name_combiner=level_name,
     )

@@ -77,6 +77,25 @@ def test_census_income_is_learnt_with_a_test_file_of_its_own():
     assert "left out what stands above the table" in (OUTPUTS / split.SUMMARY).read_text()
 
 
+def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors():
+    shutil.copy(ROOT / "tests" / "data" / "ucla_binary.csv", "data")
+    rank = "+data.roles.rank=categorical"
+    compose("data.path=data/ucla_binary.csv", "data.target=admit", rank, "train.lambda=0", "optimizer=newton")
+    table, _ = load.load(config.read("data"))
+    fitted = train.train(table[["gre", "gpa", "rank", "admit"]], config.read("train"))
+    train.write(fitted, table, OUTPUTS)
+    found = pd.read_csv(OUTPUTS / train.INFERENCE).set_index("feature")
+    published = {
+        "gre": (0.002264, 0.001094),
+        "gpa": (0.804038, 0.331819),
+        "rank = 2": (-0.675443, 0.316490),
+        "rank = 3": (-1.340204, 0.345306),
+        "rank = 4": (-1.551464, 0.417832),
+    }
+    for name, numbers in published.items():
+        assert tuple(found.loc[name, ["coefficient", "standard_error"]]) == pytest.approx(numbers, abs=1e-6)
+
+
 def test_the_same_file_gives_the_same_bytes():
     shutil.copy(ROOT / "tests" / "data" / "penguins.csv", "data")
     compose("data.path=data/penguins.csv", "data.target=species")

@@ -6,37 +6,28 @@ from pipeline.logistic.minimize import Minimum, minimize
 from pipeline.logistic.objective import Objective
 from pipeline.logistic.optimizers import OPTIMIZERS, QuasiNewton
 
-SAMPLE = 50_000  # rows on which quasi_newton finds its start
-
 
 def fit_columns(
-    X,
-    codes,
-    positive,
-    l2,
-    learning_rate=None,
-    optimizer="gradient_descent",
-    max_iter=10_000,
-    tol=1e-6,
-    start=None,
-    sample_weight=None,
-    fit_intercept=True,
-    run=map,
-    callback=None,
+    objective: Objective, optimizer, learning_rate=None, start=None, max_iter=10_000, tol=1e-6, callback=None
 ) -> Minimum:
-    """Fit every column on all rows of X (n_samples, n_features).
+    """Minimise every column of the objective.
 
-    codes (n_samples,) are the classes of the rows as whole numbers. Column k separates class positive[k] from the others, with
-    penalty l2[k] and fixed step learning_rate[k] (all three (n_columns,); None for learning rates that are safe; newton and
-    quasi_newton need none). start (n_features + 1, n_columns) defaults to zeros. `run`: see `threads.workers`.
+    learning_rate (n_columns,) is the fixed step of gradient_descent and nesterov, None for one that is safe; newton and
+    quasi_newton need none. start (n_features + 1, n_columns) defaults to zeros. The rest: see `minimize`.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        objective = Objective(X, codes, positive, l2, sample_weight, fit_intercept, run)
-        rule = OPTIMIZERS[optimizer]
-        if learning_rate is None and not rule.guarded:
-            learning_rate = objective.safe_learning_rate()
         start = np.zeros(objective.shape) if start is None else start
-        if rule is QuasiNewton and len(X) > 2 * SAMPLE:
-            sample = objective.sample(SAMPLE, codes, positive)
-            start = minimize(sample, start, QuasiNewton(None, None), max_iter, max(tol, 1e-4)).weights
-        return minimize(objective, start, rule(objective, learning_rate), max_iter, tol, callback)
+        if optimizer in ("gradient_descent", "nesterov"):
+            rate = objective.safe_learning_rate() if learning_rate is None else np.asarray(learning_rate, dtype=float)
+            rule = OPTIMIZERS[optimizer](np.tile(rate, (len(start), 1)))
+        elif optimizer == "newton":
+            rule = OPTIMIZERS[optimizer]()
+        else:
+            rows = max(20_000, 25 * len(start))
+            sample = objective
+            if len(objective.X) > 4 * rows:
+                # The optimum of a sample is near that of all rows, and its curvature is close enough: most passes are saved.
+                sample = objective.sample(rows)
+                start = minimize(sample, start, QuasiNewton(sample), max_iter, max(tol, 1e-4)).weights
+            rule = QuasiNewton(sample)
+        return minimize(objective, start, rule, max_iter, tol, callback)

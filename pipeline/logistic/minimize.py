@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CHUNK_BYTES = 1024 * 1024
-
+CHUNK_BYTES = 512 * 1024
 CONVERGED, STALLED, RAN_OUT, DIVERGED = "converged", "stalled", "ran out", "diverged"
 
 
@@ -19,93 +18,84 @@ class Minimum:
     status: np.ndarray  # (n_columns,) of str: converged, stalled (the cost no longer falls), ran out or diverged
     costs: np.ndarray  # (iterations + 1, n_columns), the start first, NaN after a column stopped
 
+    @property
+    def cost(self):
+        """At the weights, (n_columns,)."""
+        return self.costs[self.n_iter, np.arange(len(self.n_iter))]
+
 
 def minimize(objective, W, rule, max_iter, tol, callback=None):
     """Follow `rule` (of `optimizers`) from W (n_features + 1, n_columns).
 
-    A column converges when its gradient's norm is at most `tol`, and diverges when its cost is not finite or a hundred times that
-    of the start (of log 2, that of zero weights, if it is larger). Iterations run in chunks whose weights and gradients are kept, so
-    that costs and stops are found for a whole chunk at once. callback(iteration, cost summed over running columns).
+    A column converges when its gradient's norm is at most `tol`. It diverges when its cost is not finite, or a hundred
+    times that of the start (or that of zero weights, log 2, if it is larger). Iterations run in chunks whose weights and
+    gradients are kept, so that costs and stops are found for a whole chunk at once; columns that stopped are dropped.
+    callback(iteration, cost), with the cost summed over the columns still running, is called after each chunk.
     """
-    n_weights, n_columns = W.shape
+    n_columns = W.shape[1]
     columns = np.arange(n_columns)
-    result = Minimum(
-        W.copy(), np.zeros(n_columns, int), np.empty(n_columns), np.full(n_columns, RAN_OUT, dtype="<U9"), None
-    )
+    result = Minimum(W.copy(), np.zeros(n_columns, int), np.empty(n_columns), np.empty(n_columns, "<U9"), None)
     history = []
-    iteration = 0
-    trajectory = None
+    first = 0  # iteration that the chunk starts with
+    chunk = _Chunk(objective, rule, W)
     while True:
-        if trajectory is None:
-            trajectory = _Trajectory(objective, 1 if rule.guarded else None)
-            trajectory.weights[0] = W
-        length = min(len(trajectory.weights), max_iter + 1 - iteration)
-        weights, gradients = trajectory.run(objective, rule, length)
-        costs = objective.cost(weights, trajectory.products[:length])
+        weights, gradients, costs = chunk.run(objective, rule, max_iter + 1 - first)
         stalled = rule.judge(weights[0], costs[0], gradients[0]) if rule.guarded else np.zeros(len(columns), bool)
         norms = np.sqrt(np.einsum("tjk,tjk->tk", gradients, gradients))
-        if iteration == 0:
+        if first == 0:
             ceiling = 100 * np.maximum(costs[0], np.log(2))
         diverged = ~(costs <= ceiling)
         stops = diverged | (norms <= tol) | stalled
-        last = np.where(stops.any(axis=0), stops.argmax(axis=0), length - 1)
-        finished = stops.any(axis=0) | (iteration + length > max_iter)
-        here = np.arange(len(columns))
-        costs[np.arange(length)[:, None] > last] = np.nan
-        history.append((columns, costs))
+        finished = stops.any(axis=0)
+        last = np.where(finished, stops.argmax(axis=0), len(costs) - 1)
+        finished |= first + len(costs) > max_iter
+        costs[np.arange(len(costs))[:, None] > last] = np.nan
+        history.append((first, columns, costs))
         if callback is not None:
-            callback(iteration + length - 1, float(np.nansum(costs[-1])))
+            callback(first + len(costs) - 1, float(np.nansum(costs[-1])))
+        for here in np.flatnonzero(finished):
+            k, t = columns[here], last[here]
+            result.weights[:, k] = weights[t, :, here]
+            result.n_iter[k] = first + t
+            result.gradient_norm[k] = norms[t, here]
+            checks = (DIVERGED, diverged[t, here]), (CONVERGED, norms[t, here] <= tol), (STALLED, stalled[here])
+            result.status[k] = next((status for status, true in checks if true), RAN_OUT)
+        if finished.all():
+            break
+        first += len(costs)
+        W, gradient = weights[-1], gradients[-1]
         if finished.any():
-            done, at = columns[finished], (last[finished], slice(None), here[finished])
-            result.weights[:, done] = weights[at].T
-            result.n_iter[done] = iteration + last[finished]
-            result.gradient_norm[done] = norms[last, here][finished]
-            status = np.where(stalled, STALLED, RAN_OUT).astype("<U9")
-            status[norms[last, here] <= tol] = CONVERGED
-            status[diverged[last, here]] = DIVERGED
-            result.status[done] = status[finished]
-            if finished.all():
-                break
             running = ~finished
-            columns, ceiling = columns[running], ceiling[running]
+            columns, ceiling, W, gradient = columns[running], ceiling[running], W[:, running], gradient[:, running]
             objective = objective.select(running)
             rule.keep(running)
-            W, gradient = weights[-1][:, running], gradients[-1][:, running]
-            trajectory = None
-        else:
-            W, gradient = weights[-1].copy(), gradients[-1]
-        iteration += length
-        following = np.empty_like(W)
-        rule.step(objective, W, gradient, following)
-        W = following
-        if trajectory is not None:
-            trajectory.weights[0] = W
+            chunk = _Chunk(objective, rule, W)
+        rule.step(objective, W.copy(), gradient, chunk.weights[0])
     result.costs = np.full((result.n_iter.max() + 1, n_columns), np.nan)
-    row = 0
-    for columns, costs in history:
-        kept = costs[: len(result.costs) - row]
-        result.costs[row : row + len(kept), columns] = kept
-        row += len(costs)
+    for first, columns, costs in history:
+        kept = costs[: max(len(result.costs) - first, 0)]
+        result.costs[first : first + len(kept), columns] = kept
     return result
 
 
-class _Trajectory:
-    """Weights and gradients of consecutive iterations, in memory that fits a cache."""
+class _Chunk:
+    """Weights and gradients of consecutive iterations, in little memory; a single one where each cost is awaited."""
 
-    def __init__(self, objective, length):
-        bytes_each = 8 * (2 * np.prod(objective.shape) + np.prod(objective.products_shape))
-        length = length or int(np.clip(CHUNK_BYTES // bytes_each, 1, 64))
-        self.weights = np.empty((length, *objective.shape))
-        self.gradients = np.empty((length, *objective.shape))
-        self.products = np.empty((length, *objective.products_shape))
+    def __init__(self, objective, rule, W):
+        bytes_each = 8 * (2 * W.size + objective.factors(1).size)
+        length = 1 if rule.guarded else min(max(CHUNK_BYTES // bytes_each, 1), 64)
+        self.weights, self.gradients = np.empty((length, *W.shape)), np.empty((length, *W.shape))
+        self.factors = objective.factors(length)
+        self.weights[0] = W
+        self.points = list(zip(self.weights, self.gradients, self.factors, strict=True))
 
-    def run(self, objective, rule, length):
-        weights, gradients = self.weights[:length], self.gradients[:length]
-        views = zip(weights, gradients, self.products, strict=False)
-        W, gradient, products = next(views)
-        objective.evaluate(W, gradient, products)
-        for following, next_gradient, products in views:
+    def run(self, objective, rule, at_most):
+        length = min(len(self.points), at_most)
+        W, gradient, factors = self.points[0]
+        objective.evaluate(W, gradient, factors)
+        for following, next_gradient, factors in self.points[1:length]:
             rule.step(objective, W, gradient, following)
             W, gradient = following, next_gradient
-            objective.evaluate(W, gradient, products)
-        return weights, gradients
+            objective.evaluate(W, gradient, factors)
+        weights = self.weights[:length]
+        return weights, self.gradients[:length], objective.cost(weights, self.factors[:length])

@@ -12,15 +12,15 @@ class GradientDescent:
 
     guarded = False
 
-    def __init__(self, objective, learning_rate):
+    def __init__(self, learning_rate):
         self.learning_rate = learning_rate
 
     def step(self, objective, W, gradient, out):
-        np.multiply(gradient, self.learning_rate, out=out)
-        np.subtract(W, out, out=out)
+        np.multiply(gradient, self.learning_rate, out)
+        np.subtract(W, out, out)
 
     def keep(self, columns):
-        self.learning_rate = self.learning_rate[columns]
+        self.learning_rate = self.learning_rate[:, columns]
 
 
 class Nesterov:
@@ -31,10 +31,10 @@ class Nesterov:
 
     guarded = False
 
-    def __init__(self, objective, learning_rate):
+    def __init__(self, learning_rate):
         self.learning_rate = learning_rate
         self.last = None
-        self.momentum = np.ones_like(learning_rate)
+        self.momentum = np.ones(learning_rate.shape[1])
 
     def step(self, objective, W, gradient, out):
         reached = W - self.learning_rate * gradient
@@ -46,7 +46,7 @@ class Nesterov:
         self.last = reached
 
     def keep(self, columns):
-        self.learning_rate = self.learning_rate[columns]
+        self.learning_rate = self.learning_rate[:, columns]
         self.momentum = self.momentum[columns]
         self.last = None if self.last is None else self.last[:, columns]
 
@@ -56,47 +56,40 @@ class _Guarded:
 
     guarded = True
 
-    def __init__(self, objective, learning_rate):
-        self.weights = None
+    def __init__(self):
+        self.weights = self.direction = None
 
     def judge(self, W, cost, gradient):
-        """Put columns whose cost rose back to where they came from, in place. True where the cost no longer falls."""
+        """Put columns whose cost rose back to where they came from, in place. True where nothing falls any more."""
+        norm = np.sqrt(np.einsum("jk,jk->k", gradient, gradient))
         if self.weights is None:
-            self.size = np.ones_like(cost)
-            self.stale = np.zeros_like(cost)
+            self.size, self.stale = np.ones_like(cost), np.zeros_like(cost)
             self.rose = np.zeros(len(cost), dtype=bool)
         else:
-            rose = ~(cost <= self.cost + 1e-14 * np.abs(self.cost))
-            self.stale = np.where(cost < self.cost, 0, self.stale + 1)
+            self.rose = rose = ~(cost <= self.cost + 1e-14 * np.abs(self.cost))
+            falls = (cost < self.cost) | (norm < self.norm / 2)
+            self.stale = np.where(rose, self.stale, np.where(falls, 0, self.stale + 1))
             self.size = np.where(rose, self.size / 2, 1.0)
-            self.rose = rose
-            if rose.any():
-                W[:, rose], gradient[:, rose], cost[rose] = (
-                    self.weights[:, rose],
-                    self.gradient[:, rose],
-                    self.cost[rose],
-                )
+            W[:, rose], gradient[:, rose] = self.weights[:, rose], self.gradient[:, rose]
+            cost[rose], norm[rose] = self.cost[rose], self.norm[rose]
             self.learn(W, gradient)
-        self.weights, self.cost, self.gradient = W.copy(), cost.copy(), gradient.copy()
-        return self.stale > 30
+        self.weights, self.gradient, self.cost, self.norm = W.copy(), gradient.copy(), cost.copy(), norm
+        return (self.stale >= 5) | (self.size < 1e-12)
 
     def learn(self, W, gradient):
         """What a rule takes from the step to W."""
 
     def step(self, objective, W, gradient, out):
-        if not self.rose.all():
+        if self.direction is None or not self.rose.all():
             self.direction = self.find_direction(objective, W, gradient)
         np.multiply(self.direction, self.size, out=out)
         np.subtract(W, out, out=out)
 
     def keep(self, columns):
-        self.size, self.stale, self.rose, self.cost = (
-            self.size[columns],
-            self.stale[columns],
-            self.rose[columns],
-            self.cost[columns],
-        )
+        for name in ("size", "stale", "rose", "cost", "norm"):
+            setattr(self, name, getattr(self, name)[columns])
         self.weights, self.gradient = self.weights[:, columns], self.gradient[:, columns]
+        self.direction = None
 
 
 class Newton(_Guarded):
@@ -120,8 +113,9 @@ class QuasiNewton(_Guarded):
 
     memory = 10
 
-    def __init__(self, objective, learning_rate):
-        super().__init__(objective, learning_rate)
+    def __init__(self, sample):
+        super().__init__()
+        self.sample = sample
         self.pairs = []  # of steps and gradient differences, and 1 / (their product), the newest last
         self.values = None
 
@@ -134,7 +128,7 @@ class QuasiNewton(_Guarded):
 
     def find_direction(self, objective, W, gradient):
         if self.values is None:
-            self.values, self.vectors = np.linalg.eigh(objective.average_curvature(W))
+            self.values, self.vectors = np.linalg.eigh(self.sample.average_curvature(W))
             self.values = np.maximum(self.values, self.values[-1] * 1e-10)
         direction = gradient.copy()
         weights = []

@@ -2,13 +2,17 @@
 
 
 class DivergenceError(ArithmeticError):
-    """The cost rose without bound or is not finite. What it says stands in its attributes too."""
+    """The cost rose without bound or is not finite. What the message says stands in the attributes too.
 
-    def __init__(self, learning_rate: float, iteration: int, cost: float, safe_learning_rate: float):
+    learning_rate is None where no fixed one was set: the data then holds numbers too large for the margins to be finite.
+    """
+
+    def __init__(self, learning_rate: float | None, iteration: int, cost: float, safe_learning_rate: float):
+        used = "" if learning_rate is None else f" with learning rate {learning_rate:g}"
         super().__init__(
-            f"Training diverged: with learning rate {learning_rate:g} the cost was {cost:g} at iteration {iteration}. "
-            f"A learning rate up to {safe_learning_rate:.3g} is safe for this data and this l2 "
-            "(one over the largest eigenvalue of X'X/(4n) + l2)."
+            f"Training diverged{used}: the cost was {cost:g} at iteration {iteration}. A learning rate up to "
+            f"{safe_learning_rate:.3g} is safe for this data and this l2 (one over the largest eigenvalue of "
+            "X'X/(4n) + l2); scaled features allow a larger one."
         )
         self.learning_rate = learning_rate
         self.iteration = iteration

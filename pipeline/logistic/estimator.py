@@ -20,7 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, chec
 from pipeline.logistic.columns import fit_columns
 from pipeline.logistic.divergence import DivergenceError
 from pipeline.logistic.minimize import CONVERGED, DIVERGED, RAN_OUT
-from pipeline.logistic.objective import Objective, sigmoid
+from pipeline.logistic.objective import STRIPS, Objective, sigmoid
 from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.threads import workers
 
@@ -84,7 +84,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             start[:] = check_random_state(self.random_state).standard_normal(start.shape)
             start[-1] *= bool(self.fit_intercept)
         weight = self._row_weights(codes, sample_weight, X)
-        with workers(1 if X.size < 100_000 else 2) as run:
+        with workers(1 if X.size < 100_000 else STRIPS) as run:
             l2 = np.full(len(positive), float(self.l2))
             objective = Objective(X, codes, positive, l2, weight, bool(self.fit_intercept), run)
             fit = fit_columns(objective, self.optimizer, rate, start, self.max_iter, self.tol, callback)

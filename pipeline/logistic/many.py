@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.logistic.columns import fit_columns
 from pipeline.logistic.objective import Objective
 from pipeline.logistic.strip import BLOCK_BYTES
-from pipeline.logistic.threads import workers
+from pipeline.logistic.threads import thread_count, workers
 
 CURVE_POINTS = 1000
 
@@ -67,7 +67,7 @@ def fit_members(
     columns = np.array([(member, column) for member in range(len(l2)) for column in range(len(positive))])
     n_train = len(X) if folds is None else len(X) - np.bincount(folds).min()
     small = n_train * X.shape[1] * X.itemsize <= BLOCK_BYTES
-    n_threads, per_column = 2, 8 * (max_iter + 1 + 12 * (X.shape[1] + 1) + (n_train if small else 0))
+    n_threads, per_column = thread_count(), 8 * (max_iter + 1 + 12 * (X.shape[1] + 1) + (n_train if small else 0))
     fits_cache = BLOCK_BYTES // (24 * n_train) if small else 256
     size = max(1, min(max(fits_cache, 32), memory // (n_threads * per_column)))
     n_groups = -(-len(columns) // size)

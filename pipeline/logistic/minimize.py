@@ -27,8 +27,8 @@ class Minimum:
 def minimize(objective, W, rule, max_iter, tol, callback=None):
     """Follow `rule` (of `optimizers`) from W (n_features + 1, n_columns).
 
-    A column converges when its gradient's norm is at most `tol`. It diverges when its cost is not finite, or a hundred
-    times that of the start (or that of zero weights, log 2, if it is larger). Iterations run in chunks whose weights and
+    A column converges when its gradient's norm is at most `tol`. It diverges when its cost is not finite, or twice that
+    of the start (of zero weights, log 2, if that is larger): a safe step never climbs at all. Iterations run in chunks whose weights and
     gradients are kept, so that costs and stops are found for a whole chunk at once; columns that stopped are dropped.
     callback(iteration, cost), with the cost summed over the columns still running, is called after each chunk.
     """
@@ -43,7 +43,7 @@ def minimize(objective, W, rule, max_iter, tol, callback=None):
         stalled = rule.judge(weights[0], costs[0], gradients[0]) if rule.guarded else np.zeros(len(columns), bool)
         norms = np.sqrt(np.einsum("tjk,tjk->tk", gradients, gradients))
         if first == 0:
-            ceiling = 100 * np.maximum(costs[0], np.log(2))
+            ceiling = 2 * np.maximum(costs[0], np.log(2))
         diverged = ~(costs <= ceiling)
         stops = diverged | (norms <= tol) | stalled
         finished = stops.any(axis=0)

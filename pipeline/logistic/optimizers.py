@@ -26,7 +26,7 @@ class GradientDescent:
 class Nesterov:
     """Accelerated gradient descent: a gradient step from a point ahead, momentum forgotten where it points uphill.
 
-    Nesterov (1983); restart by gradient: O'Donoghue and Candes (2015), Adaptive restart for accelerated gradient schemes.
+    Nesterov (1983); O'Donoghue and Candes (2015), Adaptive restart for accelerated gradient schemes.
     """
 
     guarded = False
@@ -67,7 +67,7 @@ class _Guarded:
             self.rose = np.zeros(len(cost), dtype=bool)
         else:
             self.rose = rose = ~(cost <= self.cost + 1e-14 * np.abs(self.cost))
-            falls = (cost < self.cost) | (norm < self.norm / 2)
+            falls = (cost < self.cost - 1e-15 * np.abs(self.cost)) | (norm < self.norm / 2)
             self.stale = np.where(rose, self.stale, np.where(falls, 0, self.stale + 1))
             self.size = np.where(rose, self.size / 2, 1.0)
             W[:, rose], gradient[:, rose] = self.weights[:, rose], self.gradient[:, rose]
@@ -98,7 +98,7 @@ class Newton(_Guarded):
     def find_direction(self, objective, W, gradient):
         H = objective.curvature(W)
         diagonal = np.arange(len(W))
-        # Columns that repeat each other make H singular: a trace on the diagonal, relative to each unit, keeps them still.
+        # Features that repeat each other make H singular: a trace on the diagonal keeps them still.
         H[:, diagonal, diagonal] = H[:, diagonal, diagonal] * (1 + 1e-12) + np.finfo(float).tiny
         return np.linalg.solve(H, gradient.T[:, :, None])[:, :, 0].T
 
@@ -108,7 +108,7 @@ class QuasiNewton(_Guarded):
 
     The coordinates are the eigenvectors of the curvature averaged over columns, factorised once: with eigenvalues e,
     column k starts from the inverse curvature V diag(1 / (e + l2_k)) V'. At W = 0 this is Bohning and Lindsay's bound
-    X'X/4 + l2. The last ten steps correct it, column by column. Nocedal and Wright, Numerical Optimization, section 7.2.
+    X'X/4 + l2. The last ten steps correct it, column by column (Nocedal and Wright, Numerical Optimization, section 7.2).
     """
 
     memory = 10

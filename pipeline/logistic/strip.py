@@ -93,7 +93,7 @@ def block_rows(n_features, n_columns):
 
 
 def sum_of_logs(factors, s):
-    """sum s log(factors) over rows, (..., n_columns), for factors (..., n_rows, n_columns) from 1 up; it may be infinite."""
+    """sum s log(factors) over rows, (..., n_columns), factors (..., n_rows, n_columns) from 1 up; may be infinite."""
     if s.ndim:
         return np.einsum("...ik,i->...k", np.log(factors), s[:, 0])
     *ahead, n_rows, n_columns = factors.shape

@@ -15,15 +15,20 @@ from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
-def workers(n_tasks: int = 2):
-    """A map function over threads: as many as OMP_NUM_THREADS says, else as the processors at hand; one for one task."""
-    n_threads = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+def workers(n_tasks: int = 1_000_000):
+    """A map function over threads: `thread_count` of them, but no more than tasks."""
+    n_threads = min(thread_count(), n_tasks)
     with _blas().limit(limits=1, user_api="blas"):
-        if min(n_threads, n_tasks) == 1:
+        if n_threads == 1:
             yield map
         else:
-            with ThreadPoolExecutor(min(n_threads, n_tasks)) as pool:
+            with ThreadPoolExecutor(n_threads) as pool:
                 yield pool.map
+
+
+def thread_count() -> int:
+    """As many as OMP_NUM_THREADS says (joblib sets it for its workers), else one a processor at hand."""
+    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 @cache

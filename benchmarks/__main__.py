@@ -1,0 +1,40 @@
+"""How fast, next to what a user would pick instead: `make bench`, or `python -m benchmarks fits` for one part.
+
+Every contender of a row gets the same data and as many threads, in one process, one after another, and is timed to the
+median. Gaps are J minus the lowest J known, in this project's objective. A contender that is not installed is left out.
+"""
+
+import platform
+import sys
+import warnings
+from datetime import date
+
+from benchmarks import fits, passes, sweeps
+from pipeline.logistic.threads import thread_count
+
+PARTS = {"passes": passes.rows, "fits": fits.rows, "sweeps": sweeps.rows}
+
+
+def main(wanted):
+    unknown = set(wanted) - set(PARTS)
+    if unknown:
+        raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; choose among {', '.join(PARTS)}")
+    warnings.simplefilter("ignore")
+    print(f"{date.today()}, {platform.machine()}, {_processor()}, {thread_count()} threads\n")
+    print("| work | contender | median | times ours | gap |\n|---|---|---|---|---|")
+    for part in wanted or PARTS:
+        for work, contenders in PARTS[part]():
+            ours = None
+            for name, seconds, gap in contenders:
+                ours = ours or seconds
+                shown = f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+                print(f"| {work} | {name} | {shown} | {seconds / ours:.2f} | {gap} |", flush=True)
+
+
+def _processor():
+    with open("/proc/cpuinfo") as lines:
+        return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,76 @@
+"""Fits to an optimum: tolerances are the loosest that reach the gap that the row asks for, where a contender can."""
+
+from functools import partial
+from importlib import import_module
+
+from sklearn import linear_model
+from sklearn.datasets import load_breast_cancer
+from sklearn.multiclass import OneVsRestClassifier
+
+from benchmarks.measure import cost, table, timed, with_gaps
+from pipeline.logistic import LogisticRegression
+
+
+def rows():
+    yield "fit to 1e-9, 1,000,000 x 30", large(*table(1_000_000, 30))
+    yield "fit to 1e-9, the same, correlated, 11 % positive", large(*table(1_000_000, 30, 2, 0.95, -3.2))
+    yield "fit to 1e-6, one-vs-rest, 100,000 x 784, 10 classes", wide(*table(100_000, 784, 10))
+    yield "fit to 1e-9, breast cancer", small()
+
+
+def large(X, y):
+    l2 = 1e-6
+    contenders = [
+        ("this project, quasi_newton", LogisticRegression(l2, optimizer="quasi_newton", tol=2e-5)),
+        ("this project, newton", LogisticRegression(l2, optimizer="newton", tol=1e-5)),
+        *scikit_learn(l2, len(X), **{"newton-cholesky": 1e-5, "lbfgs": 1e-6}),
+        *glum(l2),
+    ]
+    return compete(X, y, l2, contenders, 3)
+
+
+def wide(X, y):
+    l2 = 1e-5
+    lbfgs = OneVsRestClassifier(linear_model.LogisticRegression(C=1 / (l2 * len(X)), tol=1e-4, max_iter=500))
+    contenders = [
+        ("this project, quasi_newton", LogisticRegression(l2, optimizer="quasi_newton", tol=1.5e-4)),
+        ("OneVsRestClassifier, lbfgs", lbfgs),
+    ]
+    return compete(X, y, l2, contenders, 1)
+
+
+def small():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    l2 = 1 / len(X)
+    ours = ("this project, newton", LogisticRegression(l2, optimizer="newton", tol=1e-5))
+    return compete(
+        X, y, l2, [ours, *scikit_learn(l2, len(X), **{"newton-cholesky": 1e-5, "lbfgs": 1e-6}), *glum(l2)], 100
+    )
+
+
+def scikit_learn(l2, n, **tolerances):
+    make = partial(linear_model.LogisticRegression, C=1 / (l2 * n), max_iter=1000)
+    return [(f"scikit-learn, {solver}", make(solver=solver, tol=tol)) for solver, tol in tolerances.items()]
+
+
+def glum(l2):
+    try:
+        make = import_module("glum").GeneralizedLinearRegressor
+    except ImportError:
+        return []
+    return [("glum", make(family="binomial", alpha=l2, l1_ratio=0, gradient_tol=1e-6))]
+
+
+def compete(X, y, l2, contenders, repeats):
+    best = LogisticRegression(l2, optimizer="quasi_newton", tol=1e-9).fit(X, y)
+    lowest = cost(X, y, best.coef_, best.intercept_, l2)
+    return with_gaps(X, y, l2, (fit(name, model, X, y, repeats) for name, model in contenders), lowest)
+
+
+def fit(name, model, X, y, repeats):
+    seconds, fitted = timed(lambda: model.fit(X, y), repeats)
+    if isinstance(fitted, OneVsRestClassifier):
+        coef = [part.coef_[0] for part in fitted.estimators_]
+        return name, seconds, (coef, [part.intercept_[0] for part in fitted.estimators_])
+    return name, seconds, (fitted.coef_, fitted.intercept_)

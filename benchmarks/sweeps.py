@@ -1,0 +1,99 @@
+"""Grids of models: learning rates and penalties by gradient descent, and paths of penalties to the optimum."""
+
+import time
+
+import numpy as np
+from sklearn import linear_model
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.multiclass import OneVsRestClassifier
+
+from benchmarks.measure import table, timed
+from benchmarks.passes import tutorial_descent
+from pipeline.logistic import DivergenceError, LogisticRegression
+from pipeline.logistic.estimator import probabilities
+from pipeline.logistic.many import fit_members
+
+C = np.logspace(-4, 4, 10)
+
+
+def rows():
+    yield "10 x 10 x 5 sweep, breast cancer, 10,000 iterations", sweep()
+    X, y = load_breast_cancer(return_X_y=True)
+    yield "10 x 5 path and refit, breast cancer", path(scaled(X), y, "newton", 1e-5, 10)
+    X, y = load_digits(return_X_y=True)
+    yield "10 x 5 path and refit, digits, 10 classes", path(X / 16, y, "newton", 1e-5, 1)
+    yield "10 x 5 path and refit, 1,000,000 x 30", path(*table(1_000_000, 30), "quasi_newton", 1e-4, 1)
+
+
+def scaled(X):
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def sweep():
+    X, y = load_breast_cancer(return_X_y=True)
+    l2, rates = np.repeat(np.logspace(-4, 0, 10), 10), np.tile(np.logspace(-3, 0, 10), 10)
+    folds = np.arange(len(y)) % 5
+    yield "this project, together", timed(lambda: fit_members(X, y, l2, rates, folds), 1)[0], ""
+    start = time.perf_counter()
+    for member, fold in np.ndindex(100, 5):
+        try:
+            LogisticRegression(l2[member], rates[member]).fit(scaled(X[folds != fold]), y[folds != fold])
+        except DivergenceError:
+            pass
+    yield "this project, one after another", time.perf_counter() - start, ""
+    train = scaled(X[folds != 0]), y[folds != 0]
+    every_tenth = timed(lambda: [tutorial_descent(*train, l2[m], rates[m], 10_000) for m in range(0, 100, 10)], 1)[0]
+    yield "NumPy as in tutorials (10 of 500, times 50)", 50 * every_tenth, ""
+
+
+def path(X, y, optimizer, tol, repeats):
+    """Ten penalties by five folds and a refit of the best; the gap column holds the lowest mean held-out log-loss."""
+    folds = np.arange(len(y)) % 5
+    l2 = 1 / (C * len(y) * 4 / 5)
+
+    def ours():
+        members = fit_members(X, y, l2, None, folds, standardize=False, optimizer=optimizer, tol=tol)
+        scores = np.empty((5, 10))
+        for fold in range(5):
+            held_out = folds == fold
+            margins = members.margins(X[held_out], fold)
+            for k in range(10):
+                P = probabilities(margins[:, k] if margins.shape[2] > 1 else margins[:, k, 0])
+                scores[fold, k] = log_loss(y[held_out], P)
+        best = scores.mean(axis=0).argmin()
+        LogisticRegression(1 / (C[best] * len(y)), optimizer=optimizer, tol=tol).fit(X, y)
+        return scores.mean(axis=0).min()
+
+    yield "this project", *show(timed(ours, repeats))
+    split, options = PredefinedSplit(folds), {"cv": PredefinedSplit(folds), "scoring": "neg_log_loss"}
+    binary = len(np.unique(y)) == 2
+    for jobs in 1, 2:
+        if binary:
+            search = linear_model.LogisticRegressionCV(
+                Cs=C,
+                solver="newton-cholesky",
+                tol=1e-4,
+                n_jobs=jobs,
+                use_legacy_attributes=False,
+                l1_ratios=(0.0,),
+                **options,
+            )
+            seconds, fitted = timed(lambda search=search: search.fit(X, y), repeats)
+            yield (
+                f"LogisticRegressionCV, newton-cholesky, {jobs} jobs",
+                seconds,
+                f"{-fitted.scores_.mean(axis=0).max():.6f}",
+            )
+        if len(y) > 100_000:
+            continue
+        inner = linear_model.LogisticRegression(solver="newton-cholesky", tol=1e-4)
+        name, key = ("GridSearchCV", "C") if binary else ("GridSearchCV of OneVsRestClassifier", "estimator__C")
+        search = GridSearchCV(inner if binary else OneVsRestClassifier(inner), {key: C}, n_jobs=jobs, **options)
+        seconds, fitted = timed(lambda search=search: search.fit(X, y), repeats)
+        yield f"{name}, newton-cholesky, {jobs} jobs", seconds, f"{-fitted.best_score_:.6f}"
+
+
+def show(timing):
+    return timing[0], f"{timing[1]:.6f}"

@@ -1,0 +1,150 @@
+import pickle
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn import datasets, linear_model
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from pipeline.logistic import LogisticRegression
+from pipeline.logistic.objective import log_loss
+from tests.logistic.reference import EXPECTED, breast_cancer, standardized
+
+NEWTON = {"optimizer": "newton", "tol": 1e-10}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks([LogisticRegression(), LogisticRegression(optimizer="newton")])
+def test_scikit_learns_own_checks_pass(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 1.0, 1: 3.0}])
+def test_fit_equals_scikit_learn_with_c_one_over_total_weight_times_l2(weighted, class_weight):
+    X, y = breast_cancer()
+    weight = np.random.default_rng(0).uniform(0, 2, len(y)) if weighted else None
+    total = np.ones(len(y)) if weight is None else weight
+    if class_weight == "balanced":
+        total = total * (total.sum() / (2 * np.bincount(y, total)))[y]
+    elif class_weight:
+        total = total * np.where(y == 1, 3.0, 1.0)
+    ours = LogisticRegression(0.01, class_weight=class_weight, **NEWTON).fit(X, y, weight)
+    # scikit-learn's balanced weights ignore sample_weight, so it gets the product.
+    theirs = linear_model.LogisticRegression(C=1 / (0.01 * total.sum()), solver="newton-cholesky", tol=1e-12)
+    theirs.fit(X, y, total)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["iris", "wine"])
+def test_one_vs_rest_matches_the_published_optima(name):
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    X, expected = standardized(X), EXPECTED[f"{name}_std_ovr_lam1"]
+    model = LogisticRegression(1 / len(X), **NEWTON).fit(X, y)
+    costs = log_loss(model.decision_function(X), y[:, None] == np.arange(3)).mean(axis=0)
+    costs += model.l2 / 2 * np.sum(model.coef_**2, axis=1)
+    np.testing.assert_allclose(costs, expected["J_per_class"], rtol=1e-10)
+    np.testing.assert_allclose(model.intercept_, expected["intercepts"], rtol=1e-6)
+    np.testing.assert_allclose(np.sum(model.coef_**2, axis=1), expected["w_norm2"], rtol=1e-6)
+    assert (model.predict(X) == y).sum() == expected["train_correct"]
+    np.testing.assert_allclose(
+        [model.cost_history_[stop, k] for k, stop in enumerate(model.n_iter_)], costs, rtol=1e-10
+    )
+
+
+def test_one_vs_rest_equals_scikit_learns_meta_estimator():
+    X, y = datasets.load_digits(return_X_y=True)
+    X = X / 16
+    names = np.array([f"digit {label}" for label in range(10)])
+    ours = LogisticRegression(0.01, **NEWTON).fit(X, names[y])
+    inner = linear_model.LogisticRegression(C=1 / (0.01 * len(X)), solver="newton-cholesky", tol=1e-10)
+    theirs = OneVsRestClassifier(inner).fit(X, names[y])
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-7)
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+def test_probabilities_add_up_however_far_the_margins():
+    X, y = datasets.load_iris(return_X_y=True)
+    model = LogisticRegression(0.1, **NEWTON).fit(X, y)
+    for scale in 1, 1e3, 1e6:
+        P = model.predict_proba(X * scale)
+        np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-12)
+        assert (P >= 0).all()
+
+
+def test_fits_inside_scikit_learns_tools():
+    X, y = datasets.load_breast_cancer(return_X_y=True)
+    pipe = make_pipeline(StandardScaler(), LogisticRegression(optimizer="newton"))
+    search = GridSearchCV(pipe, {"logisticregression__l2": [0.001, 0.1]}, cv=3, scoring="neg_log_loss").fit(X, y)
+    assert search.best_params_["logisticregression__l2"] == 0.001
+    assert cross_val_score(pipe, X, y, cv=3).mean() > 0.96
+    assert CalibratedClassifierCV(pipe, cv=3).fit(X, y).score(X, y) > 0.96
+
+
+def test_clones_pickles_and_is_stored_without_code(tmp_path):
+    X, y = breast_cancer()
+    model = LogisticRegression(0.1, **NEWTON).fit(X, y)
+    assert clone(model).get_params() == model.get_params()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).coef_, model.coef_)
+    skops.io.dump(model, tmp_path / "model.skops")
+    ours = ["pipeline.logistic.estimator.LogisticRegression"]
+    assert skops.io.get_untrusted_types(file=tmp_path / "model.skops") == ours
+    loaded = skops.io.load(tmp_path / "model.skops", trusted=ours)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert loaded.stop_reason_ == model.stop_reason_
+
+
+def test_random_start_is_seeded_and_stays_with_zero_iterations():
+    X, y = breast_cancer()
+    models = [LogisticRegression(init="random", random_state=seed, max_iter=0).fit(X, y) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(models[0].coef_, models[1].coef_)
+    assert (models[0].coef_ != models[2].coef_).all()
+    assert models[0].n_iter_[0] == 0
+    expected = log_loss(models[0].decision_function(X), y).mean() + 0.005 * np.sum(models[0].coef_ ** 2)
+    np.testing.assert_allclose(models[0].cost_history_, [expected])
+
+
+def test_the_same_fit_twice_gives_the_same_bytes():
+    X, y = breast_cancer()
+    one, two = (LogisticRegression(optimizer="quasi_newton").fit(X, y) for _ in range(2))
+    assert one.coef_.tobytes() == two.coef_.tobytes()
+    assert one.cost_history_.tobytes() == two.cost_history_.tobytes()
+
+
+def test_memory_layout_does_not_matter():
+    X, y = datasets.make_classification(20_000, 12, random_state=0)
+    row_major = LogisticRegression(0.01, **NEWTON).fit(np.ascontiguousarray(X), y)
+    column_major = LogisticRegression(0.01, **NEWTON).fit(np.asfortranarray(X), y)
+    np.testing.assert_allclose(column_major.coef_, row_major.coef_, rtol=1e-10)
+
+
+def test_without_intercept_the_intercept_is_zero():
+    X, y = breast_cancer()
+    assert LogisticRegression(0.1, fit_intercept=False, init="random", random_state=0).fit(X, y).intercept_ == [0]
+
+
+def test_callback_sees_iterations_and_falling_costs():
+    X, y = breast_cancer()
+    seen = []
+    model = LogisticRegression(0.1).fit(X, y, callback=lambda iteration, cost: seen.append((iteration, cost)))
+    iterations, costs = np.array(seen).T
+    assert (np.diff(iterations) > 0).all()
+    assert (np.diff(costs[:-1]) < 0).all()
+    assert iterations[-1] >= model.n_iter_[0]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("l2", -1), ("l2", np.nan), ("learning_rate", 0), ("learning_rate", "fast"), ("optimizer", "adam"),
+     ("max_iter", -1), ("max_iter", 1.5), ("tol", -1e-3), ("init", "ones"), ("class_weight", "equal")],
+)  # fmt: skip
+def test_a_parameter_out_of_range_is_named_with_what_is_allowed(parameter, value):
+    with pytest.raises(ValueError, match=f"{parameter} = .* is not allowed: it must be"):
+        LogisticRegression(**{parameter: value}).fit([[0.0], [1.0]], [0, 1])

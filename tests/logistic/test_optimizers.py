@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from pipeline.logistic import DivergenceError, LogisticRegression
+from pipeline.logistic.objective import log_loss
+from tests.logistic.reference import BINARY, EXPECTED, breast_cancer, exam_scores, standardized
+
+
+def cost_of(model, X, y):
+    penalty = model.l2 / 2 * np.sum(model.coef_**2, axis=1)
+    return log_loss(X @ model.coef_[0] + model.intercept_[0], y).mean() + penalty[0]
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_newton_finds_the_published_optimum(name):
+    X, y = BINARY[name]()
+    expected = EXPECTED[name]
+    model = LogisticRegression(
+        expected["lam_sum"] / len(X), optimizer="newton", tol=1e-9, fit_intercept=expected["intercept"] != 0
+    ).fit(X, y)
+    assert cost_of(model, X, y) == pytest.approx(expected["J"], rel=1e-10)
+    np.testing.assert_allclose(model.coef_[0], expected["coef"], rtol=1e-6, atol=1e-9)
+    assert model.intercept_[0] == pytest.approx(expected["intercept"], rel=1e-6)
+    assert (model.predict(X) == y).sum() == expected["train_correct"]
+    assert model.n_iter_[0] < 20
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "nesterov", "quasi_newton"])
+@pytest.mark.parametrize("name", ["breast_cancer_std_lam10", "heart_scale_lam1", "ng_ex2_2_lam100"])
+def test_first_order_optimizers_find_the_same_optimum(optimizer, name):
+    X, y = BINARY[name]()
+    expected = EXPECTED[name]
+    l2 = expected["lam_sum"] / len(X)
+    model = LogisticRegression(l2, optimizer=optimizer, tol=1e-8, max_iter=50_000).fit(X, y)
+    assert cost_of(model, X, y) == pytest.approx(expected["J"], rel=1e-10)
+    np.testing.assert_allclose(model.coef_[0], expected["coef"], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "nesterov"])
+def test_fixed_steps_reach_the_unpenalised_optimum_on_scaled_features(optimizer):
+    X, y = exam_scores()
+    model = LogisticRegression(0.0, optimizer=optimizer, tol=1e-8, max_iter=100_000).fit(standardized(X), y)
+    assert cost_of(model, standardized(X), y) == pytest.approx(EXPECTED["ng_ex2_1_opt"]["J"], rel=1e-8)
+    np.testing.assert_allclose(model.coef_[0] / X.std(axis=0), EXPECTED["ng_ex2_1_opt"]["coef"], rtol=1e-5)
+
+
+def test_quasi_newton_started_from_a_sample_finds_the_optimum_of_all_rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90_000, 4)) @ rng.normal(size=(4, 4))
+    y = (X @ [1, -1, 0.5, 0] + rng.logistic(size=len(X)) > 1).astype(int)
+    exact = LogisticRegression(1e-4, optimizer="newton", tol=1e-10).fit(X, y)
+    sampled = LogisticRegression(1e-4, optimizer="quasi_newton", tol=1e-8).fit(X, y)
+    np.testing.assert_allclose(sampled.coef_, exact.coef_, rtol=1e-6)
+    np.testing.assert_allclose(sampled.intercept_, exact.intercept_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "newton", "quasi_newton"])
+def test_the_cost_never_rises(optimizer):
+    X, y = breast_cancer()
+    start = {"init": "random", "random_state": 3}
+    costs = LogisticRegression(0.01, optimizer=optimizer, tol=1e-5, **start).fit(X, y).cost_history_
+    assert (np.diff(costs) <= 1e-14 * costs[:-1]).all()
+
+
+def test_cost_history_starts_with_the_start_and_ends_with_the_model():
+    X, y = breast_cancer()
+    model = LogisticRegression(0.01).fit(X, y)
+    assert model.cost_history_[0] == pytest.approx(np.log(2), rel=1e-14)
+    assert model.cost_history_[-1] == pytest.approx(cost_of(model, X, y), rel=1e-13)
+    assert len(model.cost_history_) == model.n_iter_[0] + 1
+    assert "under the tolerance 1e-06" in model.stop_reason_[0]
+
+
+def test_one_step_is_the_learning_rate_times_the_gradient():
+    X, y = breast_cancer()
+    with pytest.warns(ConvergenceWarning):
+        model = LogisticRegression(0.1, learning_rate=0.5, max_iter=1).fit(X, y)
+    np.testing.assert_allclose(model.coef_[0], -0.5 * X.T @ (0.5 - y) / len(X), rtol=1e-12)
+    np.testing.assert_allclose(model.intercept_[0], -0.5 * np.mean(0.5 - y), rtol=1e-12)
+
+
+def test_iterations_that_ran_out_are_a_warning_with_the_reason():
+    X, y = breast_cancer()
+    with pytest.warns(ConvergenceWarning, match="iterations ran out after 7: gradient norm .* tolerance 1e-06"):
+        model = LogisticRegression(0.01, max_iter=7).fit(X, y)
+    assert len(model.cost_history_) == 8
+    assert model.n_iter_[0] == 7
+
+
+def test_divergence_names_learning_rate_iteration_cost_and_a_rate_that_is_safe():
+    X, y = breast_cancer()
+    with pytest.raises(DivergenceError, match=r"learning rate 50: the cost was .* at iteration") as caught:
+        LogisticRegression(1.0, learning_rate=50).fit(X, y)
+    error = caught.value
+    assert error.learning_rate == 50
+    assert error.iteration >= 1
+    assert not error.cost <= 2 * np.log(2)
+    assert f"{error.safe_learning_rate:.3g} is safe" in str(error)
+    LogisticRegression(1.0, learning_rate=error.safe_learning_rate).fit(X, y)
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "nesterov", "newton", "quasi_newton"])
+def test_separable_classes_without_penalty_end_finite_and_say_so(optimizer):
+    X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    with pytest.warns(ConvergenceWarning, match="a plane separates the classes, so without l2 the cost has no minimum"):
+        model = LogisticRegression(0.0, optimizer=optimizer, max_iter=200).fit(X, [0, 0, 1, 1])
+    assert np.isfinite(model.coef_).all()
+    assert model.coef_[0, 0] > 0
+
+
+def test_newton_survives_features_that_repeat_each_other_or_are_constant():
+    X, y = exam_scores()
+    plain = LogisticRegression(0.0, optimizer="newton").fit(X, y)
+    doubled = np.column_stack([X, X[:, 0], np.full(len(X), 3.0), np.zeros(len(X))])
+    model = LogisticRegression(0.0, optimizer="newton").fit(doubled, y)
+    np.testing.assert_allclose(model.decision_function(doubled), plain.decision_function(X), rtol=1e-6)
+
+
+def test_a_tolerance_below_rounding_ends_the_fit_and_says_so():
+    X, y = breast_cancer()
+    for optimizer in "newton", "quasi_newton":
+        model = LogisticRegression(0.01, optimizer=optimizer, tol=0).fit(X, y)
+        assert model.n_iter_[0] < 500
+        assert "as low as rounding lets it be" in model.stop_reason_[0]

@@ -50,7 +50,9 @@ def overrides(values: dict[str, Any]) -> list[str]:
     for group, key in GROUPS.items():
         if any(differing.lstrip("+~").startswith(key) for differing in _untold(values, told)):
             options = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
-            told = min(([*told, f"{group}={option}"] for option in options), key=lambda t: len(_untold(values, t)))
+            told = min(
+                [told, *([*told, f"{group}={option}"] for option in options)], key=lambda t: len(_untold(values, t))
+            )
     return told + [
         key if value is _ABSENT else f"{key}={_literal(value)}" for key, value in _untold(values, told).items()
     ]

@@ -231,12 +231,13 @@ def _validated(model: type[Section], values: dict[str, Any], source: str) -> Any
 def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
     # pydantic's path also names the member of a union that it tried; only steps that the values have are keys.
     keys, here = [], values
-    for step in problem["loc"]:
+    missing = problem["type"] == "missing"
+    for step in problem["loc"][:-1] if missing else problem["loc"]:
         if isinstance(here, dict) and step in here:
             keys.append(str(step))
             here = here[step]
-    if problem["type"] == "missing":
-        return ".".join([*keys, str(problem["loc"][-1])])
+    if missing:
+        return ".".join([*keys, problem["loc"][-1]])
     if problem["type"] == "union_tag_invalid":
         return ".".join([*keys, "name"]) + f" = {problem['ctx']['tag']!r}"
     if problem["type"] in ("unknown_key", "too_many_members"):

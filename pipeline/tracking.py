@@ -30,12 +30,14 @@ from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, V
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ParamSchema, ParamSpec
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import tables
 from pipeline.config import Tracking
 from pipeline.errors import UserError
 
 DIGEST = "result.digest"
+TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on its pages for trained models
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 REQUIREMENTS = ["mlflow", "numpy", "pandas", "scikit-learn", "skops"]
 
@@ -86,8 +88,8 @@ def log(records: list[Record], settings: Tracking) -> None:
                     print(f"{record.experiment}: this result is run {found} already")
                 else:
                     print(f"{record.experiment}: logged as run {_log(record, experiment, settings)}")
-    except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
         raise UserError(
             f"the MLflow store {uri} can't be used: {reason}\n"
             "Everything up to here is safe in outputs/. Mend the store or set MLFLOW_TRACKING_URI; "
@@ -101,7 +103,7 @@ def _experiment(name: str, uri: str) -> Experiment:
     if found is None:
         # Without a server MLflow would take ./mlruns of the current folder, which may be a copy soon to be removed.
         local = None if uri.startswith("http") else (repository() / "mlartifacts" / name).as_uri()
-        return client.get_experiment(client.create_experiment(name, artifact_location=local))
+        return client.get_experiment(client.create_experiment(name, local, TRAINING))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return found

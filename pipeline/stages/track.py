@@ -39,9 +39,9 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
     scored = json.loads((root / evaluate.METRICS).read_text())
     columns = json.loads((root / train.SUMMARY).read_text())
     fit = params["train"]
-    metrics = {f"{part}.{key}": value for part, values in scored.items() for key, value in values.items()}
+    metrics = {f"{part}/{key}": value for part, values in scored.items() for key, value in values.items()}
     metrics |= {
-        f"train.{key}.{label}": column[key] for label, column in columns.items() for key in ("iterations", "last_cost")
+        f"train/{key}/{label}": column[key] for label, column in columns.items() for key in ("iterations", "last_cost")
     }
     return tracking.Record(
         experiment=data.title,

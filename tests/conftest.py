@@ -1,0 +1,63 @@
+"""A copy of the project as its user has it, and the commands that they type in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Tester"), ("EMAIL", "tester@example.invalid"))
+}
+
+Shell = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the caller's shell or a calling DVC has set must not reach the tests."""
+    for name in list(os.environ):
+        if name.startswith(("MLFLOW_", "DVC_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+
+
+def copy_project(folder: Path) -> Path:
+    """The files that git has or would add, without results, as a fresh repository with one commit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().strip("\0").split("\0"):
+        source = ROOT / name
+        if source.is_file() and not name.startswith(("outputs/", "tests/", "docs/", "dvc.lock")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / name)
+    run = shell_in(folder)
+    run("git init --quiet --initial-branch=main && git add --all && git commit --quiet --message start")
+    return folder
+
+
+def shell_in(folder: Path) -> Shell:
+    """`shell("dvc repro")` runs a command in `folder`; `fails=True` expects it to fail; keywords are environment."""
+
+    def shell(command: str, fails: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        settings = {**inherited, **IDENTITY, "DVC_NO_ANALYTICS": "1", "PATH": path, **environment}
+        done = subprocess.run(
+            command, shell=True, cwd=folder, env=settings, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode != 0) == fails, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return shell

@@ -1,0 +1,42 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from pipeline.config import Explore
+from pipeline.errors import UserError
+from pipeline.stages import explore
+from pipeline.stages.load import bundled
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return bundled("wine")
+
+
+def test_the_embedding_keeps_neighbours_together(wine):
+    embedding = explore.embed(wine, Explore(rows=1000, perplexity=20, seed=0))
+    assert len(embedding) == len(wine)
+    neighbours = KNeighborsClassifier(5).fit(embedding[["x", "y"]], embedding["class"])
+    assert neighbours.score(embedding[["x", "y"]], embedding["class"]) > 0.9
+
+
+def test_many_rows_are_sampled_with_the_seed(wine):
+    first, again = (explore.embed(wine, Explore(rows=60, perplexity=5, seed=4)) for _ in range(2))
+    assert len(first) == 60
+    pd.testing.assert_frame_equal(first, again)
+
+
+def test_a_perplexity_above_the_rows_is_named(wine):
+    with pytest.raises(UserError, match=r"explore\.perplexity = 200 must be less than the rows drawn, 178"):
+        explore.embed(wine, Explore(rows=1000, perplexity=200, seed=0))
+
+
+def test_class_balance_counts_the_rows(wine):
+    assert dict(explore.class_balance(wine).to_numpy()) == {"class_0": 59, "class_1": 71, "class_2": 48}
+
+
+def test_the_logistic_curve_runs_from_minus_ten_to_ten():
+    curve = explore.logistic_curve()
+    assert (curve["r"].min(), curve["r"].max()) == (-10, 10)
+    np.testing.assert_allclose(curve["probability"], 1 / (1 + np.exp(-curve["r"])), rtol=1e-12)

@@ -1,0 +1,58 @@
+import pytest
+
+from pipeline import config
+from pipeline.errors import UserError
+
+TRAIN = """
+train:
+  lambda: 1e-3
+  tolerance: 1.0e-06
+  seed: 0
+  optimizer: newton
+  learning_rate: auto
+  max_iterations: 100
+"""
+
+
+@pytest.fixture
+def params(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TRAIN)
+    return path
+
+
+def test_numbers_in_scientific_notation_are_numbers(params):
+    assert config.read("train", params).l2 == 0.001
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("1e-3", "-1", "train.lambda = -1: should be greater than or equal to 0"),
+        ("1e-3", ".nan", "train.lambda = nan: should be a finite number"),
+        ("1e-3", "'0.1'", "train.lambda = '0.1': should be a valid number"),
+        ("auto", "0", "train.learning_rate = 0: should be greater than 0, or should be 'auto'"),
+        ("newton", "adam", "train.optimizer = 'adam': should be 'gradient_descent'"),
+        ("100", "0", "train.max_iterations = 0: should be greater than or equal to 1"),
+        ("100", "10.5", "train.max_iterations = 10.5: should be a valid integer"),
+        ("100", "true", "train.max_iterations = True: should be a valid integer"),
+        ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, tolerance, seed"),
+        ("seed: 0", "seed: ???", "train.seed: has no value"),
+        ("auto", "auto\n ] bad", "is not YAML"),
+        ("train:", "training:", "has no section 'train'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(params, old, new, message):
+    params.write_text(TRAIN.replace(old, new, 1))
+    with pytest.raises(UserError) as caught:
+        config.read("train", params)
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_says_what_makes_it(tmp_path):
+    with pytest.raises(UserError, match="`dvc repro` composes it"):
+        config.read("train", tmp_path / "params.yaml")
+
+
+def test_flatten_joins_keys_with_dots():
+    assert config.flatten({"a": {"b": 1, "c": {"d": 2}}, "e": {}}) == {"a.b": 1, "a.c.d": 2, "e": {}}

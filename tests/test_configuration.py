@@ -1,0 +1,185 @@
+"""The table of the README: what `dvc repro` and `dvc exp run` do after each kind of change, with the real DVC.
+
+Two stages stand for the pipeline's: `training` depends on the section `train` and `splitting` on `split`, so that what
+runs again shows in what DVC prints.
+"""
+
+from pathlib import Path
+
+import pytest
+from conftest import Shell, copy_project, shell_in
+from omegaconf import OmegaConf
+
+STAGES = """
+stages:
+  configure:
+    cmd: python -m pipeline.stages.configure
+    deps: [conf]
+    outs:
+      - params.yaml: {cache: false, persist: true}
+  training:
+    cmd: cp params.yaml training.txt
+    params: [train]
+    outs: [training.txt]
+  splitting:
+    cmd: cp params.yaml splitting.txt
+    params: [split]
+    outs: [splitting.txt]
+"""
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_project(tmp_path_factory.mktemp("configured"))
+    (folder / "dvc.yaml").write_text(STAGES)
+    (folder / "params.yaml").unlink(missing_ok=True)
+    shell_in(folder)("dvc repro && git add --all && git commit --quiet --message run")
+    return folder
+
+
+@pytest.fixture
+def project(reproduced: Path, tmp_path: Path) -> Path:
+    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
+    shell_in(tmp_path / "clone")("dvc checkout")
+    return tmp_path / "clone"
+
+
+@pytest.fixture
+def shell(project: Path) -> Shell:
+    return shell_in(project)
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+
+
+def param(project: Path, key: str) -> object:
+    return OmegaConf.select(OmegaConf.load(project / "params.yaml"), key)
+
+
+def edit_conf(project: Path) -> None:
+    edit(project / "conf/train/default.yaml", "lambda: 0.01", "lambda: 0.05")
+
+
+def edit_params(project: Path) -> None:
+    edit(project / "params.yaml", "learning_rate: 0.3", "learning_rate: 0.2")
+
+
+def stages_run(output: str) -> set[str]:
+    return {stage for stage in ("configure", "training", "splitting") if f"Running stage '{stage}'" in output}
+
+
+def test_nothing_runs_when_nothing_changed(shell: Shell) -> None:
+    assert stages_run(shell("dvc repro").stdout) == set()
+
+
+def test_an_edit_of_conf_is_recomposed_and_runs_just_what_it_affects(project: Path, shell: Shell) -> None:
+    edit_conf(project)
+    assert stages_run(shell("dvc repro").stdout) == {"configure", "training"}
+    assert param(project, "train.lambda") == 0.05
+
+
+def test_an_edit_of_params_is_honoured(project: Path, shell: Shell) -> None:
+    edit_params(project)
+    assert stages_run(shell("dvc repro").stdout) == {"configure", "training"}
+    assert param(project, "train.learning_rate") == 0.2
+    assert stages_run(shell("dvc repro").stdout) == set()
+
+
+def test_edits_of_both_stop_and_name_the_keys_that_clash(project: Path, shell: Shell) -> None:
+    edit_conf(project)
+    edit_params(project)
+    before = (project / "params.yaml").read_bytes()
+    stopped = shell("dvc repro", fails=True)
+    assert "train.lambda: params.yaml has 0.01, conf/ has 0.05" in stopped.stderr
+    assert "train.learning_rate: params.yaml has 0.2, conf/ has 0.3" in stopped.stderr
+    assert "split" not in stopped.stderr
+    assert (project / "params.yaml").read_bytes() == before
+    assert stages_run(stopped.stdout) == {"configure"}
+
+
+def test_the_clash_ends_by_deleting_params(project: Path, shell: Shell) -> None:
+    edit_conf(project)
+    edit_params(project)
+    (project / "params.yaml").unlink()
+    shell("dvc repro")
+    assert (param(project, "train.lambda"), param(project, "train.learning_rate")) == (0.05, 0.3)
+
+
+def test_the_clash_ends_by_writing_the_values_into_conf(project: Path, shell: Shell) -> None:
+    edit_conf(project)
+    edit(project / "params.yaml", "lambda: 0.01", "lambda: 0.05")
+    edit(project / "params.yaml", "lambda: 0.01", "lambda: 0.05")  # one_vs_rest composes the same file
+    shell("dvc repro")
+    assert param(project, "train.lambda") == 0.05
+
+
+def test_deleted_params_are_recomposed(project: Path, shell: Shell) -> None:
+    before = (project / "params.yaml").read_bytes()
+    (project / "params.yaml").unlink()
+    shell("dvc repro")
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_an_experiment_composes_conf_and_overrides(project: Path, shell: Shell) -> None:
+    edit_conf(project)
+    ran = shell("dvc exp run -S train.learning_rate=0.1 -S data=wine")
+    assert "training" in stages_run(ran.stdout)
+    assert param(project, "train.learning_rate") == 0.1
+    assert param(project, "train.lambda") == 0.05
+    assert param(project, "data.name") == "wine"
+
+
+def test_an_experiment_recomposes_over_edited_params(project: Path, shell: Shell) -> None:
+    edit_params(project)
+    shell("dvc exp run -S train.lambda=0.5")
+    assert (param(project, "train.lambda"), param(project, "train.learning_rate")) == (0.5, 0.3)
+
+
+def test_an_experiment_without_overrides_runs_nothing_anew(shell: Shell) -> None:
+    assert stages_run(shell("dvc exp run").stdout) == set()
+
+
+def test_an_experiment_recomposes_deleted_params(project: Path, shell: Shell) -> None:
+    (project / "params.yaml").unlink()
+    shell("dvc exp run -S train.lambda=0.5")
+    assert param(project, "train.lambda") == 0.5
+
+
+BAD = [
+    ("lambda: 0.01", "lambda: -1", "train.lambda = -1: should be greater than or equal to 0"),
+    ("lambda: 0.01", "lambda: much", "train.lambda = 'much': should be a valid number"),
+    ("lambda: 0.01", "lambada: 0.01", "train: no such key: lambada = 0.01; the keys here are lambda"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BAD)
+def test_a_wrong_value_in_conf_stops_before_any_other_stage(
+    project: Path, shell: Shell, old: str, new: str, message: str
+) -> None:
+    before = (project / "params.yaml").read_bytes()
+    edit(project / "conf/train/default.yaml", old, new)
+    stopped = shell("dvc repro", fails=True)
+    assert message in stopped.stderr
+    assert stages_run(stopped.stdout) == {"configure"}
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_a_wrong_value_in_an_experiment_stops_before_any_other_stage(shell: Shell) -> None:
+    stopped = shell("dvc exp run -S train.max_iterations=0 -S split.test_size=1.5", fails=True)
+    assert "train.max_iterations = 0: should be greater than or equal to 1" in stopped.stderr
+    assert "split.test_size = 1.5: should be less than 1" in stopped.stderr
+    assert stages_run(stopped.stdout) == {"configure"}
+
+
+def test_an_unknown_key_or_option_in_an_experiment_is_named(shell: Shell) -> None:
+    assert "lambada" in shell("dvc exp run -S train.lambada=1", fails=True).stderr
+    assert "no_such_set" in shell("dvc exp run -S data=no_such_set", fails=True).stderr
+
+
+def test_an_unknown_option_in_conf_is_named(project: Path, shell: Shell) -> None:
+    edit(project / "conf/config.yaml", "- data: breast_cancer", "- data: no_such_set")
+    stopped = shell("dvc repro", fails=True)
+    assert "error: conf/ can't be composed" in stopped.stderr
+    assert "no_such_set" in stopped.stderr

@@ -1,0 +1,152 @@
+"""The whole pipeline with the real tools, in a copy of the project that its user could have made."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import mlflow
+import pandas as pd
+import pytest
+from conftest import copy_project, shell_in
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
+    """The project after one `dvc repro`, its results committed."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    shell_in(folder)("dvc repro && git add --all && git commit --quiet --message results")
+    return folder
+
+
+@pytest.fixture
+def client(reproduced):
+    yield mlflow.MlflowClient(f"sqlite:///{reproduced}/mlflow.db")
+    mlflow.set_tracking_uri(None)
+
+
+def runs(client, name):
+    return client.search_runs([client.get_experiment_by_name(name).experiment_id])
+
+
+def test_nothing_runs_again_when_nothing_changed(reproduced):
+    assert "Running stage" not in shell_in(reproduced)("dvc repro").stdout
+
+
+def test_no_test_row_reaches_training(reproduced):
+    for root in ("outputs", "outputs/one_vs_rest"):
+        train, test = (pd.read_parquet(reproduced / root / "split" / f"{side}.parquet") for side in ("train", "test"))
+        assert len(pd.concat([train, test]).drop_duplicates()) == len(train.drop_duplicates()) + len(
+            test.drop_duplicates()
+        )
+
+
+def test_training_beats_random_weights_by_far(reproduced):
+    for root in ("outputs", "outputs/one_vs_rest"):
+        scores = json.loads((reproduced / root / "evaluate/metrics.json").read_text())
+        assert scores["test"]["f1_macro"] > 0.95
+        assert scores["test"]["log_loss"] < scores["baseline"]["log_loss"] / 5
+
+
+def test_mlflow_holds_a_complete_run_for_each_data_set(reproduced, client):
+    for name, stage, classes in (("breast_cancer", "evaluate", 1), ("digits", "one_vs_rest", 10)):
+        (run,) = runs(client, name)
+        tags = run.data.tags
+        assert run.info.status == "FINISHED"
+        assert tags["dvc.stage"] == stage
+        assert (tags["git.dirty"], len(tags["git.commit"])) == ("false", 40)
+        assert {"train.lambda", "train.learning_rate", "train.max_iterations", "split.seed"} <= set(run.data.params)
+        assert {"test/accuracy", "baseline/accuracy", "test/brier_score", "cost"} <= set(run.data.metrics)
+        assert sum(metric.startswith("cost/") for metric in run.data.metrics) == (classes if classes > 1 else 0)
+        found = {file.path for file in client.list_artifacts(run.info.run_id)}
+        assert {"params.yaml", "dvc.lock"} <= found
+        assert run.outputs.model_outputs
+
+
+def test_the_logged_model_predicts_what_the_pipeline_predicted(reproduced, client):
+    mlflow.set_tracking_uri(f"sqlite:///{reproduced}/mlflow.db")
+    (run,) = runs(client, "breast_cancer")
+    test = pd.read_parquet(reproduced / "outputs/split/test.parquet")
+    predicted = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model").predict(test.drop(columns="target"))
+    written = pd.read_csv(reproduced / "outputs/evaluate/predictions.csv")
+    assert list(predicted) == list(written["predicted"])
+
+
+def test_every_picture_is_a_png_of_some_size(reproduced):
+    pictures = list((reproduced / "outputs").rglob("*.png"))
+    assert {"tsne", "class_balance", "logistic_curve", "costs", "confusion", "roc", "calibration", "weights"} <= {
+        picture.stem for picture in pictures
+    }
+    for picture in pictures:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size > 4000
+
+
+def test_another_clone_gives_the_same_bytes_and_so_the_same_lock(reproduced, tmp_path):
+    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone")
+    shell = shell_in(tmp_path / "clone")
+    shell("rm dvc.lock && dvc repro", OMP_NUM_THREADS="1")
+    assert (tmp_path / "clone/dvc.lock").read_text() == (reproduced / "dvc.lock").read_text()
+    assert shell("git status --porcelain").stdout == ""
+
+
+def test_an_experiment_in_a_copy_lands_in_the_one_store_and_dvc_compares_it(reproduced, client):
+    shell = shell_in(reproduced)
+    shell("dvc exp run --temp --name wines -S data=wine -S explore.rows=60 -S explore.perplexity=5")
+    (run,) = runs(client, "wine")
+    assert run.data.tags["dvc.experiment"] == "wines"
+    assert run.data.params["data.name"] == "wine"
+    assert run.info.artifact_uri.startswith(f"file://{reproduced}/mlartifacts/wine")
+    assert client.list_artifacts(run.info.run_id, "evaluate/pictures")
+    assert len(runs(client, "digits")) == 1
+    assert "wine" in shell("dvc params diff main wines").stdout
+    assert "test.accuracy" in shell("dvc metrics diff main wines").stdout
+    shell("dvc plots diff main wines --out overlay")
+    page = (reproduced / "overlay/index.html").read_text()
+    assert all(name in page for name in ("costs", "roc", "confusion", "wines"))
+
+
+def test_training_survives_a_store_that_is_down_and_goes_on_at_track(reproduced, tmp_path):
+    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
+    shell = shell_in(tmp_path / "clone")
+    shell("dvc checkout")
+    stopped = shell(
+        "dvc repro", fails=True, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0"
+    )
+    assert "the MLflow store http://127.0.0.1:9 can't be used" in stopped.stderr
+    with server(tmp_path) as address:
+        went_on = shell("dvc repro", MLFLOW_TRACKING_URI=address).stdout
+        assert went_on.count("Running stage") == 1
+        assert "Running stage 'track'" in went_on
+        client = mlflow.MlflowClient(address)
+        (run,) = runs(client, "breast_cancer")
+        assert client.list_artifacts(run.info.run_id, "evaluate/pictures")
+    assert not (tmp_path / "clone/mlflow.db").exists()
+
+
+class server:
+    """A real `mlflow server` on a free port, with its store in `folder`."""
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        store = f"--backend-store-uri sqlite:///{folder}/server.db --artifacts-destination {folder}/artifacts"
+        command = f"{sys.executable} -m mlflow server {store} --workers 1 --port {self.port}"
+        self.process = subprocess.Popen(command.split(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        address = f"http://127.0.0.1:{self.port}"
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{address}/health").close()
+                return address
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError("mlflow server did not start")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()

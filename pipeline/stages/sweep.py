@@ -6,6 +6,7 @@ The test rows are used once, for the winner. Its weights are those that `train` 
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from pipeline.stages.configure import overrides
 from pipeline.stages.split import TEST, TRAIN
 
 ROOT = OUTPUTS / "sweep"
-MEMBERS = ROOT / "members.csv"
-CURVES = ROOT / "curves.parquet"
-WINNER = ROOT / "winner.json"
-PATHS = ROOT / "paths.csv"
-PICTURES = ROOT / "pictures"
+MEMBERS = Path("members.csv")
+CURVES = Path("curves.parquet")
+WINNER = Path("winner.json")
+PATHS = Path("paths.csv")
+PICTURES = Path("pictures")
+CHOICES = ("best", "one_standard_error")
 
 
 def refit(choice: Choice, params: config.Sweep, fit: config.Train, table: pd.DataFrame) -> train.Training:
@@ -56,43 +58,58 @@ def describe(chosen: dict[str, Any], score: str) -> str:
     )
 
 
-def write(validation: Validation) -> None:
-    ROOT.mkdir(parents=True, exist_ok=True)
-    validation.members.to_csv(MEMBERS, index=False)
-    tables.save(validation.curves.astype({"learning_rate": str}), CURVES)
+def write(validation: Validation, root: Path) -> None:
+    """Every member, and its cost curve; the winner of an earlier sweep is gone."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / WINNER).unlink(missing_ok=True)
+    validation.members.to_csv(root / MEMBERS, index=False)
+    tables.save(validation.curves.astype({"learning_rate": str}), root / CURVES)
 
 
-def draw(validation: Validation, paths: pd.DataFrame, choice: Choice, params: config.Sweep) -> None:
+def draw(validation: Validation, paths: pd.DataFrame, choice: Choice, params: config.Sweep, folder: Path) -> None:
     scored, score, chosen = validation.members, params.score, getattr(choice, params.refit)
     curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
-    save(figures.heat_map, PICTURES / "heat_map.png", members=scored, score=score, winner=chosen)
+    save(figures.heat_map, folder / "heat_map.png", members=scored, score=score, winner=chosen)
     save(
         figures.validation_curve,
-        PICTURES / "validation_curve.png",
+        folder / "validation_curve.png",
         members=best_by_lambda(scored, score),
         score=score,
         best=choice.best,
         strongest=choice.one_standard_error,
     )
-    save(figures.learning_rates, PICTURES / "learning_rates.png", curves=curves, penalty=chosen["lambda"])
-    save(figures.coefficient_paths, PICTURES / "coefficient_paths.png", weights=paths, chosen=chosen["lambda"])
+    save(figures.learning_rates, folder / "learning_rates.png", curves=curves, penalty=chosen["lambda"])
+    save(figures.coefficient_paths, folder / "coefficient_paths.png", weights=paths, chosen=chosen["lambda"])
+
+
+def keep_interrupted(validation: Validation, params: config.Sweep, training_rows: pd.DataFrame) -> None:
+    """What was finished before Ctrl-C, into MLflow here and now: DVC will not come to the stage that does so."""
+    from pipeline import tracking
+    from pipeline.stages.track import sweep_record
+
+    finished, all_members = len(validation.members), len(params.members)
+    print(f"interrupted: {finished} of {all_members} members are finished", file=sys.stderr)
+    if finished:
+        record = sweep_record(config.load(), config.read("data"), training_rows, ROOT, "sweep")
+        tracking.log([record], config.read("tracking"))
+    sys.exit(130)
 
 
 def main() -> None:
     fit, params = config.read("train"), config.read("sweep")
     table = tables.load(OUTPUTS / TRAIN)
     validation = cross_validate(table, fit, params, members(params, fit))
-    write(validation)
+    write(validation, ROOT)
     if validation.interrupted:
-        sys.exit(130)
+        keep_interrupted(validation, params, table)
     choice = choose(validation.members, params.score)
     paths = path(table, fit, params, validation.members)
-    paths.to_csv(PATHS, index=False)
-    draw(validation, paths, choice, params)
+    paths.to_csv(ROOT / PATHS, index=False)
+    draw(validation, paths, choice, params, ROOT / PICTURES)
     training = refit(choice, params, fit, table)
     train.write(training, ROOT)
     scored = winner(choice, params, evaluate.evaluate(training.model, tables.load(OUTPUTS / TEST)).metrics)
-    WINNER.write_text(json.dumps(scored, indent=2) + "\n")
+    (ROOT / WINNER).write_text(json.dumps(scored, indent=2) + "\n")
     chosen = scored[params.refit]
     print(f"{len(validation.members)} members; {params.refit.replace('_', ' ')}: {describe(chosen, params.score)}")
     print(f"To adopt it: {adopt(chosen, config.load())}")

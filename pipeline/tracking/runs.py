@@ -1,0 +1,125 @@
+"""One model's run: parameters, costs, scores, data sets, files and the model itself."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param
+from mlflow.models import ModelSignature
+from mlflow.types import ParamSchema, ParamSpec
+
+from pipeline import tables
+from pipeline.config import Tracking
+from pipeline.tracking.stores import DIGEST, provenance
+
+REQUIREMENTS = ["mlflow", "numpy", "pandas", "scikit-learn", "skops"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run: what a stage made, read back from its files."""
+
+    experiment: str
+    name: str
+    stage: str
+    description: str
+    digest: str
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    costs: pd.DataFrame  # iteration, cost, and a column a class where there are several
+    training: pd.DataFrame
+    test: pd.DataFrame
+    source: str
+    model: Path
+    artifacts: dict[Path, str]  # a file to the folder that it is shown in
+
+
+@contextmanager
+def _run(record: Record, experiment: Experiment) -> Iterator[mlflow.ActiveRun]:
+    """An MLflow run that ends as FINISHED, FAILED or, on Ctrl-C, KILLED."""
+    mlflow.start_run(
+        experiment_id=experiment.experiment_id,
+        run_name=record.name,
+        description=record.description,
+        tags=provenance() | {"dvc.stage": record.stage},
+    )
+    status = "FAILED"
+    try:
+        yield mlflow.active_run()
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        mlflow.end_run(status)
+
+
+def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
+    """Log `record` and return the run's name."""
+    client = mlflow.MlflowClient()
+    with _run(record, experiment) as run:
+        run_id, now = run.info.run_id, int(time.time() * 1000)
+        params = [Param(key, str(value)) for key, value in record.params.items()]
+        metrics = [Metric(key, value, now, 0) for key, value in record.metrics.items()]
+        metrics += _cost_metrics(record.costs, settings.points, now)
+        for start in range(0, len(params), 100):  # the most that one request may carry
+            client.log_batch(run_id, params=params[start : start + 100])
+        for start in range(0, len(metrics), 1000):
+            client.log_batch(run_id, metrics=metrics[start : start + 1000])
+        _log_datasets(client, run_id, record)
+        for file, folder in record.artifacts.items():
+            client.log_artifact(run_id, str(file), artifact_path=folder)
+        for file in ("params.yaml", "dvc.lock"):
+            if Path(file).exists():
+                client.log_artifact(run_id, file)
+        _log_model(record)
+        client.set_tag(run_id, DIGEST, record.digest)
+    return record.name
+
+
+def _cost_metrics(costs: pd.DataFrame, points: int, now: int) -> list[Metric]:
+    """The curves, thinned to `points` steps whose distances grow as the cost's changes shrink."""
+    last = len(costs) - 1
+    steps = np.unique(np.geomspace(1, last + 1, points).round().astype(int) - 1) if last > points else range(last + 1)
+    thinned = costs.iloc[steps]
+    return [
+        Metric(name if name == "cost" else f"cost/{name}", float(value), now, int(step))
+        for name in thinned.columns[1:]
+        for step, value in zip(thinned["iteration"], thinned[name], strict=True)
+        if not np.isnan(value)
+    ]
+
+
+def _log_datasets(client: mlflow.MlflowClient, run_id: str, record: Record) -> None:
+    inputs = []
+    for context, table in (("training", record.training), ("test", record.test)):
+        source = CodeDatasetSource({"source": record.source})
+        dataset = mlflow.data.from_pandas(table, source=source, targets=table.columns[-1], name=record.experiment)
+        tag = InputTag("mlflow.data.context", context)
+        inputs.append(DatasetInput(dataset=dataset._to_mlflow_entity(), tags=[tag]))
+    client.log_inputs(run_id, inputs)
+    client.set_tag(run_id, "data.digest", inputs[0].dataset.digest)
+
+
+def _log_model(record: Record) -> None:
+    """The saved file and the code that reads it: `mlflow.pyfunc.load_model` unpickles nothing."""
+    X, y = tables.features_and_target(record.training.head(5))
+    signature = mlflow.models.infer_signature(X, y)
+    probabilities = ParamSchema([ParamSpec("probabilities", "boolean", default=False)])
+    mlflow.pyfunc.log_model(
+        name="model",
+        loader_module="pipeline.model",
+        data_path=str(record.model),
+        code_paths=["pipeline"],
+        signature=ModelSignature(signature.inputs, signature.outputs, probabilities),
+        input_example=X,
+        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+    )

@@ -193,12 +193,16 @@ def load(path: Path = PARAMS) -> dict[str, Any]:
 
 def read(section: str, path: Path = PARAMS) -> Any:
     """One section of `params.yaml`, validated: `read("train").l2`."""
-    values = load(path)
+    return section_of(load(path), section, str(path))
+
+
+def section_of(values: dict[str, Any], section: str, source: str) -> Any:
+    """One section of `values`, validated."""
     if section not in values:
-        raise UserError(f"{path} has no section {section!r}. Delete the file: `dvc repro` composes it from conf/.")
+        raise UserError(f"{source} has no section {section!r}. Delete the file: `dvc repro` composes it from conf/.")
     field = Params.model_fields[section]
     partial = create_model(section, __base__=Section, **{section: (field.annotation, field)})
-    return getattr(_validated(partial, {section: values[section]}, str(path)), section)
+    return getattr(_validated(partial, {section: values[section]}, source), section)
 
 
 def validate(values: dict[str, Any], source: str) -> Params:

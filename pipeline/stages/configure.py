@@ -33,8 +33,10 @@ _ABSENT = object()
 def compose(overrides: list[str] | None = None) -> str:
     """The composition of conf/ as YAML, in the very bytes that DVC would write for it."""
     from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
+    GlobalHydra.instance().clear()  # a sweep composes while Hydra runs it
     try:
         with initialize_config_dir(str(CONF.absolute()), version_base=None):
             composed = compose("config", overrides=overrides)

@@ -35,12 +35,12 @@ def refit(choice: Choice, params: config.Sweep, fit: config.Train, table: pd.Dat
     return train.train(table, fit.model_copy(update={"l2": row["lambda"], "learning_rate": row["learning_rate"]}))
 
 
-def winner(choice: Choice, params: config.Sweep, test: dict[str, float]) -> dict[str, Any]:
+def winner(choice: Choice, params: config.Sweep) -> dict[str, Any]:
     named = {
         name: {key: value.item() if isinstance(value, np.generic) else value for key, value in row.items()}
         for name, row in choice._asdict().items()
     }
-    return {"score": params.score, "refit": params.refit, **named, "test": test}
+    return {"score": params.score, "refit": params.refit, **named}
 
 
 def adopt(chosen: dict[str, Any], values: dict[str, Any]) -> str:
@@ -90,7 +90,7 @@ def keep_interrupted(validation: Validation, params: config.Sweep, training_rows
     finished, all_members = len(validation.members), len(params.members)
     print(f"interrupted: {finished} of {all_members} members are finished", file=sys.stderr)
     if finished:
-        record = sweep_record(config.load(), config.read("data"), training_rows, ROOT, "sweep")
+        record = sweep_record(config.load(), training_rows, ROOT, "sweep", interrupted=True)
         tracking.log([record], config.read("tracking"))
     sys.exit(130)
 
@@ -108,7 +108,8 @@ def main() -> None:
     draw(validation, paths, choice, params, ROOT / PICTURES)
     training = refit(choice, params, fit, table)
     train.write(training, ROOT)
-    scored = winner(choice, params, evaluate.evaluate(training.model, tables.load(OUTPUTS / TEST)).metrics)
+    scored = winner(choice, params)
+    scored["test"] = evaluate.evaluate(training.model, tables.load(OUTPUTS / TEST)).metrics
     (ROOT / WINNER).write_text(json.dumps(scored, indent=2) + "\n")
     chosen = scored[params.refit]
     print(f"{len(validation.members)} members; {params.refit.replace('_', ' ')}: {describe(chosen, params.score)}")

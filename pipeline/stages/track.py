@@ -79,9 +79,9 @@ def describe(name: str, scored: dict[str, dict[str, float]], columns: dict[str, 
 
 
 def sweep_record(
-    params: dict[str, Any], data: config.Data, training_rows: pd.DataFrame, root: Path, stage: str
+    params: dict[str, Any], training_rows: pd.DataFrame, root: Path, stage: str, interrupted: bool = False
 ) -> tracking.Sweep:
-    """A sweep's run and its members', from the files below `root`: where no winner is, the sweep was interrupted."""
+    """A sweep's run and its members', from the files below `root`; `stage` is a name for what made them."""
     settings = {key: value for key, value in params["train"].items() if key not in ("lambda", "learning_rate")}
     folds = {key: params["sweep"][key] for key in ("folds", "seed", "score")}
     common = config.flatten({"data": params["data"], "split": params["split"], "train": settings, "sweep": folds})
@@ -93,7 +93,7 @@ def sweep_record(
     adopt = sweep.adopt(chosen[winner["refit"]], params) if winner else ""
     shown = files([root])
     return tracking.Sweep(
-        experiment=data.title,
+        experiment=config.section_of(params, "data", "params.yaml").title,
         name=f"{stage}, {settings['optimizer']}",
         stage=stage,
         description=describe_sweep(scored, winner, adopt),
@@ -107,7 +107,7 @@ def sweep_record(
         | {f"test/{key}": value for key, value in winner.get("test", {}).items()},
         members=[_member(row, curves, study, common) for row in scored.to_dict("records")],
         artifacts={file: str("sweep" / file.parent.relative_to(root)) for file in shown},
-        interrupted=not winner,
+        interrupted=interrupted,
     )
 
 
@@ -132,7 +132,7 @@ def _member(row: dict[str, Any], curves: dict[tuple, pd.DataFrame], study: str, 
 def describe_sweep(scored: pd.DataFrame, winner: dict[str, Any], adopt: str) -> str:
     """A few lines of Markdown: what was tried, and the five best."""
     if not winner:
-        return f"Interrupted: {len(scored)} members were finished."
+        return f"{len(scored)} members were finished, and there is no winner: interrupted, or all diverged."
     score = winner["score"]
     best = scored.sort_values(score, ascending=score in evaluate.LOSSES, kind="stable").head(5)
     table = [
@@ -165,7 +165,7 @@ def main() -> None:
         record(params["one_vs_rest"], config.read("one_vs_rest").data, ROOT, [ROOT]),
     ]
     training_rows = tables.load(OUTPUTS / split.TRAIN)
-    records.append(sweep_record(params, config.read("data"), training_rows, sweep.ROOT, "sweep"))
+    records.append(sweep_record(params, training_rows, sweep.ROOT, "sweep"))
     tracking.log(records, config.read("tracking"))
     RECEIPT.parent.mkdir(parents=True, exist_ok=True)
     RECEIPT.write_text(json.dumps([record.digest for record in records], indent=2) + "\n")

@@ -62,7 +62,7 @@ def cross_validate(table: pd.DataFrame, train: config.Train, sweep: config.Sweep
     if sweep.folds > counts.min():
         raise UserError(
             f"sweep.folds = {sweep.folds} is more than the {counts.min()} training rows of the smallest class, "
-            f"{classes[counts.argmin()]!r}: every fold needs one. Set sweep.folds to {max(counts.min(), 2)} or less."
+            f"{str(classes[counts.argmin()])!r}: every fold needs one. Set sweep.folds to {max(counts.min(), 2)} or less."
         )
     cut = StratifiedKFold(sweep.folds, shuffle=True, random_state=sweep.seed)
     folds = [(training, held_out) for training, held_out in cut.split(X, codes)]

@@ -62,7 +62,7 @@ def cross_validate(table: pd.DataFrame, train: config.Train, sweep: config.Sweep
     if sweep.folds > counts.min():
         raise UserError(
             f"sweep.folds = {sweep.folds} is more than the {counts.min()} training rows of the smallest class, "
-            f"{str(classes[counts.argmin()])!r}: every fold needs one. Set sweep.folds to {max(counts.min(), 2)} or less."
+            f"{str(classes[counts.argmin()])!r}: every fold needs one. Set sweep.folds to at most that."
         )
     cut = StratifiedKFold(sweep.folds, shuffle=True, random_state=sweep.seed)
     folds = [(training, held_out) for training, held_out in cut.split(X, codes)]
@@ -78,7 +78,7 @@ def cross_validate(table: pd.DataFrame, train: config.Train, sweep: config.Sweep
                     Z = _matrix(preprocessing.fit_transform(X.iloc[training]))
                     fits.append(_fit(Z, codes[training], train, sweep, chunk))
                     margins = fits[-1].margins(_matrix(preprocessing.transform(X.iloc[held_out])), 0)
-                    scored.append([_score(z, y[held_out], classes, sweep.score) for z in margins.swapaxes(0, 1)])
+                    scored.append([_score(z, codes[held_out], classes, sweep.score) for z in margins.swapaxes(0, 1)])
                     bar.update()
                 rows += _rows(chunk, fits, scored)
                 curves += _curves(chunk, fits)
@@ -152,13 +152,16 @@ def _fit(Z: np.ndarray, codes: np.ndarray, train: config.Train, sweep: config.Sw
     return fit
 
 
-def _score(margins: np.ndarray, y: np.ndarray, classes: np.ndarray, score: str) -> dict[str, float]:
+def _score(margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, score: str) -> dict[str, float]:
     """Log-loss and the chosen score of margins (n_rows, n_columns)."""
-    names = dict.fromkeys(["log_loss", score])
     if not np.isfinite(margins).all():
-        return dict.fromkeys(names, np.nan)
+        return dict.fromkeys(["log_loss", score], np.nan)
     P = probabilities(margins[:, 0] if len(classes) == 2 else margins)
-    return {name: scores(y, classes[P.argmax(axis=1)], P, classes, only=name)[name] for name in names}
+    # As scikit-learn's log_loss, whose checks would take longer than the training did.
+    log_loss = -np.log(np.maximum(P[np.arange(len(P)), codes], np.finfo(float).eps)).mean()
+    if score == "log_loss":
+        return {"log_loss": log_loss}
+    return {"log_loss": log_loss, **scores(classes[codes], classes[P.argmax(axis=1)], P, classes, only=score)}
 
 
 def _rows(chunk: list[Member], fits: list[Members], scored: list[list[dict[str, float]]]) -> Iterator[dict]:

@@ -48,16 +48,13 @@ def compose(overrides: list[str] | None = None) -> str:
 
 def overrides(values: dict[str, Any]) -> list[str]:
     """What `dvc exp run -S` has to be told so that conf/ composes to `values`, some sections of params.yaml."""
-    told: list[str] = []
+    told, untold = [], _untold(values, [])
     for group, key in GROUPS.items():
-        if any(differing.lstrip("+~").startswith(key) for differing in _untold(values, told)):
+        if any(differing.lstrip("+~").startswith(key) for differing in untold):
             options = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
-            told = min(
-                [told, *([*told, f"{group}={option}"] for option in options)], key=lambda t: len(_untold(values, t))
-            )
-    return told + [
-        key if value is _ABSENT else f"{key}={_literal(value)}" for key, value in _untold(values, told).items()
-    ]
+            choices = [told, *([*told, f"{group}={option}"] for option in options)]
+            told, untold = min(((choice, _untold(values, choice)) for choice in choices), key=lambda pair: len(pair[1]))
+    return told + [key if value is _ABSENT else f"{key}={_literal(value)}" for key, value in untold.items()]
 
 
 def _untold(values: dict[str, Any], told: list[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-.PHONY: help run test sweep ui lint clean
+.PHONY: help run test sweep bench ui lint clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,6 +16,11 @@ test: .venv/installed ## install into .venv, run every test
 
 sweep: .venv/installed ## every combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
 	@python -m pipeline.queue $(GRID)
+
+bench: .venv/installed ## measure speed beside what others would pick (ten minutes)
+	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
+		$$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['bench'])")
+	@python -m benchmarks
 
 ui: .venv/installed ## browse the runs in MLflow
 	@python -m pipeline.ui

@@ -8,6 +8,7 @@ import platform
 import sys
 import warnings
 from datetime import date
+from pathlib import Path
 
 from benchmarks import fits, passes, sweeps
 from pipeline.logistic.threads import thread_count
@@ -32,8 +33,8 @@ def main(wanted):
 
 
 def _processor():
-    with open("/proc/cpuinfo") as lines:
-        return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fits to an optimum: tolerances are the loosest that reach the gap that the row asks for, where a contender can."""
+"""Fits to an optimum, with tolerances that reach the gap of the row; lbfgs may go past it on easy data."""
 
 from functools import partial
 from importlib import import_module

@@ -94,7 +94,7 @@ class Train(Section):
     l2: Annotated[L2, Field(alias="lambda")]
     tolerance: Positive
     seed: Seed
-    optimizer: Literal["gradient_descent", "nesterov", "newton"]
+    optimizer: Literal["gradient_descent", "nesterov", "newton", "quasi_newton"]
     learning_rate: LearningRate
     max_iterations: Annotated[int, Field(ge=1)]
 

@@ -46,8 +46,8 @@ class Choice(NamedTuple):
 
 
 def members(sweep: config.Sweep, train: config.Train) -> list[Member]:
-    """The grid. Newton's method has no learning rate, so its members are the lambdas alone."""
-    if train.optimizer == "newton":
+    """The grid. Methods that find their step themselves have no learning rate, so its members are the lambdas alone."""
+    if train.optimizer in ("newton", "quasi_newton"):
         return list(dict.fromkeys(member._replace(learning_rate="auto") for member in sweep.members))
     return sweep.members
 

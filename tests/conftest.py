@@ -30,12 +30,8 @@ def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def copy_project(folder: Path) -> Path:
     """The files that git has or would add, without results, as a fresh repository with one commit."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
+    command = "git ls-files --cached --others --exclude-standard -z"
+    listed = subprocess.run(command.split(), cwd=ROOT, capture_output=True, check=True)
     for name in listed.stdout.decode().strip("\0").split("\0"):
         source = ROOT / name
         if source.is_file() and not name.startswith(("outputs/", "tests/", "docs/", "dvc.lock")):

@@ -116,7 +116,7 @@ def test_training_survives_a_store_that_is_down_and_goes_on_at_track(reproduced,
         "dvc repro", fails=True, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0"
     )
     assert "the MLflow store http://127.0.0.1:9 can't be used" in stopped.stderr
-    with server(tmp_path) as address:
+    with Server(tmp_path) as address:
         went_on = shell("dvc repro", MLFLOW_TRACKING_URI=address).stdout
         assert went_on.count("Running stage") == 1
         assert "Running stage 'track'" in went_on
@@ -126,7 +126,7 @@ def test_training_survives_a_store_that_is_down_and_goes_on_at_track(reproduced,
     assert not (tmp_path / "clone/mlflow.db").exists()
 
 
-class server:
+class Server:
     """A real `mlflow server` on a free port, with its store in `folder`."""
 
     def __init__(self, folder):

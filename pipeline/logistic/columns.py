@@ -6,6 +6,8 @@ from pipeline.logistic.minimize import Minimum, minimize
 from pipeline.logistic.objective import Objective
 from pipeline.logistic.optimizers import OPTIMIZERS, QuasiNewton
 
+SAMPLE_FLOATS = 8_000_000  # 64 MB
+
 
 def fit_columns(
     objective: Objective, optimizer, learning_rate=None, start=None, max_iter=10_000, tol=1e-6, callback=None
@@ -23,10 +25,10 @@ def fit_columns(
         elif optimizer == "newton":
             rule = OPTIMIZERS[optimizer]()
         else:
-            rows = max(20_000, 25 * len(start))
+            rows = int(np.clip(SAMPLE_FLOATS // len(start), 10_000, 20_000))
             sample = objective
-            if len(objective.X) > 4 * rows:
-                # The optimum of a sample is near that of all rows, and its curvature is close enough: most passes are saved.
+            if len(objective.X) > 4 * rows and max_iter > 0:
+                # A sample's optimum and curvature are near enough to those of all rows to save most passes.
                 sample = objective.sample(rows)
                 start = minimize(sample, start, QuasiNewton(sample), max_iter, max(tol, 1e-4)).weights
             rule = QuasiNewton(sample)

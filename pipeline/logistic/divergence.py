@@ -4,7 +4,7 @@
 class DivergenceError(ArithmeticError):
     """The cost rose without bound or is not finite. What the message says stands in the attributes too.
 
-    learning_rate is None where no fixed one was set: the data then holds numbers too large for the margins to be finite.
+    learning_rate is None where no fixed one was set: the data holds numbers too large for finite margins.
     """
 
     def __init__(self, learning_rate: float | None, iteration: int, cost: float, safe_learning_rate: float):

@@ -20,7 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, chec
 from pipeline.logistic.columns import fit_columns
 from pipeline.logistic.divergence import DivergenceError
 from pipeline.logistic.minimize import CONVERGED, DIVERGED, RAN_OUT
-from pipeline.logistic.objective import STRIPS, Objective, sigmoid
+from pipeline.logistic.objective import STRIPS, Objective, probabilities
 from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.threads import workers
 
@@ -30,16 +30,17 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     l2             the penalty, lambda in the formula
     learning_rate  of gradient_descent and nesterov: a number, or "auto" for one over the largest possible curvature
-    optimizer      "gradient_descent", "nesterov", "newton" (exact in a handful of iterations; up to some hundred features)
-                   or "quasi_newton" (for large data)
+    optimizer      "gradient_descent", "nesterov", "newton" (exact in a handful of iterations, for up to
+                   some hundred features) or "quasi_newton" (for large data)
     max_iter       0 leaves the starting weights
     tol            the gradient's norm to stop at
     class_weight   None, "balanced" (n / (n_classes * rows of the class)) or a dict of weights by class
     init           "zeros", or "random": standard normal weights and intercept, drawn with `random_state`
 
     After `fit`: `coef_` (n_columns, n_features), `intercept_` (n_columns,), `classes_`, `n_iter_` (n_columns,),
-    `cost_history_` (the start first; (iterations + 1,) for two classes, else (iterations + 1, n_classes) with NaN after a
-    column stopped), `gradient_norm_` (n_columns,) and `stop_reason_`, a list of n_columns sentences.
+    `cost_history_` ((iterations + 1,) for two classes, else (iterations + 1, n_classes) with NaN after a column ends;
+    the start first, which quasi_newton finds on a sample of large data), `gradient_norm_` (n_columns,) and
+    `stop_reason_`, a list of n_columns sentences.
     """
 
     def __init__(
@@ -74,9 +75,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(f"y holds one class, {self.classes_[0]!r}; a classifier needs at least two classes.")
+        small = np.min_scalar_type(len(self.classes_))
+        parts = np.array_split(y, STRIPS)  # little memory at any number of rows
+        codes = np.concatenate([np.searchsorted(self.classes_, part).astype(small) for part in parts])
         positive = np.array([1]) if len(self.classes_) == 2 else np.arange(len(self.classes_))
         rate = None if self.learning_rate == "auto" else np.full(len(positive), float(self.learning_rate))
         start = np.zeros((X.shape[1] + 1, len(positive)))
@@ -130,7 +134,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             return weight * np.array([self.class_weight.get(label, 1.0) for label in self.classes_.tolist()])[codes]
         if self.class_weight == "balanced":
             present = np.bincount(codes, weights=weight)
-            return weight * (weight.sum() / (len(present) * present))[codes]
+            return weight * (weight.sum() / (len(present) * np.where(present > 0, present, 1)))[codes]
         return weight
 
     def _stop_reason(self, fit, k, no_optimum):
@@ -172,13 +176,3 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         for name, (allowed, right) in rules.items():
             if not right:
                 raise ValueError(f"{name} = {getattr(self, name)!r} is not allowed: it must be {allowed}.")
-
-
-def probabilities(margins):
-    """Class probabilities (n_samples, n_classes) for margins (n_samples,) of two classes or (n_samples, n_classes)."""
-    P = sigmoid(margins)
-    if P.ndim == 1:
-        return np.column_stack([sigmoid(-margins), P])
-    total = P.sum(axis=1, keepdims=True)
-    # Margins so low that every exp is 0: the differences that are left decide.
-    return np.where(total > 0, P / np.where(total > 0, total, 1), margins == margins.max(axis=1, keepdims=True))

@@ -1,8 +1,9 @@
 """What a statistician reads off a fit: standard errors, tests, intervals, deviance.
 
 The maximum of the likelihood is asymptotically normal with the inverse of the observed information as its covariance,
-(X' diag(s p (1 - p)) X)^-1, intercept's column of ones included. A penalised fit is not that maximum: its standard errors,
-tests, intervals and AIC are not defined and left out. See McCullagh and Nelder, Generalized Linear Models, chapter 4.
+(X' diag(s p (1 - p)) X)^-1, the column of ones included. A penalised fit is not that maximum: its standard
+errors, tests, intervals and AIC are not defined and left out.
+See McCullagh and Nelder, Generalized Linear Models, chapter 4.
 """
 
 import math

@@ -28,9 +28,9 @@ def minimize(objective, W, rule, max_iter, tol, callback=None):
     """Follow `rule` (of `optimizers`) from W (n_features + 1, n_columns).
 
     A column converges when its gradient's norm is at most `tol`. It diverges when its cost is not finite, or twice that
-    of the start (of zero weights, log 2, if that is larger): a safe step never climbs at all. Iterations run in chunks whose weights and
-    gradients are kept, so that costs and stops are found for a whole chunk at once; columns that stopped are dropped.
-    callback(iteration, cost), with the cost summed over the columns still running, is called after each chunk.
+    of the start (of zero weights, log 2, if that is larger): a safe step never climbs at all. Iterations run in
+    chunks whose weights and gradients are kept, so that costs and stops are found for a whole chunk at once; stopped
+    columns are dropped. After each chunk callback(iteration, cost) gets the sum of the running columns' costs.
     """
     n_columns = W.shape[1]
     columns = np.arange(n_columns)

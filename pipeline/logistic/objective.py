@@ -12,8 +12,8 @@ same at any number of rows. The intercept b is not penalised.
 with p = 1/(1 + exp(-z)), q = 1 - p = 1/(1 + exp(z)) and the constant c = X'(s (1 - y)), so one exp serves cost and
 gradient, and the labels are read once, for c and X'(s y).
 
-Large data is cut into a fixed number of strips, which threads may share; their sums are added in order, so the number of
-threads does not change a bit. See Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 4.4.1.
+Large data is cut into a fixed number of strips, which threads may share; their sums are added in order, so the number
+of threads does not change a bit. See Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 4.4.1.
 """
 
 import copy
@@ -33,6 +33,16 @@ def sigmoid(z):
 def log_loss(z, y):
     """log(1 + exp(z)) - y z for margins z and labels y in {0, 1}, elementwise and to the last digit at any z."""
     return np.logaddexp(0, np.where(y, -1, 1) * np.asarray(z, dtype=np.float64))
+
+
+def probabilities(margins):
+    """Class probabilities (n_samples, n_classes) for margins (n_samples,) of two classes or (n_samples, n_classes)."""
+    P = sigmoid(margins)
+    if P.ndim == 1:
+        return np.column_stack([sigmoid(-margins), P])
+    total = P.sum(axis=1, keepdims=True)
+    # Margins so low that every exp is 0: the differences that are left decide.
+    return np.where(total > 0, P / np.where(total > 0, total, 1), margins == margins.max(axis=1, keepdims=True))
 
 
 class Objective:
@@ -117,7 +127,7 @@ class Objective:
         np.add(gradient, self._scratch, gradient)
 
     def cost(self, W, factors):
-        """J of each column, (length, n_columns), at points W (length, n_features + 1, n_columns) that were evaluated."""
+        """J of each column, (length, n_columns), at evaluated W (length, n_features + 1, n_columns)."""
         if not self.small:
             loss = factors[:, 0]
         elif self._grouped is None:
@@ -165,7 +175,7 @@ class Objective:
             n = len(self.X)
             padded = np.ones((-(-n // GROUP) * GROUP, self.shape[1]))
             self._z = padded[:n]
-            # A single column leaves its factors to `cost`, which takes the logarithms of a whole chunk in one call; more
-            # columns would fill the cache, and are multiplied in groups at once.
+            # A single column leaves its factors to `cost`, which takes the logarithms of a whole chunk in one call;
+            # more columns would fill the cache, and are multiplied in groups at once.
             grouped = self.sample_weight is None and self.shape[1] > 1
             self._grouped = padded.reshape(GROUP, -1, self.shape[1]) if grouped else None

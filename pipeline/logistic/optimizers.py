@@ -108,7 +108,8 @@ class QuasiNewton(_Guarded):
 
     The coordinates are the eigenvectors of the curvature averaged over columns, factorised once: with eigenvalues e,
     column k starts from the inverse curvature V diag(1 / (e + l2_k)) V'. At W = 0 this is Bohning and Lindsay's bound
-    X'X/4 + l2. The last ten steps correct it, column by column (Nocedal and Wright, Numerical Optimization, section 7.2).
+    X'X/4 + l2. The last ten steps correct it, column by column.
+    Nocedal and Wright, Numerical Optimization, section 7.2.
     """
 
     memory = 10

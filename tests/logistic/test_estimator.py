@@ -148,3 +148,11 @@ def test_callback_sees_iterations_and_falling_costs():
 def test_a_parameter_out_of_range_is_named_with_what_is_allowed(parameter, value):
     with pytest.raises(ValueError, match=f"{parameter} = .* is not allowed: it must be"):
         LogisticRegression(**{parameter: value}).fit([[0.0], [1.0]], [0, 1])
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "newton", "quasi_newton"])
+def test_zero_iterations_leave_the_start_on_large_data_too(optimizer):
+    X, y = datasets.make_classification(90_000, 5, random_state=0)
+    model = LogisticRegression(optimizer=optimizer, max_iter=0).fit(X, y)
+    assert (model.coef_ == 0).all()
+    np.testing.assert_allclose(model.cost_history_, [np.log(2)], rtol=1e-12)

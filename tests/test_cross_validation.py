@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import cross_validation, tables
-from pipeline.config import Member, Sweep, Train
+from pipeline.config import Member, Sweep, Train, section_of
 from pipeline.cross_validation import choose, cross_validate
 from pipeline.errors import UserError
 from pipeline.logistic import many
@@ -148,3 +148,29 @@ def test_the_path_shrinks_the_weights_as_lambda_grows():
     )
     np.testing.assert_allclose(weights.loc[weights["lambda"] == 0.1, "weight"], oracle.coef_[0], atol=1e-5)
     assert weights.groupby("lambda")["weight"].apply(np.linalg.norm).is_monotonic_decreasing
+
+
+def test_a_grid_is_every_lambda_with_every_learning_rate_each_once_in_rising_order():
+    sweep = settings(
+        **{"lambda": [1.0, 0.0, {"minimum": 0.01, "maximum": 1.0, "points": 3}]}, learning_rate=["auto", 3.0]
+    )
+    assert sweep.members == [Member(l2, rate) for l2 in (0.0, 0.01, 0.1, 1.0) for rate in (3.0, "auto")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("lambda", [], "sweep.lambda = []: should have at least 1 item"),
+        ("lambda", [-1.0], "sweep.lambda = [-1.0]: should be greater than or equal to 0"),
+        ("lambda", [{"minimum": 1.0, "maximum": 2.0}], "sweep.lambda.points: has no value"),
+        ("learning_rate", [0.0], "sweep.learning_rate = [0.0]: should be greater than 0"),
+        ("folds", 1, "sweep.folds = 1: should be greater than or equal to 2"),
+        ("score", "loss", "sweep.score = 'loss': should be 'accuracy'"),
+        ("max_members", 1, "lambda and learning_rate make 2 members, more than max_members = 1"),
+    ],
+)
+def test_bad_settings_are_named_with_what_is_allowed(key, value, message):
+    values = settings().model_dump(by_alias=True) | {key: value}
+    with pytest.raises(UserError) as caught:
+        section_of({"sweep": values}, "sweep", "conf/")
+    assert message in str(caught.value)

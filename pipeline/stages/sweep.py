@@ -29,10 +29,9 @@ PICTURES = Path("pictures")
 CHOICES = ("best", "one_standard_error")
 
 
-def refit(choice: Choice, params: config.Sweep, fit: config.Train, table: pd.DataFrame) -> train.Training:
+def refit(chosen: dict[str, Any], fit: config.Train, table: pd.DataFrame) -> train.Training:
     """The chosen member on all of `table`, as `train` does it."""
-    row = getattr(choice, params.refit)
-    return train.train(table, fit.model_copy(update={"l2": row["lambda"], "learning_rate": row["learning_rate"]}))
+    return train.train(table, fit.model_copy(update={"l2": chosen["lambda"], "learning_rate": chosen["learning_rate"]}))
 
 
 def winner(choice: Choice, params: config.Sweep) -> dict[str, Any]:
@@ -46,8 +45,10 @@ def winner(choice: Choice, params: config.Sweep) -> dict[str, Any]:
 def adopt(chosen: dict[str, Any], values: dict[str, Any]) -> str:
     """The command that trains the winner for good, with the data and settings that `values`, params.yaml's, hold."""
     settings = {section: values[section] for section in ("data", "split", "train")}
-    settings["train"] = settings["train"] | {key: chosen[key] for key in ("lambda", "learning_rate")}
-    return "dvc exp run " + " ".join(f"-S {shlex.quote(text)}" for text in overrides(settings))
+    told = {f"train.{key}": chosen[key] for key in ("lambda", "learning_rate")}
+    others = [text for text in overrides(settings) if text.split("=")[0] not in told]
+    arguments = [*others, *(f"{key}={value}" for key, value in told.items())]
+    return "dvc exp run " + " ".join(f"-S {shlex.quote(argument)}" for argument in arguments)
 
 
 def describe(chosen: dict[str, Any], score: str) -> str:
@@ -106,12 +107,12 @@ def main() -> None:
     paths = path(table, fit, params, validation.members)
     paths.to_csv(ROOT / PATHS, index=False)
     draw(validation, paths, choice, params, ROOT / PICTURES)
-    training = refit(choice, params, fit, table)
-    train.write(training, ROOT)
     scored = winner(choice, params)
+    chosen = scored[params.refit]
+    training = refit(chosen, fit, table)
+    train.write(training, ROOT)
     scored["test"] = evaluate.evaluate(training.model, tables.load(OUTPUTS / TEST)).metrics
     (ROOT / WINNER).write_text(json.dumps(scored, indent=2) + "\n")
-    chosen = scored[params.refit]
     print(f"{len(validation.members)} members; {params.refit.replace('_', ' ')}: {describe(chosen, params.score)}")
     print(f"To adopt it: {adopt(chosen, config.load())}")
 

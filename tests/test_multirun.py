@@ -1,13 +1,12 @@
 """Hydra's door, through its command."""
 
+import shlex
 import shutil
-import subprocess
-import sys
 
 import mlflow
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, shell_in
 from omegaconf import OmegaConf
 
 from pipeline import config
@@ -18,14 +17,13 @@ from pipeline.stages import configure
 
 @pytest.fixture
 def sweep(tmp_path):
-    """`sweep(*overrides)` runs the command in a folder of its own and returns what it said, and its exit status."""
+    """`sweep(*overrides)` runs the command in a folder of its own, with few iterations."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
 
-    def run(*overrides):
-        command = [sys.executable, "-m", "pipeline.sweep", "--multirun", "train.max_iterations=50", *overrides]
-        environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    def run(*overrides, fails=False):
+        quoted = shlex.join(["--multirun", "train.max_iterations=50", *overrides])
+        return shell_in(tmp_path)(f"python -m pipeline.sweep {quoted}", fails=fails, PYTHONPATH=str(ROOT))
 
     yield run
     mlflow.set_tracking_uri(None)
@@ -41,7 +39,6 @@ def runs(folder, name):
 
 def test_combinations_of_any_keys_are_scored_and_shown_each_once(sweep, tmp_path):
     done = sweep("data=iris,wine", "train.lambda=0.01,0.1", "train.learning_rate=0.1,100")
-    assert done.returncode == 0, done.stderr
     assert "dvc exp run -S data=iris" in done.stdout
     for name in ("iris", "wine"):
         (parent,), children = runs(tmp_path, name)
@@ -49,7 +46,7 @@ def test_combinations_of_any_keys_are_scored_and_shown_each_once(sweep, tmp_path
         assert sorted(child.info.status for child in children) == ["FAILED"] * 2 + ["FINISHED"] * 2
         (table,) = tmp_path.glob(f"multirun/*/*/*-{name}/members.csv")
         assert len(pd.read_csv(table)) == 4
-    assert sweep("data=iris", "train.lambda=0.01,0.1,1", "train.learning_rate=0.1,100").returncode == 0
+    sweep("data=iris", "train.lambda=0.01,0.1,1", "train.learning_rate=0.1,100")
     (parent,), children = runs(tmp_path, "iris")
     assert len(children) == 6
 
@@ -62,16 +59,13 @@ def test_combinations_of_any_keys_are_scored_and_shown_each_once(sweep, tmp_path
     ],
 )
 def test_bad_input_is_one_message_before_any_training(sweep, tmp_path, overrides, message):
-    done = sweep(*overrides)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert message in sweep(*overrides, fails=True).stderr
     assert not (tmp_path / "mlflow.db").exists()
 
 
 def test_more_members_than_the_bound_are_refused(tmp_path):
     values = OmegaConf.to_container(OmegaConf.create(configure.compose(["sweep.max_members=24"])))
-    with pytest.raises(UserError, match="25 members are more than sweep.max_members = 24"):
+    with pytest.raises(UserError, match=r"25 members are more than sweep\.max_members = 24"):
         multirun.run([(values, config.validate(values, "conf/"))] * 25, tmp_path, {})
 
 
@@ -84,7 +78,6 @@ def test_trials_of_optuna_train_a_batch_at_a_time(sweep, tmp_path):
         "hydra.sweeper.sampler.seed=1",
     ]
     done = sweep(*search, "train.lambda=tag(log, interval(1e-3, 1))", "data=iris", "train.learning_rate=auto")
-    assert done.returncode == 0, done.stderr
     assert done.stdout.count("members, best first") == 2
     _, children = runs(tmp_path, "iris")
     assert len(children) == 6

@@ -20,6 +20,7 @@ PARAMS = Path("params.yaml")
 UNSET = "???"  # OmegaConf's mark for a value that has to be given
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 L2 = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LearningRate = Positive | Literal["auto"]
@@ -62,14 +63,39 @@ class BundledData(Section):
         return f"scikit-learn's {self.name}"
 
 
+class Expectation(Section):
+    """What a person may say of a column; what is not said is not checked."""
+
+    type: Literal["number", "words", "date"] | None = None
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    allowed: list[float | str] | None = None
+    unique: bool | None = None
+    missing: bool | None = None
+
+
 class TableData(Section):
     name: Literal["table"]
     path: Annotated[str, Field(min_length=1)]
     target: Annotated[str, Field(min_length=1)]
+    columns: list[str] | None
+    drop: list[str]
+    roles: dict[str, Literal["numeric", "categorical", "boolean", "date", "drop"]]
+    expectations: dict[str, Expectation]
+    replace: dict[str, dict[str, str]]
+    missing_values: list[str]
+    date_format: str | None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
+    decimal: Literal[".", ","] | None
+    thousands: Annotated[str, Field(min_length=1, max_length=1)] | None
+    encoding: str | None
+    compression: Literal["none", "gzip", "bz2", "xz", "zstd", "zip"] | None
+    header: bool | None
+    names: list[str] | None
 
     @property
     def title(self) -> str:
-        return Path(self.path).stem
+        return Path(self.path).name.split(".")[0]
 
     @property
     def source(self) -> str:
@@ -85,13 +111,39 @@ class Explore(Section):
     seed: Seed
 
 
-class Split(Section):
-    test_size: Annotated[float, Field(gt=0, lt=1)]
+class RandomSplit(Section):
+    method: Literal["stratified"]
+    test_size: Share
     seed: Seed
+
+
+class GroupSplit(Section):
+    method: Literal["group"]
+    column: str
+    test_size: Share
+    seed: Seed
+
+
+class TimeSplit(Section):
+    method: Literal["time"]
+    column: str
+    test_size: Share
+
+
+class FileSplit(Section):
+    method: Literal["test_file"]
+    path: str
+
+
+Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discriminator="method")]
 
 
 class Train(Section):
     l2: Annotated[L2, Field(alias="lambda")]
+    class_weight: Literal["balanced"] | None
+    positive: str | None
+    max_levels: Annotated[int, Field(ge=2)]
+    min_rows: Annotated[int, Field(ge=1)]
     tolerance: Positive
     seed: Seed
     optimizer: Literal["gradient_descent", "nesterov", "newton", "quasi_newton"]
@@ -243,7 +295,7 @@ def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
     if missing:
         return ".".join([*keys, problem["loc"][-1]])
     if problem["type"] == "union_tag_invalid":
-        return ".".join([*keys, "name"]) + f" = {problem['ctx']['tag']!r}"
+        return ".".join([*keys, problem["ctx"]["discriminator"].strip("'")]) + f" = {problem['ctx']['tag']!r}"
     if problem["type"] in ("unknown_key", "too_many_members"):
         return ".".join(keys)
     return ".".join(keys) + f" = {here!r}"
@@ -256,4 +308,4 @@ def _allowed(problem: dict[str, Any]) -> str:
         return f"should be one of {problem['ctx']['expected_tags']}"
     if problem["type"] == "model_type" and problem["ctx"]["class_name"] == LogRange.__name__:
         return "a range {minimum: ..., maximum: ..., points: ...}"
-    return problem["msg"].replace("Input should", "should").replace("List should", "should")
+    return problem["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
+from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
 from pipeline import config, model, tables
@@ -58,7 +59,8 @@ def cross_validate(table: pd.DataFrame, train: config.Train, sweep: config.Sweep
     Ctrl-C ends the training, and what was finished is returned. Raises `UserError` where a class has too few rows.
     """
     X, y = tables.features_and_target(table)
-    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    classes, codes = _encode(y, train)
+    counts = np.bincount(codes)
     if sweep.folds > counts.min():
         raise UserError(
             f"sweep.folds = {sweep.folds} is more than the {counts.min()} training rows of the smallest class, "
@@ -74,7 +76,7 @@ def cross_validate(table: pd.DataFrame, train: config.Train, sweep: config.Sweep
             for chunk in chunks:
                 fits, scored = [], []
                 for training, held_out in folds:
-                    preprocessing = model.build(train)[:-1]
+                    preprocessing = model.build(train, X)[:-1]
                     Z = _matrix(preprocessing.fit_transform(X.iloc[training]))
                     fits.append(_fit(Z, codes[training], train, sweep, chunk))
                     margins = fits[-1].margins(_matrix(preprocessing.transform(X.iloc[held_out])), 0)
@@ -112,10 +114,10 @@ def best_by_lambda(scored: pd.DataFrame, score: str) -> pd.DataFrame:
 def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: pd.DataFrame) -> pd.DataFrame:
     """Weights on all rows of `table`, with the best learning rate of each lambda: lambda, class, feature, weight."""
     X, y = tables.features_and_target(table)
-    classes, codes = np.unique(y, return_inverse=True)
+    classes, codes = _encode(y, train)
     best = best_by_lambda(scored, sweep.score)
     grid = [Member(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
-    preprocessing: Pipeline = model.build(train)[:-1]
+    preprocessing: Pipeline = model.build(train, X)[:-1]
     fit = _fit(_matrix(preprocessing.fit_transform(X)), codes, train, sweep, grid)
     features, labels = preprocessing.get_feature_names_out(), classes[-fit.weights.shape[2] :]
     weights = pd.DataFrame(
@@ -126,15 +128,24 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     return weights.rename_axis(columns="feature").stack().rename("weight").reset_index()  # noqa: PD013
 
 
+def _encode(y: np.ndarray, train: config.Train) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, of two the positive one last, and their numbers for the rows."""
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) == 2 and train.positive == classes[0]:
+        return classes[::-1], 1 - codes
+    return classes, codes
+
+
 def _matrix(transformed: object) -> np.ndarray:
     return np.ascontiguousarray(transformed, dtype=np.float64)
 
 
 def _fit(Z: np.ndarray, codes: np.ndarray, train: config.Train, sweep: config.Sweep, chunk: list[Member]) -> Members:
     l2 = np.array([member.l2 for member in chunk])
+    weight = None if train.class_weight is None else compute_sample_weight(train.class_weight, codes)
     rates = np.array([np.nan if member.learning_rate == "auto" else member.learning_rate for member in chunk])
     if np.isnan(rates).any():
-        safe = Objective(Z, codes, np.ones(len(chunk), int), l2).safe_learning_rate()
+        safe = Objective(Z, codes, np.ones(len(chunk), int), l2, weight).safe_learning_rate()
         rates = np.where(np.isnan(rates), safe, rates)
     fit = fit_members(
         Z,
@@ -145,6 +156,7 @@ def _fit(Z: np.ndarray, codes: np.ndarray, train: config.Train, sweep: config.Sw
         optimizer=train.optimizer,
         max_iter=train.max_iterations,
         tol=train.tolerance,
+        sample_weight=weight,
         memory=sweep.memory * 2**20,
     )
     if fit.interrupted:

@@ -1,8 +1,8 @@
-"""What is saved, loaded and served: scaling and logistic regression as one scikit-learn `Pipeline`.
+"""What is saved, loaded and served: encoding, scaling and logistic regression as one scikit-learn `Pipeline`.
 
-It takes a person's raw columns, since the scaling is part of it. It is stored with skops: arrays and a description of
-the objects, no pickle; loading runs no code from the file, and refuses any type that is not in `TRUSTED`, a list that
-lives here and not in the file. Source: https://skops.readthedocs.io/en/stable/persistence.html
+It takes a person's raw columns, since all that is done to them is part of it. It is stored with skops: arrays and a
+description of the objects, no pickle; loading runs no code from the file, and refuses any type that is not in
+`TRUSTED`, a list that lives here and not in the file. Source: https://skops.readthedocs.io/en/stable/persistence.html
 """
 
 import io
@@ -15,27 +15,29 @@ from typing import Any
 import pandas as pd
 import skops.io
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pipeline.config import Train
 from pipeline.logistic import LogisticRegression
+from pipeline.tables import features
 
-TRUSTED = ["pipeline.logistic.estimator.LogisticRegression"]
+TRUSTED = ["pipeline.logistic.estimator.LogisticRegression", *features.TRUSTED]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
 
 
-def build(params: Train) -> Pipeline:
-    """An unfitted model that starts from seeded random weights."""
+def build(params: Train, X: pd.DataFrame) -> Pipeline:
+    """An unfitted model for raw columns like those of `X`, which starts from seeded random weights."""
     classify = LogisticRegression(
         l2=params.l2,
         learning_rate=params.learning_rate,
         optimizer=params.optimizer,
         max_iter=params.max_iterations,
         tol=params.tolerance,
+        class_weight=params.class_weight,
         init="random",
         random_state=params.seed,
     )
-    return Pipeline([("scale", StandardScaler()), ("classify", classify)])
+    prepare = features.preprocessing(X, max_levels=params.max_levels, min_rows=params.min_rows)
+    return Pipeline([*prepare.steps, ("classify", classify)])
 
 
 def save(model: Pipeline, path: Path) -> None:
@@ -71,6 +73,7 @@ class Served:
         self.model = model
 
     def predict(self, table: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+        table = features.conform(table, self.model)
         if (params or {}).get("probabilities"):
             return pd.DataFrame(self.model.predict_proba(table), columns=[str(label) for label in self.model.classes_])
         return self.model.predict(table)

@@ -21,7 +21,7 @@ from pipeline.config import Member, Params
 from pipeline.cross_validation import Validation, choose, cross_validate
 from pipeline.errors import UserError
 from pipeline.logistic.minimize import DIVERGED
-from pipeline.stages import load, split, sweep, track
+from pipeline.stages import load, split, sweep, told, track
 from pipeline.stages.configure import CONF
 from pipeline.stages.evaluate import LOSSES
 
@@ -33,8 +33,9 @@ class Study:
 
     def __init__(self, values: dict[str, Any], params: Params, root: Path) -> None:
         self.values, self.params, self.root = values, params, root
-        table, _ = load.load(params.data)
-        self.training_rows, _ = split.split(table, params.split)
+        with told():
+            table, decided = load.load(params.data)
+            self.training_rows, _ = split.split(table, decided, params.split, params.data)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, members: list[Member]) -> None:

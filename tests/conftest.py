@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
+
+from pipeline.config import Train
 
 ROOT = Path(__file__).parent.parent
 IDENTITY = {
@@ -26,6 +29,13 @@ def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("MLFLOW_", "DVC_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+
+
+def train_params(**changes: object) -> Train:
+    """The section `train` as conf/ has it, but for `changes`."""
+    files = ("train/default", "optimizer/gradient_descent")
+    values = OmegaConf.merge(*(OmegaConf.load(ROOT / "conf" / f"{file}.yaml") for file in files))
+    return Train(**{**OmegaConf.to_container(values), **changes})
 
 
 def copy_project(folder: Path) -> Path:

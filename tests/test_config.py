@@ -6,6 +6,10 @@ from pipeline.errors import UserError
 TRAIN = """
 train:
   lambda: 1e-3
+  class_weight: null
+  positive: null
+  max_levels: 50
+  min_rows: 10
   tolerance: 1.0e-06
   seed: 0
   optimizer: newton
@@ -36,7 +40,7 @@ def test_numbers_in_scientific_notation_are_numbers(params):
         ("100", "0", "train.max_iterations = 0: should be greater than or equal to 1"),
         ("100", "10.5", "train.max_iterations = 10.5: should be a valid integer"),
         ("100", "true", "train.max_iterations = True: should be a valid integer"),
-        ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, tolerance, seed"),
+        ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, class_weight, positive"),
         ("seed: 0", "seed: ???", "train.seed: has no value"),
         ("auto", "auto\n ] bad", "is not YAML"),
         ("train:", "training:", "has no section 'train'"),

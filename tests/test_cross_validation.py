@@ -14,7 +14,18 @@ from pipeline.errors import UserError
 from pipeline.logistic import many
 from pipeline.stages.load import bundled
 
-NEWTON = Train(**{"lambda": 1.0}, tolerance=1e-10, seed=0, optimizer="newton", learning_rate="auto", max_iterations=100)
+NEWTON = Train(
+    **{"lambda": 1.0},
+    class_weight=None,
+    positive=None,
+    max_levels=50,
+    min_rows=10,
+    tolerance=1e-10,
+    seed=0,
+    optimizer="newton",
+    learning_rate="auto",
+    max_iterations=100,
+)
 DESCENT = NEWTON.model_copy(update={"optimizer": "gradient_descent", "tolerance": 1e-7, "max_iterations": 300})
 
 

@@ -6,16 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from conftest import train_params
 from sklearn.datasets import load_iris
 from sklearn.linear_model import SGDClassifier
 from sklearn.pipeline import make_pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from pipeline import config, model
+from pipeline import model
 
-TRAIN = config.Train(
-    **{"lambda": 0.1}, tolerance=1e-6, seed=0, optimizer="newton", learning_rate="auto", max_iterations=50
-)
+TRAIN = train_params(**{"lambda": 0.1}, optimizer="newton", learning_rate="auto", max_iterations=50)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def iris() -> tuple[pd.DataFrame, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def fitted(iris):
-    return model.build(TRAIN).fit(*iris)
+    return model.build(TRAIN, iris[0]).fit(*iris)
 
 
 def test_a_saved_model_predicts_the_same_after_loading(tmp_path, iris, fitted):
@@ -38,7 +37,7 @@ def test_a_saved_model_predicts_the_same_after_loading(tmp_path, iris, fitted):
 
 def test_the_same_model_is_saved_as_the_same_bytes(tmp_path, iris):
     for name in ("one", "two"):
-        model.save(model.build(TRAIN).fit(*iris), tmp_path / name)
+        model.save(model.build(TRAIN, iris[0]).fit(*iris), tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -73,3 +72,14 @@ def test_mlflow_serves_classes_and_on_request_probabilities(tmp_path, iris, fitt
     probabilities = served.predict(iris[0], params={"probabilities": True})
     assert list(probabilities.columns) == ["setosa", "versicolor", "virginica"]
     np.testing.assert_array_equal(probabilities, fitted.predict_proba(iris[0]))
+
+
+def test_mlflow_serves_raw_rows_of_words_numbers_and_gaps(tmp_path):
+    table = pd.DataFrame({"size": [1.0, 2.0, np.nan, 4.0] * 20, "colour": ["red", "blue", None, "blue"] * 20})
+    table = table.astype({"colour": "str"})
+    y = np.array(["small", "large", "small", "large"] * 20)
+    model.save(model.build(TRAIN, table).fit(table, y), tmp_path / "model.skops")
+    served = model.Served(model.load(tmp_path / "model.skops"))
+    raw = pd.DataFrame({"colour": [" red", "purple", None], "size": [1, 3, "?"], "more": [0, 0, 0]})
+    clean = pd.DataFrame({"size": [1.0, 3.0, np.nan], "colour": pd.Series(["red", "purple", None], dtype="str")})
+    np.testing.assert_array_equal(served.predict(raw), served.model.predict(clean))

@@ -4,9 +4,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import train_params
 
 from pipeline import model, tracking
-from pipeline.config import Tracking, Train
+from pipeline.config import Tracking
 from pipeline.errors import UserError
 from pipeline.stages import train
 from pipeline.stages.load import bundled
@@ -29,9 +30,7 @@ def repository(tmp_path, monkeypatch):
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     table = bundled("iris")
-    params = Train(
-        **{"lambda": 0.1}, tolerance=1e-6, seed=0, optimizer="gradient_descent", learning_rate=0.2, max_iterations=3000
-    )
+    params = train_params(**{"lambda": 0.1}, learning_rate=0.2, max_iterations=3000)
     training = train.train(table, params)
     model.save(training.model, folder / "model.skops")
     (folder / "report.txt").write_text("a report")

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 BLUE, ORANGE, GREY = "#2563a8", "#d9822b", "#8a8f98"
 CLASSES = [BLUE, ORANGE, "#3a9a6b", "#b5485d", "#7a5fb0", "#8c6d46", "#d06ba8", "#5b6670", "#a9a63a", "#3fa7b8"]
@@ -63,6 +64,47 @@ def class_balance(counts: pd.DataFrame, title: str) -> Figure:
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     return figure
+
+
+def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
+    """A small picture a column, the bars stacked by class, those that tell most about the target first.
+
+    `bars`: for each column its `levels` or `edges`, and `counts` by class; `report`: columns column, role, information.
+    """
+    told = report[report["column"].isin(list(bars)) & (report["role"] != "target")]
+    told = told.sort_values("information", ascending=False, kind="stable").head(LISTED)
+    n_rows = -(-len(told) // 3)
+    figure = Figure(figsize=(9, 0.4 + 1.7 * n_rows))
+    grid = figure.subplots(n_rows, 3, squeeze=False).ravel()
+    for axes in grid[len(told) :]:
+        axes.set_axis_off()
+    for axes, row in zip(grid, told.itertuples(), strict=False):
+        _bars(axes, bars[row.column], row.role == "date")
+        axes.set_title(f"{row.column}  ({row.information:.0%})", fontsize=8)
+        axes.tick_params(labelsize=7)
+    labels = list(next(iter(bars.values()))["counts"])
+    handles = [Patch(color=colour, label=label) for colour, label in zip(_colours(len(labels)), labels, strict=True)]
+    figure.legend(handles=handles[:10], loc="outside upper right", ncols=10)
+    figure.suptitle("Columns, and how much of the target's entropy each explains", x=0.01, ha="left", fontsize=10)
+    return figure
+
+
+def _bars(axes: Axes, column: dict, is_date: bool) -> None:
+    if "levels" in column:
+        labels = [level if len(level) < 16 else f"{level[:14]}…" for level in column["levels"]]
+        bottom = np.zeros(len(labels))
+        for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
+            axes.barh(range(len(labels)), counts, left=bottom, color=colour)
+            bottom += counts
+        axes.set_yticks(range(len(labels)), labels, fontsize=6)
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        return
+    edges = np.array(column["edges"], "datetime64[s]") if is_date else np.array(column["edges"])
+    bottom = np.zeros(len(edges) - 1)
+    for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
+        axes.stairs(bottom + counts, edges, baseline=bottom, color=colour, fill=True)
+        bottom = bottom + counts
 
 
 def logistic_curve(curve: pd.DataFrame) -> Figure:

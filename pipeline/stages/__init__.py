@@ -1,7 +1,9 @@
 """One module a DVC stage, of the stage's name: read inputs, call pure functions, write outputs."""
 
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -15,3 +17,15 @@ def run(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"\nerror: {error}")
+
+
+@contextmanager
+def told() -> Iterator[list[str]]:
+    """What the work inside warns of: printed, and in the list when it is done."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield said
+    said += [str(warning.message) for warning in caught if warning.category is UserWarning]
+    for line in said:
+        print(f"warning: {line}")

@@ -48,6 +48,8 @@ def scores(
     indicators = (y[:, None] == classes).astype(int)
     of_class = slice(1, 2) if len(classes) == 2 else slice(None)
     ranked = indicators[:, of_class], probabilities[:, of_class]
+    in_order = np.argsort(classes)  # scikit-learn's losses take columns by the alphabet; `train.positive` may differ
+    ordered = {"labels": classes[in_order]}
     every = {
         "accuracy": lambda: metrics.accuracy_score(y, predicted),
         "f1_macro": lambda: metrics.f1_score(y, predicted, **average),
@@ -55,8 +57,8 @@ def scores(
         "recall_macro": lambda: metrics.recall_score(y, predicted, **average),
         "roc_auc": lambda: metrics.roc_auc_score(*ranked),
         "average_precision": lambda: metrics.average_precision_score(*ranked),
-        "log_loss": lambda: metrics.log_loss(y, probabilities, labels=classes),
-        "brier_score": lambda: metrics.brier_score_loss(y, probabilities, labels=classes),
+        "log_loss": lambda: metrics.log_loss(y, probabilities[:, in_order], **ordered),
+        "brier_score": lambda: metrics.brier_score_loss(y, probabilities[:, in_order], **ordered),
     }
     return {name: score() for name, score in every.items() if only in (None, name)}
 

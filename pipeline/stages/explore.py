@@ -1,8 +1,10 @@
-"""The data as a person first looks at it: t-SNE of the rows, the balance of the classes, and the logistic curve.
+"""The data as a person first looks at it: t-SNE of the rows, each column by class, the classes, the logistic curve.
 
 t-SNE puts each row on a plane so that neighbours among the features stay neighbours (van der Maaten and Hinton 2008).
 Where its clusters are the classes, a simple model may do.
 """
+
+import json
 
 import numpy as np
 import pandas as pd
@@ -11,15 +13,18 @@ from pipeline import config, figures, tables
 from pipeline.errors import UserError
 from pipeline.logistic.objective import sigmoid
 from pipeline.stages import OUTPUTS, run
-from pipeline.stages.load import TABLE
+from pipeline.stages.load import COLUMNS, DISTRIBUTIONS, TABLE
+from pipeline.tables import roles
 
 FOLDER = OUTPUTS / "explore"
+LEVELS = 20  # of a column of words that t-SNE sees
 
 
 def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
     """Two coordinates, x and y, and the class for each row of `table`, or of a sample of `params.rows` of them."""
     from sklearn.manifold import TSNE
-    from sklearn.preprocessing import StandardScaler
+
+    from pipeline.tables.features import preprocessing
 
     if len(table) > params.rows:
         table = table.sample(params.rows, random_state=params.seed)
@@ -30,7 +35,7 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
         )
     X, y = tables.features_and_target(table)
     tsne = TSNE(perplexity=params.perplexity, random_state=params.seed, init="random")
-    positions = tsne.fit_transform(StandardScaler().fit_transform(X))
+    positions = tsne.fit_transform(preprocessing(X, max_levels=LEVELS, min_rows=1).fit_transform(X))
     return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})
 
 
@@ -45,7 +50,9 @@ def logistic_curve() -> pd.DataFrame:
 
 
 def main() -> None:
+    columns, bars = pd.read_csv(OUTPUTS / COLUMNS), json.loads((OUTPUTS / DISTRIBUTIONS).read_text())
     table = tables.load(OUTPUTS / TABLE)
+    table = table[[*roles.features(columns), table.columns[-1]]]
     embedding, balance, curve = embed(table, config.read("explore")), class_balance(table), logistic_curve()
     FOLDER.mkdir(parents=True, exist_ok=True)
     embedding.to_csv(FOLDER / "tsne.csv", index=False)
@@ -53,6 +60,7 @@ def main() -> None:
     curve.to_csv(FOLDER / "logistic_curve.csv", index=False)
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
     figures.save(figures.points, FOLDER / "tsne.png", table=embedding, title=title)
+    figures.save(figures.columns, FOLDER / "columns.png", bars=bars, report=columns)
     figures.save(figures.class_balance, FOLDER / "class_balance.png", counts=balance, title=f"{len(table):,} rows")
     figures.save(figures.logistic_curve, FOLDER / "logistic_curve.png", curve=curve)
 

@@ -1,27 +1,85 @@
-"""The table that everything starts from: one of scikit-learn's bundled sets, or a person's own file."""
+"""The table that everything starts from: one of scikit-learn's bundled sets, or a person's own file.
+
+Written are the table with all its columns, a report on each of them (its role and why, what is in it, what it tells
+about the target), and what a person should know before trusting a score.
+"""
 
 import json
+import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pipeline import config, tables
-from pipeline.stages import OUTPUTS, run
+from pipeline.errors import UserError
+from pipeline.stages import OUTPUTS, run, told
+from pipeline.tables import expectations, leaks, profile, roles
+from pipeline.tables.options import Options
+from pipeline.tables.reading import read
+from pipeline.tables.target import with_target
 
 TABLE = Path("load/table.parquet")
+COLUMNS = Path("load/columns.csv")
+DISTRIBUTIONS = Path("load/distributions.json")
 PROFILE = Path("load/profile.json")
 
 
-def load(data: config.Data) -> tuple[pd.DataFrame, str]:
-    """The checked table (n_samples rows, the features, then the target) and the name of its target column."""
+def load(data: config.Data) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table (n_samples rows, the target last), and its roles (column, role, reason)."""
     if isinstance(data, config.TableData):
-        table, target, source = tables.read(Path(data.path)), data.target, data.path
-    else:
-        table, target, source = bundled(data.name), "target", data.name
-    tables.check(table, target, source)
-    features = table.columns.drop(target)
-    return table[[*features, target]].astype(dict.fromkeys(features, float)), target
+        return own(data)
+    table = bundled(data.name)
+    role = ["numeric"] * (len(table.columns) - 1) + ["target"]
+    return table, pd.DataFrame({"column": table.columns, "role": role, "reason": data.source})
+
+
+def own(data: config.TableData) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A person's table. Raises `UserError` for what can't be read or learnt from, warns of what can but misleads."""
+    path = Path(data.path)
+    if not path.resolve().is_relative_to(Path("data").resolve()):
+        warnings.warn(f"{path} is not under data/: DVC will not notice when it changes.", stacklevel=2)
+    table = read(path, options(data), target=data.target, roles=data.roles)
+    said = {name: rules.model_dump(exclude_none=True) for name, rules in data.expectations.items()}
+    expectations.check(table, said, data.path)
+    table = with_target(table, data.target)
+    table = table[[*table.columns.drop(data.target), data.target]]
+    decided = roles.decide(table, data.target, data.roles)
+    for name, score in leaks.disguised_targets(table, decided, data.target).items():
+        warnings.warn(
+            f"{name!r} alone tells {data.target!r} almost perfectly (balanced accuracy {score:.3f}): known before it, "
+            f"or its consequence? If the latter, data.drop it.",
+            stacklevel=2,
+        )
+    return table, decided
+
+
+def options(data: config.TableData) -> Options:
+    return Options(**{field.name: getattr(data, field.name) for field in fields(Options)})
+
+
+def read_like(path: Path, data: config.TableData, table: pd.DataFrame) -> pd.DataFrame:
+    """Another file with the columns of `table`, in its order and types. Raises `UserError` where it differs."""
+    kinds = {
+        name: {"str": "categorical", "datetime64[us]": "date"}.get(str(kind)) for name, kind in table.dtypes.items()
+    }
+    only = Options(**{**vars(options(data)), "columns": list(table.columns), "drop": ()})
+    other = read(path, only, target=data.target, roles={name: kind for name, kind in kinds.items() if kind})
+    other = with_target(other, data.target)[table.columns]
+    for name in table:
+        if other[name].dtype != table[name].dtype:
+            raise UserError(
+                f"{path}, column {name!r}: {other[name].dropna().iloc[0]!r} is not of the kind that {data.path} has "
+                f"there, {table[name].dropna().iloc[0]} for example. Mend the file."
+            )
+    known = set(table[data.target].unique())
+    if new := sorted(set(other[data.target].unique()) - known):
+        raise UserError(
+            f"{path} has {data.target} = {new[0]!r}; {data.path} has {', '.join(map(repr, sorted(known)))}. If it is "
+            f"one of these, say so: data.replace.{data.target} = {{{new[0]!r}: ...}}."
+        )
+    return other
 
 
 def bundled(name: str) -> pd.DataFrame:
@@ -33,29 +91,31 @@ def bundled(name: str) -> pd.DataFrame:
 
     bunch = getattr(datasets, f"load_{name}")(as_frame=True)
     names = [str(label) for label in bunch.target_names]
-    return bunch.data.assign(target=[names[code] for code in bunch.target])
+    table = bunch.data.astype(float).assign(target=[names[code] for code in bunch.target])
+    return table.astype({"target": "str"})
 
 
-def profile(table: pd.DataFrame, target: str) -> dict[str, Any]:
-    """Rows, columns, the features with type and range, and the rows of each class."""
-    features = table.drop(columns=target)
-    counts = table[target].value_counts().sort_index()
+def summary(table: pd.DataFrame, decided: pd.DataFrame, said: list[str]) -> dict[str, Any]:
+    """Rows, columns of each role, rows of each class, and the warnings."""
+    target = table.columns[-1]
     return {
         "rows": len(table),
-        "columns": len(table.columns),
+        "columns": decided["role"].value_counts().sort_index().to_dict(),
         "target": target,
-        "classes": {str(label): int(count) for label, count in counts.items()},
-        "features": {
-            name: {"type": str(column.dtype), "minimum": column.min(), "mean": column.mean(), "maximum": column.max()}
-            for name, column in features.items()
-        },
+        "classes": table[target].value_counts().sort_index().to_dict(),
+        "warnings": said,
     }
 
 
 def main() -> None:
-    table, target = load(config.read("data"))
+    with told() as said:
+        table, decided = load(config.read("data"))
+    target = table.columns[-1]
     tables.save(table, OUTPUTS / TABLE)
-    (OUTPUTS / PROFILE).write_text(json.dumps(profile(table, target), indent=2) + "\n")
+    profile.describe(table, decided, target).to_csv(OUTPUTS / COLUMNS, index=False)
+    bars = profile.distributions(table, decided, target)
+    (OUTPUTS / DISTRIBUTIONS).write_text(json.dumps(bars) + "\n")
+    (OUTPUTS / PROFILE).write_text(json.dumps(summary(table, decided, said), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,18 +5,18 @@ calls them on its own section of the configuration.
 """
 
 from pipeline import config
-from pipeline.stages import OUTPUTS, evaluate, load, run, split, train
+from pipeline.stages import OUTPUTS, evaluate, load, run, split, told, train
 
 ROOT = OUTPUTS / "one_vs_rest"
 
 
 def main() -> None:
     params = config.read("one_vs_rest")
-    table, _ = load.load(params.data)
-    training_rows, test_rows = split.split(table, params.split)
+    with told() as said:
+        training_rows, test_rows = split.split(*load.load(params.data), params.split, params.data)
     training = train.train(training_rows, params.train)
-    split.write(training_rows, test_rows, ROOT)
-    train.write(training, ROOT)
+    split.write(training_rows, test_rows, said, ROOT)
+    train.write(training, training_rows, ROOT)
     start, trained = (evaluate.evaluate(fitted, test_rows) for fitted in training)
     evaluate.write(start, trained, ROOT)
     print(trained.report)

@@ -1,44 +1,81 @@
-"""Training rows and test rows: drawn at random with a seed, every class in the same proportion on both sides."""
+"""Training rows and test rows, as `split` in the configuration says, and from here on the columns that are used."""
 
+import json
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline import config, tables
 from pipeline.errors import UserError
-from pipeline.stages import OUTPUTS, run
-from pipeline.stages.load import TABLE
+from pipeline.stages import OUTPUTS, load, run, told
+from pipeline.tables import leaks, roles, splitting
+from pipeline.tables.reading import unknown_column
 
 TRAIN = Path("split/train.parquet")
 TEST = Path("split/test.parquet")
+SUMMARY = Path("split/summary.json")
 
 
-def split(table: pd.DataFrame, params: config.Split) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Disjoint training and test rows, which together are `table`, each in its order there."""
-    from sklearn.model_selection import train_test_split
-
-    target = table.columns[-1]
-    try:
-        train, test = train_test_split(
-            table.index.to_numpy(), test_size=params.test_size, random_state=params.seed, stratify=table[target]
+def split(
+    table: pd.DataFrame, decided: pd.DataFrame, params: config.Split, data: config.Data
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and test rows, the features and then the target. Warns of test rows that training has too."""
+    target, features = table.columns[-1], roles.features(decided)
+    if isinstance(params, config.FileSplit):
+        if not isinstance(data, config.TableData):
+            raise UserError(f"split.method = 'test_file' is for data=table, not {data.name}. Set split=stratified.")
+        train, test = table, load.read_like(Path(params.path), data, table[[*features, target]])
+    else:
+        column = getattr(params, "column", None)
+        if column is not None and column not in table:
+            raise unknown_column(column, table.columns, "split.column")
+        rows, others = _positions(table, params)
+        train, test = table.iloc[rows], table.iloc[others]
+        if isinstance(params, config.GroupSplit):
+            features = [name for name in features if name != column]
+    _check_classes(table[target], {"training": train[target], "test": test[target]}, params.method)
+    repeated = leaks.repeated_rows(train, test, features)
+    if len(repeated):
+        warnings.warn(
+            f"{len(repeated):,} of {len(test):,} test rows ({len(repeated) / len(test):.1%}) are training rows too, "
+            f"feature by feature (the first: test row {repeated[0] + 1:,}). If these are the same cases, the score is "
+            f"too good.",
+            stacklevel=2,
         )
-    except ValueError as error:
-        counts = table[target].value_counts()
-        raise UserError(
-            f"column {target!r} can't be split with split.test_size = {params.test_size}: {error} "
-            f"The smallest class, {counts.index[-1]!r}, has {counts.iloc[-1]} of {len(table)} rows."
-        ) from None
-    return table.loc[sorted(train)].reset_index(drop=True), table.loc[sorted(test)].reset_index(drop=True)
+    return tuple(part[[*features, target]].reset_index(drop=True) for part in (train, test))
 
 
-def write(train: pd.DataFrame, test: pd.DataFrame, root: Path) -> None:
+def _positions(table: pd.DataFrame, params: config.Split) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(params, config.GroupSplit):
+        return splitting.grouped(table[params.column], params.test_size, params.seed)
+    if isinstance(params, config.TimeSplit):
+        return splitting.timed(table[params.column], params.test_size)
+    return splitting.stratified(table.iloc[:, -1], params.test_size, params.seed)
+
+
+def _check_classes(target: pd.Series, parts: dict[str, pd.Series], method: str) -> None:
+    for side, labels in parts.items():
+        if absent := sorted(set(target.unique()) - set(labels.unique())):
+            raise UserError(
+                f"split.method = {method!r} leaves no {side} row with {target.name} = {absent[0]!r} "
+                f"({len(labels):,} {side} rows). Change split.test_size or split.seed, or add such rows."
+            )
+
+
+def write(train: pd.DataFrame, test: pd.DataFrame, said: list[str], root: Path) -> None:
     tables.save(train, root / TRAIN)
     tables.save(test, root / TEST)
+    rows = {"training_rows": len(train), "test_rows": len(test), "features": len(train.columns) - 1}
+    (root / SUMMARY).write_text(json.dumps(rows | {"warnings": said}, indent=2) + "\n")
 
 
 def main() -> None:
-    train, test = split(tables.load(OUTPUTS / TABLE), config.read("split"))
-    write(train, test, OUTPUTS)
+    decided = pd.read_csv(OUTPUTS / load.COLUMNS)
+    with told() as said:
+        train, test = split(tables.load(OUTPUTS / load.TABLE), decided, config.read("split"), config.read("data"))
+    write(train, test, said, OUTPUTS)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def main() -> None:
     scored = winner(choice, params)
     chosen = scored[params.refit]
     training = refit(chosen, fit, table)
-    train.write(training, ROOT)
+    train.write(training, table, ROOT)
     scored["test"] = evaluate.evaluate(training.model, tables.load(OUTPUTS / TEST)).metrics
     (ROOT / WINNER).write_text(json.dumps(scored, indent=2) + "\n")
     print(f"{len(validation.members)} members; {params.refit.replace('_', ' ')}: {describe(chosen, params.score)}")

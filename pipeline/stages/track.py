@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline import config, tables, tracking
 from pipeline.logistic.minimize import DIVERGED
-from pipeline.stages import OUTPUTS, evaluate, run, split, sweep, train
+from pipeline.stages import OUTPUTS, evaluate, load, run, split, sweep, train
 from pipeline.stages.one_vs_rest import ROOT
 
 RECEIPT = OUTPUTS / "track" / "receipt.json"
@@ -42,15 +42,18 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
     fit = params["train"]
     metrics = {f"{part}/{key}": value for part, values in scored.items() for key, value in values.items()}
     metrics |= {
-        f"train/{key}/{label}": column[key] for label, column in columns.items() for key in ("iterations", "last_cost")
+        f"train/{key}/{label}": column[key]
+        for label, column in columns.items()
+        for key in ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")
+        if column[key] is not None
     }
     return tracking.Record(
         experiment=data.title,
         name=f"{fit['optimizer']}, lambda {fit['lambda']:g}, learning rate {fit['learning_rate']}",
         stage="evaluate" if root == OUTPUTS else "one_vs_rest",
-        description=describe(data.title, scored, columns),
+        description=describe(data.title, scored, columns, told(root)),
         digest=digest(params, folders),
-        params=config.flatten(params),
+        params=config.flatten(params | {"data": {key: _as_text(value) for key, value in params["data"].items()}}),
         metrics=metrics,
         costs=pd.read_csv(root / train.COSTS),
         training=tables.load(root / split.TRAIN),
@@ -61,7 +64,20 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
     )
 
 
-def describe(name: str, scored: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]]) -> str:
+def _as_text(value: Any) -> Any:
+    """What is said of a person's columns is one parameter: their names may not be what MLflow allows in a key."""
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
+def told(root: Path) -> list[str]:
+    """What `load` and `split` warned of. One-vs-rest loads for itself and keeps no profile."""
+    found = [file for file in (root / load.PROFILE, root / split.SUMMARY) if file.exists()]
+    return [line for file in found for line in json.loads(file.read_text())["warnings"]]
+
+
+def describe(
+    name: str, scored: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]], warned: list[str]
+) -> str:
     """A few lines of Markdown for a person who opens the run."""
     scores = [f"| {key} | {scored['baseline'][key]:.4f} | {value:.4f} |" for key, value in scored["test"].items()]
     stops = [f"- {label}: {column['iterations']} iterations; {column['stopped']}" for label, column in columns.items()]
@@ -74,6 +90,7 @@ def describe(name: str, scored: dict[str, dict[str, float]], columns: dict[str, 
             *scores,
             "",
             *stops,
+            *(f"- **warning:** {line}" for line in warned),
         ]
     )
 

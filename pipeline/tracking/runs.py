@@ -1,5 +1,8 @@
 """One model's run: parameters, costs, scores, data sets, files and the model itself."""
 
+import hashlib
+import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,15 +15,17 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param
 from mlflow.models import ModelSignature
-from mlflow.types import ParamSchema, ParamSpec
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType
 
 from pipeline import tables
 from pipeline.config import Tracking
 from pipeline.tracking.stores import DIGEST, provenance
 
-REQUIREMENTS = ["mlflow", "numpy", "pandas", "scikit-learn", "skops"]
+SIGNS = {"<=": "at most ", ">=": "at least ", "<": "under ", ">": "over ", "+": " plus", "%": " percent", "&": " and "}
+REQUIREMENTS = ["mlflow", "numpy", "pandas", "pyarrow", "scikit-learn", "skops"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
     with _run(record, experiment) as run:
         run_id, now = run.info.run_id, int(time.time() * 1000)
         params = [Param(key, str(value)) for key, value in record.params.items()]
-        metrics = [Metric(key, value, now, 0) for key, value in record.metrics.items()]
+        metrics = [Metric(_key(name), value, now, 0) for name, value in record.metrics.items()]
         metrics += _cost_metrics(record.costs, settings.points, now)
         for start in range(0, len(params), 100):  # the most that one request may carry
             client.log_batch(run_id, params=params[start : start + 100])
@@ -91,20 +96,32 @@ def _cost_metrics(costs: pd.DataFrame, points: int, now: int) -> list[Metric]:
     steps = np.unique(np.geomspace(1, last + 1, points).round().astype(int) - 1) if last > points else range(last + 1)
     thinned = costs.iloc[steps]
     return [
-        Metric(name if name == "cost" else f"cost/{name}", float(value), now, int(step))
+        Metric(name if name == "cost" else _key(f"cost/{name}"), float(value), now, int(step))
         for name in thinned.columns[1:]
         for step, value in zip(thinned["iteration"], thinned[name], strict=True)
         if not np.isnan(value)
     ]
 
 
+def _key(name: str) -> str:
+    """`name` in the characters that MLflow allows in a key: classes may be called `<=50K`."""
+    for sign, word in SIGNS.items():
+        name = name.replace(sign, word)
+    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)
+
+
 def _log_datasets(client: mlflow.MlflowClient, run_id: str, record: Record) -> None:
     inputs = []
     for context, table in (("training", record.training), ("test", record.test)):
         source = CodeDatasetSource({"source": record.source})
-        dataset = mlflow.data.from_pandas(table, source=source, targets=table.columns[-1], name=record.experiment)
-        tag = InputTag("mlflow.data.context", context)
-        inputs.append(DatasetInput(dataset=dataset._to_mlflow_entity(), tags=[tag]))
+        # MLflow looks at each cell in Python: a minute for a million rows. The first ones tell the types.
+        few = mlflow.data.from_pandas(
+            table.head(1000), source=source, targets=table.columns[-1], name=record.experiment
+        )
+        digest = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy()).hexdigest()[:8]
+        shape = json.dumps({"num_rows": len(table), "num_elements": table.size})
+        dataset = Dataset(**dict(few._to_mlflow_entity()) | {"digest": digest, "profile": shape})
+        inputs.append(DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", context)]))
     client.log_inputs(run_id, inputs)
     client.set_tag(run_id, "data.digest", inputs[0].dataset.digest)
 
@@ -112,14 +129,16 @@ def _log_datasets(client: mlflow.MlflowClient, run_id: str, record: Record) -> N
 def _log_model(record: Record) -> None:
     """The saved file and the code that reads it: `mlflow.pyfunc.load_model` unpickles nothing."""
     X, y = tables.features_and_target(record.training.head(5))
-    signature = mlflow.models.infer_signature(X, y)
+    # MLflow would refuse integers where it inferred double, and an empty column where it inferred string.
+    raw = Schema([ColSpec(AnyType(), name) for name in X])
+    answer = mlflow.models.infer_signature(model_output=y).outputs
     probabilities = ParamSchema([ParamSpec("probabilities", "boolean", default=False)])
     mlflow.pyfunc.log_model(
         name="model",
         loader_module="pipeline.model",
         data_path=str(record.model),
         code_paths=["pipeline"],
-        signature=ModelSignature(signature.inputs, signature.outputs, probabilities),
+        signature=ModelSignature(raw, answer, probabilities),
         input_example=X,
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
     )

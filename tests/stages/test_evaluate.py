@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from conftest import train_params
 from sklearn import metrics
 
-from pipeline.config import Train
 from pipeline.stages import evaluate, train
 from pipeline.stages.load import bundled
 
-PARAMS = Train(**{"lambda": 0.1}, tolerance=1e-6, seed=0, optimizer="newton", learning_rate="auto", max_iterations=50)
+PARAMS = train_params(**{"lambda": 0.1}, optimizer="newton", learning_rate="auto", max_iterations=50)
 
 
 @pytest.fixture(scope="module", params=["breast_cancer", "wine"])
@@ -29,6 +29,17 @@ def test_scores_are_those_of_the_predictions(evaluated):
     assert scores["brier_score"] == pytest.approx(squares / (2 if hits.shape[1] == 2 else 1))
     recalls = [(predictions["predicted"] == label)[y == label].mean() for label in training.model.classes_]
     assert scores["recall_macro"] == pytest.approx(np.mean(recalls))
+
+
+def test_the_positive_class_turns_the_weights_and_changes_no_score_of_both_classes():
+    table = bundled("breast_cancer")
+    scored = []
+    for positive in ("malignant", "benign"):
+        trained = train.train(table.iloc[::2], PARAMS.model_copy(update={"positive": positive})).model
+        scored.append(evaluate.evaluate(trained, table.iloc[1::2]).metrics)
+        assert set(train.weights(trained)["class"]) == {positive}
+    changed = {name for name in scored[0] if scored[0][name] != pytest.approx(scored[1][name])}
+    assert changed == {"average_precision"}
 
 
 def test_the_report_is_that_of_scikit_learn(evaluated):

@@ -3,10 +3,13 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+from pipeline import figures
 from pipeline.config import Explore
 from pipeline.errors import UserError
 from pipeline.stages import explore
 from pipeline.stages.load import bundled
+from pipeline.tables import profile
+from pipeline.tables.roles import decide
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,17 @@ def test_many_rows_are_sampled_with_the_seed(wine):
 def test_a_perplexity_above_the_rows_is_named(wine):
     with pytest.raises(UserError, match=r"explore\.perplexity = 200 must be less than the rows drawn, 178"):
         explore.embed(wine, Explore(rows=1000, perplexity=200, seed=0))
+
+
+def test_rows_of_words_and_gaps_are_embedded_too(tmp_path):
+    table = pd.DataFrame({"colour": ["red", "blue", None] * 20, "size": [1.0, np.nan, 3.0] * 20, "y": list("aab") * 20})
+    table = table.astype({"colour": "str", "y": "str"})
+    embedding = explore.embed(table, Explore(rows=30, perplexity=5, seed=0))
+    assert np.isfinite(embedding[["x", "y"]]).all(axis=None)
+    roles = decide(table, "y")
+    bars, report = profile.distributions(table, roles, "y"), profile.describe(table, roles, "y")
+    figures.save(figures.columns, tmp_path / "columns.png", bars=bars, report=report)
+    assert (tmp_path / "columns.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_class_balance_counts_the_rows(wine):

@@ -6,8 +6,7 @@ import pytest
 from conftest import ROOT
 
 from pipeline import config, tables
-from pipeline.stages import configure, split, sweep, train
-from pipeline.stages.load import bundled
+from pipeline.stages import configure, load, split, sweep, train
 
 GRID = ["sweep.lambda=[0.01,0.1,10]", "sweep.learning_rate=[0.1,1]", "train.max_iterations=300"]
 
@@ -18,7 +17,8 @@ def project(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     monkeypatch.chdir(tmp_path)
     config.PARAMS.write_text(configure.compose(GRID))
-    split.write(*split.split(bundled("breast_cancer"), config.read("split")), sweep.OUTPUTS)
+    table, roles = load.load(config.read("data"))
+    split.write(*split.split(table, roles, config.read("split"), config.read("data")), [], sweep.OUTPUTS)
     return tmp_path
 
 

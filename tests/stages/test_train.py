@@ -1,20 +1,22 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import train_params
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import model, tables
-from pipeline.config import Train
 from pipeline.errors import UserError
 from pipeline.stages import train
 from pipeline.stages.load import bundled
 
 
-def params(**changes) -> Train:
-    defaults = {"lambda": 0.05, "tolerance": 1e-8, "seed": 0, "optimizer": "gradient_descent"}
-    return Train(**{**defaults, "learning_rate": 0.25, "max_iterations": 10_000, **changes})
+def params(**changes):
+    return train_params(**{"lambda": 0.05, "tolerance": 1e-8, "learning_rate": 0.25, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -104,5 +106,64 @@ def test_a_learning_rate_that_is_too_large_is_named_with_one_that_is_safe(breast
 
 def test_scaling_is_fitted_on_the_training_rows(breast_cancer):
     rows = breast_cancer.iloc[:300]
-    fitted = model.build(params(optimizer="newton")).fit(*tables.features_and_target(rows))
+    X, y = tables.features_and_target(rows)
+    fitted = model.build(params(optimizer="newton"), X).fit(X, y)
     np.testing.assert_allclose(fitted["scale"].mean_, rows.iloc[:, :-1].mean())
+
+
+def test_the_positive_class_is_a_persons_choice_and_the_model_its_mirror_image(breast_cancer, trained):
+    mirrored = train.train(breast_cancer, params(positive="benign"))
+    X, _ = tables.features_and_target(breast_cancer)
+    assert mirrored.model.classes_.tolist() == ["malignant", "benign"]
+    np.testing.assert_array_equal(mirrored.model.predict(X), trained.model.predict(X))
+    np.testing.assert_allclose(mirrored.model.predict_proba(X)[:, ::-1], trained.model.predict_proba(X), atol=1e-12)
+    weights = train.weights(mirrored.model)
+    assert set(weights["class"]) == {"benign"}
+    np.testing.assert_array_equal(
+        weights["weight_per_unit"], -train.weights(trained.model)["weight_per_unit"].to_numpy()
+    )
+
+
+@pytest.mark.parametrize(("data", "positive"), [("breast_cancer", "bening"), ("wine", "class_1")])
+def test_a_positive_class_that_cannot_be_is_named(data, positive):
+    with pytest.raises(UserError, match=f"train.positive = '{positive}' should be one of two classes; the classes are"):
+        train.train(bundled(data), params(positive=positive))
+
+
+def test_balanced_classes_weigh_the_same():
+    table = bundled("breast_cancer").iloc[100:350]
+    X, y = tables.features_and_target(table)
+    fitted = train.train(table, params(class_weight="balanced")).model
+    oracle = LogisticRegression(C=1 / (len(X) * 0.05), class_weight="balanced", tol=1e-10, max_iter=1000)
+    oracle.fit(StandardScaler().fit_transform(X), y)
+    np.testing.assert_allclose(fitted["classify"].coef_, oracle.coef_, rtol=1e-3, atol=1e-5)
+
+
+def test_weights_name_the_levels_of_words():
+    table = pd.DataFrame({"colour": ["red", "red", "blue", "blue"] * 10, "y": ["a", "a", "b", "a"] * 10}).astype("str")
+    weights = train.train(table, params()).model
+    named = train.weights(weights).set_index("feature")["odds_ratio_per_unit"]
+    assert named["colour = blue"] > 1 > named["colour = red"]
+
+
+def test_without_penalty_the_coefficients_come_with_the_published_standard_errors(tmp_path):
+    """Graduate admissions: https://stats.oarc.ucla.edu/r/dae/logit-regression/"""
+    admissions = pd.read_csv(Path(__file__).parents[1] / "data" / "ucla_binary.csv")
+    ranks = {f"rank {rank}": (admissions["rank"] == rank).astype(float) for rank in (2, 3, 4)}
+    table = admissions[["gre", "gpa", "admit"]].assign(**ranks)[["gre", "gpa", *ranks, "admit"]]
+    params = train_params(**{"lambda": 0}, optimizer="newton", learning_rate="auto", tolerance=1e-10)
+    train.write(train.train(table, params), table, tmp_path)
+    found = pd.read_csv(tmp_path / train.INFERENCE).set_index("feature")
+    assert found.loc["gre", "coefficient"] == pytest.approx(0.002264, abs=1e-6)
+    assert found.loc["gre", "standard_error"] == pytest.approx(0.001094, abs=1e-6)
+    assert found.loc["gpa", "coefficient"] == pytest.approx(0.804038, abs=1e-6)
+    assert found.loc["gpa", "standard_error"] == pytest.approx(0.331819, abs=1e-6)
+    assert found.loc["(intercept)", "coefficient"] == pytest.approx(-3.989979, abs=1e-6)
+    assert found.loc["(intercept)", "standard_error"] == pytest.approx(1.139951, abs=1e-6)
+    assert json.loads((tmp_path / train.SUMMARY).read_text())["1"]["deviance"] == pytest.approx(458.517, abs=1e-3)
+
+
+def test_with_penalty_standard_errors_are_left_out_and_that_is_said(tmp_path, breast_cancer, trained):
+    train.write(trained, breast_cancer, tmp_path)
+    assert list(pd.read_csv(tmp_path / train.INFERENCE)) == ["class", "feature", "coefficient"]
+    assert "not defined" in json.loads((tmp_path / train.SUMMARY).read_text())["malignant"]["note"]

@@ -1,0 +1,175 @@
+"""Delimited text (CSV and its kin) to an Arrow table, with what the file leaves unsaid found out from its first lines.
+
+`csv.Sniffer` is not used: it takes `1,5;2,3` for comma-separated, and fails on a single column.
+"""
+
+import csv
+import io
+import re
+import warnings
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from pipeline.errors import UserError
+from pipeline.tables.options import Options
+
+NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:[+-]?inf(inity)?)"
+DATE = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*"
+DELIMITERS = "\t;|,"  # the rarer inside of a cell, the earlier
+SAMPLE = 1 << 16  # bytes
+
+
+@dataclass(frozen=True)
+class Dialect:
+    delimiter: str
+    decimal: str
+    names: list[str]  # of the columns
+    skip: int  # lines before the first row
+    spaced: bool  # a quoted cell begins with a space
+
+
+def sniff(text: pa.Buffer, path: Path, options: Options) -> Dialect:
+    """How `text` is written, from its first lines; what `options` gives is not guessed."""
+    given = options.delimiter
+    if given is not None and (len(given) != 1 or given in '"\r\n'):
+        raise UserError(f"data.delimiter = {given!r} should be one character, such as ',' or ';', and no quote.")
+    start = text[:SAMPLE].to_pybytes()
+    sample = start.decode("utf-8-sig", errors="ignore")
+    if len(start) < text.size and "\n" in sample:
+        sample = sample[: sample.rindex("\n") + 1]
+    parsed = {delimiter: _rows(sample, delimiter) for delimiter in given or DELIMITERS}
+    best = max(parsed, key=lambda delimiter: _agreement(parsed[delimiter][0]))
+    if not given and _agreement(parsed[best][0]) == 0:
+        best = ","
+    (rows, ends), before = parsed[best], 0
+    if not rows:
+        raise UserError(f"{path} holds no row that can be read. Give a file with a header and rows.")
+    above = _lines_above(rows)
+    if above:
+        warnings.warn(f"{path}: left out what stands above the table, {rows[0][0][:60]!r} ...", stacklevel=3)
+        rows, before = rows[above:], ends[above - 1]
+    first = [cell.strip() for cell in rows[0]]
+    header = options.header
+    if header is None:
+        header = options.names is None and not any(_is_value(cell, options.missing_values) for cell in first)
+    if header and len(rows) == 1 and text.size <= SAMPLE:
+        raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
+    found = options.names or (first if header else [""] * len(first))
+    if len(found) != len(first):
+        raise UserError(f"{path} has {len(first)} columns, data.names has {len(found)}. Give one name a column.")
+    return Dialect(
+        delimiter=best,
+        decimal=options.decimal or _decimal([cell.strip() for row in rows[header:] for cell in row]),
+        names=[name or f"column_{place}" for place, name in enumerate(found, start=1)],
+        skip=ends[above] if header else before,
+        spaced=f'{best} "' in sample,
+    )
+
+
+def parse(
+    text: pa.Buffer, path: Path, dialect: Dialect, kept: list[str], as_words: set[str], missing: Collection[str]
+) -> pa.Table:
+    """The `kept` columns, typed by Arrow; those in `as_words` as strings. Errors: `UserError` naming the line."""
+    if dialect.spaced:  # Arrow takes a quote for one only right after the delimiter
+        mark = dialect.delimiter.encode()
+        text = pa.py_buffer(text.to_pybytes().replace(mark + b' "', mark + b'"'))
+    ragged: list[arrow_csv.InvalidRow] = []
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(text),
+            arrow_csv.ReadOptions(column_names=dialect.names, skip_rows=dialect.skip, block_size=1 << 22),
+            arrow_csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=lambda row: (ragged.append(row), "skip")[1],
+            ),
+            arrow_csv.ConvertOptions(
+                decimal_point=dialect.decimal,
+                null_values=list(missing),
+                strings_can_be_null=True,
+                true_values=[],  # `true` and `false` stay the words that they are
+                false_values=[],
+                include_columns=kept,
+                column_types={name: pa.string() for name in as_words & set(kept)},
+            ),
+        )
+    except (pa.ArrowException, ValueError) as error:
+        raise UserError(
+            f"{path} is no table with {dialect.delimiter!r} between cells: {error}. Set data.delimiter?"
+        ) from None
+    if ragged:
+        raise _ragged(path, text, dialect, ragged)
+    _check_last_quote(path, text, table)
+    return table
+
+
+def _ragged(path: Path, text: pa.Buffer, dialect: Dialect, rows: list[arrow_csv.InvalidRow]) -> UserError:
+    """Arrow, reading on several threads, doesn't know the line's number: read again, slowly."""
+    reader = csv.reader(io.TextIOWrapper(pa.BufferReader(text), "utf-8", newline=""), delimiter=dialect.delimiter)
+    width = rows[0].actual_columns
+    try:
+        line = next(reader.line_num for row in reader if len(row) == width and reader.line_num > dialect.skip)
+    except (StopIteration, csv.Error):  # where Python's idea of a quote is not Arrow's
+        line = "?"
+    return UserError(
+        f"{path}, line {line} has {width} cells instead of {len(dialect.names)} ({len(rows):,} such lines): "
+        f"{rows[0].text[:100]!r}. Mend it (text with {dialect.delimiter!r} in it needs quotes), or set data.delimiter."
+    )
+
+
+def _check_last_quote(path: Path, text: pa.Buffer, table: pa.Table) -> None:
+    """A quote that is never closed swallows the rest of the file into the last row."""
+    for name in table.column_names if table.num_rows else ():
+        last = table[name][-1].as_py()
+        if isinstance(last, str) and "\n" in last and text.to_pybytes().count(b'"') % 2:
+            raise UserError(
+                f"{path}, row {table.num_rows:,}, column {name!r}: a quote is opened and never closed, at "
+                f"{last[:40]!r}. Close it, or write it twice if it belongs to the text."
+            )
+
+
+def _rows(sample: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
+    """The rows that are not blank, and the number of lines up to the end of each."""
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=True)
+    rows, ends = [], []
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+                ends.append(reader.line_num)
+    except csv.Error:  # a cell of more than 128 KiB, or a lone carriage return: judge by what came before
+        pass
+    return rows, ends
+
+
+def _lines_above(rows: list[list[str]]) -> int:
+    """Rows of one cell before the first row as wide as most: a title, a date, a remark of the program that wrote it."""
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    first = next(place for place, row in enumerate(rows) if len(row) == width)
+    return first if all(len(row) == 1 for row in rows[:first]) else 0
+
+
+def _agreement(rows: list[list[str]]) -> float:
+    """Share of the rows that have the commonest number of cells; 0 for one cell a row."""
+    if not rows:
+        return 0
+    width, count = Counter(map(len, rows)).most_common(1)[0]
+    return count / len(rows) if width > 1 else 0
+
+
+def _is_value(cell: str, missing: Collection[str]) -> bool:
+    return bool(
+        re.fullmatch(NUMBER, cell.replace(",", ".", 1)) or re.fullmatch(DATE, cell) or (cell and cell in missing)
+    )
+
+
+def _decimal(cells: list[str]) -> str:
+    commas = [cell for cell in cells if re.fullmatch(r"[+-]?\d+,\d+", cell)]
+    only_thousands = all(re.fullmatch(r"[+-]?\d{1,3},\d{3}", cell) for cell in commas)
+    points = any(re.fullmatch(r"[+-]?\d+\.\d+", cell) for cell in cells)
+    return "," if commas and not only_thousands and not points else "."

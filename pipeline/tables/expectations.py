@@ -1,0 +1,78 @@
+"""What a person expects of the columns, stated in `conf/` and checked with pandera before anything is learnt.
+
+data:
+  expectations:
+    age: {type: number, minimum: 17, maximum: 90, missing: false}
+    sex: {allowed: [Female, Male]}
+    record: {unique: true}
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from pandas.api import types
+
+from pipeline.errors import UserError
+from pipeline.tables.reading import unknown_column
+
+TYPES = {"number": types.is_numeric_dtype, "words": types.is_string_dtype, "date": types.is_datetime64_dtype}
+SHOWN = 5  # values of a violation
+
+
+def check(frame: pd.DataFrame, expectations: Mapping[str, Mapping[str, Any]], source: str) -> None:
+    """Raises `UserError` with every violation: column, rule, how many rows, the first few.
+
+    Rules of a column: `type` (number, words, date), `minimum`, `maximum`, `allowed` (a list), `unique`, and `missing`
+    (false: no cell may be). Dates are compared as `2024-12-31`.
+    """
+    if not expectations:
+        return
+    import pandera.pandas as pandera  # 0.7 s, for those who expect something
+
+    columns = {}
+    for name, rules in expectations.items():
+        if name not in frame:
+            raise unknown_column(name, frame.columns, "data.expectations")
+        columns[name] = pandera.Column(
+            checks=[
+                _check(pandera, rule, value, frame[name])
+                for rule, value in rules.items()
+                if rule not in ("unique", "missing")
+            ],
+            nullable=rules.get("missing", True),
+            unique=rules.get("unique", False),
+        )
+    try:
+        pandera.DataFrameSchema(columns).validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        violations = errors.failure_cases.groupby(["column", "check"], sort=False)
+        lines = [_violation(name, rule, cases) for (name, rule), cases in violations]
+        raise UserError(
+            "\n  ".join([f"{source} breaks data.expectations:", *lines]) + "\nMend the rows, or change conf/."
+        ) from None
+
+
+def _check(pandera: Any, rule: str, value: Any, column: pd.Series) -> Any:
+    says, key = f"{rule}: {value}", f"data.expectations.{column.name}.{rule} = {value!r}"
+    if rule == "type":
+        return pandera.Check(lambda series: TYPES[value](series), error=says)
+    if rule == "allowed":
+        return pandera.Check.isin(value, error=says)
+    if types.is_string_dtype(column):
+        raise UserError(f"{key}, but {column.name!r} holds words. Use `allowed`, or `type: number`.")
+    try:
+        bound = pd.Timestamp(value) if types.is_datetime64_dtype(column) else float(value)
+    except (TypeError, ValueError):
+        raise UserError(f"{key} is no bound for the values, such as {column.iloc[0]}.") from None
+    return (pandera.Check.ge if rule == "minimum" else pandera.Check.le)(bound, error=says)
+
+
+def _violation(name: str, rule: str, cases: pd.DataFrame) -> str:
+    rule = {"not_nullable": "missing: False", "field_uniqueness": "unique: True"}.get(rule, rule)
+    rows = cases["index"].dropna().astype(int) + 1
+    if rows.empty:  # a rule about the column, not about cells
+        return f"column {name!r}, {rule}: not so"
+    few = "; ".join(f"row {row:,}: {value}" for row, value in zip(rows[:SHOWN], cases["failure_case"], strict=False))
+    more = "; ..." if len(rows) > SHOWN else ""
+    return f"column {name!r}, {rule}: {len(rows):,} row{'s' * (len(rows) > 1)} not so ({few}{more})"

@@ -1,0 +1,136 @@
+"""Raw columns to the matrix that the model learns from: scikit-learn's own transformers, chosen by the columns' types.
+
+    numbers    median for missing cells, and a feature that says so
+    dates      year, month, day, weekday, hour, minute (those that vary), then as numbers
+    words      a feature a level; rare levels pooled, a missing cell is a level, an unseen one counts as rare
+    all        standardised: mean 0, standard deviation 1
+
+Fitted on training rows only, stored in the model, and free of code of our own but for the three names in `TRUSTED`, the
+list that skops needs. Feature names keep the user's words: `education = Bachelors`, `age is missing`, `sold: month`.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from pipeline.errors import UserError
+from pipeline.tables.options import MISSING
+
+TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "level_name", "column_name"))]
+CELLS = 250_000_000  # of the dense matrix: 2 GB
+INDICATOR = "missingindicator_"  # scikit-learn's prefix
+PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
+
+
+class DateParts(TransformerMixin, BaseEstimator):
+    """Dates of shape (n_samples, n_columns) to numbers, one column for each of their parts that varies in training."""
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> "DateParts":
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.parts_ = [
+            f"{i} {part}"
+            for i, dates in enumerate(self._dates(X))
+            for part in PARTS
+            if len(getattr(dates, part).dropna().unique()) > 1
+        ]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        dates = self._dates(X)
+        columns = [getattr(dates[int(i)], part).to_numpy(float) for i, part in map(str.split, self.parts_)]
+        return np.column_stack([np.empty((len(X), 0)), *columns])
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        names = [f"{self.feature_names_in_[int(i)]}: {part}" for i, part in map(str.split, self.parts_)]
+        return np.array([name.replace("day_of_week", "weekday") for name in names], dtype=object)
+
+    def _dates(self, X: pd.DataFrame) -> list:
+        return [pd.to_datetime(X[name], errors="coerce").dt for name in self.feature_names_in_]
+
+
+def level_name(column: str, level: object) -> str:
+    if isinstance(level, str) and level == "infrequent_sklearn":
+        return f"{column} is rare"
+    if level is None or (isinstance(level, float) and math.isnan(level)):
+        return f"{column} is missing"
+    return f"{column} = {level:g}" if isinstance(level, float) else f"{column} = {level}"
+
+
+def column_name(transformer: str, feature: str) -> str:
+    if transformer != "levels" and feature.startswith(INDICATOR):
+        return f"{feature.removeprefix(INDICATOR)} is missing"
+    return feature
+
+
+def preprocessing(frame: pd.DataFrame, *, max_levels: int, min_rows: int) -> Pipeline:
+    """The unfitted transformer for a frame of features; its last step is a `StandardScaler`.
+
+    A level with fewer than `min_rows` training rows, or beyond the `max_levels` commonest of its column, is pooled as
+    rare. Errors: `UserError` when the matrix would hold more than `CELLS` numbers.
+    """
+    numeric, dates, levels = (frame.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
+    width = {name: min(frame[name].nunique(), max_levels) for name in levels}
+    missing = frame[numeric].isna().any().sum()
+    total = sum(width.values()) + len(numeric) + missing + len(PARTS) * len(dates)
+    if total * len(frame) > CELLS:
+        widest = ", ".join(f"{name} ({width[name]})" for name in sorted(width, key=width.get, reverse=True)[:3])
+        raise UserError(
+            f"{len(frame):,} rows of up to {total:,} features are more than {CELLS:,} numbers, the most that fits in "
+            f"memory here. Lower train.max_levels = {max_levels}, or leave columns out with data.drop (those with the "
+            f"most levels: {widest})."
+        )
+    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        min_frequency=min_rows,
+        max_categories=max_levels,
+        sparse_output=False,
+        feature_name_combiner=level_name,
+    )
+    branches = [
+        ("numbers", imputer, numeric),
+        ("dates", make_pipeline(DateParts(), imputer), dates),
+        ("levels", encoder, levels),
+    ]
+    columns = ColumnTransformer([branch for branch in branches if branch[2]], verbose_feature_names_out=column_name)
+    return Pipeline([("columns", columns), ("scale", StandardScaler())])
+
+
+def conform(table: pd.DataFrame, fitted: Pipeline) -> pd.DataFrame:
+    """A person's raw rows as the fitted transformer expects them, whatever types they arrive in.
+
+    Numbers may come as integers or words, words as numbers or booleans, dates as words; the words of `MISSING` mean
+    missing. Errors: `ValueError` for a word that is no number or no date.
+    """
+    convert = {
+        "numbers": pd.to_numeric,
+        "dates": lambda words: pd.to_datetime(words, format="ISO8601"),
+        "levels": _words,
+    }
+    frame = {}
+    for branch, _, names in fitted["columns"].transformers_:
+        for name in names:
+            column = table[name]
+            if not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column):
+                column = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+                column = column.where(~column.isin(MISSING))
+            try:
+                frame[name] = convert[branch](column)
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"column {name!r} should hold {branch}: {error}") from None
+    return pd.DataFrame(frame, index=table.index)[fitted.feature_names_in_]
+
+
+def _words(column: pd.Series) -> pd.Series:
+    def word(value: object) -> str:
+        if isinstance(value, bool | np.bool_):
+            return str(value).lower()
+        return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+
+    return column.dropna().map(word).astype("str").reindex(column.index)

@@ -1,0 +1,137 @@
+"""A user's table, from a file to a frame with three kinds of columns: float64, str and datetime64[us].
+
+The file's own first bytes say what it is: Parquet, Feather, else delimited text. What is wrong with a file is a
+`UserError` that names file, row, column and value; what had to be assumed is a warning.
+"""
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.errors import UserError
+from pipeline.tables import cells, decoding, delimited
+from pipeline.tables.options import Options
+
+FORMATS = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather"}
+
+
+def read(
+    path: Path, options: Options | None = None, *, target: str | None = None, roles: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """The table in `path`, missing cells as NaN or NaT, each column of the type that all its cells have.
+
+    The target, and columns to which `roles` gives the role categorical or boolean, keep the words of the file: `02139`
+    stays `02139`. Errors: `UserError` for anything that makes the file no usable table.
+    """
+    options, roles = options or Options(), roles or {}
+    required = set(roles) | ({target} - {None})
+    words = {name for name in required if name == target or roles[name] in ("categorical", "boolean")}
+    dates = {name for name in required if roles.get(name) == "date"}
+    kind = _kind(path)
+    if kind == "text":
+        text = decoding.text(path, options.compression, options.encoding)
+        dialect = delimited.sniff(text, path, options)
+        kept = _chosen(dialect.names, options, required, path)
+        table, decimal = (
+            delimited.parse(text, path, dialect, kept, words | dates, options.missing_values),
+            dialect.decimal,
+        )
+    else:
+        table, decimal = _read_columnar(path, kind, options, required), options.decimal or "."
+    if table.num_rows == 0:
+        raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
+    try:
+        columns = [
+            cells.parse(table[name], name, decimal, options, as_words=name in words, as_dates=name in dates)
+            for name in table.column_names
+        ]
+    except UserError as error:
+        raise UserError(f"{path}, {error}") from None
+    return _replaced(pa.table(columns, names=table.column_names).to_pandas(self_destruct=True), options.replace)
+
+
+def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:
+    """The error for a column that is not there, with the likeliest one that is."""
+    available = [str(column) for column in available]
+    close = difflib.get_close_matches(name, available, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    shown = ", ".join(available[:30]) + (f" and {len(available) - 30} more" if len(available) > 30 else "")
+    return UserError(f"{where} has no column {name!r}. {hint}The columns are {shown}.")
+
+
+def _kind(path: Path) -> str:
+    try:
+        if not path.exists():
+            close = difflib.get_close_matches(path.name, _beside(path), n=1)
+            hint = f" Did you mean {path.with_name(close[0])}?" if close else ""
+            raise UserError(f"{path} doesn't exist.{hint} Put the table there, or set data.path.")
+        if path.is_dir():
+            some = ", ".join(_beside(path / "any")[:5])
+            raise UserError(f"{path} is a directory. Set data.path to one file in it: {some}.")
+        if not path.is_file():
+            raise UserError(f"{path} is not a regular file. Set data.path to a CSV, Parquet or Feather file.")
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}. Check its permissions.") from None
+    if not start:
+        raise UserError(f"{path} is empty (0 bytes). Give a table with a header and rows.")
+    kind = next((kind for magic, kind in FORMATS.items() if start.startswith(magic)), "text")
+    if kind == "text" and path.suffix in (".parquet", ".pq", ".feather", ".arrow"):
+        raise UserError(
+            f"{path} begins with {start[:4]!r}: it is no {path.suffix[1:]} file. Write it again, or rename it."
+        )
+    return kind
+
+
+def _beside(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
+
+
+def _chosen(available: Collection[str], options: Options, required: set[str], path: Path) -> list[str]:
+    """The columns to read, in the file's order."""
+    known = set(available)
+    if len(known) < len(available):
+        repeated = [name for name in known if list(available).count(name) > 1]
+        raise UserError(
+            f"{path} has more than one column named {', '.join(map(repr, sorted(repeated)[:5]))}. Rename them; if the "
+            f"first line is no header, set data.header=false."
+        )
+    for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
+        if name not in known:
+            raise unknown_column(name, available, str(path))
+    kept = known if options.columns is None else set(options.columns) | required
+    kept = kept - set(options.drop)
+    if not kept:
+        raise UserError(
+            f"{path}: data.columns and data.drop leave no column. Keep the target and one feature at least."
+        )
+    return [name for name in available if name in kept]
+
+
+def _replaced(frame: pd.DataFrame, replace: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    for name, words in replace.items():
+        if name not in frame:
+            raise unknown_column(name, frame.columns, "data.replace")
+        if not pd.api.types.is_string_dtype(frame[name]):
+            raise UserError(f"data.replace.{name} replaces words, but the column holds none. Remove it.")
+        frame[name] = frame[name].replace(dict(words))
+    return frame
+
+
+def _read_columnar(path: Path, kind: str, options: Options, required: set[str]) -> pa.Table:
+    try:
+        if kind == "Parquet":
+            import pyarrow.parquet as parquet
+
+            with parquet.ParquetFile(path) as file:
+                return file.read(columns=_chosen(file.schema_arrow.names, options, required, path))
+        from pyarrow import feather
+
+        table = feather.read_table(path)
+        return table.select(_chosen(table.column_names, options, required, path))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{path} is cut off or damaged: {error}. Write or copy the {kind} file again.") from None

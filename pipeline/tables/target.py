@@ -1,0 +1,63 @@
+"""The column to predict: which rows have it, which classes it has, and whether they can be learnt."""
+
+import warnings
+
+import pandas as pd
+
+from pipeline.errors import UserError
+
+CLASSES = 100  # more is a number to estimate, or a name
+RARE = 0.1  # share of the smallest class under which a person should know
+
+
+def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
+    """The rows whose target is known.
+
+    Warns of dropped rows, of imbalance and of more columns than rows. Errors: `UserError` for a target that is missing
+    everywhere, constant, different in each row, a number to estimate, or with a class of one row.
+    """
+    known = frame[frame[target].notna()]
+    if dropped := len(frame) - len(known):
+        warnings.warn(f"{dropped:,} of {len(frame):,} rows have no {target!r}; dropped.", stacklevel=2)
+    counts = known[target].value_counts()
+    classes = _ordered(counts.index.tolist())
+    shown = ", ".join(f"{name!r}: {counts[name]:,}" for name in classes[:10])
+    if len(known) < 2:
+        raise UserError(f"There are {len(known)} rows with a {target!r}. A model needs at least two of each class.")
+    if len(classes) < 2:
+        raise UserError(
+            f"The target {target!r} is {classes[0]!r} in every row. Give data.target a column with two classes or more."
+        )
+    if len(classes) == len(known):
+        raise UserError(
+            f"The target {target!r} is different in every row ({shown}, ...). Give data.target a column of classes."
+        )
+    if len(classes) > CLASSES:
+        numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
+        hint = "Is this a regression? Put the numbers into bands" if numbers else "Join the rare ones"
+        raise UserError(
+            f"The target {target!r} has {len(classes):,} classes ({shown}, ...). {hint}: at most {CLASSES} are allowed."
+        )
+    if counts.min() < 2:
+        alone = [name for name in classes if counts[name] < 2]
+        raise UserError(
+            f"The target {target!r} has classes of one row: {', '.join(map(repr, alone[:5]))}. Training and test need "
+            f"one each: add rows, or remove these, or join them to another class with data.replace.{target}."
+        )
+    if counts.min() < RARE * len(known) / len(classes) * 2:
+        warnings.warn(
+            f"The classes of {target!r} are uneven ({shown}). Accuracy says little then; train.class_weight=balanced "
+            f"gives each the same weight.",
+            stacklevel=2,
+        )
+    if frame.shape[1] > len(known):
+        warnings.warn(
+            f"{frame.shape[1]:,} columns but {len(known):,} rows: a strong train.lambda is needed.", stacklevel=2
+        )
+    return known.reset_index(drop=True)
+
+
+def _ordered(classes: list[str]) -> list[str]:
+    """As numbers if they are numbers (`2` before `10`), else by letter."""
+    numbers = pd.to_numeric(pd.Series(classes), errors="coerce")
+    return [classes[i] for i in numbers.argsort()] if numbers.notna().all() else sorted(classes)

@@ -1,0 +1,169 @@
+"""A person's own file, from the configuration that they would write to the table that the other stages see."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import config
+from pipeline.errors import UserError
+from pipeline.stages import OUTPUTS, configure, evaluate, load, split, train
+
+ROOT = Path(__file__).parents[2]
+ADULT = "age,workclass,fnlwgt,education,education-num,marital-status,occupation,relationship,race,sex,capital-gain"
+NAMES = [*ADULT.split(","), "capital-loss", "hours-per-week", "native-country", "income"]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    """A folder with conf/ and data/, in which the stages run."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def compose(*overrides: str) -> None:
+    config.PARAMS.write_text(configure.compose(["data=table", *overrides]))
+    config.validate(config.load(), "conf/")
+
+
+def loaded(content: str, *overrides: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    Path("data/my.csv").write_text(content)
+    compose("data.path=data/my.csv", "data.target=y", *overrides)
+    return load.load(config.read("data"))
+
+
+ROWS = "\n".join(f"{i},{i % 7}.5,{'ab'[i % 2]},{'yes' if i % 3 else 'no'}" for i in range(30))
+TABLE = f"id,height,group,y\n{ROWS}\n"
+
+
+def run(*stages) -> None:
+    for stage in stages:
+        stage.main()
+
+
+@pytest.mark.parametrize(
+    ("file", "target", "classes"), [("penguins.csv", "species", 3), ("horse-colic.csv", "column_24", 2)]
+)
+def test_a_real_file_goes_from_the_command_to_scores_above_chance(file, target, classes):
+    shutil.copy(ROOT / "tests" / "data" / file, "data")
+    compose(f"data.path=data/{file}", f"data.target={target}")
+    run(load, split, train, evaluate)
+    scored = json.loads((OUTPUTS / evaluate.METRICS).read_text())
+    assert scored["test"]["f1_macro"] > (0.95 if classes == 3 else 0.75)
+    assert scored["test"]["log_loss"] < scored["baseline"]["log_loss"] / 2
+    report = pd.read_csv(OUTPUTS / load.COLUMNS).set_index("column")
+    assert report.loc[target, "role"] == "target"
+    assert report["reason"].notna().all()
+    assert len(json.loads((OUTPUTS / load.PROFILE).read_text())["classes"]) == classes
+
+
+def test_census_income_is_learnt_with_a_test_file_of_its_own():
+    lines = (ROOT / "tests" / "data" / "adult-400.csv").read_text().splitlines()
+    Path("data/adult.data").write_text("\n".join(lines[:300]) + "\n")
+    Path("data/adult.test").write_text("|1x3 Cross validator\n" + "".join(f"{line}.\n" for line in lines[300:]))
+    compose("data=census_income", "split=test_file", "split.path=data/adult.test")
+    run(load, split, train, evaluate)
+    assert len(pd.read_parquet(OUTPUTS / split.TRAIN)) == 300
+    assert len(pd.read_parquet(OUTPUTS / split.TEST)) == 100
+    assert json.loads((OUTPUTS / evaluate.METRICS).read_text())["test"]["accuracy"] > 0.75
+    weights = pd.read_csv(OUTPUTS / train.WEIGHTS).set_index("feature")["odds_ratio_per_unit"]
+    assert weights["marital-status = Married-civ-spouse"] > 1 > weights["marital-status = Never-married"]
+    assert "occupation is missing" in weights
+    assert "left out what stands above the table" in (OUTPUTS / split.SUMMARY).read_text()
+
+
+def test_the_same_file_gives_the_same_bytes():
+    shutil.copy(ROOT / "tests" / "data" / "penguins.csv", "data")
+    compose("data.path=data/penguins.csv", "data.target=species")
+    found = []
+    for _ in range(2):
+        run(load, split, train)
+        found.append({file: file.read_bytes() for file in sorted(OUTPUTS.rglob("*")) if file.is_file()})
+    assert found[0] == found[1]
+
+
+def test_the_target_is_last_and_the_roles_tell_the_features_from_the_rest():
+    table, roles = loaded(TABLE)
+    assert table.columns[-1] == "y"
+    assert roles.set_index("column")["role"].to_dict() == {
+        "id": "identifier",
+        "height": "numeric",
+        "group": "categorical",
+        "y": "target",
+    }
+
+
+def test_roles_columns_and_words_are_a_persons_to_change():
+    table, roles = loaded(TABLE, "+data.roles.height=categorical", "data.drop=[id]", "+data.replace.group={a: first}")
+    assert roles.set_index("column")["role"].to_dict()["height"] == "categorical"
+    assert table["height"][0] == "0.5"
+    assert "id" not in table
+    assert set(table["group"]) == {"first", "b"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["+data.roles.height=number"], r"data.roles.height = 'number': should be 'numeric', 'categorical'"),
+        (["+data.roles.hight=numeric"], r"no column 'hight'. Did you mean 'height'"),
+        (["data.target=yy"], r"no column 'yy'. Did you mean 'y'"),
+        (["data.delimiter=';;'"], r"data.delimiter = ';;': should have at most 1 character"),
+        (["+data.expectations.height.maximun=3"], r"no such key: maximun = 3; the keys here are type, minimum"),
+        (["+data.expectations.height.maximum=3"], r"column 'height', maximum: 3.0: 16 rows not so \(row 4: 3.5"),
+        (["+data.replace.height={a: b}"], r"data.replace.height replaces words, but the column holds none"),
+        (["data.drop=[height,group,id]"], r"No column is left to predict 'y'|leave no column"),
+        (["split=test_file"], r"split.path: has no value"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_the_table_is_one_message(overrides, message):
+    with pytest.raises(UserError, match=message):
+        loaded(TABLE, *overrides)
+
+
+def test_what_misleads_is_told():
+    leak = "\n".join(f"{line},{'won' if 'yes' in line else 'lost'}" for line in ROWS.splitlines())
+    with pytest.warns(UserWarning, match=r"'outcome' alone tells 'y' almost perfectly \(balanced accuracy 1.000\)"):
+        loaded(f"id,height,group,y,outcome\n{leak}\n")
+
+
+def test_a_path_outside_data_works_with_a_warning(tmp_path):
+    Path("elsewhere.csv").write_text(TABLE)
+    compose("data.path=elsewhere.csv", "data.target=y")
+    with pytest.warns(UserWarning, match=r"elsewhere.csv is not under data/: DVC will not notice"):
+        load.load(config.read("data"))
+
+
+def test_bad_input_leaves_earlier_outputs_alone():
+    loaded(TABLE)
+    run(load)
+    before = {file: file.read_bytes() for file in sorted(OUTPUTS.rglob("*")) if file.is_file()}
+    Path("data/my.csv").write_text(TABLE + "1,2\n")
+    with pytest.raises(UserError, match=r"line 32 has 2 cells instead of 4"):
+        run(load)
+    assert {file: file.read_bytes() for file in sorted(OUTPUTS.rglob("*")) if file.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("yes", "maybe", r"my-test.csv has y = 'maybe'; data/my.csv has 'no', 'yes'"),
+        ("2.5", "tall", r"my-test.csv, column 'height': '.*' is not of the kind that data/my.csv has there, 0.5 for"),
+        ("height", "length", r"my-test.csv has no column 'height'"),
+    ],
+)
+def test_a_test_file_that_differs_is_one_message(old, new, message):
+    Path("data/my-test.csv").write_text(TABLE.replace(old, new))
+    table, roles = loaded(TABLE, "split=test_file", "split.path=data/my-test.csv")
+    with pytest.raises(UserError, match=message):
+        split.split(table, roles, config.read("split"), config.read("data"))
+
+
+def test_bundled_sets_are_tables_of_numbers():
+    table = load.bundled("wine")
+    assert set(table.dtypes.iloc[:-1]) == {np.dtype(float)}
+    assert table["target"].nunique() == 3

@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.tables.expectations import check
+
+
+@pytest.fixture
+def frame():
+    return pd.DataFrame(
+        {
+            "age": [17.0, 30, np.nan, 200],
+            "sex": pd.Series(["F", "M", "X", None], dtype="str"),
+            "record": [1.0, 2, 2, 4],
+            "seen": pd.to_datetime(["2024-01-01", "2024-06-01", "1999-01-01", "2024-02-01"]),
+        }
+    )
+
+
+def test_what_holds_passes(frame):
+    rules = {
+        "age": {"type": "number", "minimum": 17, "maximum": 200, "missing": True},
+        "sex": {"type": "words", "allowed": ["F", "M", "X"]},
+        "seen": {"type": "date", "minimum": "1999-01-01"},
+    }
+    check(frame, rules, "t.csv")
+    check(frame, {}, "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"age": {"maximum": 90}}, r"column 'age', maximum: 90: 1 row not so \(row 4: 200.0\)"),
+        ({"age": {"minimum": 18}}, r"column 'age', minimum: 18: 1 row not so \(row 1: 17.0\)"),
+        ({"age": {"missing": False}}, r"column 'age', missing: False: 1 row not so \(row 3: nan\)"),
+        ({"age": {"type": "words"}}, r"column 'age', type: words: not so"),
+        ({"sex": {"allowed": ["F", "M"]}}, r"column 'sex', allowed: \['F', 'M'\]: 1 row not so \(row 3: X\)"),
+        ({"record": {"unique": True}}, r"column 'record', unique: True: 2 rows not so \(row 2: 2.0; row 3: 2.0\)"),
+        ({"seen": {"minimum": "2000-01-01"}}, r"column 'seen', minimum: 2000-01-01: 1 row not so \(row 3: 1999"),
+        ({"agee": {"unique": True}}, r"data.expectations has no column 'agee'. Did you mean 'age'"),
+        ({"sex": {"minimum": 3}}, r"data.expectations.sex.minimum = 3, but 'sex' holds words"),
+        ({"seen": {"minimum": "soon"}}, r"data.expectations.seen.minimum = 'soon' is no bound"),
+    ],
+)
+def test_a_violation_names_column_rule_and_rows(frame, rules, message):
+    with pytest.raises(UserError, match=message):
+        check(frame, rules, "t.csv")
+
+
+def test_all_violations_come_at_once_and_only_the_first_few_rows_are_shown(frame):
+    with pytest.raises(UserError) as raised:
+        check(pd.concat([frame] * 9, ignore_index=True), {"age": {"maximum": 90}, "sex": {"allowed": ["F"]}}, "t.csv")
+    assert "t.csv breaks data.expectations" in str(raised.value)
+    assert (
+        "maximum: 90: 9 rows not so (row 4: 200.0; row 8: 200.0; row 12: 200.0; row 16: 200.0; row 20: 200.0; ...)"
+        in str(raised.value)
+    )
+    assert "column 'sex'" in str(raised.value)

@@ -1,0 +1,31 @@
+import numpy as np
+import pandas as pd
+
+from pipeline.tables import leaks
+from pipeline.tables.roles import decide
+
+N = 1000
+
+
+def test_a_feature_that_is_the_target_in_disguise_is_named():
+    random = np.random.default_rng(0)
+    y = random.integers(0, 3, N)
+    frame = pd.DataFrame(
+        {
+            "honest": random.normal(size=N) + y,
+            "words": pd.Series(np.array(["x", "y", "z"])[y], dtype="str"),
+            "numbers": y * 10 + random.normal(size=N),
+            "missing": np.where(y == 0, np.nan, y),
+            "y": pd.Series(y.astype(str), dtype="str"),
+        }
+    )
+    found = leaks.disguised_targets(frame, decide(frame, "y"), "y")
+    assert set(found) == {"words", "numbers", "missing"}
+    assert min(found.values()) >= 0.99
+
+
+def test_test_rows_that_training_has_too_are_found():
+    train = pd.DataFrame({"a": [1.0, np.nan, 3.0], "b": pd.Series(["x", None, "z"], dtype="str"), "c": [1, 2, 3]})
+    test = pd.DataFrame({"a": [1.0, 1.0, np.nan], "b": pd.Series(["x", "z", None], dtype="str"), "c": [9, 9, 9]})
+    assert leaks.repeated_rows(train, test, ["a", "b"]).tolist() == [0, 2]
+    assert leaks.repeated_rows(train, test, ["a", "b", "c"]).tolist() == []

@@ -1,0 +1,96 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.tables import roles
+
+N = 40
+
+
+@pytest.fixture
+def frame():
+    words = pd.Series([f"word{i}" for i in range(N)])
+    return pd.DataFrame(
+        {
+            "row": np.arange(N, dtype=float),
+            "customer_id": np.random.default_rng(0).permutation(1000)[:N].astype(float),
+            "population": np.random.default_rng(1).permutation(9999)[:N].astype(float),
+            "height": np.linspace(1.5, 2, N),
+            "smoker": ["yes", "no"] * (N // 2),
+            "flag": ["true", "false"] * (N // 2),
+            "colour": ["red", "green", "blue", None] * (N // 4),
+            "name": words,
+            "note": words + " is a long remark " + words,
+            "born": pd.date_range("2000-01-01", periods=N),
+            "country": ["NL"] * N,
+            "only_sometimes": ["x", None] * (N // 2),
+            "nothing": np.full(N, np.nan),
+            "site": ["a", "b"] * (N // 2),
+            "target": ["0", "1"] * (N // 2),
+        }
+    )
+
+
+def decided(frame, overrule=None):
+    return roles.decide(frame, "target", overrule).set_index("column")["role"].to_dict()
+
+
+def test_every_column_gets_the_role_that_a_person_would_give(frame):
+    assert decided(frame) == {
+        "row": "identifier",
+        "customer_id": "identifier",
+        "population": "numeric",
+        "height": "numeric",
+        "smoker": "boolean",
+        "flag": "boolean",
+        "colour": "categorical",
+        "name": "identifier",
+        "note": "text",
+        "born": "date",
+        "country": "constant",
+        "only_sometimes": "categorical",
+        "nothing": "empty",
+        "site": "categorical",
+        "target": "target",
+    }
+
+
+def test_every_role_has_a_reason(frame):
+    table = roles.decide(frame, "target").set_index("column")
+    assert (table["reason"].str.len() > 0).all()
+    assert table.loc["country", "reason"] == "every cell is 'NL'"
+    assert table.loc["name", "reason"] == "40 distinct values in 40 cells"
+    assert table.loc["height", "reason"] == "numbers from 1.5 to 2"
+
+
+def test_a_person_overrules(frame):
+    found = decided(frame, overrule={"population": "categorical", "smoker": "drop", "row": "numeric"})
+    assert (found["population"], found["smoker"], found["row"]) == ("categorical", "drop", "numeric")
+
+
+def test_features_are_the_columns_with_feature_roles(frame):
+    table = roles.decide(frame, "target")
+    assert roles.features(table, "numeric") == ["population", "height"]
+    assert set(roles.features(table)) == {
+        *("population", "height", "smoker", "flag", "colour", "born", "only_sometimes", "site")
+    }
+
+
+@pytest.mark.parametrize(
+    ("overrule", "message"),
+    [
+        ({"hight": "numeric"}, r"data.roles has no column 'hight'. Did you mean 'height'\?"),
+        ({"colour": "numeric"}, r"data.roles.colour = 'numeric', but the column holds 'red'"),
+        ({"height": "date"}, r"data.roles.height = 'date', but the column holds '1.5'.*data.date_format"),
+        ({"target": "numeric"}, r"'target' is data.target"),
+    ],
+)
+def test_an_overrule_that_cannot_be_is_one_message(frame, overrule, message):
+    with pytest.raises(UserError, match=message):
+        decided(frame, overrule)
+
+
+def test_no_feature_left_says_what_became_of_each_column(frame):
+    with pytest.raises(UserError, match=r"No column is left .*row: identifier, counts the rows; country: constant"):
+        decided(frame[["row", "country", "target"]])

@@ -1,0 +1,60 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.tables.splitting import grouped, stratified, timed
+
+N = 200
+CLASSES = pd.Series(["a"] * 160 + ["b"] * 40, name="y", dtype="str")
+PEOPLE = pd.Series([f"p{i % 25}" for i in range(N)], name="person", dtype="str")
+DAYS = pd.Series(pd.to_datetime("2024-01-01") + pd.to_timedelta(np.arange(N) * 7 % 50, unit="D"), name="day")
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [stratified(CLASSES, 0.25, 0), grouped(PEOPLE, 0.25, 0), timed(DAYS, 0.25)],
+    ids=["stratified", "grouped", "timed"],
+)
+def test_every_row_is_on_one_side_in_order(positions):
+    train, test = positions
+    assert sorted([*train, *test]) == list(range(N))
+    assert (np.diff(train) > 0).all()
+    assert (np.diff(test) > 0).all()
+    assert len(test) == pytest.approx(N / 4, abs=N / 20)
+
+
+def test_stratified_keeps_the_proportion_of_each_class():
+    _, test = stratified(CLASSES, 0.25, 0)
+    assert (CLASSES[test] == "b").sum() == 10
+
+
+@pytest.mark.parametrize(("split", "column"), [(stratified, CLASSES), (grouped, PEOPLE)])
+def test_the_seed_decides(split, column):
+    first, again, other = (split(column, 0.25, seed)[1].tolist() for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_a_group_is_on_one_side():
+    train, test = grouped(PEOPLE, 0.25, 0)
+    assert not set(PEOPLE[train]) & set(PEOPLE[test])
+
+
+def test_the_test_rows_are_the_latest_and_a_moment_is_on_one_side():
+    train, test = timed(DAYS, 0.25)
+    assert DAYS[train].max() < DAYS[test].min()
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (lambda: grouped(PEOPLE.where(PEOPLE == "p1"), 0.25, 0), r"Row 1 has no 'person'"),
+        (lambda: grouped(PEOPLE.where(PEOPLE == "p1", "p1"), 0.25, 0), r"'person' is 'p1' in every row"),
+        (lambda: timed(PEOPLE, 0.25), r"'person' holds 'p0', neither date nor number"),
+        (lambda: timed(DAYS.where(DAYS.index > 0), 0.25), r"Row 1 has no 'day'"),
+        (lambda: stratified(CLASSES, 0.001, 0), r"column 'y' can't be split with split.test_size = 0.001"),
+    ],
+)
+def test_a_split_that_cannot_be_is_one_message(split, message):
+    with pytest.raises(UserError, match=message):
+        split()

@@ -1,0 +1,44 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.tables.target import with_target
+
+
+def frame(*labels):
+    return pd.DataFrame({"y": pd.Series(labels, dtype="str")})
+
+
+def test_rows_without_a_target_are_dropped_and_counted():
+    with pytest.warns(UserWarning, match=r"1 of 5 rows have no 'y'; dropped"):
+        known = with_target(frame("a", None, "b", "a", "b"), "y")
+    assert known["y"].tolist() == ["a", "b", "a", "b"]
+    assert known.index.tolist() == [0, 1, 2, 3]
+
+
+def test_imbalance_is_said_with_the_way_out():
+    with pytest.warns(UserWarning, match=r"uneven \('a': 95, 'b': 5\).*class_weight=balanced"):
+        with_target(frame(*["a"] * 95, *["b"] * 5), "y")
+
+
+def test_more_columns_than_rows_is_said():
+    wide = pd.DataFrame(np.zeros((4, 6))).assign(y=list("abab"))
+    with pytest.warns(UserWarning, match=r"7 columns but 4 rows"):
+        with_target(wide, "y")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a"], r"There are 1 rows"),
+        (["a"] * 9, r"is 'a' in every row"),
+        ([f"n{i}" for i in range(9)], r"is different in every row"),
+        ([f"{i % 300}.5" for i in range(900)], r"300 classes .*Is this a regression\?"),
+        ([f"n{i % 300}" for i in range(900)], r"300 classes .*Join the rare ones"),
+        (["a", "a", "b"], r"classes of one row: 'b'"),
+    ],
+)
+def test_a_target_that_cannot_be_learnt_is_one_message(labels, message):
+    with pytest.raises(UserError, match=message):
+        with_target(frame(*labels), "y")

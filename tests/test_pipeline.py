@@ -82,7 +82,7 @@ def test_the_queue_waits_shows_a_table_and_tells_of_failures(reproduced, tmp_pat
     done = shell_in(tmp_path / "clone")(
         "dvc checkout && python -m pipeline.queue train.learning_rate=0.2,90", fails=True
     )
-    assert "1 of 2 failed" in done.stderr
+    assert "1 of 2 experiments failed" in done.stderr
     assert "learning rate 90" in done.stderr
     table = done.stdout.split("Experiment")[1]
     assert [("Success" in line, "NaN" in line) for line in table.splitlines()[1:3]] in (

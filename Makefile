@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-.PHONY: help run test bench ui lint clean
+.PHONY: help run test sweep bench ui lint clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -13,6 +13,9 @@ run: .venv/installed ## install into .venv, run the pipeline, show the results
 
 test: .venv/installed ## install into .venv, run every test
 	@python -m pytest
+
+sweep: .venv/installed ## every combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
+	@python -m pipeline.queue $(GRID)
 
 bench: .venv/installed ## measure speed beside what others would pick (ten minutes)
 	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \

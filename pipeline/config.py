@@ -5,8 +5,9 @@ OmegaConf (a bare YAML 1.1 loader would take `1e-3` for a string) and checked by
 so the field is `l2`, as in `pipeline.logistic.LogisticRegression`.
 """
 
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -21,6 +22,18 @@ UNSET = "???"  # OmegaConf's mark for a value that has to be given
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+L2 = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LearningRate = Positive | Literal["auto"]
+Score = Literal[
+    "accuracy",
+    "f1_macro",
+    "precision_macro",
+    "recall_macro",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier_score",
+]
 
 
 class Section(BaseModel):
@@ -126,7 +139,7 @@ Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discri
 
 
 class Train(Section):
-    l2: Annotated[float, Field(alias="lambda", ge=0, allow_inf_nan=False)]
+    l2: Annotated[L2, Field(alias="lambda")]
     class_weight: Literal["balanced"] | None
     positive: str | None
     max_levels: Annotated[int, Field(ge=2)]
@@ -134,8 +147,62 @@ class Train(Section):
     tolerance: Positive
     seed: Seed
     optimizer: Literal["gradient_descent", "nesterov", "newton", "quasi_newton"]
-    learning_rate: Positive | Literal["auto"]
+    learning_rate: LearningRate
     max_iterations: Annotated[int, Field(ge=1)]
+
+
+class LogRange(Section):
+    """So many values from `minimum` to `maximum`, evenly spaced in their logarithm."""
+
+    minimum: Positive
+    maximum: Positive
+    points: Annotated[int, Field(ge=2, le=10_000)]
+
+    @property
+    def values(self) -> list[float]:
+        steps = self.points - 1
+        ratio = self.maximum / self.minimum
+        # Six digits, so that a person can read the values and type one.
+        return [float(f"{self.minimum * ratio ** (i / steps):.6g}") for i in range(self.points)]
+
+
+class Member(NamedTuple):
+    """One model of a sweep."""
+
+    l2: float
+    learning_rate: float | Literal["auto"]
+
+
+class Sweep(Section):
+    l2: Annotated[list[L2 | LogRange], Field(alias="lambda", min_length=1)]
+    learning_rate: Annotated[list[LearningRate | LogRange], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=2)]
+    seed: Seed
+    score: Score
+    refit: Literal["best", "one_standard_error"]
+    max_members: Annotated[int, Field(ge=1)]
+    memory: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        n_members = len(self.members)
+        if n_members > self.max_members:
+            raise PydanticCustomError(
+                "too_many_members",
+                f"lambda and learning_rate make {n_members} members, more than max_members = {self.max_members}; "
+                "thin the grid or raise max_members",
+            )
+        return self
+
+    @property
+    def members(self) -> list[Member]:
+        """Every lambda with every learning rate, in rising order, each once."""
+        lambdas, rates = (
+            {value for entry in grid for value in (entry.values if isinstance(entry, LogRange) else [entry])}
+            for grid in (self.l2, self.learning_rate)
+        )
+        numbers_first = sorted(rates, key=lambda rate: (rate == "auto", rate))
+        return [Member(*pair) for pair in product(sorted(lambdas), numbers_first)]
 
 
 class OneVsRest(Section):
@@ -153,6 +220,7 @@ class Params(Section):
     data: Data
     split: Split
     train: Train
+    sweep: Sweep
     one_vs_rest: OneVsRest
     explore: Explore
     tracking: Tracking
@@ -177,12 +245,16 @@ def load(path: Path = PARAMS) -> dict[str, Any]:
 
 def read(section: str, path: Path = PARAMS) -> Any:
     """One section of `params.yaml`, validated: `read("train").l2`."""
-    values = load(path)
+    return section_of(load(path), section, str(path))
+
+
+def section_of(values: dict[str, Any], section: str, source: str) -> Any:
+    """One section of `values`, validated."""
     if section not in values:
-        raise UserError(f"{path} has no section {section!r}. Delete the file: `dvc repro` composes it from conf/.")
+        raise UserError(f"{source} has no section {section!r}. Delete the file: `dvc repro` composes it from conf/.")
     field = Params.model_fields[section]
     partial = create_model(section, __base__=Section, **{section: (field.annotation, field)})
-    return getattr(_validated(partial, {section: values[section]}, str(path)), section)
+    return getattr(_validated(partial, {section: values[section]}, source), section)
 
 
 def validate(values: dict[str, Any], source: str) -> Params:
@@ -224,7 +296,7 @@ def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
         return ".".join([*keys, problem["loc"][-1]])
     if problem["type"] == "union_tag_invalid":
         return ".".join([*keys, problem["ctx"]["discriminator"].strip("'")]) + f" = {problem['ctx']['tag']!r}"
-    if problem["type"] == "unknown_key":
+    if problem["type"] in ("unknown_key", "too_many_members"):
         return ".".join(keys)
     return ".".join(keys) + f" = {here!r}"
 
@@ -234,4 +306,6 @@ def _allowed(problem: dict[str, Any]) -> str:
         return "has no value; set it in conf/ or with `dvc exp run -S key=value`"
     if problem["type"] == "union_tag_invalid":
         return f"should be one of {problem['ctx']['expected_tags']}"
-    return problem["msg"].removeprefix("Input ").removeprefix("String ")
+    if problem["type"] == "model_type" and problem["ctx"]["class_name"] == LogRange.__name__:
+        return "a range {minimum: ..., maximum: ..., points: ...}"
+    return problem["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")

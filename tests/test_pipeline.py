@@ -27,8 +27,9 @@ def client(reproduced):
     mlflow.set_tracking_uri(None)
 
 
-def runs(client, name):
-    return client.search_runs([client.get_experiment_by_name(name).experiment_id])
+def runs(client, name, sweeps=False):
+    found = client.search_runs([client.get_experiment_by_name(name).experiment_id])
+    return [run for run in found if (run.data.tags["dvc.stage"] == "sweep") == sweeps]
 
 
 def test_nothing_runs_again_when_nothing_changed(reproduced):
@@ -63,6 +64,31 @@ def test_mlflow_holds_a_complete_run_for_each_data_set(reproduced, client):
         found = {file.path for file in client.list_artifacts(run.info.run_id)}
         assert {"params.yaml", "dvc.lock"} <= found
         assert run.outputs.model_outputs
+
+
+def test_mlflow_holds_the_sweep_and_its_members(reproduced, client):
+    found = runs(client, "breast_cancer", sweeps=True)
+    (parent,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+    members = pd.read_csv(reproduced / "outputs/sweep/members.csv")
+    assert len(found) == 1 + len(members)
+    assert sum(run.info.status == "FAILED" for run in found) == (members["status"] == "diverged").sum() > 0
+    assert "dvc exp run -S train.lambda=" in parent.data.tags["mlflow.note.content"]
+    pictures = [file.path for file in client.list_artifacts(parent.info.run_id, "sweep/pictures")]
+    assert "sweep/pictures/heat_map.png" in pictures
+
+
+def test_the_queue_waits_shows_a_table_and_tells_of_failures(reproduced, tmp_path):
+    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
+    done = shell_in(tmp_path / "clone")(
+        "dvc checkout && python -m pipeline.queue train.learning_rate=0.2,90", fails=True
+    )
+    assert "1 of 2 experiments failed" in done.stderr
+    assert "learning rate 90" in done.stderr
+    table = done.stdout.split("Experiment")[1]
+    assert [("Success" in line, "NaN" in line) for line in table.splitlines()[1:3]] in (
+        [(True, False), (False, True)],
+        [(False, True), (True, False)],
+    )
 
 
 def test_the_logged_model_predicts_what_the_pipeline_predicted(reproduced, client):

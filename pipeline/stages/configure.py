@@ -13,7 +13,9 @@ In an experiment (`dvc exp run -S ...`) DVC has composed conf/ and the overrides
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
@@ -24,13 +26,17 @@ from pipeline.errors import UserError
 from pipeline.stages import run
 
 CONF = Path("conf")
+GROUPS = {"data": "data.", "split": "split.", "optimizer": "train.optimizer"}  # a group and the key that tells it
+_ABSENT = object()
 
 
 def compose(overrides: list[str] | None = None) -> str:
     """The composition of conf/ as YAML, in the very bytes that DVC would write for it."""
     from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
+    GlobalHydra.instance().clear()  # a sweep composes while Hydra runs it
     try:
         with initialize_config_dir(str(CONF.absolute()), version_base=None):
             composed = compose("config", overrides=overrides)
@@ -38,6 +44,33 @@ def compose(overrides: list[str] | None = None) -> str:
         return OmegaConf.to_yaml(composed)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise UserError(f"conf/ can't be composed: {error}") from None
+
+
+def overrides(values: dict[str, Any]) -> list[str]:
+    """What `dvc exp run -S` has to be told so that conf/ composes to `values`, some sections of params.yaml."""
+    told, untold = [], _untold(values, [])
+    for group, key in GROUPS.items():
+        if any(differing.lstrip("+~").startswith(key) for differing in untold):
+            options = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+            choices = [told, *([*told, f"{group}={option}"] for option in options)]
+            told, untold = min(((choice, _untold(values, choice)) for choice in choices), key=lambda pair: len(pair[1]))
+    return told + [key if value is _ABSENT else f"{key}={_literal(value)}" for key, value in untold.items()]
+
+
+def _untold(values: dict[str, Any], told: list[str]) -> dict[str, Any]:
+    """The keys, as overrides write them, and values in which `values` still differ from conf/ with overrides `told`."""
+    composed = OmegaConf.to_container(OmegaConf.create(compose(told)))
+    flat, wanted = config.flatten({section: composed[section] for section in values}), config.flatten(values)
+    changed = {key: value for key, value in wanted.items() if flat.get(key, _ABSENT) != value}
+    return {f"{'' if key in flat else '+'}{key}": value for key, value in changed.items()} | {
+        f"~{key}": _ABSENT for key in flat if key not in wanted
+    }
+
+
+def _literal(value: Any) -> str:
+    """A value in Hydra's override grammar, quoted where it has to be."""
+    word = isinstance(value, str) and re.fullmatch(r"(?!(null|true|false)$)[A-Za-z][\w./-]*", value)
+    return value if word else json.dumps(value)
 
 
 def dvc_hash(path: Path) -> str | None:

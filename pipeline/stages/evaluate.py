@@ -16,6 +16,7 @@ from pipeline.stages.split import TEST
 
 FOLDER = Path("evaluate")
 METRICS = FOLDER / "metrics.json"
+LOSSES = {"log_loss", "brier_score"}  # of the scores, those that are better when lower
 
 
 class Evaluation(NamedTuple):
@@ -39,24 +40,27 @@ def evaluate(fitted: Pipeline, table: pd.DataFrame) -> Evaluation:
     )
 
 
-def scores(y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> dict[str, float]:
-    """Means over the classes ("macro") where a score is defined for one class; one-vs-rest where for two."""
+def scores(
+    y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, only: str | None = None
+) -> dict[str, float]:
+    """By name: means over the classes where a score is defined for one class ("macro"); one-vs-rest where for two."""
     average = {"average": "macro", "zero_division": 0}
     indicators = (y[:, None] == classes).astype(int)
     of_class = slice(1, 2) if len(classes) == 2 else slice(None)
     ranked = indicators[:, of_class], probabilities[:, of_class]
     in_order = np.argsort(classes)  # scikit-learn's losses take columns by the alphabet; `train.positive` may differ
     ordered = {"labels": classes[in_order]}
-    return {
-        "accuracy": metrics.accuracy_score(y, predicted),
-        "f1_macro": metrics.f1_score(y, predicted, **average),
-        "precision_macro": metrics.precision_score(y, predicted, **average),
-        "recall_macro": metrics.recall_score(y, predicted, **average),
-        "roc_auc": metrics.roc_auc_score(*ranked),
-        "average_precision": metrics.average_precision_score(*ranked),
-        "log_loss": metrics.log_loss(y, probabilities[:, in_order], **ordered),
-        "brier_score": metrics.brier_score_loss(y, probabilities[:, in_order], **ordered),
+    every = {
+        "accuracy": lambda: metrics.accuracy_score(y, predicted),
+        "f1_macro": lambda: metrics.f1_score(y, predicted, **average),
+        "precision_macro": lambda: metrics.precision_score(y, predicted, **average),
+        "recall_macro": lambda: metrics.recall_score(y, predicted, **average),
+        "roc_auc": lambda: metrics.roc_auc_score(*ranked),
+        "average_precision": lambda: metrics.average_precision_score(*ranked),
+        "log_loss": lambda: metrics.log_loss(y, probabilities[:, in_order], **ordered),
+        "brier_score": lambda: metrics.brier_score_loss(y, probabilities[:, in_order], **ordered),
     }
+    return {name: score() for name, score in every.items() if only in (None, name)}
 
 
 def curves(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Everything above into MLflow: a run for the model, a run for the one-vs-rest extension, logged from their files.
+"""Everything above into MLflow: a run for the model, one for the one-vs-rest extension, one for the sweep, from files.
 
 The one output is a receipt with the digests of the results that the store now holds. It is not cached and not in git,
 so this stage runs wherever the receipt is missing (a fresh clone, an experiment's copy) and not otherwise.
@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline import config, tables, tracking
-from pipeline.stages import OUTPUTS, evaluate, load, run, split, train
+from pipeline.logistic.minimize import DIVERGED
+from pipeline.stages import OUTPUTS, evaluate, load, run, split, sweep, train
 from pipeline.stages.one_vs_rest import ROOT
 
 RECEIPT = OUTPUTS / "track" / "receipt.json"
@@ -94,6 +95,85 @@ def describe(
     )
 
 
+def sweep_record(
+    params: dict[str, Any], training_rows: pd.DataFrame, root: Path, stage: str, interrupted: bool = False
+) -> tracking.Sweep:
+    """A sweep's run and its members', from the files below `root`; `stage` is a name for what made them."""
+    settings = {key: value for key, value in params["train"].items() if key not in ("lambda", "learning_rate")}
+    folds = {key: params["sweep"][key] for key in ("folds", "seed", "score")}
+    common = config.flatten({"data": params["data"], "split": params["split"], "train": settings, "sweep": folds})
+    study = _sha256(stage, common, list(training_rows), pd.util.hash_pandas_object(training_rows, index=False).tolist())
+    scored = pd.read_csv(root / sweep.MEMBERS, dtype={"learning_rate": str})
+    curves = dict(list(pd.read_parquet(root / sweep.CURVES).groupby(["lambda", "learning_rate"])))
+    winner = json.loads((root / sweep.WINNER).read_text()) if (root / sweep.WINNER).exists() else {}
+    chosen = {name: winner[name] for name in sweep.CHOICES if winner}
+    adopt = sweep.adopt(chosen[winner["refit"]], params) if winner else ""
+    shown = files([root])
+    return tracking.Sweep(
+        experiment=config.section_of(params, "data", "params.yaml").title,
+        name=f"{stage}, {settings['optimizer']}",
+        stage=stage,
+        description=describe_sweep(scored, winner, adopt),
+        study=study,
+        digest=_sha256(study, [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in shown]),
+        params={key: str(value) for key, value in common.items()},
+        tags={f"sweep.{key}": json.dumps(params["sweep"][key]) for key in ("lambda", "learning_rate", "refit")}
+        | {name: sweep.describe(row, winner["score"]) for name, row in chosen.items()},
+        metrics={"members": len(scored), "diverged": int((scored["status"] == DIVERGED).sum())}
+        | {f"{name}/{key}": row[key] for name, row in chosen.items() for key in ("lambda", winner["score"])}
+        | {f"test/{key}": value for key, value in winner.get("test", {}).items()},
+        members=[_member(row, curves, study, common) for row in scored.to_dict("records")],
+        artifacts={file: str("sweep" / file.parent.relative_to(root)) for file in shown},
+        interrupted=interrupted,
+    )
+
+
+def _member(row: dict[str, Any], curves: dict[tuple, pd.DataFrame], study: str, common: dict) -> tracking.Member:
+    penalty, rate, iterations, status = (row[key] for key in ("lambda", "learning_rate", "iterations", "status"))
+    chosen = {"train.lambda": str(penalty), "train.learning_rate": rate}
+    scored = {
+        key: value for key, value in row.items() if key not in ("lambda", "learning_rate", "iterations", "status")
+    }
+    diverged = f"with learning rate {rate} and lambda {penalty:g} the cost rose without bound by iteration {iterations}"
+    return tracking.Member(
+        name=f"lambda {penalty:g}, learning rate {rate}",
+        digest=_sha256(study, chosen),
+        params={key: str(value) for key, value in (common | chosen).items()},
+        metrics={"iterations": iterations} | {f"validation/{key}": value for key, value in scored.items()},
+        costs=curves[penalty, rate],
+        status=status,
+        failure=diverged if status == DIVERGED else None,
+    )
+
+
+def describe_sweep(scored: pd.DataFrame, winner: dict[str, Any], adopt: str) -> str:
+    """A few lines of Markdown: what was tried, and the five best."""
+    if not winner:
+        return f"{len(scored)} members were finished, and there is no winner: interrupted, or all diverged."
+    score = winner["score"]
+    best = scored.sort_values(score, ascending=score in evaluate.LOSSES, kind="stable").head(5)
+    table = [
+        f"| {row['lambda']:g} | {row['learning_rate']} | {row[score]:.5f} | {row[f'{score}_standard_error']:.5f} |"
+        for _, row in best.iterrows()
+    ]
+    return "\n".join(
+        [
+            f"{len(scored)} members, cross-validated on the training rows.",
+            "",
+            f"| lambda | learning rate | {score.replace('_', ' ')} | standard error |",
+            "|---|---|---|---|",
+            *table,
+            "",
+            *(f"- {name.replace('_', ' ')}: {sweep.describe(winner[name], score)}" for name in sweep.CHOICES),
+            f"- to adopt: `{adopt}`",
+        ]
+    )
+
+
+def _sha256(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
 def main() -> None:
     params = config.load()
     single = {key: params[key] for key in ("data", "explore", "split", "train")}
@@ -101,6 +181,8 @@ def main() -> None:
         record(single, config.read("data"), OUTPUTS, FOLDERS),
         record(params["one_vs_rest"], config.read("one_vs_rest").data, ROOT, [ROOT]),
     ]
+    training_rows = tables.load(OUTPUTS / split.TRAIN)
+    records.append(sweep_record(params, training_rows, sweep.ROOT, "sweep"))
     tracking.log(records, config.read("tracking"))
     RECEIPT.parent.mkdir(parents=True, exist_ok=True)
     RECEIPT.write_text(json.dumps([record.digest for record in records], indent=2) + "\n")

@@ -1,16 +1,8 @@
-"""Finished results into MLflow: the one module that knows it.
-
-A run is found by a tag that holds the digest of what it records, so the same result is never logged twice, whoever made
-it: `dvc repro`, an experiment in a copy of the repository, or another machine on the same server. The digest is the
-last thing that a run gets; a run that was interrupted has none, and is logged again.
-"""
+"""One model's run: parameters, costs, scores, data sets, files and the model itself."""
 
 import hashlib
 import json
-import logging
-import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,31 +11,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
-from filelock import FileLock
-
-# A server that is down should be reported in seconds, not after MLflow's four minutes of retries.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
-import mlflow
 from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, ViewType
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
-from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import tables
 from pipeline.config import Tracking
-from pipeline.errors import UserError
+from pipeline.tracking.stores import DIGEST, provenance
 
-DIGEST = "result.digest"
-TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on its pages for trained models
 SIGNS = {"<=": "at most ", ">=": "at least ", "<": "under ", ">": "over ", "+": " plus", "%": " percent", "&": " and "}
-logging.getLogger("mlflow").setLevel(logging.WARNING)
 REQUIREMENTS = ["mlflow", "numpy", "pandas", "pyarrow", "scikit-learn", "skops"]
 
 
@@ -66,61 +47,6 @@ class Record:
     artifacts: dict[Path, str]  # a file to the folder that it is shown in
 
 
-def repository() -> Path:
-    """The root of the real repository, also from the throw-away copy that an experiment runs in.
-
-    DVC sets DVC_ROOT for its stages (dvc/repo/experiments/queue/base.py).
-    """
-    return Path(os.environ.get("DVC_ROOT", Path.cwd()))
-
-
-def store(settings: Tracking) -> str:
-    """MLFLOW_TRACKING_URI, else `tracking.uri`, else mlflow.db in the repository; relative files are relative to it."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.uri or "sqlite:///mlflow.db"
-    scheme, separator, path = uri.partition(":///")
-    return f"{scheme}:///{repository() / path}" if separator and scheme == "sqlite" else uri
-
-
-def log(records: list[Record], settings: Tracking) -> None:
-    """Log each record that the store does not hold yet. Raises `UserError` where the store can't be reached."""
-    uri = store(settings)
-    mlflow.set_tracking_uri(uri)
-    try:
-        with FileLock(repository() / ".dvc" / "tmp" / "track.lock"):  # two at once would both find nothing and log
-            for record in records:
-                experiment = _experiment(record.experiment, uri)
-                if found := _logged(experiment, record.digest):
-                    print(f"{record.experiment}: this result is run {found} already")
-                else:
-                    print(f"{record.experiment}: logged as run {_log(record, experiment, settings)}")
-    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"the MLflow store {uri} can't be used: {reason}\n"
-            "Everything up to here is safe in outputs/. Mend the store or set MLFLOW_TRACKING_URI; "
-            "`dvc repro` then goes on from here."
-        ) from None
-
-
-def _experiment(name: str, uri: str) -> Experiment:
-    client = mlflow.MlflowClient()
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        # Without a server MLflow would take ./mlruns of the current folder, which may be a copy soon to be removed.
-        local = None if uri.startswith("http") else (repository() / "mlartifacts" / name).as_uri()
-        return client.get_experiment(client.create_experiment(name, local, TRAINING))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return found
-
-
-def _logged(experiment: Experiment, digest: str) -> str | None:
-    runs = mlflow.MlflowClient().search_runs(
-        [experiment.experiment_id], f"tags.`{DIGEST}` = '{digest}'", run_view_type=ViewType.ACTIVE_ONLY, max_results=1
-    )
-    return runs[0].info.run_name if runs else None
-
-
 @contextmanager
 def _run(record: Record, experiment: Experiment) -> Iterator[mlflow.ActiveRun]:
     """An MLflow run that ends as FINISHED, FAILED or, on Ctrl-C, KILLED."""
@@ -128,7 +54,7 @@ def _run(record: Record, experiment: Experiment) -> Iterator[mlflow.ActiveRun]:
         experiment_id=experiment.experiment_id,
         run_name=record.name,
         description=record.description,
-        tags=_provenance() | {"dvc.stage": record.stage},
+        tags=provenance() | {"dvc.stage": record.stage},
     )
     status = "FAILED"
     try:
@@ -141,7 +67,8 @@ def _run(record: Record, experiment: Experiment) -> Iterator[mlflow.ActiveRun]:
         mlflow.end_run(status)
 
 
-def _log(record: Record, experiment: Experiment, settings: Tracking) -> str:
+def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
+    """Log `record` and return the run's name."""
     client = mlflow.MlflowClient()
     with _run(record, experiment) as run:
         run_id, now = run.info.run_id, int(time.time() * 1000)
@@ -215,22 +142,3 @@ def _log_model(record: Record) -> None:
         input_example=X,
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
     )
-
-
-def _provenance() -> dict[str, str]:
-    """Where a run's code and configuration come from: git's commit and DVC's experiment."""
-    tags = {
-        "git.commit": os.environ.get("DVC_EXP_BASELINE_REV") or _git("rev-parse", "HEAD"),
-        # What DVC writes itself does not count: the run's parameters and results are logged with it.
-        "git.dirty": str(
-            bool(_git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!params.yaml", ":!outputs"))
-        ).lower(),
-        "dvc.experiment": os.environ.get("DVC_EXP_NAME", ""),
-        "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
-    }
-    return {key: value for key, value in tags.items() if value}
-
-
-def _git(*arguments: str) -> str:
-    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return answer.stdout.strip()

@@ -1,0 +1,129 @@
+"""The pictures of a sweep: tables of members, cost curves and weights of `pipeline.cross_validation` as figures."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, _axes, _legend
+
+LETTERED = 150  # cells of a heat map with their number at most
+NAMED = 8  # paths named in one picture at most
+
+
+def heat_map(members: pd.DataFrame, score: str, winner: pd.Series) -> Figure:
+    """The score of every lambda (rows) with every learning rate (columns); diverged ones hatched, the winner framed."""
+    grid = members.pivot(index="lambda", columns="learning_rate", values=score).sort_index(ascending=False)  # noqa: PD010
+    grid = grid[sorted(grid.columns, key=lambda rate: (isinstance(rate, str), rate))]
+    figure, axes = _axes(f"Cross-validated {_words(score)}", "learning rate", "lambda")
+    figure.set_size_inches(min(2.6 + 0.75 * len(grid.columns), 12), min(1.6 + 0.4 * len(grid), 9))
+    values = grid.to_numpy()
+    finite = values[np.isfinite(values)]
+    low, high = finite.min(), finite.max()
+    norm = LogNorm(low, high) if 0 < low < high else Normalize(low, high)
+    image = axes.imshow(values, cmap="viridis", norm=norm, aspect="auto")
+    middle = {"ha": "center", "va": "center", "fontsize": 8}
+    for (i, j), value in np.ndenumerate(values):
+        if not np.isfinite(value):
+            cell = (j - 0.5, i - 0.5), 1, 1
+            axes.add_patch(Rectangle(*cell, facecolor="#f3f4f6", edgecolor="#d5d8dd", hatch="////", linewidth=0))
+        if values.size <= LETTERED:
+            shown = f"{value:.3f}" if np.isfinite(value) else "diverged"
+            light = np.isfinite(value) and norm(value) < 0.6
+            axes.text(j, i, shown, color="white" if light else "black", **middle)
+    i, j = grid.index.get_loc(winner["lambda"]), grid.columns.get_loc(winner["learning_rate"])
+    frame = Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=3)
+    axes.add_patch(frame)
+    axes.set_xticks(range(len(grid.columns)), map(_number, grid.columns))
+    axes.set_yticks(range(len(grid)), map(_number, grid.index))
+    axes.grid(visible=False)
+    ticks = LogLocator(subs=(1, 2, 5)) if isinstance(norm, LogNorm) else None
+    bar = figure.colorbar(image, shrink=0.8, ticks=ticks, format="{x:g}")
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    return figure
+
+
+def validation_curve(members: pd.DataFrame, score: str, best: pd.Series, strongest: pd.Series) -> Figure:
+    """The score over lambda, each with its best learning rate (rows of `members`), and one standard error about it."""
+    figure, axes = _axes("Validation curve", "lambda", f"{_words(score)}, mean and standard error over folds")
+    x = _lambda_axis(axes, members["lambda"])
+    error = f"{score}_standard_error"
+    axes.errorbar(x, members[score], members[error], color=BLUE, marker="o", markersize=4, capsize=3, elinewidth=1)
+    position = dict(zip(members["lambda"], x, strict=True))
+    for row, colour, label in ((best, ORANGE, "best"), (strongest, CLASSES[2], "one standard error")):
+        text = f"{label}: {_number(row['lambda'])}"
+        axes.plot(position[row["lambda"]], row[score], "o", color=colour, markersize=9, label=text, zorder=3)
+    axes.axhspan(best[score] - best[error], best[score] + best[error], color=ORANGE, alpha=0.1, linewidth=0)
+    axes.legend()
+    return figure
+
+
+def learning_rates(curves: pd.DataFrame, penalty: float) -> Figure:
+    """The cost by iteration for each learning rate at one lambda; the costs of a diverged one leave the picture."""
+    title = f"Cost by learning rate, lambda {_number(penalty)}"
+    figure, axes = _axes(title, "iteration + 1", "cost, mean over folds")
+    groups = curves.groupby("learning_rate", sort=False)
+    for colour, (rate, rows) in zip(_shades(len(groups)), groups, strict=True):
+        axes.loglog(rows["iteration"] + 1, rows["cost"], color=colour, label=_number(rate))
+    reached = curves.groupby("learning_rate")["cost"].last().min()
+    axes.set_ylim(reached * 0.9, curves.loc[curves["iteration"] == 0, "cost"].max() * 3)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    _legend(axes, len(groups))
+    return figure
+
+
+def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
+    """Every weight over lambda, a panel a class; the largest named, the chosen lambda marked."""
+    classes = weights.groupby("class", sort=False)
+    n_rows = -(-len(classes) // 4)
+    size = (6, 4) if len(classes) == 1 else (3 * min(len(classes), 4), 2.6 * n_rows)
+    figure = Figure(figsize=size)
+    panels = figure.subplots(n_rows, min(len(classes), 4), squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, (label, rows) in zip(panels, classes, strict=False):
+        table = rows.pivot(index="lambda", columns="feature", values="weight")  # noqa: PD010
+        largest = table.abs().max().sort_values(ascending=False, kind="stable").index
+        x = _lambda_axis(axes, table.index)
+        for feature in largest[NAMED:]:
+            axes.plot(x, table[feature], color=GREY, linewidth=0.7, alpha=0.6)
+        for colour, feature in zip(CLASSES, largest[:NAMED], strict=False):
+            axes.plot(x, table[feature], color=colour, label=feature)
+        axes.axvline(x[list(table.index).index(chosen)], color="black", linewidth=0.8, linestyle=":")
+        axes.set_title(f"towards {label}", fontsize=9)
+    for axes in panels[len(classes) :]:
+        axes.set_visible(False)
+    figure.suptitle("Weights, per standard deviation, over lambda", x=0.02, ha="left", fontsize=11, fontweight="bold")
+    figure.supxlabel("lambda", fontsize=9)
+    if len(classes) == 1:
+        panels[0].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index) -> np.ndarray:
+    """Positions on a logarithmic axis; zero, where it is among them, stands a step left of the smallest."""
+    values = np.asarray(lambdas, dtype=float)
+    positive = np.unique(values[values > 0])
+    step = positive[1] / positive[0] if len(positive) > 1 else 10
+    x = np.where(values > 0, values, (positive[0] if len(positive) else 1) / step)
+    axes.set_xscale("log")
+    shown = np.unique(x, return_index=True)[1][:: -(-len(x) // 8)]
+    axes.set_xticks(x[shown], [_number(values[i]) for i in shown])
+    axes.set_xticks([], minor=True)
+    return x
+
+
+def _shades(n: int) -> np.ndarray:
+    return colormaps["viridis"](np.linspace(0, 0.9, n))
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+def _words(score: str) -> str:
+    return score.replace("_", " ")

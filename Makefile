@@ -23,7 +23,7 @@ bench: .venv/installed ## measure speed beside what others would pick (ten minut
 	@python -m benchmarks
 
 ui: .venv/installed ## browse the runs in MLflow
-	@python -m pipeline.ui
+	@mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 lint: .venv/installed ## check style and formatting
 	@ruff check . && ruff format --check .

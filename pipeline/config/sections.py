@@ -1,22 +1,16 @@
-"""`params.yaml` as typed, validated objects: one class a section, one field a key.
+"""One class a section of `params.yaml`, one field a key: which keys exist, their types and their ranges.
 
-The classes say which keys exist, their types and their ranges; the defaults are in `conf/` alone. Values are read with
-OmegaConf (a bare YAML 1.1 loader would take `1e-3` for a string) and checked by pydantic. `lambda` is a word of Python,
-so the field is `l2`, as in `pipeline.logistic.LogisticRegression`.
+The defaults are in `conf/` alone. `lambda` is a word of Python, so the field is `l2`, as in
+`pipeline.logistic.LogisticRegression`.
 """
 
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.errors import UserError
-
-PARAMS = Path("params.yaml")
 UNSET = "???"  # OmegaConf's mark for a value that has to be given
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -224,88 +218,3 @@ class Params(Section):
     one_vs_rest: OneVsRest
     explore: Explore
     tracking: Tracking
-
-
-def load(path: Path = PARAMS) -> dict[str, Any]:
-    """The values in `path`, nested as in the file, not yet validated."""
-    try:
-        values = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing. `dvc repro` composes it from conf/.") from None
-    except (OmegaConfBaseException, ValueError, OSError) as error:
-        raise UserError(f"{path} can't be read: {error}") from None
-    except Exception as error:  # a YAML parser's own errors, which OmegaConf passes on
-        raise UserError(f"{path} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise UserError(
-            f"{path} holds {values!r}, not sections of keys. Delete it: `dvc repro` composes it from conf/."
-        )
-    return values
-
-
-def read(section: str, path: Path = PARAMS) -> Any:
-    """One section of `params.yaml`, validated: `read("train").l2`."""
-    return section_of(load(path), section, str(path))
-
-
-def section_of(values: dict[str, Any], section: str, source: str) -> Any:
-    """One section of `values`, validated."""
-    if section not in values:
-        raise UserError(f"{source} has no section {section!r}. Delete the file: `dvc repro` composes it from conf/.")
-    field = Params.model_fields[section]
-    partial = create_model(section, __base__=Section, **{section: (field.annotation, field)})
-    return getattr(_validated(partial, {section: values[section]}, source), section)
-
-
-def validate(values: dict[str, Any], source: str) -> Params:
-    """All sections at once. Raises `UserError` that names every wrong key, its value and what is allowed."""
-    return _validated(Params, values, source)
-
-
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections to dotted keys: `{"train": {"lambda": 1}}` to `{"train.lambda": 1}`."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _validated(model: type[Section], values: dict[str, Any], source: str) -> Any:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        problems: dict[str, list[str]] = {}
-        for problem in error.errors():
-            problems.setdefault(_key_and_value(problem, values), []).append(_allowed(problem))
-        lines = [f"{key}: {', or '.join(dict.fromkeys(allowed))}" for key, allowed in problems.items()]
-        raise UserError("\n  ".join([f"{source} has values that can't be used:", *lines])) from None
-
-
-def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
-    # pydantic's path also names the member of a union that it tried; only steps that the values have are keys.
-    keys, here = [], values
-    missing = problem["type"] == "missing"
-    for step in problem["loc"][:-1] if missing else problem["loc"]:
-        if isinstance(here, dict) and step in here:
-            keys.append(str(step))
-            here = here[step]
-    if missing:
-        return ".".join([*keys, problem["loc"][-1]])
-    if problem["type"] == "union_tag_invalid":
-        return ".".join([*keys, problem["ctx"]["discriminator"].strip("'")]) + f" = {problem['ctx']['tag']!r}"
-    if problem["type"] in ("unknown_key", "too_many_members"):
-        return ".".join(keys)
-    return ".".join(keys) + f" = {here!r}"
-
-
-def _allowed(problem: dict[str, Any]) -> str:
-    if problem["type"] == "missing":
-        return "has no value; set it in conf/ or with `dvc exp run -S key=value`"
-    if problem["type"] == "union_tag_invalid":
-        return f"should be one of {problem['ctx']['expected_tags']}"
-    if problem["type"] == "model_type" and problem["ctx"]["class_name"] == LogRange.__name__:
-        return "a range {minimum: ..., maximum: ..., points: ...}"
-    return problem["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")

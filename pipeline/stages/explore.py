@@ -13,7 +13,7 @@ from pipeline import config, figures, tables
 from pipeline.errors import UserError
 from pipeline.logistic.objective import sigmoid
 from pipeline.stages import OUTPUTS, run
-from pipeline.stages.load import COLUMNS, DISTRIBUTIONS, TABLE
+from pipeline.stages.load import COLUMNS, DISTRIBUTIONS, TABLE, read_report
 from pipeline.tables import roles
 
 FOLDER = OUTPUTS / "explore"
@@ -52,9 +52,9 @@ def logistic_curve() -> pd.DataFrame:
 
 
 def main() -> None:
-    columns, bars = pd.read_csv(OUTPUTS / COLUMNS), json.loads((OUTPUTS / DISTRIBUTIONS).read_text())
+    report, bars = read_report(OUTPUTS / COLUMNS), json.loads((OUTPUTS / DISTRIBUTIONS).read_text())
     table = tables.load(OUTPUTS / TABLE)
-    table = table[[*roles.features(columns), table.columns[-1]]]
+    table = table[[*roles.features(report), table.columns[-1]]]
     embedding, balance, curve = embed(table, config.read("explore")), class_balance(table), logistic_curve()
     FOLDER.mkdir(parents=True, exist_ok=True)
     embedding.to_csv(FOLDER / "tsne.csv", index=False)
@@ -62,7 +62,7 @@ def main() -> None:
     curve.to_csv(FOLDER / "logistic_curve.csv", index=False)
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
     figures.save(figures.points, FOLDER / "tsne.png", table=embedding, title=title)
-    figures.save(figures.columns, FOLDER / "columns.png", bars=bars, report=columns)
+    figures.save(figures.columns, FOLDER / "columns.png", bars=bars, report=report)
     figures.save(figures.class_balance, FOLDER / "class_balance.png", counts=balance, title=f"{len(table):,} rows")
     figures.save(figures.logistic_curve, FOLDER / "logistic_curve.png", curve=curve)
 

@@ -27,12 +27,13 @@ PROFILE = Path("load/profile.json")
 
 
 def load(data: config.Data) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table (n_samples rows, the target last), and its roles (column, role, reason)."""
+    """The table (n_samples rows, the target last), and the report on its columns (`profile.describe`)."""
     if isinstance(data, config.TableData):
         return own(data)
     table = bundled(data.name)
     role = ["numeric"] * (len(table.columns) - 1) + ["target"]
-    return table, pd.DataFrame({"column": table.columns, "role": role, "reason": data.source})
+    decided = pd.DataFrame({"column": table.columns, "role": role, "reason": data.source})
+    return table, profile.describe(table, decided, "target")
 
 
 def own(data: config.TableData) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -45,14 +46,19 @@ def own(data: config.TableData) -> tuple[pd.DataFrame, pd.DataFrame]:
     expectations.check(table, said, data.path)
     table = with_target(table, data.target)
     table = table[[*table.columns.drop(data.target), data.target]]
-    decided = roles.decide(table, data.target, data.roles)
-    for name, score in leaks.disguised_targets(table, decided, data.target).items():
+    report = profile.describe(table, roles.decide(table, data.target, data.roles), data.target)
+    for name, score in leaks.disguised_targets(table, report, data.target).items():
         warnings.warn(
             f"{name!r} alone tells {data.target!r} almost perfectly (balanced accuracy {score:.3f}): known before it, "
             f"or its consequence? If the latter, data.drop it.",
             stacklevel=2,
         )
-    return table, decided
+    return table, report
+
+
+def read_report(path: Path) -> pd.DataFrame:
+    """The report on the columns as `main` wrote it; a column may be called `NA`, or `2024`."""
+    return pd.read_csv(path, dtype={"column": str}, keep_default_na=False, na_values=[""])
 
 
 def options(data: config.TableData) -> Options:
@@ -95,12 +101,12 @@ def bundled(name: str) -> pd.DataFrame:
     return table.astype({"target": "str"})
 
 
-def summary(table: pd.DataFrame, decided: pd.DataFrame, said: list[str]) -> dict[str, Any]:
+def summary(table: pd.DataFrame, report: pd.DataFrame, said: list[str]) -> dict[str, Any]:
     """Rows, columns of each role, rows of each class, and the warnings."""
     target = table.columns[-1]
     return {
         "rows": len(table),
-        "columns": decided["role"].value_counts().sort_index().to_dict(),
+        "columns": report["role"].value_counts().sort_index().to_dict(),
         "target": target,
         "classes": table[target].value_counts().sort_index().to_dict(),
         "warnings": said,
@@ -109,13 +115,12 @@ def summary(table: pd.DataFrame, decided: pd.DataFrame, said: list[str]) -> dict
 
 def main() -> None:
     with told() as said:
-        table, decided = load(config.read("data"))
-    target = table.columns[-1]
+        table, report = load(config.read("data"))
     tables.save(table, OUTPUTS / TABLE)
-    profile.describe(table, decided, target).to_csv(OUTPUTS / COLUMNS, index=False)
-    bars = profile.distributions(table, decided, target)
+    report.to_csv(OUTPUTS / COLUMNS, index=False)
+    bars = profile.distributions(table, report, table.columns[-1])
     (OUTPUTS / DISTRIBUTIONS).write_text(json.dumps(bars) + "\n")
-    (OUTPUTS / PROFILE).write_text(json.dumps(summary(table, decided, said), indent=2) + "\n")
+    (OUTPUTS / PROFILE).write_text(json.dumps(summary(table, report, said), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ SUMMARY = Path("split/summary.json")
 
 
 def split(
-    table: pd.DataFrame, decided: pd.DataFrame, params: config.Split, data: config.Data
+    table: pd.DataFrame, report: pd.DataFrame, params: config.Split, data: config.Data
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Training and test rows, the features and then the target. Warns of test rows that training has too."""
-    target, features = table.columns[-1], roles.features(decided)
+    target, features = table.columns[-1], roles.features(report)
     if isinstance(params, config.FileSplit):
         if not isinstance(data, config.TableData):
             raise UserError(f"split.method = 'test_file' is for data=table, not {data.name}. Set split=stratified.")
@@ -35,6 +35,10 @@ def split(
         train, test = table.iloc[rows], table.iloc[others]
         if isinstance(params, config.GroupSplit):
             features = [name for name in features if name != column]
+            if not features:
+                raise UserError(
+                    f"split.column = {column!r} is the only feature; as a group it can't be one. Use another."
+                )
     _check_classes(table[target], {"training": train[target], "test": test[target]}, params.method)
     repeated = leaks.repeated_rows(train, test, features)
     if len(repeated):
@@ -72,9 +76,9 @@ def write(train: pd.DataFrame, test: pd.DataFrame, said: list[str], root: Path) 
 
 
 def main() -> None:
-    decided = pd.read_csv(OUTPUTS / load.COLUMNS)
+    table, report = tables.load(OUTPUTS / load.TABLE), load.read_report(OUTPUTS / load.COLUMNS)
     with told() as said:
-        train, test = split(tables.load(OUTPUTS / load.TABLE), decided, config.read("split"), config.read("data"))
+        train, test = split(table, report, config.read("split"), config.read("data"))
     write(train, test, said, OUTPUTS)
 
 

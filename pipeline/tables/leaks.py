@@ -6,33 +6,35 @@ import pandas as pd
 from pipeline.tables.roles import features
 
 ROWS = 20_000  # looked at
+TELLING = 0.3  # a step between two values of a feature in bins explains more, however rare the class is
 PERFECT = 0.99  # balanced accuracy of one feature alone from which it is suspicious
 
 
-def disguised_targets(frame: pd.DataFrame, roles: pd.DataFrame, target: str, seed: int = 0) -> dict[str, float]:
+def disguised_targets(frame: pd.DataFrame, report: pd.DataFrame, target: str) -> dict[str, float]:
     """The features that alone predict the target almost perfectly, each with its balanced accuracy.
 
-    That is a small decision tree's, learnt from one half of the rows (a sample of many) and judged on the other.
+    That is a small decision tree's, learnt from one half of the rows (a sample of many) and judged on the other, for
+    the features whose `information` in the `report` of `profile.describe` makes it possible.
     """
-    from sklearn.metrics import balanced_accuracy_score
+    telling = report.loc[report["information"] >= TELLING, "column"]
+    suspects = [name for name in features(report) if name in set(telling)]
+    if not suspects:
+        return {}
+    from sklearn.metrics import balanced_accuracy_score  # a second and more, for those who need it
     from sklearn.tree import DecisionTreeClassifier
 
-    random = np.random.default_rng(seed)
-    rows = random.permutation(len(frame))[:ROWS]
+    rows = np.random.default_rng(0).permutation(len(frame))[:ROWS]
     learn, judge = np.array_split(rows, 2)
     classes = pd.factorize(frame[target])[0]
     found = {}
-    for name in features(roles):
-        column = frame[name].iloc[rows]
-        values = (
-            column
-            if roles.set_index("column")["role"][name] == "numeric"
-            else pd.Series(pd.factorize(column)[0], column.index)
+    for name in suspects:
+        column = frame[name]
+        values = column if pd.api.types.is_numeric_dtype(column) else pd.Series(pd.factorize(column)[0])
+        values = values.to_numpy(float)[:, None]
+        tree = DecisionTreeClassifier(max_depth=10, min_samples_leaf=2, random_state=0).fit(
+            values[learn], classes[learn]
         )
-        tree = DecisionTreeClassifier(max_depth=10, min_samples_leaf=2, random_state=0)
-        tree.fit(values.loc[learn].to_numpy(float)[:, None], classes[learn])
-        guess = tree.predict(values.loc[judge].to_numpy(float)[:, None])
-        score = balanced_accuracy_score(classes[judge], guess)
+        score = balanced_accuracy_score(classes[judge], tree.predict(values[judge]))
         if score >= PERFECT:
             found[name] = float(score)
     return found

@@ -182,6 +182,14 @@ def test_a_test_file_that_differs_is_one_message(old, new, message):
         split.split(table, roles, config.read("split"), config.read("data"))
 
 
+def test_columns_may_be_called_as_numbers_or_as_nothing_is():
+    names = "NA,2024,null,y"
+    Path("data/my.csv").write_text(TABLE.replace("id,height,group,y", names))
+    compose("data.path=data/my.csv", "data.target=y", "data.header=true")
+    run(load, split, train)
+    assert "2024" in pd.read_csv(OUTPUTS / train.WEIGHTS, dtype=str)["feature"].tolist()
+
+
 def test_bundled_sets_are_tables_of_numbers():
     table = load.bundled("wine")
     assert set(table.dtypes.iloc[:-1]) == {np.dtype(float)}

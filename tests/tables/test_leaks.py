@@ -1,7 +1,9 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from pipeline.tables import leaks
+from pipeline.tables.profile import describe
 from pipeline.tables.roles import decide
 
 N = 1000
@@ -19,9 +21,17 @@ def test_a_feature_that_is_the_target_in_disguise_is_named():
             "y": pd.Series(y.astype(str), dtype="str"),
         }
     )
-    found = leaks.disguised_targets(frame, decide(frame, "y"), "y")
+    found = leaks.disguised_targets(frame, describe(frame, decide(frame, "y"), "y"), "y")
     assert set(found) == {"words", "numbers", "missing"}
     assert min(found.values()) >= 0.99
+
+
+@pytest.mark.parametrize("share", [0.5, 0.05, 0.01])
+def test_a_step_gives_even_a_rare_class_away(share):
+    x = np.random.default_rng(0).normal(size=5 * N)
+    y = pd.Series(np.where(x > np.quantile(x, 1 - share), "yes", "no"), dtype="str")
+    frame = pd.DataFrame({"x": x, "noise": x[::-1], "y": y})
+    assert set(leaks.disguised_targets(frame, describe(frame, decide(frame, "y"), "y"), "y")) == {"x"}
 
 
 def test_test_rows_that_training_has_too_are_found():

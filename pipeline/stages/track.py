@@ -53,7 +53,7 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
         stage="evaluate" if root == OUTPUTS else "one_vs_rest",
         description=describe(data.title, scored, columns, told(root)),
         digest=digest(params, folders),
-        params=config.flatten(params | {"data": {key: _as_text(value) for key, value in params["data"].items()}}),
+        params=flat(params),
         metrics=metrics,
         costs=pd.read_csv(root / train.COSTS),
         training=tables.load(root / split.TRAIN),
@@ -64,9 +64,10 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
     )
 
 
-def _as_text(value: Any) -> Any:
-    """What is said of a person's columns is one parameter: their names may not be what MLflow allows in a key."""
-    return json.dumps(value) if isinstance(value, dict) else value
+def flat(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters by dotted key. What is said of a person's columns, whose names no key may hold, is one value."""
+    data = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in params["data"].items()}
+    return config.flatten(params | {"data": data})
 
 
 def told(root: Path) -> list[str]:
@@ -101,7 +102,7 @@ def sweep_record(
     """A sweep's run and its members', from the files below `root`; `stage` is a name for what made them."""
     settings = {key: value for key, value in params["train"].items() if key not in ("lambda", "learning_rate")}
     folds = {key: params["sweep"][key] for key in ("folds", "seed", "score")}
-    common = config.flatten({"data": params["data"], "split": params["split"], "train": settings, "sweep": folds})
+    common = flat({"data": params["data"], "split": params["split"], "train": settings, "sweep": folds})
     study = _sha256(stage, common, list(training_rows), pd.util.hash_pandas_object(training_rows, index=False).tolist())
     scored = pd.read_csv(root / sweep.MEMBERS, dtype={"learning_rate": str})
     curves = dict(list(pd.read_parquet(root / sweep.CURVES).groupby(["lambda", "learning_rate"])))

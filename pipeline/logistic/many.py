@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.logistic.columns import fit_columns
 from pipeline.logistic.objective import STRIPS, Objective
-from pipeline.logistic.strip import SMALL_BYTES, GROUP
+from pipeline.logistic.strip import GROUP, SMALL_BYTES
 from pipeline.logistic.threads import workers
 
 CURVE_POINTS = 1000

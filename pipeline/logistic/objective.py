@@ -20,7 +20,7 @@ import copy
 
 import numpy as np
 
-from pipeline.logistic.strip import SMALL_BYTES, GROUP, ONE, Strip, sum_of_logs
+from pipeline.logistic.strip import GROUP, ONE, SMALL_BYTES, Strip, sum_of_logs
 
 STRIPS = 16
 

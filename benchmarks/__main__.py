@@ -4,6 +4,7 @@ Every contender of a row gets the same data and as many threads, in one process,
 median. Gaps are J minus the lowest J known, in this project's objective. A contender that is not installed is left out.
 """
 
+import os
 import platform
 import sys
 import warnings
@@ -21,7 +22,7 @@ def main(wanted):
     if unknown:
         raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; choose among {', '.join(PARTS)}")
     warnings.simplefilter("ignore")
-    print(f"{date.today()}, {platform.machine()}, {_processor()}, {thread_count()} threads\n")
+    print(f"{date.today()}, {platform.machine()}, {_processor()}, {thread_count()} threads, {_load()}\n")
     print("| work | contender | median | times ours | gap |\n|---|---|---|---|---|")
     for part in wanted or PARTS:
         for work, contenders in PARTS[part]():
@@ -30,6 +31,11 @@ def main(wanted):
                 ours = ours or seconds
                 shown = f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
                 print(f"| {work} | {name} | {shown} | {seconds / ours:.2f} | {gap} |", flush=True)
+    print(f"\nIn the end: {_load()}")
+
+
+def _load():
+    return f"load average {os.getloadavg()[0]:.1f}"
 
 
 def _processor():

@@ -30,6 +30,6 @@ def fit_columns(
             if len(objective.X) > 4 * rows and max_iter > 0:
                 # A sample's optimum and curvature are near enough to those of all rows to save most passes.
                 sample = objective.sample(rows)
-                start = minimize(sample, start, QuasiNewton(sample), max_iter, max(tol, 1e-4)).weights
+                start = minimize(sample, start, QuasiNewton(sample), max_iter, max(tol, 1e-3)).weights
             rule = QuasiNewton(sample)
         return minimize(objective, start, rule, max_iter, tol, callback)

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.logistic.columns import fit_columns
 from pipeline.logistic.objective import STRIPS, Objective
-from pipeline.logistic.strip import BLOCK_BYTES, GROUP
+from pipeline.logistic.strip import GROUP, SMALL_BYTES
 from pipeline.logistic.threads import workers
 
 CURVE_POINTS = 1000
@@ -68,7 +68,7 @@ def fit_members(
     l2 = np.broadcast_to(np.reshape(l2, (len(l2), -1)), (len(l2), n_folds))
     columns = np.array([(member, column) for member in range(len(l2)) for column in range(len(positive))])
     n_train = len(X) if folds is None else len(X) - np.bincount(folds).min()
-    small = n_train * X.shape[1] * X.itemsize <= BLOCK_BYTES
+    small = n_train * X.shape[1] * X.itemsize <= SMALL_BYTES
     size = _group_size(len(columns), n_train if small else 0, X.shape[1], max_iter, memory)
     groups = [columns[first : first + size] for first in range(0, len(columns), size)]
     tasks = [(fold, group) for fold in range(n_folds) for group in groups]
@@ -109,7 +109,7 @@ def fit_members(
 def _group_size(n_columns, n_rows, n_features, max_iter, memory):
     """Columns of a group, a multiple of GROUP where memory allows (matrix products like that)."""
     per_column = 8 * (max_iter + 1 + n_rows + 12 * (n_features + 1))
-    in_cache = max(BLOCK_BYTES // (24 * n_rows), 32) if n_rows else 256
+    in_cache = max(SMALL_BYTES // (24 * n_rows), 32) if n_rows else 256
     largest = max(1, min(in_cache, memory // per_column))
     even = -(-n_columns // -(-n_columns // largest))
     return min(-(-even // GROUP) * GROUP, largest)

@@ -20,7 +20,7 @@ import copy
 
 import numpy as np
 
-from pipeline.logistic.strip import BLOCK_BYTES, GROUP, ONE, Strip, sum_of_logs
+from pipeline.logistic.strip import GROUP, ONE, SMALL_BYTES, Strip, sum_of_logs
 
 STRIPS = 16
 
@@ -61,7 +61,7 @@ class Objective:
             weight = np.array(1 / len(X))
         else:
             weight = (sample_weight / np.sum(sample_weight)).reshape(-1, 1)
-        self.small = X.nbytes <= BLOCK_BYTES
+        self.small = X.nbytes <= SMALL_BYTES
         if self.small:
             with_ones = np.full((len(X), X.shape[1] + 1), float(fit_intercept), order="F")
             with_ones[:, :-1] = X

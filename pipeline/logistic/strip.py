@@ -1,6 +1,6 @@
 """Sums over a run of rows, a block at a time, for the objective.
 
-A block of X and its margins fit the processor's second-level cache together, so memory is read once a pass. Weights W
+A block of X and its margins stay in the processor's cache, so memory is read once a pass. Weights W
 are (n_features + 1, n_columns), the intercept last; s are the row weights, q = 1 / (1 + exp(z)) is the probability of
 y = 0. A strip either holds the column of ones that goes with the intercept (small data: a copy), or adds it by hand
 (large data: the user's own array, in place).
@@ -8,7 +8,9 @@ y = 0. A strip either holds the column of ones that goes with the intercept (sma
 
 import numpy as np
 
-BLOCK_BYTES = 768 * 1024  # second-level caches have 1 MB a core and up
+BLOCK_BYTES = 2 * 2**20  # a core's share of the last two levels of cache; less, and calls are too short for threads
+SMALL_BYTES = 768 * 1024  # data that is one block, with everything around it in a second-level cache
+MULTIPLICATIONS = 1_000_000  # up to which OpenBLAS multiplies in place: beyond, it copies X first, for twice the time
 GROUP = 8  # log(a) + log(b) = log(a b): so many factors 1 + exp(z) share a logarithm
 ONE = np.array(1.0)
 
@@ -47,12 +49,11 @@ class Strip:
         """X'(s [code = class]) for each class and, last, X's: (n_features + 1, n_classes + 1)."""
         total = np.zeros((self.X.shape[1] + (not self.has_ones), len(classes) + 1))
         for (X, s), rows in zip(self._each_block(), self.blocks, strict=True):
-            chosen = np.ones((len(X), len(classes) + 1))
-            np.equal(codes[rows, None], classes, out=chosen[:, :-1])
-            chosen *= s
-            total[: X.shape[1]] += X.T @ chosen
+            chosen = s * (codes[rows, None] == classes)
+            weight = s * np.ones((len(X), 1))
+            total[: X.shape[1]] += np.hstack([X.T @ chosen, X.T @ weight])
             if not self.has_ones:
-                total[-1] += self.ones * chosen.sum(axis=0)
+                total[-1] += self.ones * np.append(chosen.sum(axis=0), weight.sum())
         return total
 
     def curvature(self, W, average=False):
@@ -89,7 +90,8 @@ class Strip:
 
 def block_rows(n_features, n_columns):
     """How many rows of a block, a multiple of GROUP."""
-    return max(GROUP, BLOCK_BYTES // (8 * (n_features + n_columns)) // GROUP * GROUP)
+    in_cache = BLOCK_BYTES // (8 * (n_features + n_columns))
+    return max(GROUP, min(in_cache, MULTIPLICATIONS // (n_features * n_columns)) // GROUP * GROUP)
 
 
 def sum_of_logs(factors, s):

@@ -6,7 +6,7 @@ from pipeline.logistic.minimize import Minimum, minimize
 from pipeline.logistic.objective import Objective
 from pipeline.logistic.optimizers import OPTIMIZERS, QuasiNewton
 
-SAMPLE_FLOATS = 8_000_000  # 64 MB
+SAMPLE_FLOATS = 6_000_000  # 48 MB
 
 
 def fit_columns(
@@ -25,11 +25,12 @@ def fit_columns(
         elif optimizer == "newton":
             rule = OPTIMIZERS[optimizer]()
         else:
-            rows = int(np.clip(SAMPLE_FLOATS // len(start), 10_000, 20_000))
-            sample = objective
+            rows = int(np.clip(SAMPLE_FLOATS // len(start), 5_000, 20_000))
+            sample, factorised_at = objective, np.zeros_like(start)
             if len(objective.X) > 4 * rows and max_iter > 0:
                 # A sample's optimum and curvature are near enough to those of all rows to save most passes.
                 sample = objective.sample(rows)
-                start = minimize(sample, start, QuasiNewton(sample), max_iter, max(tol, 1e-3)).weights
-            rule = QuasiNewton(sample)
+                start = minimize(sample, start, QuasiNewton(sample, factorised_at), max_iter, max(tol, 1e-3)).weights
+                factorised_at = start
+            rule = QuasiNewton(sample, factorised_at)
         return minimize(objective, start, rule, max_iter, tol, callback)

@@ -107,16 +107,17 @@ class QuasiNewton(_Guarded):
     """Limited-memory BFGS in coordinates where the curvature of all columns together is near to a multiple of one.
 
     The coordinates are the eigenvectors of the curvature averaged over columns, factorised once: with eigenvalues e,
-    column k starts from the inverse curvature V diag(1 / (e + l2_k)) V'. At W = 0 this is Bohning and Lindsay's bound
-    X'X/4 + l2. The last ten steps correct it, column by column.
+    column k starts from the inverse curvature V diag(1 / (e + l2_k)) V'. They are taken at W = 0, where this is
+    Bohning and Lindsay's bound X'X/4 + l2, or near the optimum once it is known from a sample; elsewhere the curvature
+    may vanish, as it does at random weights. The last ten steps correct it, column by column.
     Nocedal and Wright, Numerical Optimization, section 7.2.
     """
 
     memory = 10
 
-    def __init__(self, sample):
+    def __init__(self, sample, factorised_at):
         super().__init__()
-        self.sample = sample
+        self.sample, self.factorised_at = sample, factorised_at
         self.pairs = []  # of steps and gradient differences, and 1 / (their product), the newest last
         self.values = None
 
@@ -129,7 +130,7 @@ class QuasiNewton(_Guarded):
 
     def find_direction(self, objective, W, gradient):
         if self.values is None:
-            self.values, self.vectors = np.linalg.eigh(self.sample.average_curvature(W))
+            self.values, self.vectors = np.linalg.eigh(self.sample.average_curvature(self.factorised_at))
             self.values = np.maximum(self.values, self.values[-1] * 1e-10)
         direction = gradient.copy()
         weights = []

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 
@@ -22,7 +23,8 @@ def workers(n_tasks: int = 1_000_000):
         if n_threads == 1:
             yield map
         else:
-            with ThreadPoolExecutor(n_threads) as pool:
+            # NumPy's warnings of overflow are a thread's own setting; `exp` may overflow, which `cost` looks after.
+            with ThreadPoolExecutor(n_threads, initializer=np.seterr, initargs=(None, None, "ignore")) as pool:
                 yield pool.map
 
 

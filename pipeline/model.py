@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import skops.io
 from sklearn.pipeline import Pipeline
 
 from pipeline.config import Train
@@ -48,6 +47,8 @@ def save(model: Pipeline, path: Path) -> None:
     skops names objects by their address in memory and dates the members of its archive; here they are numbered in
     order of appearance, and dated alike.
     """
+    import skops.io  # half a second, which a stage that only names the file need not pay
+
     archive = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
     schema = archive.read("schema.json").decode()
     numbers = {old: str(n) for n, old in enumerate(dict.fromkeys(re.findall(r'"__id__": (\d+)', schema)))}
@@ -65,6 +66,8 @@ def save(model: Pipeline, path: Path) -> None:
 
 
 def load(path: Path) -> Pipeline:
+    import skops.io
+
     return skops.io.load(path, trusted=TRUSTED)
 
 

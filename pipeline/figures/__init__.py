@@ -28,6 +28,7 @@ STYLE = {
     "figure.constrained_layout.use": True,
 }
 LISTED = 30  # features named in one picture at most
+PANELS = 12  # columns with a small picture each: those that tell most
 
 
 def save(picture: Any, path: Path, **data: Any) -> None:
@@ -72,7 +73,7 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     `bars`: for each column its `levels` or `edges`, and `counts` by class; `report`: columns column, role, information.
     """
     told = report[report["column"].isin(list(bars)) & (report["role"] != "target")]
-    told = told.sort_values("information", ascending=False, kind="stable").head(LISTED)
+    told = told.sort_values("information", ascending=False, kind="stable").head(PANELS)
     n_rows = -(-len(told) // 3)
     figure = Figure(figsize=(9, 0.4 + 1.7 * n_rows))
     grid = figure.subplots(n_rows, 3, squeeze=False).ravel()

@@ -123,3 +123,16 @@ def test_a_tolerance_below_rounding_ends_the_fit_and_says_so():
         model = LogisticRegression(0.01, optimizer=optimizer, tol=0).fit(X, y)
         assert model.n_iter_[0] < 500
         assert "as low as rounding lets it be" in model.stop_reason_[0]
+
+
+def test_quasi_newton_converges_from_random_weights_where_the_curvature_vanishes():
+    """Wide indicator data at random weights: nearly every probability is 0 or 1 there."""
+    generator = np.random.default_rng(0)
+    X = np.eye(40)[generator.integers(0, 40, (3000, 5))].reshape(3000, 200) * 6
+    y = (X @ generator.standard_normal(200) / 6 + generator.standard_normal(3000) > 0).astype(int)
+    fits = [
+        LogisticRegression(l2=0.001, optimizer=optimizer, init=init, random_state=0, max_iter=500).fit(X, y)
+        for optimizer, init in (("quasi_newton", "random"), ("newton", "zeros"))
+    ]
+    assert fits[0].cost_history_[-1] == pytest.approx(fits[1].cost_history_[-1], rel=1e-9)
+    assert "under the tolerance" in fits[0].stop_reason_[0]

@@ -6,7 +6,6 @@ description of the objects, no pickle; loading runs no code from the file, and r
 """
 
 import io
-import json
 import re
 import zipfile
 from pathlib import Path
@@ -57,7 +56,6 @@ def save(model: Pipeline, path: Path) -> None:
     renamed = {name: re.sub(r"^\d+", lambda found: numbers[found[0]], name) for name in files}
     for old, new in renamed.items():
         schema = schema.replace(f'"{old}"', f'"{new}"')
-    json.loads(schema)
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
         for old, new in sorted(renamed.items(), key=lambda pair: pair[1]):

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +36,19 @@ def train_params(**changes: object) -> Train:
     files = ("train/default", "optimizer/gradient_descent")
     values = OmegaConf.merge(*(OmegaConf.load(ROOT / "conf" / f"{file}.yaml") for file in files))
     return Train(**{**OmegaConf.to_container(values), **changes})
+
+
+@pytest.fixture
+def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty repository with a store of its own; MLflow keeps its address and run in globals, so both are reset."""
+    import mlflow
+
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
+    yield
+    while mlflow.active_run():
+        mlflow.end_run()
+    mlflow.set_tracking_uri(None)
 
 
 def copy_project(folder: Path) -> Path:

@@ -13,12 +13,7 @@ from pipeline.tracking import sweeps
 SETTINGS = Tracking(uri=None, points=50)
 
 
-@pytest.fixture(autouse=True)
-def repository(tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
-    yield tmp_path
-    mlflow.set_tracking_uri(None)
+pytestmark = pytest.mark.usefixtures("own_store")
 
 
 def member(number: int, failure: str | None = None) -> tracking.Member:

@@ -15,15 +15,7 @@ from pipeline.stages.load import bundled
 SETTINGS = Tracking(uri=None, points=50)
 
 
-@pytest.fixture(autouse=True)
-def repository(tmp_path, monkeypatch):
-    """An empty repository with a store of its own; MLflow keeps its address and run in globals, so both are reset."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
-    yield tmp_path
-    while mlflow.active_run():
-        mlflow.end_run()
-    mlflow.set_tracking_uri(None)
+pytestmark = pytest.mark.usefixtures("own_store")
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,7 @@
 
 Stratified k-fold: the rows are cut into k folds, each class in the same proportion; every member is trained on all
 folds but one and scored on that one, k times over. Preprocessing is fitted inside each fold, on the rows trained on.
-Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.10, which has the one-standard-error
-rule too.
+Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.10.
 
 Members are trained a chunk at a time, all folds of it, so that an interrupt loses one chunk.
 """
@@ -19,13 +18,14 @@ from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
 from pipeline import config, model, tables
+from pipeline.choice import best_by_lambda
 from pipeline.config import Member
 from pipeline.errors import UserError
 from pipeline.logistic.estimator import probabilities
 from pipeline.logistic.many import Members, fit_members
 from pipeline.logistic.minimize import CONVERGED, DIVERGED, RAN_OUT, STALLED
 from pipeline.logistic.objective import Objective
-from pipeline.stages.evaluate import LOSSES, scores
+from pipeline.stages.evaluate import scores
 
 CHUNK = 64  # columns of weights: enough to fill the processor, few enough to lose in an interrupt
 WORST_LAST = [CONVERGED, STALLED, RAN_OUT, DIVERGED]
@@ -37,13 +37,6 @@ class Validation(NamedTuple):
     members: pd.DataFrame  # lambda, learning_rate, each score and its standard error over folds, iterations, status
     curves: pd.DataFrame  # lambda, learning_rate, iteration, cost: the mean over folds and classes
     interrupted: bool
-
-
-class Choice(NamedTuple):
-    """Two rows of a table of members."""
-
-    best: pd.Series
-    one_standard_error: pd.Series  # the strongest lambda whose score is within one standard error of the best
 
 
 def members(sweep: config.Sweep, train: config.Train) -> list[Member]:
@@ -87,28 +80,6 @@ def cross_validate(table: pd.DataFrame, train: config.Train, sweep: config.Sweep
         except KeyboardInterrupt:
             return Validation(*_tables(rows, curves), interrupted=True)
     return Validation(*_tables(rows, curves), interrupted=False)
-
-
-def choose(scored: pd.DataFrame, score: str) -> Choice:
-    """The best member, and the strongest lambda within its standard error. Equal to six decimals: fewest iterations."""
-    usable = scored[scored["status"] != DIVERGED]
-    if usable.empty:
-        raise UserError(
-            f"all {len(scored)} members diverged, with learning rates {_listed(scored['learning_rate'])} and lambdas "
-            f"{_listed(scored['lambda'])}. Set smaller ones, or sweep.learning_rate=[auto]."
-        )
-    loss = usable[score] if score in LOSSES else -usable[score]
-    ranked = usable.assign(loss=loss.round(6)).sort_values(["loss", "iterations", "lambda"], kind="stable")
-    best = ranked.iloc[0]
-    within = ranked[ranked["loss"] <= best["loss"] + best[f"{score}_standard_error"]]
-    strongest = within[within["lambda"] == within["lambda"].max()].iloc[0]
-    return Choice(best.drop("loss"), strongest.drop("loss"))
-
-
-def best_by_lambda(scored: pd.DataFrame, score: str) -> pd.DataFrame:
-    """The best learning rate's row of each lambda; lambdas with which every learning rate diverged are left out."""
-    groups = scored[scored["status"] != DIVERGED].groupby("lambda")
-    return pd.DataFrame([choose(rows, score).best for _, rows in groups])
 
 
 def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: pd.DataFrame) -> pd.DataFrame:
@@ -204,7 +175,3 @@ def _curves(chunk: list[Member], fits: list[Members]) -> Iterator[pd.DataFrame]:
 
 def _tables(rows: list[dict], curves: list[pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
-
-
-def _listed(values: pd.Series) -> str:
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values.unique())

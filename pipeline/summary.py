@@ -2,9 +2,7 @@
 
 import json
 
-from pipeline import config
-from pipeline.stages import OUTPUTS, evaluate
-from pipeline.stages.one_vs_rest import ROOT
+from pipeline import config, outputs
 
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
@@ -17,8 +15,8 @@ Try next, with the environment on (source .venv/bin/activate):
 
 def main() -> None:
     print()
-    for root, data in ((OUTPUTS, config.read("data")), (ROOT, config.read("one_vs_rest").data)):
-        scored = json.loads((root / evaluate.METRICS).read_text())
+    for root, data in ((outputs.ROOT, config.read("data")), (outputs.ONE_VS_REST, config.read("one_vs_rest").data)):
+        scored = json.loads((root / outputs.METRICS).read_text())
         print(f"{data.title:<28}{'random weights':>16}{'trained':>12}")
         for name, value in scored["test"].items():
             print(f"  {name:<26}{scored['baseline'][name]:>16.4f}{value:>12.4f}")

@@ -8,6 +8,7 @@ The test rows are not used: the command that adopts a winner trains and evaluate
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,12 @@ import hydra
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import config, tracking
+from pipeline import choice, config, tracking
 from pipeline.config import Member, Params
-from pipeline.cross_validation import Validation, choose, cross_validate
+from pipeline.cross_validation import Validation, cross_validate
 from pipeline.errors import UserError
-from pipeline.logistic.minimize import DIVERGED
 from pipeline.stages import load, split, sweep, told, track
 from pipeline.stages.configure import CONF
-from pipeline.stages.evaluate import LOSSES
 
 SHOWN = 20  # members on the terminal at most
 
@@ -59,13 +58,14 @@ class Study:
         """Files, a table on the terminal, MLflow."""
         score = self.params.sweep.score
         sweep.write(Validation(self.scored, self.curves, interrupted), self.root)
-        ranked = self.scored.sort_values(score, ascending=score in LOSSES, kind="stable")
-        print(f"\n{self.params.data.title}, {self.params.train.optimizer}: {len(ranked)} members, best first")
+        ranked = choice.ranked(self.scored, score)
+        diverged = f"; {len(self.scored) - len(ranked)} diverged" if len(ranked) < len(self.scored) else ""
+        print(f"\n{self.params.data.title}, {self.params.train.optimizer}: {len(self.scored)} members{diverged}")
         print(ranked.head(SHOWN).to_string(index=False))
-        if not interrupted and (self.scored["status"] != DIVERGED).any():
-            scored = sweep.winner(choose(self.scored, score), self.params.sweep)
-            (self.root / sweep.WINNER).write_text(json.dumps(scored, indent=2) + "\n")
-            print(f"To adopt the winner: {sweep.adopt(scored[self.params.sweep.refit], self.values)}")
+        if not interrupted and len(ranked):
+            named = choice.as_json(choice.choose(self.scored, score))
+            winner = {"score": score, "refit": self.params.sweep.refit, **named}
+            sweep.write_winner(winner, self.values, self.root)
         grid = {name: sorted(set(self.scored[name]), key=str) for name in ("lambda", "learning_rate")}
         values = self.values | {"sweep": self.values["sweep"] | grid}
         record = track.sweep_record(values, self.training_rows, self.root, "multirun", interrupted)
@@ -76,8 +76,8 @@ class Study:
         score = self.params.sweep.score
         row = self.scored[(self.scored["lambda"] == member.l2) & (self.scored["learning_rate"] == member.learning_rate)]
         value = float(row[score].iloc[0])
-        worst = float("inf") if score in LOSSES else -float("inf")
-        return worst if row["status"].iloc[0] == DIVERGED else value
+        worst = float("inf") if score in choice.LOSSES else -float("inf")
+        return worst if math.isnan(value) else value
 
 
 def run(batch: list[tuple[dict[str, Any], Params]], folder: Path, studies: dict[str, Study]) -> list[float]:

@@ -200,8 +200,10 @@ class Sweep(Section):
 
 
 class OneVsRest(Section):
-    data: Data
-    split: Split
+    """A demonstration beside the main job, which takes tables of many classes itself."""
+
+    data: BundledData
+    split: RandomSplit
     train: Train
 
 

@@ -4,11 +4,8 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pipeline.errors import UserError
-
-OUTPUTS = Path("outputs")  # laid out by stage; what one stage writes is named by a constant of its module
 
 
 def run(main: Callable[[], None]) -> None:

@@ -26,7 +26,8 @@ from pipeline.errors import UserError
 from pipeline.stages import run
 
 CONF = Path("conf")
-GROUPS = {"data": "data.", "split": "split.", "optimizer": "train.optimizer"}  # a group and the key that tells it
+# A group and the key that tells its options apart; an option without the key takes it from another.
+GROUPS = {"data": "data.name", "split": "split.method", "optimizer": "train.optimizer"}
 _ABSENT = object()
 
 
@@ -49,11 +50,13 @@ def compose(overrides: list[str] | None = None) -> str:
 def overrides(values: dict[str, Any]) -> list[str]:
     """What `dvc exp run -S` has to be told so that conf/ composes to `values`, some sections of params.yaml."""
     told, untold = [], _untold(values, [])
+    wanted = config.flatten(values)
     for group, key in GROUPS.items():
-        if any(differing.lstrip("+~").startswith(key) for differing in untold):
-            options = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
-            choices = [told, *([*told, f"{group}={option}"] for option in options)]
-            told, untold = min(((choice, _untold(values, choice)) for choice in choices), key=lambda pair: len(pair[1]))
+        if key in untold or any(differing.lstrip("+~").startswith(f"{group}.") for differing in untold):
+            options = {file.stem: OmegaConf.load(file) for file in sorted((CONF / group).glob("*.yaml"))}
+            fitting = [name for name, own in options.items() if own.get(key.split(".")[1], wanted[key]) == wanted[key]]
+            tried = [(choice, _untold(values, choice)) for choice in ([*told, f"{group}={name}"] for name in fitting)]
+            told, untold = min([(told, untold), *tried], key=lambda pair: len(pair[1]))
     return told + [key if value is _ABSENT else f"{key}={_literal(value)}" for key, value in untold.items()]
 
 

@@ -10,13 +10,8 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 from sklearn.pipeline import Pipeline
 
-from pipeline import figures, model, tables
-from pipeline.stages import OUTPUTS, run, train
-from pipeline.stages.split import TEST
-
-FOLDER = Path("evaluate")
-METRICS = FOLDER / "metrics.json"
-LOSSES = {"log_loss", "brier_score"}  # of the scores, those that are better when lower
+from pipeline import figures, model, outputs, tables
+from pipeline.stages import run
 
 
 class Evaluation(NamedTuple):
@@ -89,11 +84,11 @@ def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def write(start: Evaluation, trained: Evaluation, root: Path) -> None:
     """The evaluation's files below `root`; its pictures show the costs and weights that training left there too."""
-    folder, pictures = root / FOLDER, root / FOLDER / "pictures"
+    folder, pictures = root / outputs.EVALUATION, root / outputs.EVALUATION / "pictures"
     for part in ("reports", "curves"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     scored = {"test": trained.metrics, "baseline": start.metrics}
-    (root / METRICS).write_text(json.dumps(scored, indent=2) + "\n")
+    (root / outputs.METRICS).write_text(json.dumps(scored, indent=2) + "\n")
     (folder / "reports" / "model.txt").write_text(trained.report)
     (folder / "reports" / "baseline.txt").write_text(start.report)
     trained.predictions.to_csv(folder / "predictions.csv", index=False)
@@ -101,14 +96,14 @@ def write(start: Evaluation, trained: Evaluation, root: Path) -> None:
         curve.to_csv(folder / "curves" / f"{name}.csv", index=False)
         figures.save(getattr(figures, name), pictures / f"{name}.png", curve=curve)
     figures.save(figures.confusion, pictures / "confusion.png", matrix=confusion(trained.predictions))
-    figures.save(figures.costs, pictures / "costs.png", costs=pd.read_csv(root / train.COSTS))
-    figures.save(figures.weights, pictures / "weights.png", weights=pd.read_csv(root / train.WEIGHTS))
+    figures.save(figures.costs, pictures / "costs.png", costs=pd.read_csv(root / outputs.COSTS))
+    figures.save(figures.weights, pictures / "weights.png", weights=pd.read_csv(root / outputs.WEIGHTS))
 
 
 def main() -> None:
-    table = tables.load(OUTPUTS / TEST)
-    start, trained = (evaluate(model.load(OUTPUTS / saved), table) for saved in (train.START, train.MODEL))
-    write(start, trained, OUTPUTS)
+    table = tables.load(outputs.ROOT / outputs.TEST_ROWS)
+    start, trained = (evaluate(model.load(outputs.ROOT / saved), table) for saved in (outputs.START, outputs.MODEL))
+    write(start, trained, outputs.ROOT)
     print(trained.report)
 
 

@@ -9,14 +9,13 @@ import json
 import numpy as np
 import pandas as pd
 
-from pipeline import config, figures, tables
+from pipeline import config, figures, outputs, tables
 from pipeline.errors import UserError
 from pipeline.logistic.objective import sigmoid
-from pipeline.stages import OUTPUTS, run
-from pipeline.stages.load import COLUMNS, DISTRIBUTIONS, TABLE, read_report
+from pipeline.stages import run
+from pipeline.stages.load import read_report
 from pipeline.tables import roles
 
-FOLDER = OUTPUTS / "explore"
 LEVELS = 20  # of a column of words that t-SNE sees
 
 
@@ -52,19 +51,24 @@ def logistic_curve() -> pd.DataFrame:
 
 
 def main() -> None:
-    report, bars = read_report(OUTPUTS / COLUMNS), json.loads((OUTPUTS / DISTRIBUTIONS).read_text())
-    table = tables.load(OUTPUTS / TABLE)
+    report, bars = (
+        read_report(outputs.ROOT / outputs.COLUMNS),
+        json.loads((outputs.ROOT / outputs.DISTRIBUTIONS).read_text()),
+    )
+    table = tables.load(outputs.ROOT / outputs.TABLE)
     table = table[[*roles.features(report), table.columns[-1]]]
     embedding, balance, curve = embed(table, config.read("explore")), class_balance(table), logistic_curve()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    embedding.to_csv(FOLDER / "tsne.csv", index=False)
-    balance.to_csv(FOLDER / "class_balance.csv", index=False)
-    curve.to_csv(FOLDER / "logistic_curve.csv", index=False)
+    outputs.EXPLORE.mkdir(parents=True, exist_ok=True)
+    embedding.to_csv(outputs.EXPLORE / "tsne.csv", index=False)
+    balance.to_csv(outputs.EXPLORE / "class_balance.csv", index=False)
+    curve.to_csv(outputs.EXPLORE / "logistic_curve.csv", index=False)
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    figures.save(figures.points, FOLDER / "tsne.png", table=embedding, title=title)
-    figures.save(figures.columns, FOLDER / "columns.png", bars=bars, report=report)
-    figures.save(figures.class_balance, FOLDER / "class_balance.png", counts=balance, title=f"{len(table):,} rows")
-    figures.save(figures.logistic_curve, FOLDER / "logistic_curve.png", curve=curve)
+    figures.save(figures.points, outputs.EXPLORE / "tsne.png", table=embedding, title=title)
+    figures.save(figures.columns, outputs.EXPLORE / "columns.png", bars=bars, report=report)
+    figures.save(
+        figures.class_balance, outputs.EXPLORE / "class_balance.png", counts=balance, title=f"{len(table):,} rows"
+    )
+    figures.save(figures.logistic_curve, outputs.EXPLORE / "logistic_curve.png", curve=curve)
 
 
 if __name__ == "__main__":

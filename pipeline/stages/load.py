@@ -12,18 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import config, tables
+from pipeline import config, outputs, tables
 from pipeline.errors import UserError
-from pipeline.stages import OUTPUTS, run, told
+from pipeline.stages import run, told
 from pipeline.tables import expectations, leaks, profile, roles
 from pipeline.tables.options import Options
 from pipeline.tables.reading import read
 from pipeline.tables.target import with_target
-
-TABLE = Path("load/table.parquet")
-COLUMNS = Path("load/columns.csv")
-DISTRIBUTIONS = Path("load/distributions.json")
-PROFILE = Path("load/profile.json")
 
 
 def load(data: config.Data) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -116,11 +111,11 @@ def summary(table: pd.DataFrame, report: pd.DataFrame, said: list[str]) -> dict[
 def main() -> None:
     with told() as said:
         table, report = load(config.read("data"))
-    tables.save(table, OUTPUTS / TABLE)
-    report.to_csv(OUTPUTS / COLUMNS, index=False)
+    tables.save(table, outputs.ROOT / outputs.TABLE)
+    report.to_csv(outputs.ROOT / outputs.COLUMNS, index=False)
     bars = profile.distributions(table, report, table.columns[-1])
-    (OUTPUTS / DISTRIBUTIONS).write_text(json.dumps(bars) + "\n")
-    (OUTPUTS / PROFILE).write_text(json.dumps(summary(table, report, said), indent=2) + "\n")
+    (outputs.ROOT / outputs.DISTRIBUTIONS).write_text(json.dumps(bars) + "\n")
+    (outputs.ROOT / outputs.PROFILE).write_text(json.dumps(summary(table, report, said), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,8 @@ Nothing here is new: the functions of `load`, `split`, `train` and `evaluate` ta
 calls them on its own section of the configuration.
 """
 
-from pipeline import config
-from pipeline.stages import OUTPUTS, evaluate, load, run, split, told, train
-
-ROOT = OUTPUTS / "one_vs_rest"
+from pipeline import config, outputs
+from pipeline.stages import evaluate, load, run, split, told, train
 
 
 def main() -> None:
@@ -15,10 +13,10 @@ def main() -> None:
     with told() as said:
         training_rows, test_rows = split.split(*load.load(params.data), params.split, params.data)
     training = train.train(training_rows, params.train)
-    split.write(training_rows, test_rows, said, ROOT)
-    train.write(training, training_rows, ROOT)
+    split.write(training_rows, test_rows, said, outputs.ONE_VS_REST)
+    train.write(training, training_rows, outputs.ONE_VS_REST)
     start, trained = (evaluate.evaluate(fitted, test_rows) for fitted in training)
-    evaluate.write(start, trained, ROOT)
+    evaluate.write(start, trained, outputs.ONE_VS_REST)
     print(trained.report)
 
 

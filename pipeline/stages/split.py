@@ -7,15 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import config, tables
+from pipeline import config, outputs, tables
 from pipeline.errors import UserError
-from pipeline.stages import OUTPUTS, load, run, told
+from pipeline.stages import load, run, told
 from pipeline.tables import leaks, roles, splitting
 from pipeline.tables.reading import unknown_column
-
-TRAIN = Path("split/train.parquet")
-TEST = Path("split/test.parquet")
-SUMMARY = Path("split/summary.json")
 
 
 def split(
@@ -69,17 +65,17 @@ def _check_classes(target: pd.Series, parts: dict[str, pd.Series], method: str) 
 
 
 def write(train: pd.DataFrame, test: pd.DataFrame, said: list[str], root: Path) -> None:
-    tables.save(train, root / TRAIN)
-    tables.save(test, root / TEST)
+    tables.save(train, root / outputs.TRAINING_ROWS)
+    tables.save(test, root / outputs.TEST_ROWS)
     rows = {"training_rows": len(train), "test_rows": len(test), "features": len(train.columns) - 1}
-    (root / SUMMARY).write_text(json.dumps(rows | {"warnings": said}, indent=2) + "\n")
+    (root / outputs.SPLIT_SUMMARY).write_text(json.dumps(rows | {"warnings": said}, indent=2) + "\n")
 
 
 def main() -> None:
-    table, report = tables.load(OUTPUTS / load.TABLE), load.read_report(OUTPUTS / load.COLUMNS)
+    table, report = tables.load(outputs.ROOT / outputs.TABLE), load.read_report(outputs.ROOT / outputs.COLUMNS)
     with told() as said:
         train, test = split(table, report, config.read("split"), config.read("data"))
-    write(train, test, said, OUTPUTS)
+    write(train, test, said, outputs.ROOT)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from pipeline import config, tables, tracking
-from pipeline.logistic.minimize import DIVERGED
-from pipeline.stages import OUTPUTS, evaluate, load, run, split, sweep, train
-from pipeline.stages.one_vs_rest import ROOT
+from pipeline import choice, config, outputs, tables, tracking
+from pipeline.stages import run
 
-RECEIPT = OUTPUTS / "track" / "receipt.json"
-FOLDERS = [OUTPUTS / stage for stage in ("load", "explore", "split", "train", "evaluate")]
+FOLDERS = [outputs.ROOT / stage for stage in ("load", "explore", "split", "train", "evaluate")]
 
 
 def files(folders: list[Path]) -> list[Path]:
@@ -37,8 +35,8 @@ def digest(params: dict[str, Any], folders: list[Path]) -> str:
 
 def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[Path]) -> tracking.Record:
     """One run: the parameters that made it, and the files of a split, a training and an evaluation below `root`."""
-    scored = json.loads((root / evaluate.METRICS).read_text())
-    columns = json.loads((root / train.SUMMARY).read_text())
+    scored = json.loads((root / outputs.METRICS).read_text())
+    columns = json.loads((root / outputs.TRAINING_SUMMARY).read_text())
     fit = params["train"]
     metrics = {f"{part}/{key}": value for part, values in scored.items() for key, value in values.items()}
     metrics |= {
@@ -50,17 +48,19 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
     return tracking.Record(
         experiment=data.title,
         name=f"{fit['optimizer']}, lambda {fit['lambda']:g}, learning rate {fit['learning_rate']}",
-        stage="evaluate" if root == OUTPUTS else "one_vs_rest",
+        stage="evaluate" if root == outputs.ROOT else "one_vs_rest",
         description=describe(data.title, scored, columns, told(root)),
         digest=digest(params, folders),
         params=flat(params),
         metrics=metrics,
-        costs=pd.read_csv(root / train.COSTS),
-        training=tables.load(root / split.TRAIN),
-        test=tables.load(root / split.TEST),
+        costs=pd.read_csv(root / outputs.COSTS),
+        training=tables.load(root / outputs.TRAINING_ROWS),
+        test=tables.load(root / outputs.TEST_ROWS),
         source=data.source,
-        model=root / train.MODEL,
-        artifacts={file: str(file.parent.relative_to(OUTPUTS)) for file in files(folders) if file.suffix != ".parquet"},
+        model=root / outputs.MODEL,
+        artifacts={
+            file: str(file.parent.relative_to(outputs.ROOT)) for file in files(folders) if file.suffix != ".parquet"
+        },
     )
 
 
@@ -72,7 +72,7 @@ def flat(params: dict[str, Any]) -> dict[str, Any]:
 
 def told(root: Path) -> list[str]:
     """What `load` and `split` warned of. One-vs-rest loads for itself and keeps no profile."""
-    found = [file for file in (root / load.PROFILE, root / split.SUMMARY) if file.exists()]
+    found = [file for file in (root / outputs.PROFILE, root / outputs.SPLIT_SUMMARY) if file.exists()]
     return [line for file in found for line in json.loads(file.read_text())["warnings"]]
 
 
@@ -104,23 +104,23 @@ def sweep_record(
     folds = {key: params["sweep"][key] for key in ("folds", "seed", "score")}
     common = flat({"data": params["data"], "split": params["split"], "train": settings, "sweep": folds})
     study = _sha256(stage, common, list(training_rows), pd.util.hash_pandas_object(training_rows, index=False).tolist())
-    scored = pd.read_csv(root / sweep.MEMBERS, dtype={"learning_rate": str})
-    curves = dict(list(pd.read_parquet(root / sweep.CURVES).groupby(["lambda", "learning_rate"])))
-    winner = json.loads((root / sweep.WINNER).read_text()) if (root / sweep.WINNER).exists() else {}
-    chosen = {name: winner[name] for name in sweep.CHOICES if winner}
-    adopt = sweep.adopt(chosen[winner["refit"]], params) if winner else ""
+    scored = pd.read_csv(root / outputs.MEMBERS, dtype={"learning_rate": str})
+    curves = dict(list(pd.read_parquet(root / outputs.CURVES).groupby(["lambda", "learning_rate"])))
+    winner = json.loads((root / outputs.WINNER).read_text()) if (root / outputs.WINNER).exists() else {}
+    chosen = {name: winner[name] for name in choice.Choice._fields if winner}
+    adopt = (root / outputs.ADOPT).read_text().strip() if winner else ""
     shown = files([root])
     return tracking.Sweep(
         experiment=config.section_of(params, "data", "params.yaml").title,
         name=f"{stage}, {settings['optimizer']}",
         stage=stage,
-        description=describe_sweep(scored, winner, adopt),
+        description=describe_sweep(scored, folds["score"], winner, adopt),
         study=study,
         digest=_sha256(study, [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in shown]),
         params={key: str(value) for key, value in common.items()},
         tags={f"sweep.{key}": json.dumps(params["sweep"][key]) for key in ("lambda", "learning_rate", "refit")}
-        | {name: sweep.describe(row, winner["score"]) for name, row in chosen.items()},
-        metrics={"members": len(scored), "diverged": int((scored["status"] == DIVERGED).sum())}
+        | {name: choice.describe(row, winner["score"]) for name, row in chosen.items()},
+        metrics={"members": len(scored), "diverged": int(scored[folds["score"]].isna().sum())}
         | {f"{name}/{key}": row[key] for name, row in chosen.items() for key in ("lambda", winner["score"])}
         | {f"test/{key}": value for key, value in winner.get("test", {}).items()},
         members=[_member(row, curves, study, common) for row in scored.to_dict("records")],
@@ -135,7 +135,7 @@ def _member(row: dict[str, Any], curves: dict[tuple, pd.DataFrame], study: str, 
     scored = {
         key: value for key, value in row.items() if key not in ("lambda", "learning_rate", "iterations", "status")
     }
-    diverged = f"with learning rate {rate} and lambda {penalty:g} the cost rose without bound by iteration {iterations}"
+    failure = f"with learning rate {rate} and lambda {penalty:g} the cost rose without bound by iteration {iterations}"
     return tracking.Member(
         name=f"lambda {penalty:g}, learning rate {rate}",
         digest=_sha256(study, chosen),
@@ -143,19 +143,17 @@ def _member(row: dict[str, Any], curves: dict[tuple, pd.DataFrame], study: str, 
         metrics={"iterations": iterations} | {f"validation/{key}": value for key, value in scored.items()},
         costs=curves[penalty, rate],
         status=status,
-        failure=diverged if status == DIVERGED else None,
+        failure=failure if np.isnan(scored[common["sweep.score"]]) else None,
     )
 
 
-def describe_sweep(scored: pd.DataFrame, winner: dict[str, Any], adopt: str) -> str:
+def describe_sweep(scored: pd.DataFrame, score: str, winner: dict[str, Any], adopt: str) -> str:
     """A few lines of Markdown: what was tried, and the five best."""
     if not winner:
         return f"{len(scored)} members were finished, and there is no winner: interrupted, or all diverged."
-    score = winner["score"]
-    best = scored.sort_values(score, ascending=score in evaluate.LOSSES, kind="stable").head(5)
     table = [
         f"| {row['lambda']:g} | {row['learning_rate']} | {row[score]:.5f} | {row[f'{score}_standard_error']:.5f} |"
-        for _, row in best.iterrows()
+        for _, row in choice.ranked(scored, score).head(5).iterrows()
     ]
     return "\n".join(
         [
@@ -165,7 +163,7 @@ def describe_sweep(scored: pd.DataFrame, winner: dict[str, Any], adopt: str) -> 
             "|---|---|---|---|",
             *table,
             "",
-            *(f"- {name.replace('_', ' ')}: {sweep.describe(winner[name], score)}" for name in sweep.CHOICES),
+            *(f"- {name.replace('_', ' ')}: {choice.describe(winner[name], score)}" for name in choice.Choice._fields),
             f"- to adopt: `{adopt}`",
         ]
     )
@@ -179,14 +177,14 @@ def main() -> None:
     params = config.load()
     single = {key: params[key] for key in ("data", "explore", "split", "train")}
     records = [
-        record(single, config.read("data"), OUTPUTS, FOLDERS),
-        record(params["one_vs_rest"], config.read("one_vs_rest").data, ROOT, [ROOT]),
+        record(single, config.read("data"), outputs.ROOT, FOLDERS),
+        record(params["one_vs_rest"], config.read("one_vs_rest").data, outputs.ONE_VS_REST, [outputs.ONE_VS_REST]),
     ]
-    training_rows = tables.load(OUTPUTS / split.TRAIN)
-    records.append(sweep_record(params, training_rows, sweep.ROOT, "sweep"))
+    training_rows = tables.load(outputs.ROOT / outputs.TRAINING_ROWS)
+    records.append(sweep_record(params, training_rows, outputs.SWEEP, "sweep"))
     tracking.log(records, config.read("tracking"))
-    RECEIPT.parent.mkdir(parents=True, exist_ok=True)
-    RECEIPT.write_text(json.dumps([record.digest for record in records], indent=2) + "\n")
+    outputs.RECEIPT.parent.mkdir(parents=True, exist_ok=True)
+    outputs.RECEIPT.write_text(json.dumps([record.digest for record in records], indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,19 +13,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
-from pipeline import config, model, tables
+from pipeline import config, model, outputs, tables
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression
 from pipeline.logistic.inference import Inference, inference
-from pipeline.stages import OUTPUTS, run
-from pipeline.stages.split import TRAIN
-
-START = Path("train/model/start.skops")
-MODEL = Path("train/model/model.skops")
-COSTS = Path("train/costs.csv")
-WEIGHTS = Path("train/weights.csv")
-INFERENCE = Path("train/inference.csv")
-SUMMARY = Path("train/summary.json")
+from pipeline.stages import run
 
 
 class Training(NamedTuple):
@@ -150,18 +142,18 @@ def write(training: Training, table: pd.DataFrame, root: Path) -> None:
     said = summary(training.model)
     for label, fit in found.items():
         said[label] |= {key: getattr(fit, key) for key in ("deviance", "null_deviance", "mcfadden_r2", "aic", "note")}
-    model.save(training.start, root / START)
-    model.save(training.model, root / MODEL)
-    costs(training.model).to_csv(root / COSTS, index=False)
-    weights(training.model).to_csv(root / WEIGHTS, index=False)
-    pd.concat(parts).to_csv(root / INFERENCE, index=False)
-    (root / SUMMARY).write_text(json.dumps(said, indent=2) + "\n")
+    model.save(training.start, root / outputs.START)
+    model.save(training.model, root / outputs.MODEL)
+    costs(training.model).to_csv(root / outputs.COSTS, index=False)
+    weights(training.model).to_csv(root / outputs.WEIGHTS, index=False)
+    pd.concat(parts).to_csv(root / outputs.INFERENCE, index=False)
+    (root / outputs.TRAINING_SUMMARY).write_text(json.dumps(said, indent=2) + "\n")
 
 
 def main() -> None:
-    table = tables.load(OUTPUTS / TRAIN)
+    table = tables.load(outputs.ROOT / outputs.TRAINING_ROWS)
     training = train(table, config.read("train"))
-    write(training, table, OUTPUTS)
+    write(training, table, outputs.ROOT)
     for label, column in summary(training.model).items():
         print(f"{label}: {column['iterations']} iterations, cost {column['last_cost']:.6f}; {column['stopped']}")
 

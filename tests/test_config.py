@@ -60,3 +60,9 @@ def test_a_missing_file_says_what_makes_it(tmp_path):
 
 def test_flatten_joins_keys_with_dots():
     assert config.flatten({"a": {"b": 1, "c": {"d": 2}}, "e": {}}) == {"a.b": 1, "a.c.d": 2, "e": {}}
+
+
+def test_the_extension_takes_a_bundled_set_and_says_where_a_table_of_many_classes_goes():
+    data = {"name": "table", "path": "data/my.csv", "target": "y"}
+    with pytest.raises(UserError, match=r"one_vs_rest.data: should be a bundled set; a table .* is for data=table"):
+        config.section_of({"one_vs_rest": {"data": data}}, "one_vs_rest", "conf/")

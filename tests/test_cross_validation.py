@@ -8,8 +8,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import cross_validation, tables
+from pipeline.choice import choose
 from pipeline.config import Member, Sweep, Train, section_of
-from pipeline.cross_validation import choose, cross_validate
+from pipeline.cross_validation import cross_validate
 from pipeline.errors import UserError
 from pipeline.logistic import many
 from pipeline.stages.load import bundled

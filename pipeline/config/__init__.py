@@ -126,7 +126,7 @@ def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
         return ".".join([*keys, problem["loc"][-1]])
     if problem["type"] == "union_tag_invalid":
         return ".".join([*keys, problem["ctx"]["discriminator"].strip("'")]) + f" = {problem['ctx']['tag']!r}"
-    if problem["type"] in ("unknown_key", "too_many_members"):
+    if problem["type"] in ("unknown_key", "too_many_members", "bundled_only"):
         return ".".join(keys)
     return ".".join(keys) + f" = {here!r}"
 

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 UNSET = "???"  # OmegaConf's mark for a value that has to be given
@@ -205,6 +205,15 @@ class OneVsRest(Section):
     data: BundledData
     split: RandomSplit
     train: Train
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _bundled(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("name") == "table":
+            raise PydanticCustomError(
+                "bundled_only", "should be a bundled set; a table of many classes is for data=table"
+            )
+        return data
 
 
 class Tracking(Section):

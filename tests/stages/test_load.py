@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import config
+from pipeline import config, outputs
 from pipeline.errors import UserError
-from pipeline.stages import OUTPUTS, configure, evaluate, load, split, train
+from pipeline.stages import configure, evaluate, load, split, train
 
 ROOT = Path(__file__).parents[2]
 ADULT = "age,workclass,fnlwgt,education,education-num,marital-status,occupation,relationship,race,sex,capital-gain"
@@ -53,13 +53,13 @@ def test_a_real_file_goes_from_the_command_to_scores_above_chance(file, target, 
     shutil.copy(ROOT / "tests" / "data" / file, "data")
     compose(f"data.path=data/{file}", f"data.target={target}")
     run(load, split, train, evaluate)
-    scored = json.loads((OUTPUTS / evaluate.METRICS).read_text())
+    scored = json.loads((outputs.ROOT / outputs.METRICS).read_text())
     assert scored["test"]["f1_macro"] > (0.95 if classes == 3 else 0.75)
     assert scored["test"]["log_loss"] < scored["baseline"]["log_loss"] / 2
-    report = pd.read_csv(OUTPUTS / load.COLUMNS).set_index("column")
+    report = pd.read_csv(outputs.ROOT / outputs.COLUMNS).set_index("column")
     assert report.loc[target, "role"] == "target"
     assert report["reason"].notna().all()
-    assert len(json.loads((OUTPUTS / load.PROFILE).read_text())["classes"]) == classes
+    assert len(json.loads((outputs.ROOT / outputs.PROFILE).read_text())["classes"]) == classes
 
 
 def test_census_income_is_learnt_with_a_test_file_of_its_own():
@@ -68,13 +68,13 @@ def test_census_income_is_learnt_with_a_test_file_of_its_own():
     Path("data/adult.test").write_text("|1x3 Cross validator\n" + "".join(f"{line}.\n" for line in lines[300:]))
     compose("data=census_income", "split=test_file", "split.path=data/adult.test")
     run(load, split, train, evaluate)
-    assert len(pd.read_parquet(OUTPUTS / split.TRAIN)) == 300
-    assert len(pd.read_parquet(OUTPUTS / split.TEST)) == 100
-    assert json.loads((OUTPUTS / evaluate.METRICS).read_text())["test"]["accuracy"] > 0.75
-    weights = pd.read_csv(OUTPUTS / train.WEIGHTS).set_index("feature")["odds_ratio_per_unit"]
+    assert len(pd.read_parquet(outputs.ROOT / outputs.TRAINING_ROWS)) == 300
+    assert len(pd.read_parquet(outputs.ROOT / outputs.TEST_ROWS)) == 100
+    assert json.loads((outputs.ROOT / outputs.METRICS).read_text())["test"]["accuracy"] > 0.75
+    weights = pd.read_csv(outputs.ROOT / outputs.WEIGHTS).set_index("feature")["odds_ratio_per_unit"]
     assert weights["marital-status = Married-civ-spouse"] > 1 > weights["marital-status = Never-married"]
     assert "occupation is missing" in weights
-    assert "left out what stands above the table" in (OUTPUTS / split.SUMMARY).read_text()
+    assert "left out what stands above the table" in (outputs.ROOT / outputs.SPLIT_SUMMARY).read_text()
 
 
 def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors():
@@ -83,8 +83,8 @@ def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors(
     compose("data.path=data/ucla_binary.csv", "data.target=admit", rank, "train.lambda=0", "optimizer=newton")
     table, _ = load.load(config.read("data"))
     fitted = train.train(table[["gre", "gpa", "rank", "admit"]], config.read("train"))
-    train.write(fitted, table, OUTPUTS)
-    found = pd.read_csv(OUTPUTS / train.INFERENCE).set_index("feature")
+    train.write(fitted, table, outputs.ROOT)
+    found = pd.read_csv(outputs.ROOT / outputs.INFERENCE).set_index("feature")
     published = {
         "gre": (0.002264, 0.001094),
         "gpa": (0.804038, 0.331819),
@@ -102,7 +102,7 @@ def test_the_same_file_gives_the_same_bytes():
     found = []
     for _ in range(2):
         run(load, split, train)
-        found.append({file: file.read_bytes() for file in sorted(OUTPUTS.rglob("*")) if file.is_file()})
+        found.append({file: file.read_bytes() for file in sorted(outputs.ROOT.rglob("*")) if file.is_file()})
     assert found[0] == found[1]
 
 
@@ -160,11 +160,11 @@ def test_a_path_outside_data_works_with_a_warning(tmp_path):
 def test_bad_input_leaves_earlier_outputs_alone():
     loaded(TABLE)
     run(load)
-    before = {file: file.read_bytes() for file in sorted(OUTPUTS.rglob("*")) if file.is_file()}
+    before = {file: file.read_bytes() for file in sorted(outputs.ROOT.rglob("*")) if file.is_file()}
     Path("data/my.csv").write_text(TABLE + "1,2\n")
     with pytest.raises(UserError, match=r"line 32 has 2 cells instead of 4"):
         run(load)
-    assert {file: file.read_bytes() for file in sorted(OUTPUTS.rglob("*")) if file.is_file()} == before
+    assert {file: file.read_bytes() for file in sorted(outputs.ROOT.rglob("*")) if file.is_file()} == before
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_columns_may_be_called_as_numbers_or_as_nothing_is():
     Path("data/my.csv").write_text(TABLE.replace("id,height,group,y", names))
     compose("data.path=data/my.csv", "data.target=y", "data.header=true")
     run(load, split, train)
-    assert "2024" in pd.read_csv(OUTPUTS / train.WEIGHTS, dtype=str)["feature"].tolist()
+    assert "2024" in pd.read_csv(outputs.ROOT / outputs.WEIGHTS, dtype=str)["feature"].tolist()
 
 
 def test_bundled_sets_are_tables_of_numbers():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from pipeline import config, tables
+from pipeline import choice, config, outputs, tables
 from pipeline.stages import configure, load, split, sweep, train
 
 GRID = ["sweep.lambda=[0.01,0.1,10]", "sweep.learning_rate=[0.1,1]", "train.max_iterations=300"]
@@ -18,7 +18,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config.PARAMS.write_text(configure.compose(GRID))
     table, roles = load.load(config.read("data"))
-    split.write(*split.split(table, roles, config.read("split"), config.read("data")), [], sweep.OUTPUTS)
+    split.write(*split.split(table, roles, config.read("split"), config.read("data")), [], outputs.ROOT)
     return tmp_path
 
 
@@ -28,15 +28,15 @@ def contents(folder):
 
 def test_the_stage_writes_every_member_its_curve_the_winner_and_four_pictures(project):
     sweep.main()
-    members = pd.read_csv(sweep.ROOT / sweep.MEMBERS)
+    members = pd.read_csv(outputs.SWEEP / outputs.MEMBERS)
     assert len(members) == 6
     assert set(members.loc[members["status"] == "diverged", "lambda"]) == {10.0}
-    curves = pd.read_parquet(sweep.ROOT / sweep.CURVES)
+    curves = pd.read_parquet(outputs.SWEEP / outputs.CURVES)
     assert len(curves.groupby(["lambda", "learning_rate"])) == 6
-    winner = json.loads((sweep.ROOT / sweep.WINNER).read_text())
+    winner = json.loads((outputs.SWEEP / outputs.WINNER).read_text())
     assert winner["best"]["log_loss"] == pytest.approx(members["log_loss"].min(), abs=1e-6)
     assert winner["test"]["accuracy"] > 0.9
-    pictures = {file.name for file in (sweep.ROOT / sweep.PICTURES).iterdir()}
+    pictures = {file.name for file in (outputs.SWEEP / outputs.PICTURES).iterdir()}
     assert pictures == {
         f"{name}.png" for name in ("heat_map", "validation_curve", "learning_rates", "coefficient_paths")
     }
@@ -44,9 +44,9 @@ def test_the_stage_writes_every_member_its_curve_the_winner_and_four_pictures(pr
 
 def test_the_same_sweep_gives_the_same_bytes(project):
     sweep.main()
-    before = contents(sweep.ROOT)
+    before = contents(outputs.SWEEP)
     sweep.main()
-    assert contents(sweep.ROOT) == before
+    assert contents(outputs.SWEEP) == before
 
 
 def test_the_printed_command_gives_the_model_that_the_sweep_promised(project, capsys):
@@ -60,35 +60,35 @@ def test_the_printed_command_gives_the_model_that_the_sweep_promised(project, ca
     }
     config.PARAMS.write_text(configure.compose(overrides))
     train.main()
-    for file in (train.MODEL, train.WEIGHTS, train.COSTS):
-        assert (sweep.OUTPUTS / file).read_bytes() == (sweep.ROOT / file).read_bytes()
+    for file in (outputs.MODEL, outputs.WEIGHTS, outputs.COSTS):
+        assert (outputs.ROOT / file).read_bytes() == (outputs.SWEEP / file).read_bytes()
 
 
 def test_no_test_row_changes_the_choice(project):
     sweep.main()
-    before = contents(sweep.ROOT)
-    test = tables.load(sweep.OUTPUTS / split.TEST)
-    tables.save(test.iloc[::2], sweep.OUTPUTS / split.TEST)
+    before = contents(outputs.SWEEP)
+    test = tables.load(outputs.ROOT / outputs.TEST_ROWS)
+    tables.save(test.iloc[::2], outputs.ROOT / outputs.TEST_ROWS)
     sweep.main()
-    after = contents(sweep.ROOT)
+    after = contents(outputs.SWEEP)
     assert {name for name in after if after[name] != before[name]} == {"winner.json"}
-    for name in sweep.CHOICES:
+    for name in choice.Choice._fields:
         assert json.loads(after["winner.json"])[name] == json.loads(before["winner.json"])[name]
 
 
 def test_one_standard_error_is_refitted_where_that_is_asked_for(project):
     config.PARAMS.write_text(configure.compose([*GRID, "sweep.refit=one_standard_error"]))
     sweep.main()
-    winner = json.loads((sweep.ROOT / sweep.WINNER).read_text())
+    winner = json.loads((outputs.SWEEP / outputs.WINNER).read_text())
     assert winner["one_standard_error"]["lambda"] >= winner["best"]["lambda"]
-    weights = pd.read_csv(sweep.ROOT / train.WEIGHTS)["weight_per_standard_deviation"]
+    weights = pd.read_csv(outputs.SWEEP / outputs.WEIGHTS)["weight_per_standard_deviation"]
     chosen = config.read("train").model_copy(
         update={
             "l2": winner["one_standard_error"]["lambda"],
             "learning_rate": winner["one_standard_error"]["learning_rate"],
         }
     )
-    alone = train.weights(train.train(tables.load(sweep.OUTPUTS / split.TRAIN), chosen).model)
+    alone = train.weights(train.train(tables.load(outputs.ROOT / outputs.TRAINING_ROWS), chosen).model)
     pd.testing.assert_series_equal(weights, alone["weight_per_standard_deviation"])
 
 
@@ -102,7 +102,7 @@ def test_interrupted_the_stage_keeps_and_shows_what_was_finished(project, monkey
     with pytest.raises(SystemExit) as ended:
         sweep.main()
     assert ended.value.code == 130
-    assert not (sweep.ROOT / sweep.WINNER).exists()
+    assert not (outputs.SWEEP / outputs.WINNER).exists()
     client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("breast_cancer").experiment_id])
     mlflow.set_tracking_uri(None)

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
-from pipeline import model, tables
+from pipeline import model, outputs, tables
 from pipeline.errors import UserError
 from pipeline.stages import train
 from pipeline.stages.load import bundled
@@ -153,17 +153,19 @@ def test_without_penalty_the_coefficients_come_with_the_published_standard_error
     table = admissions[["gre", "gpa", "admit"]].assign(**ranks)[["gre", "gpa", *ranks, "admit"]]
     params = train_params(**{"lambda": 0}, optimizer="newton", learning_rate="auto", tolerance=1e-10)
     train.write(train.train(table, params), table, tmp_path)
-    found = pd.read_csv(tmp_path / train.INFERENCE).set_index("feature")
+    found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
     assert found.loc["gre", "coefficient"] == pytest.approx(0.002264, abs=1e-6)
     assert found.loc["gre", "standard_error"] == pytest.approx(0.001094, abs=1e-6)
     assert found.loc["gpa", "coefficient"] == pytest.approx(0.804038, abs=1e-6)
     assert found.loc["gpa", "standard_error"] == pytest.approx(0.331819, abs=1e-6)
     assert found.loc["(intercept)", "coefficient"] == pytest.approx(-3.989979, abs=1e-6)
     assert found.loc["(intercept)", "standard_error"] == pytest.approx(1.139951, abs=1e-6)
-    assert json.loads((tmp_path / train.SUMMARY).read_text())["1"]["deviance"] == pytest.approx(458.517, abs=1e-3)
+    assert json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["1"]["deviance"] == pytest.approx(
+        458.517, abs=1e-3
+    )
 
 
 def test_with_penalty_standard_errors_are_left_out_and_that_is_said(tmp_path, breast_cancer, trained):
     train.write(trained, breast_cancer, tmp_path)
-    assert list(pd.read_csv(tmp_path / train.INFERENCE)) == ["class", "feature", "coefficient"]
-    assert "not defined" in json.loads((tmp_path / train.SUMMARY).read_text())["malignant"]["note"]
+    assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
+    assert "not defined" in json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["malignant"]["note"]

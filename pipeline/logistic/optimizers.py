@@ -106,10 +106,11 @@ class Newton(_Guarded):
 class QuasiNewton(_Guarded):
     """Limited-memory BFGS in coordinates where the curvature of all columns together is near to a multiple of one.
 
-    The coordinates are the eigenvectors of the curvature averaged over columns, factorised once: with eigenvalues e,
-    column k starts from the inverse curvature V diag(1 / (e + l2_k)) V'. They are taken at W = 0, where this is
-    Bohning and Lindsay's bound X'X/4 + l2, or near the optimum once it is known from a sample; elsewhere the curvature
-    may vanish, as it does at random weights. The last ten steps correct it, column by column.
+    The coordinates are the eigenvectors of the curvature averaged over columns; with eigenvalues e, column k starts
+    from the inverse curvature V diag(1 / (e + l2_k)) V'. They are taken at W = 0, where this is Bohning and Lindsay's
+    bound X'X/4 + l2, or near the optimum once it is known from a sample; elsewhere the curvature may vanish, as it does
+    at random weights. The last ten steps correct it, column by column. Where that is not enough (a sample may lack the
+    rows of a rare level) it is taken again, on all rows, each time that it costs no more than the iterations since.
     Nocedal and Wright, Numerical Optimization, section 7.2.
     """
 
@@ -117,9 +118,12 @@ class QuasiNewton(_Guarded):
 
     def __init__(self, sample, factorised_at):
         super().__init__()
-        self.sample, self.factorised_at = sample, factorised_at
+        self._factorise(sample, factorised_at)
+
+    def _factorise(self, objective, W):
+        self.curved, self.at, self.values = objective, W, None
         self.pairs = []  # of steps and gradient differences, and 1 / (their product), the newest last
-        self.values = None
+        self.patience = max(20, len(W) // 4)  # the iterations that cost about as much as the curvature does
 
     def learn(self, W, gradient):
         step, change = W - self.weights, gradient - self.gradient
@@ -127,10 +131,13 @@ class QuasiNewton(_Guarded):
         usable = ~self.rose & (product > 0)
         self.pairs.append((step, change, np.where(usable, 1 / np.where(usable, product, 1), 0)))
         del self.pairs[: -self.memory]
+        self.patience -= 1
 
     def find_direction(self, objective, W, gradient):
+        if self.patience <= 0:
+            self._factorise(objective, W.copy())
         if self.values is None:
-            self.values, self.vectors = np.linalg.eigh(self.sample.average_curvature(self.factorised_at))
+            self.values, self.vectors = np.linalg.eigh(self.curved.average_curvature(self.at))
             self.values = np.maximum(self.values, self.values[-1] * 1e-10)
         direction = gradient.copy()
         weights = []

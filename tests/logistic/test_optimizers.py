@@ -136,3 +136,16 @@ def test_quasi_newton_converges_from_random_weights_where_the_curvature_vanishes
     ]
     assert fits[0].cost_history_[-1] == pytest.approx(fits[1].cost_history_[-1], rel=1e-9)
     assert "under the tolerance" in fits[0].stop_reason_[0]
+
+
+def test_quasi_newton_converges_where_the_sample_lacks_the_rows_of_rare_levels():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((90_000, 40))
+    for level in range(20):
+        X[:, level] = 0
+        X[rng.choice(len(X), 4, replace=False), level] = 1
+    y = rng.random(len(X)) < 1 / (1 + np.exp(-X.sum(axis=1)))
+    X = standardized(X)
+    model = LogisticRegression(1e-4, optimizer="quasi_newton", tol=1e-7, max_iter=150).fit(X, y)
+    assert model.gradient_norm_[0] < 1e-7
+    assert cost_of(model, X, y) == pytest.approx(cost_of(LogisticRegression(1e-4, optimizer="newton").fit(X, y), X, y))

@@ -5,6 +5,7 @@ Where its clusters are the classes, a simple model may do.
 """
 
 import json
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -50,25 +51,29 @@ def logistic_curve() -> pd.DataFrame:
     return pd.DataFrame({"r": r, "probability": sigmoid(r)})
 
 
+def draw(report: pd.DataFrame, bars: dict[str, dict], balance: pd.DataFrame, curve: pd.DataFrame) -> None:
+    title, folder = f"{balance['rows'].sum():,} rows", outputs.EXPLORE
+    figures.save(figures.columns, folder / "columns.png", bars=bars, report=report)
+    figures.save(figures.class_balance, folder / "class_balance.png", counts=balance, title=title)
+    figures.save(figures.logistic_curve, folder / "logistic_curve.png", curve=curve)
+
+
 def main() -> None:
-    report, bars = (
-        read_report(outputs.ROOT / outputs.COLUMNS),
-        json.loads((outputs.ROOT / outputs.DISTRIBUTIONS).read_text()),
-    )
+    folder, params = outputs.EXPLORE, config.read("explore")
+    report = read_report(outputs.ROOT / outputs.COLUMNS)
+    bars = json.loads((outputs.ROOT / outputs.DISTRIBUTIONS).read_text())
     table = tables.load(outputs.ROOT / outputs.TABLE)
     table = table[[*roles.features(report), table.columns[-1]]]
-    embedding, balance, curve = embed(table, config.read("explore")), class_balance(table), logistic_curve()
-    outputs.EXPLORE.mkdir(parents=True, exist_ok=True)
-    embedding.to_csv(outputs.EXPLORE / "tsne.csv", index=False)
-    balance.to_csv(outputs.EXPLORE / "class_balance.csv", index=False)
-    curve.to_csv(outputs.EXPLORE / "logistic_curve.csv", index=False)
+    balance, curve = class_balance(table), logistic_curve()
+    with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes
+        drawn = pool.submit(draw, report, bars, balance, curve)
+        embedding = embed(table, params)
+        drawn.result()
+    embedding.to_csv(folder / "tsne.csv", index=False)
+    balance.to_csv(folder / "class_balance.csv", index=False)
+    curve.to_csv(folder / "logistic_curve.csv", index=False)
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    figures.save(figures.points, outputs.EXPLORE / "tsne.png", table=embedding, title=title)
-    figures.save(figures.columns, outputs.EXPLORE / "columns.png", bars=bars, report=report)
-    figures.save(
-        figures.class_balance, outputs.EXPLORE / "class_balance.png", counts=balance, title=f"{len(table):,} rows"
-    )
-    figures.save(figures.logistic_curve, outputs.EXPLORE / "logistic_curve.png", curve=curve)
+    figures.save(figures.points, folder / "tsne.png", table=embedding, title=title)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def test_an_interrupted_run_is_killed_and_logged_again(record, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(mlflow.pyfunc, "save_model", interrupt)
+        patched.setattr(mlflow.models.Model, "log", interrupt)
         with pytest.raises(KeyboardInterrupt):
             tracking.log([record], SETTINGS)
     assert [run.info.status for run in runs()] == ["KILLED"]

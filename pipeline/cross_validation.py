@@ -1,7 +1,7 @@
 """Score a grid of models on rows that they were not trained on, all of them trained together.
 
-Stratified k-fold: the rows are cut into k folds, each class in the same proportion; every member is trained on all
-folds but one and scored on that one, k times over. Preprocessing is fitted inside each fold, on the rows trained on.
+The rows are cut into k folds (`tables.splitting.folds`); every member is trained on all folds but one and scored on
+that one, k times over. Preprocessing is fitted inside each fold, on the rows trained on.
 Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.10.
 
 Members are trained a chunk at a time, all folds of it, so that an interrupt loses one chunk.
@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
@@ -20,12 +19,12 @@ from tqdm import tqdm
 from pipeline import config, model, tables
 from pipeline.choice import best_by_lambda
 from pipeline.config import Member
-from pipeline.errors import UserError
 from pipeline.logistic.estimator import probabilities
 from pipeline.logistic.many import Members, fit_members
 from pipeline.logistic.minimize import CONVERGED, DIVERGED, RAN_OUT, STALLED
 from pipeline.logistic.objective import Objective
 from pipeline.stages.evaluate import scores
+from pipeline.tables import splitting
 
 CHUNK = 64  # columns of weights: enough to fill the processor, few enough to lose in an interrupt
 WORST_LAST = [CONVERGED, STALLED, RAN_OUT, DIVERGED]
@@ -46,21 +45,17 @@ def members(sweep: config.Sweep, train: config.Train) -> list[Member]:
     return sweep.members
 
 
-def cross_validate(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, grid: list[Member]) -> Validation:
+def cross_validate(
+    table: pd.DataFrame, train: config.Train, sweep: config.Sweep, grid: list[Member], key: pd.Series | None = None
+) -> Validation:
     """Score every member of `grid`, trained as `train` says but for its lambda and learning rate, on `table`'s rows.
 
-    Ctrl-C ends the training, and what was finished is returned. Raises `UserError` where a class has too few rows.
+    `key` tells the group or the time of each row, where that decides the folds. Ctrl-C ends the training, and what was
+    finished is returned. Errors: `UserError` where folds can't be cut.
     """
     X, y = tables.features_and_target(table)
     classes, codes = _encode(y, train)
-    counts = np.bincount(codes)
-    if sweep.folds > counts.min():
-        raise UserError(
-            f"sweep.folds = {sweep.folds} is more than the {counts.min()} training rows of the smallest class, "
-            f"{str(classes[counts.argmin()])!r}: every fold needs one. Set sweep.folds to at most that."
-        )
-    cut = StratifiedKFold(sweep.folds, shuffle=True, random_state=sweep.seed)
-    folds = [(training, held_out) for training, held_out in cut.split(X, codes)]
+    folds = splitting.folds(y, sweep.folds, sweep.seed, key)
     size = max(CHUNK // (1 if len(classes) == 2 else len(classes)), 1)
     chunks = [grid[start : start + size] for start in range(0, len(grid), size)]
     rows, curves = [], []

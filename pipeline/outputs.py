@@ -19,6 +19,7 @@ PROFILE = Path("load/profile.json")
 
 TRAINING_ROWS = Path("split/train.parquet")
 TEST_ROWS = Path("split/test.parquet")
+KEY = Path("split/key.parquet")  # the group or the time of the training rows, where rows are split by it
 SPLIT_SUMMARY = Path("split/summary.json")
 
 START = Path("train/model/start.skops")

@@ -34,7 +34,7 @@ class Study:
         self.values, self.params, self.root = values, params, root
         with told():
             table, decided = load.load(params.data)
-            self.training_rows, _ = split.split(table, decided, params.split, params.data)
+            self.training_rows, _, self.key = split.split(table, decided, params.split, params.data)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, members: list[Member]) -> None:
@@ -45,7 +45,7 @@ class Study:
         new = [member for member in dict.fromkeys(members) if member not in known]
         if not new:
             return
-        added = cross_validate(self.training_rows, self.params.train, self.params.sweep, new)
+        added = cross_validate(self.training_rows, self.params.train, self.params.sweep, new, self.key)
         self.scored = pd.concat([self.scored, added.members], ignore_index=True) if known else added.members
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:

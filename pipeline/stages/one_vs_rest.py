@@ -11,11 +11,11 @@ from pipeline.stages import evaluate, load, run, split, told, train
 def main() -> None:
     params = config.read("one_vs_rest")
     with told() as said:
-        training_rows, test_rows = split.split(*load.load(params.data), params.split, params.data)
-    training = train.train(training_rows, params.train)
-    split.write(training_rows, test_rows, said, outputs.ONE_VS_REST)
-    train.write(training, training_rows, outputs.ONE_VS_REST)
-    start, trained = (evaluate.evaluate(fitted, test_rows) for fitted in training)
+        rows = split.split(*load.load(params.data), params.split, params.data)
+    training = train.train(rows.train, params.train)
+    split.write(rows, said, outputs.ONE_VS_REST)
+    train.write(training, rows.train, outputs.ONE_VS_REST)
+    start, trained = (evaluate.evaluate(fitted, rows.test) for fitted in training)
     evaluate.write(start, trained, outputs.ONE_VS_REST)
     print(trained.report)
 

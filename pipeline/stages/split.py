@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,17 @@ from pipeline.tables import leaks, roles, splitting
 from pipeline.tables.reading import unknown_column
 
 
-def split(
-    table: pd.DataFrame, report: pd.DataFrame, params: config.Split, data: config.Data
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and test rows, the features and then the target. Warns of test rows that training has too."""
-    target, features = table.columns[-1], roles.features(report)
+class Parts(NamedTuple):
+    """Rows of the features and, last, the target."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    key: pd.Series | None  # of the training rows, named "group" or "time": what decided; a sweep's folds follow it
+
+
+def split(table: pd.DataFrame, report: pd.DataFrame, params: config.Split, data: config.Data) -> Parts:
+    """Warns of test rows that training has too."""
+    target, features, key = table.columns[-1], roles.features(report), None
     if isinstance(params, config.FileSplit):
         if not isinstance(data, config.TableData):
             raise UserError(f"split.method = 'test_file' is for data=table, not {data.name}. Set split=stratified.")
@@ -29,6 +36,8 @@ def split(
             raise unknown_column(column, table.columns, "split.column")
         rows, others = _positions(table, params)
         train, test = table.iloc[rows], table.iloc[others]
+        if column is not None:
+            key = train[column].rename(params.method).reset_index(drop=True)
         if isinstance(params, config.GroupSplit):
             features = [name for name in features if name != column]
             if not features:
@@ -44,7 +53,7 @@ def split(
             f"too good.",
             stacklevel=2,
         )
-    return tuple(part[[*features, target]].reset_index(drop=True) for part in (train, test))
+    return Parts(*(part[[*features, target]].reset_index(drop=True) for part in (train, test)), key)
 
 
 def _positions(table: pd.DataFrame, params: config.Split) -> tuple[np.ndarray, np.ndarray]:
@@ -64,18 +73,25 @@ def _check_classes(target: pd.Series, parts: dict[str, pd.Series], method: str) 
             )
 
 
-def write(train: pd.DataFrame, test: pd.DataFrame, said: list[str], root: Path) -> None:
-    tables.save(train, root / outputs.TRAINING_ROWS)
-    tables.save(test, root / outputs.TEST_ROWS)
-    rows = {"training_rows": len(train), "test_rows": len(test), "features": len(train.columns) - 1}
+def write(parts: Parts, said: list[str], root: Path) -> None:
+    tables.save(parts.train, root / outputs.TRAINING_ROWS)
+    tables.save(parts.test, root / outputs.TEST_ROWS)
+    (root / outputs.KEY).unlink(missing_ok=True)
+    if parts.key is not None:
+        tables.save(parts.key.to_frame(), root / outputs.KEY)
+    rows = {
+        "training_rows": len(parts.train),
+        "test_rows": len(parts.test),
+        "features": len(parts.train.columns) - 1,
+    }
     (root / outputs.SPLIT_SUMMARY).write_text(json.dumps(rows | {"warnings": said}, indent=2) + "\n")
 
 
 def main() -> None:
     table, report = tables.load(outputs.ROOT / outputs.TABLE), load.read_report(outputs.ROOT / outputs.COLUMNS)
     with told() as said:
-        train, test = split(table, report, config.read("split"), config.read("data"))
-    write(train, test, said, outputs.ROOT)
+        parts = split(table, report, config.read("split"), config.read("data"))
+    write(parts, said, outputs.ROOT)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,9 @@ def log_now(training_rows: pd.DataFrame, interrupted: bool) -> None:
 def main() -> None:
     fit, params = config.read("train"), config.read("sweep")
     table = tables.load(outputs.ROOT / outputs.TRAINING_ROWS)
-    validation = cross_validate(table, fit, params, members(params, fit))
+    key = outputs.ROOT / outputs.KEY
+    key = tables.load(key).iloc[:, 0] if key.exists() else None
+    validation = cross_validate(table, fit, params, members(params, fit), key)
     write(validation, outputs.SWEEP)
     if validation.interrupted:
         finished = len(validation.members)

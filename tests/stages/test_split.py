@@ -17,7 +17,7 @@ def wine():
 def both(table, method=RandomSplit, overrule=None, **params):
     name = {RandomSplit: "stratified", GroupSplit: "group", TimeSplit: "time", FileSplit: "test_file"}[method]
     roles = decide(table, "target", {"row": "numeric"} | (overrule or {}))
-    return split(table, roles, method(method=name, **params), None)
+    return split(table, roles, method(method=name, **params), None)[:2]
 
 
 def test_every_row_is_on_exactly_one_side(wine):
@@ -48,6 +48,17 @@ def test_a_group_is_on_one_side_and_no_feature(wine):
     train, test = both(people, GroupSplit, column="person", test_size=0.2, seed=0)
     assert train.columns.tolist() == test.columns.tolist() == ["row", "alcohol", "target"]
     assert not set(train["row"] % 30) & set(test["row"] % 30)
+
+
+def test_the_group_or_time_of_the_training_rows_goes_on_for_the_folds_of_a_sweep(wine):
+    table = wine.assign(target=["a", "b"] * 89)
+    roles = decide(table, "target", {"row": "numeric"})
+    by_time = split(table, roles, TimeSplit(method="time", column="row", test_size=0.2), None)
+    pd.testing.assert_series_equal(by_time.key, by_time.train["row"], check_names=False)
+    by_group = split(table, roles, GroupSplit(method="group", column="row", test_size=0.2, seed=0), None)
+    alcohol = table.set_index("row")["alcohol"]
+    assert alcohol[by_group.key].tolist() == by_group.train["alcohol"].tolist()
+    assert (by_time.key.name, by_group.key.name) == ("time", "group")
 
 
 def test_the_latest_rows_are_the_test(wine):

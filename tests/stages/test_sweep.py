@@ -18,7 +18,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config.PARAMS.write_text(configure.compose(GRID))
     table, roles = load.load(config.read("data"))
-    split.write(*split.split(table, roles, config.read("split"), config.read("data")), [], outputs.ROOT)
+    split.write(split.split(table, roles, config.read("split"), config.read("data")), [], outputs.ROOT)
     return tmp_path
 
 
@@ -74,6 +74,19 @@ def test_no_test_row_changes_the_choice(project):
     assert {name for name in after if after[name] != before[name]} == {"winner.json"}
     for name in choice.Choice._fields:
         assert json.loads(after["winner.json"])[name] == json.loads(before["winner.json"])[name]
+
+
+def test_folds_are_cut_by_the_group_that_split_the_rows(project):
+    rows = tables.load(outputs.ROOT / outputs.TRAINING_ROWS)
+    group = pd.Series(rows.index % 20, name="group")
+    tables.save(group.to_frame(), outputs.ROOT / outputs.KEY)
+    sweep.main()
+    fit, params = config.read("train"), config.read("sweep")
+    expected = sweep.cross_validate(rows, fit, params, sweep.members(params, fit), group).members
+    written = pd.read_csv(outputs.SWEEP / outputs.MEMBERS)
+    pd.testing.assert_series_equal(written["log_loss"], expected["log_loss"])
+    stratified = sweep.cross_validate(rows, fit, params, sweep.members(params, fit)).members
+    assert (stratified["log_loss"] != expected["log_loss"]).any()
 
 
 def test_one_standard_error_is_refitted_where_that_is_asked_for(project):

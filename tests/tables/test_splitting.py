@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tables.splitting import grouped, stratified, timed
+from pipeline.tables.splitting import folds, grouped, stratified, timed
 
 N = 200
 CLASSES = pd.Series(["a"] * 160 + ["b"] * 40, name="y", dtype="str")
@@ -58,3 +60,44 @@ def test_the_test_rows_are_the_latest_and_a_moment_is_on_one_side():
 def test_a_split_that_cannot_be_is_one_message(split, message):
     with pytest.raises(UserError, match=message):
         split()
+
+
+def test_folds_hold_every_row_out_once_with_each_class_in_proportion():
+    found = folds(CLASSES.to_numpy(), 4, 0)
+    assert sorted(np.concatenate([held_out for _, held_out in found])) == list(range(N))
+    for training, held_out in found:
+        assert not set(training) & set(held_out)
+        assert (CLASSES[held_out] == "b").sum() == 10
+
+
+def test_folds_by_group_keep_a_group_together():
+    for training, held_out in folds(CLASSES.to_numpy(), 5, 0, PEOPLE.rename("group")):
+        assert not set(PEOPLE[training]) & set(PEOPLE[held_out])
+        assert len(training) + len(held_out) == N
+
+
+def test_folds_by_time_learn_from_the_past_alone_and_each_is_later_than_the_last():
+    found = folds(CLASSES.sample(frac=1, random_state=0).to_numpy(), 4, 0, DAYS.rename("time"))
+    for training, held_out in found:
+        assert DAYS[training].max() < DAYS[held_out].min()
+    for (_, held_out), (training, _) in pairwise(found):
+        assert set(held_out) <= set(training)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (pd.Series(["a", "b"] * 100, name="group"), r"sweep.folds = 3 is too many for training rows of 2 groups"),
+        (
+            pd.Series([1.0, 2.0, 3.0, 3.0] * 50, name="time"),
+            r"sweep.folds = 3 is too many for training rows of 3 times",
+        ),
+        (
+            pd.Series(np.arange(200.0), name="time"),
+            r"fold 1 of sweep.folds = 3, cut by time.*every class on both sides",
+        ),
+    ],
+)
+def test_folds_that_cannot_be_cut_are_told_with_the_next_step(key, message):
+    with pytest.raises(UserError, match=message):
+        folds(CLASSES.to_numpy(), 3, 0, key)

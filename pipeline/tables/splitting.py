@@ -78,9 +78,11 @@ def folds(
     rows = np.arange(len(codes))
     if key is None:
         return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(rows, codes))
-    if key.nunique() <= n_folds - (key.name == "group"):
+    most = key.nunique() if key.name == "group" else key.nunique() - 1
+    if n_folds > most:
         raise UserError(
-            f"sweep.folds = {n_folds} is too many for training rows of {key.nunique()} {key.name}s. Set fewer."
+            f"sweep.folds = {n_folds} is too many for training rows of {key.nunique()} {key.name}s, by which they are "
+            f"split. Set sweep.folds to at most {most}, or another split."
         )
     if key.name == "group":
         cut = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(rows, codes, pd.factorize(key)[0])

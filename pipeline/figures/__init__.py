@@ -83,6 +83,8 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
         _bars(axes, bars[row.column], row.role == "date")
         axes.set_title(f"{row.column}  ({row.information:.0%})", fontsize=8)
         axes.tick_params(labelsize=7)
+        if row.role != "date":
+            axes.locator_params(axis="x", nbins=4)
     labels = list(next(iter(bars.values()))["counts"])
     handles = [Patch(color=colour, label=label) for colour, label in zip(_colours(len(labels)), labels, strict=True)]
     figure.legend(handles=handles[:10], loc="outside upper right", ncols=10)

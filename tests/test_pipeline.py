@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
 from conftest import copy_project, shell_in
+
+STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,21 @@ def test_an_experiment_in_a_copy_lands_in_the_one_store_and_dvc_compares_it(repr
     shell("dvc plots diff main wines --out overlay")
     page = (reproduced / "overlay/index.html").read_text()
     assert all(name in page for name in ("costs", "roc", "confusion", "wines"))
+
+
+def test_a_table_edited_in_place_runs_again_what_depends_on_it_and_nothing_else(reproduced, tmp_path):
+    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
+    project = tmp_path / "clone"
+    shell = shell_in(project)
+    lines = (Path(__file__).parent / "data" / "penguins.csv").read_text().splitlines(keepends=True)
+    (project / "data" / "penguins.csv").write_text("".join(lines))
+    shell("dvc checkout")
+    shell("dvc exp run -S data=table -S data.path=data/penguins.csv -S data.target=species -S explore.rows=60")
+    (project / "data" / "penguins.csv").write_text("".join(lines[:-20]))
+    again = shell("dvc repro").stdout
+    assert json.loads((project / "outputs/load/profile.json").read_text())["rows"] == len(lines) - 21
+    ran = {stage for stage in STAGES if f"Running stage '{stage}'" in again}
+    assert ran == {"load", "explore", "split", "train", "evaluate", "sweep", "track"}
 
 
 def test_training_survives_a_store_that_is_down_and_goes_on_at_track(reproduced, tmp_path):

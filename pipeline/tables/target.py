@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.errors import UserError
 
 CLASSES = 100  # more is a number to estimate, or a name
+BANDS = 20  # more numbers than that may be one to estimate
 RARE = 0.1  # share of the smallest class under which a person should know
 
 
@@ -32,17 +33,18 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
         raise UserError(
             f"The target {target!r} is different in every row ({shown}, ...). Give data.target a column of classes."
         )
+    numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
     if len(classes) > CLASSES:
-        numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
         hint = "Is this a regression? Put the numbers into bands" if numbers else "Join the rare ones"
         raise UserError(
             f"The target {target!r} has {len(classes):,} classes ({shown}, ...). {hint}: at most {CLASSES} are allowed."
         )
     if counts.min() < 2:
         alone = [name for name in classes if counts[name] < 2]
+        hint = " Is this a regression? Then put the numbers into bands." if numbers and len(classes) > BANDS else ""
         raise UserError(
             f"The target {target!r} has classes of one row: {', '.join(map(repr, alone[:5]))}. Training and test need "
-            f"one each: add rows, or remove these, or join them to another class with data.replace.{target}."
+            f"one each: add rows, or remove these, or join them to another class with data.replace.{target}.{hint}"
         )
     if counts.min() < RARE * len(known) / len(classes) * 2:
         warnings.warn(

@@ -15,13 +15,15 @@ if sys.argv[0] == "-m":  # a stage is about to run as a program (`sys.argv` in P
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage as a program: a `UserError` ends it with the message and exit status 1."""
+    """Run a stage as a program: a `UserError` ends it with the message and exit status 1, Ctrl-C with 130."""
     gc.freeze()
     gc.enable()
     try:
         main()
     except UserError as error:
         sys.exit(f"\nerror: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         gc.freeze()
 

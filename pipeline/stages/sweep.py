@@ -85,7 +85,8 @@ def main() -> None:
     key = outputs.ROOT / outputs.KEY
     key = tables.load(key).iloc[:, 0] if key.exists() else None
     validation = cross_validate(table, fit, params, members(params, fit), key)
-    write(validation, outputs.SWEEP)
+    if not validation.members.empty:
+        write(validation, outputs.SWEEP)
     if validation.interrupted:
         finished = len(validation.members)
         print(f"interrupted: {finished} of {len(params.members)} members are finished", file=sys.stderr)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from pipeline import choice, config, outputs, tables
+from pipeline import choice, config, cross_validation, outputs, tables
 from pipeline.stages import configure, load, split, sweep, train
 
 GRID = ["sweep.lambda=[0.01,0.1,10]", "sweep.learning_rate=[0.1,1]", "train.max_iterations=300"]
@@ -122,6 +122,20 @@ def test_interrupted_the_stage_keeps_and_shows_what_was_finished(project, monkey
     assert sorted(run.info.status for run in runs) == ["FAILED"] + ["FINISHED"] * 5 + ["KILLED"]
     (parent,) = [run for run in runs if run.info.status == "KILLED"]
     assert parent.data.tags["dvc.stage"] == "sweep"
+
+
+def test_interrupted_before_the_first_member_the_stage_leaves_the_earlier_sweep_alone(project, monkeypatch):
+    sweep.main()
+    before = contents(outputs.SWEEP)
+
+    def interrupted(*_args, **_keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cross_validation, "fit_members", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        sweep.main()
+    assert ended.value.code == 130
+    assert contents(outputs.SWEEP) == before
 
 
 @pytest.mark.parametrize(

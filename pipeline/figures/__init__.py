@@ -103,7 +103,9 @@ def _bars(axes: Axes, column: dict, is_date: bool) -> None:
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         return
-    edges = np.array(column["edges"], "datetime64[s]") if is_date else np.array(column["edges"])
+    edges = np.array(column["edges"])
+    if is_date:
+        edges = edges.astype("datetime64[s]")
     bottom = np.zeros(len(edges) - 1)
     for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
         axes.stairs(bottom + counts, edges, baseline=bottom, color=colour, fill=True)

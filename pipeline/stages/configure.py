@@ -66,7 +66,9 @@ def _untold(values: dict[str, Any], told: list[str]) -> dict[str, Any]:
     flat, wanted = config.flatten({section: composed[section] for section in values}), config.flatten(values)
     changed = {key: value for key, value in wanted.items() if flat.get(key, _ABSENT) != value}
     return {f"{'' if key in flat else '+'}{key}": value for key, value in changed.items()} | {
-        f"~{key}": _ABSENT for key in flat if key not in wanted
+        f"~{key}": _ABSENT
+        for key in flat
+        if key not in wanted and not any(other.startswith(f"{key}.") for other in wanted)  # an empty section that grew
     }
 
 

@@ -35,8 +35,9 @@ def test_a_perplexity_above_the_rows_is_named(wine):
         explore.embed(wine, Explore(rows=1000, perplexity=200, seed=0))
 
 
-def test_rows_of_words_and_gaps_are_embedded_too(tmp_path):
+def test_rows_of_words_dates_and_gaps_are_embedded_and_drawn(tmp_path):
     table = pd.DataFrame({"colour": ["red", "blue", None] * 20, "size": [1.0, np.nan, 3.0] * 20, "y": list("aab") * 20})
+    table.insert(0, "sold", pd.date_range("2024-01-01", periods=60, unit="us"))
     table = table.astype({"colour": "str", "y": "str"})
     embedding = explore.embed(table, Explore(rows=30, perplexity=5, seed=0))
     assert np.isfinite(embedding[["x", "y"]]).all(axis=None)

@@ -144,6 +144,7 @@ def test_interrupted_before_the_first_member_the_stage_leaves_the_earlier_sweep_
         [],
         ["data=wine"],
         ["data=table", "data.path=data/a b.csv", "data.target=x"],
+        ["data=table", "data.path=a.csv", "data.target=x", "+data.roles.code=categorical", "+data.replace.sex={f: F}"],
         ["optimizer=newton", "train.lambda=1e-7"],
         ["split.test_size=0.3"],
     ],

@@ -134,6 +134,6 @@ def _words(column: pd.Series) -> pd.Series:
     def word(value: object) -> str:
         if isinstance(value, bool | np.bool_):
             return str(value).lower()
-        return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
     return column.dropna().map(word).astype("str").reindex(column.index)

@@ -64,8 +64,7 @@ class Study:
         print(ranked.head(SHOWN).to_string(index=False))
         if not interrupted and len(ranked):
             named = choice.as_json(choice.choose(self.scored, score))
-            winner = {"score": score, "refit": self.params.sweep.refit, **named}
-            sweep.write_winner(winner, self.values, self.root)
+            sweep.write_winner(named, self.params.sweep, self.values, self.root)
         grid = {name: sorted(set(self.scored[name]), key=str) for name in ("lambda", "learning_rate")}
         values = self.values | {"sweep": self.values["sweep"] | grid}
         record = track.sweep_record(values, self.training_rows, self.root, "multirun", interrupted)

@@ -43,10 +43,13 @@ def write(validation: Validation, root: Path) -> None:
     tables.save(validation.curves.astype({"learning_rate": str}), root / outputs.CURVES)
 
 
-def write_winner(winner: dict[str, Any], values: dict[str, Any], root: Path) -> None:
-    """The winner, and the command that adopts it, which is printed too; `values` are params.yaml's."""
+def write_winner(
+    named: dict[str, Any], params: config.Sweep, values: dict[str, Any], root: Path, **scores: dict[str, float]
+) -> None:
+    """The chosen members, and the command that adopts one, which is printed too; `values` are params.yaml's."""
+    winner = {"score": params.score, "refit": params.refit, **named, **scores}
     (root / outputs.WINNER).write_text(json.dumps(winner, indent=2) + "\n")
-    command = adopt(winner[winner["refit"]], values)
+    command = adopt(named[params.refit], values)
     (root / outputs.ADOPT).write_text(command + "\n")
     print(f"To adopt it: {command}")
 
@@ -109,7 +112,7 @@ def main() -> None:
     print(
         f"{len(validation.members)} members; {params.refit.replace('_', ' ')}: {choice.describe(chosen, params.score)}"
     )
-    write_winner({"score": params.score, "refit": params.refit, **named, "test": test}, config.load(), outputs.SWEEP)
+    write_winner(named, params, config.load(), outputs.SWEEP, test=test)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from pipeline.config import Train
 from pipeline.logistic import LogisticRegression
 from pipeline.tables import features
+from pipeline.tables.options import Cells
 
 TRUSTED = ["pipeline.logistic.estimator.LogisticRegression", *features.TRUSTED]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
@@ -72,16 +73,19 @@ def load(path: Path) -> Pipeline:
 class Served:
     """The model behind MLflow's `predict`: the classes, or with `params={"probabilities": True}` a column a class."""
 
-    def __init__(self, model: Pipeline) -> None:
-        self.model = model
+    def __init__(self, model: Pipeline, written: Cells) -> None:
+        self.model, self.written = model, written
 
     def predict(self, table: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        table = features.conform(table, self.model)
+        table = features.conform(table, self.model, self.written)
         if (params or {}).get("probabilities"):
             return pd.DataFrame(self.model.predict_proba(table), columns=[str(label) for label in self.model.classes_])
         return self.model.predict(table)
 
 
-def _load_pyfunc(path: str) -> Served:
-    """What `mlflow.pyfunc.load_model` calls: https://mlflow.org/docs/latest/api_reference/python_api/mlflow.pyfunc.html"""
-    return Served(load(Path(path)))
+def _load_pyfunc(path: str, written: dict[str, Any]) -> Served:
+    """What `mlflow.pyfunc.load_model` calls; `written` is `model_config`: how the training table's cells are written.
+
+    Source: https://mlflow.org/docs/latest/api_reference/python_api/mlflow.pyfunc.html
+    """
+    return Served(load(Path(path)), Cells(**written))

@@ -16,6 +16,7 @@ TABLE = Path("load/table.parquet")
 COLUMNS = Path("load/columns.csv")
 DISTRIBUTIONS = Path("load/distributions.json")
 PROFILE = Path("load/profile.json")
+CELLS = Path("load/cells.json")
 
 TRAINING_ROWS = Path("split/train.parquet")
 TEST_ROWS = Path("split/test.parquet")

@@ -33,8 +33,8 @@ class Study:
     def __init__(self, values: dict[str, Any], params: Params, root: Path) -> None:
         self.values, self.params, self.root = values, params, root
         with told():
-            table, decided = load.load(params.data)
-            self.training_rows, _, self.key = split.split(table, decided, params.split, params.data)
+            table, report, _ = load.load(params.data)
+            self.training_rows, _, self.key = split.split(table, report, params.split, params.data)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, members: list[Member]) -> None:

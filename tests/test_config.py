@@ -29,6 +29,11 @@ def test_numbers_in_scientific_notation_are_numbers(params):
     assert config.read("train", params).l2 == 0.001
 
 
+def test_a_number_may_be_the_name_of_a_class(params):
+    params.write_text(TRAIN.replace("positive: null", "positive: 1"))
+    assert config.read("train", params).positive == "1"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -39,6 +44,7 @@ def test_numbers_in_scientific_notation_are_numbers(params):
         ("newton", "adam", "train.optimizer = 'adam': should be 'gradient_descent'"),
         ("100", "0", "train.max_iterations = 0: should be greater than or equal to 1"),
         ("100", "10.5", "train.max_iterations = 10.5: should be a valid integer"),
+        ("positive: null", "positive: true", "train.positive = True: should be a word; a word in quotes is one"),
         ("100", "true", "train.max_iterations = True: should be a valid integer"),
         ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, class_weight, positive"),
         ("seed: 0", "seed: ???", "train.seed: has no value"),

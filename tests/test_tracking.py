@@ -1,5 +1,7 @@
 """What a person finds in MLflow, read back through its client."""
 
+from dataclasses import asdict
+
 import mlflow
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from pipeline.config import Tracking
 from pipeline.errors import UserError
 from pipeline.stages import train
 from pipeline.stages.load import bundled
+from pipeline.tables.options import Cells
 
 SETTINGS = Tracking(uri=None, points=50)
 
@@ -45,6 +48,7 @@ def record(trained):
         test=table.iloc[1::2],
         source="here",
         model=folder / "model.skops",
+        cells=asdict(Cells()),
         artifacts={folder / "report.txt": "reports"},
     )
 

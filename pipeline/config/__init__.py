@@ -70,7 +70,13 @@ def load(path: Path = PARAMS) -> dict[str, Any]:
         raise UserError(
             f"{path} holds {values!r}, not sections of keys. Delete it: `dvc repro` composes it from conf/."
         )
-    return values
+    return _with_words_for_keys(values)
+
+
+def _with_words_for_keys(values: Any) -> Any:
+    if not isinstance(values, dict):
+        return values
+    return {str(key): _with_words_for_keys(value) for key, value in values.items()}
 
 
 def read(section: str, path: Path = PARAMS) -> Any:
@@ -138,4 +144,6 @@ def _allowed(problem: dict[str, Any]) -> str:
         return f"should be one of {problem['ctx']['expected_tags']}"
     if problem["type"] == "model_type" and problem["ctx"]["class_name"] == LogRange.__name__:
         return "a range {minimum: ..., maximum: ..., points: ...}"
+    if problem["type"] == "string_type":
+        return "should be a word; a word in quotes is one, '\"true\"'"
     return problem["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")

@@ -8,11 +8,17 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 UNSET = "???"  # OmegaConf's mark for a value that has to be given
 
+
+def _word(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Word = Annotated[str, BeforeValidator(_word)]  # of a person's table: columns and classes may be called 24, too
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -71,21 +77,21 @@ class Expectation(Section):
 class TableData(Section):
     name: Literal["table"]
     path: Annotated[str, Field(min_length=1)]
-    target: Annotated[str, Field(min_length=1)]
-    columns: list[str] | None
-    drop: list[str]
-    roles: dict[str, Literal["numeric", "categorical", "boolean", "date", "drop"]]
-    expectations: dict[str, Expectation]
-    replace: dict[str, dict[str, str]]
-    missing_values: list[str]
-    date_format: str | None
+    target: Annotated[Word, Field(min_length=1)]
+    columns: list[Word] | None
+    drop: list[Word]
+    roles: dict[Word, Literal["numeric", "categorical", "boolean", "date", "drop"]]
+    expectations: dict[Word, Expectation]
+    replace: dict[Word, dict[Word, Word]]
+    missing_values: list[Word]
+    date_format: str | dict[Word, str] | None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     decimal: Literal[".", ","] | None
     thousands: Annotated[str, Field(min_length=1, max_length=1)] | None
     encoding: str | None
     compression: Literal["none", "gzip", "bz2", "xz", "zstd", "zip"] | None
     header: bool | None
-    names: list[str] | None
+    names: list[Word] | None
 
     @property
     def title(self) -> str:
@@ -113,14 +119,14 @@ class RandomSplit(Section):
 
 class GroupSplit(Section):
     method: Literal["group"]
-    column: str
+    column: Word
     test_size: Share
     seed: Seed
 
 
 class TimeSplit(Section):
     method: Literal["time"]
-    column: str
+    column: Word
     test_size: Share
 
 
@@ -135,7 +141,7 @@ Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discri
 class Train(Section):
     l2: Annotated[L2, Field(alias="lambda")]
     class_weight: Literal["balanced"] | None
-    positive: str | None
+    positive: Word | None
     max_levels: Annotated[int, Field(ge=2)]
     min_rows: Annotated[int, Field(ge=1)]
     tolerance: Positive

@@ -1,14 +1,14 @@
 """The table that everything starts from: one of scikit-learn's bundled sets, or a person's own file.
 
 Written are the table with all its columns, a report on each of them (its role and why, what is in it, what it tells
-about the target), and what a person should know before trusting a score.
+about the target), what a person should know before trusting a score, and how the cells were written.
 """
 
 import json
 import warnings
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -16,27 +16,32 @@ from pipeline import config, outputs, tables
 from pipeline.errors import UserError
 from pipeline.stages import run, told
 from pipeline.tables import expectations, leaks, profile, roles
-from pipeline.tables.options import Options
+from pipeline.tables.options import Cells, Options
 from pipeline.tables.reading import read
 from pipeline.tables.target import with_target
 
 
-def load(data: config.Data) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table (n_samples rows, the target last), and the report on its columns (`profile.describe`)."""
+class Loaded(NamedTuple):
+    table: pd.DataFrame  # n_samples rows, the target last
+    report: pd.DataFrame  # on its columns (`profile.describe`)
+    cells: Cells  # how they were written
+
+
+def load(data: config.Data) -> Loaded:
     if isinstance(data, config.TableData):
         return own(data)
     table = bundled(data.name)
     role = ["numeric"] * (len(table.columns) - 1) + ["target"]
     decided = pd.DataFrame({"column": table.columns, "role": role, "reason": data.source})
-    return table, profile.describe(table, decided, "target")
+    return Loaded(table, profile.describe(table, decided, "target"), Cells())
 
 
-def own(data: config.TableData) -> tuple[pd.DataFrame, pd.DataFrame]:
+def own(data: config.TableData) -> Loaded:
     """A person's table. Raises `UserError` for what can't be read or learnt from, warns of what can but misleads."""
     path = Path(data.path)
     if not path.resolve().is_relative_to(Path("data").resolve()):
         warnings.warn(f"{path} is not under data/: DVC will not notice when it changes.", stacklevel=2)
-    table = read(path, options(data), target=data.target, roles=data.roles)
+    table, written = read(path, options(data), target=data.target, roles=data.roles)
     said = {name: rules.model_dump(exclude_none=True) for name, rules in data.expectations.items()}
     expectations.check(table, said, data.path)
     table = with_target(table, data.target)
@@ -48,7 +53,7 @@ def own(data: config.TableData) -> tuple[pd.DataFrame, pd.DataFrame]:
             f"or its consequence? If the latter, data.drop it.",
             stacklevel=2,
         )
-    return table, report
+    return Loaded(table, report, written)
 
 
 def read_report(path: Path) -> pd.DataFrame:
@@ -62,18 +67,11 @@ def options(data: config.TableData) -> Options:
 
 def read_like(path: Path, data: config.TableData, table: pd.DataFrame) -> pd.DataFrame:
     """Another file with the columns of `table`, in its order and types. Raises `UserError` where it differs."""
-    kinds = {
-        name: {"str": "categorical", "datetime64[us]": "date"}.get(str(kind)) for name, kind in table.dtypes.items()
-    }
-    only = Options(**{**vars(options(data)), "columns": list(table.columns), "drop": ()})
-    other = read(path, only, target=data.target, roles={name: kind for name, kind in kinds.items() if kind})
-    other = with_target(other, data.target)[table.columns]
-    for name in table:
-        if other[name].dtype != table[name].dtype:
-            raise UserError(
-                f"{path}, column {name!r}: {other[name].dropna().iloc[0]!r} is not of the kind that {data.path} has "
-                f"there, {table[name].dropna().iloc[0]} for example. Mend the file."
-            )
+    role = {"float64": "numeric", "str": "categorical", "datetime64[us]": "date"}
+    kinds = {name: role[str(kind)] for name, kind in table.dtypes.items()}
+    replaced = {name: words for name, words in data.replace.items() if name in table}
+    only = replace(options(data), columns=list(table.columns), drop=(), replace=replaced)
+    other = with_target(read(path, only, target=data.target, roles=kinds).frame, data.target)[table.columns]
     known = set(table[data.target].unique())
     if new := sorted(set(other[data.target].unique()) - known):
         raise UserError(
@@ -110,11 +108,12 @@ def summary(table: pd.DataFrame, report: pd.DataFrame, said: list[str]) -> dict[
 
 def main() -> None:
     with told() as said:
-        table, report = load(config.read("data"))
+        table, report, written = load(config.read("data"))
     tables.save(table, outputs.ROOT / outputs.TABLE)
     report.to_csv(outputs.ROOT / outputs.COLUMNS, index=False)
     bars = profile.distributions(table, report, table.columns[-1])
     (outputs.ROOT / outputs.DISTRIBUTIONS).write_text(json.dumps(bars) + "\n")
+    (outputs.ROOT / outputs.CELLS).write_text(json.dumps(asdict(written), indent=2) + "\n")
     (outputs.ROOT / outputs.PROFILE).write_text(json.dumps(summary(table, report, said), indent=2) + "\n")
 
 

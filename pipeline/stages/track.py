@@ -6,6 +6,7 @@ so this stage runs wherever the receipt is missing (a fresh clone, an experiment
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from pipeline import choice, config, outputs, tables, tracking
 from pipeline.stages import run
+from pipeline.tables.options import Cells
 
 FOLDERS = [outputs.ROOT / stage for stage in ("load", "explore", "split", "train", "evaluate")]
 
@@ -58,6 +60,7 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
         test=tables.load(root / outputs.TEST_ROWS),
         source=data.source,
         model=root / outputs.MODEL,
+        cells=json.loads((root / outputs.CELLS).read_text()) if root == outputs.ROOT else asdict(Cells()),
         artifacts={
             file: str(file.parent.relative_to(outputs.ROOT)) for file in files(folders) if file.suffix != ".parquet"
         },

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from pipeline.errors import UserError
 from pipeline.tables.delimited import NUMBER
-from pipeline.tables.options import Options
+from pipeline.tables.options import Cells
 
-THOUSANDS = r"^[+-]?\d{1,3}([,.'\s\x{a0}\x{202f}]\d{3})+([.,]\d+)?$"  # RE2's syntax
+THOUSANDS = r"^[+-]?[1-9]\d{0,2}([,.'\s\x{a0}\x{202f}]\d{3})+([.,]\d+)?$"  # RE2's syntax
 TIME = pa.timestamp("us")
 MOSTLY = 0.9  # share of numbers from which a word among them is a mistake ...
 LEVELS = 20  # ... unless so few distinct values are more likely names of levels (`0`, `1`, `2`, `3+`)
@@ -48,74 +48,96 @@ class Words:
 
 
 def parse(
-    column: pa.ChunkedArray, name: str, decimal: str, options: Options, *, as_words: bool, as_dates: bool
-) -> pa.Array | pa.ChunkedArray:
-    """`column` as float64, string or timestamp. Errors: `UserError` for a cell that doesn't fit the others."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    is_word = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    column: pa.ChunkedArray, name: str, options: Cells, kind: str | None = None
+) -> tuple[pa.Array | pa.ChunkedArray, str | None]:
+    """`column` as float64, string or timestamp, and the form of its dates if these were words.
+
+    `kind` is numbers, words or dates; where it is None the cells decide. Errors: `UserError` for a cell that doesn't
+    fit the kind or the others.
+    """
+    stored = column.type
+    if pa.types.is_dictionary(stored):
+        column, stored = column.cast(stored.value_type), stored.value_type
+    is_word = pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored)
     try:
-        if pa.types.is_time(kind):  # the parts of its date are constant, and so left out of the features
-            return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME)
-        if pa.types.is_temporal(kind) and not as_words:
-            return column.cast(TIME, safe=False)
-        if is_word or as_words or as_dates or pa.types.is_boolean(kind):
+        if pa.types.is_time(stored):  # the parts of its date are constant, and so left out of the features
+            return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME), None
+        if pa.types.is_temporal(stored) and kind in (None, "dates"):
+            return column.cast(TIME, safe=False), None
+        if is_word or kind in ("words", "dates") or name in options.replace or pa.types.is_boolean(stored):
             words = _words(column, name, options)
-            if as_words or pa.types.is_boolean(kind):  # the words "true" and "false"
-                return words.spread(words.distinct)
-            return _dates(words, options, certain=True) if as_dates else _inferred(words, decimal, options)
-        return _finite(column.cast(pa.float64(), safe=False), name)
+            if kind == "words" or pa.types.is_boolean(stored):  # the words "true" and "false"
+                return words.spread(words.distinct), None
+            return _dates(words, options, certain=True) if kind == "dates" else _inferred(words, options, kind)
+        return _number(column.cast(pa.float64(), safe=False), name, options), None
     except pa.ArrowException as error:
-        raise UserError(f"column {name!r} of {kind} is no column of numbers, words or dates: {error}. {DROP}") from None
+        raise UserError(
+            f"column {name!r} of {stored} is no column of numbers, words or dates: {error}. {DROP}"
+        ) from None
 
 
-def _words(column: pa.ChunkedArray, name: str, options: Options) -> Words:
+def _words(column: pa.ChunkedArray, name: str, options: Cells) -> Words:
     if pa.types.is_floating(column.type) and pc.all(pc.equal(pc.floor(column), column)).as_py():
         column = column.cast(pa.int64(), safe=False)  # 1.0, so stored because a cell is missing, is the word "1"
     encoded = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
     distinct = pc.utf8_trim_whitespace(encoded.dictionary)
+    if others := options.replace.get(name):
+        distinct = pa.array([others.get(word, word) for word in distinct.to_pylist()], pa.large_string())
     is_missing = pc.is_in(distinct, pa.array(list(options.missing_values), pa.large_string()))
     return Words(name, pc.if_else(is_missing, None, distinct), encoded.indices.fill_null(-1).to_numpy())
 
 
-def _inferred(words: Words, decimal: str, options: Options) -> pa.Array:
+def _inferred(words: Words, options: Cells, kind: str | None) -> tuple[pa.Array, str | None]:
     known = words.known
     if not known.any():
-        return pa.nulls(len(words.rows), pa.float64())
+        return pa.nulls(len(words.rows), pa.float64()), None
     plain = pc.replace_substring_regex(words.distinct, r"^\+", "")  # Arrow knows no +1
     if options.thousands:
-        plain = pc.replace_substring(plain, options.thousands, "")
-    if decimal != ".":
-        plain = pc.replace_substring(plain, decimal, ".")
+        groups = (
+            rf"^-?\d{{1,3}}(\Q{options.thousands}\E\d{{2,3}})*\Q{options.thousands}\E\d{{3}}(\D\d+)?$"  # not 01.02.2023
+        )
+        joined = pc.replace_substring(plain, options.thousands, "")
+        plain = pc.if_else(pc.match_substring_regex(plain, groups), joined, plain)
+    if options.decimal == ",":
+        plain = pc.replace_substring(plain, ",", ".")
     is_number = _mask(pc.match_substring_regex(plain, f"^({NUMBER})$"))
     if is_number[known].all():
-        return _finite(words.spread(plain.cast(pa.float64())), words.name)
+        return _number(words.spread(plain.cast(pa.float64())), words.name, options), None
     grouped = _mask(pc.match_substring_regex(words.distinct, THOUSANDS))
     if (is_number | grouped)[known].all():
         marks = re.sub(r"[+\-\d]", "", words.distinct.filter(pa.array(grouped))[0].as_py())
         step = f"Set data.thousands={marks[0]!r}" + f" and data.decimal={marks[-1]!r}" * (marks[-1] != marks[0])
         raise words.odd(grouped, "has a thousands separator", step)
-    dates = _dates(words, options, certain=False)
-    if dates is not None:
-        return dates
+    comma = _mask(pc.match_substring_regex(words.distinct, r"^[+-]?\d+,\d+$"))
+    if (is_number | comma)[known].all():
+        raise words.odd(comma, "has a decimal comma", "Set data.decimal=','")
+    if kind == "numbers":
+        raise words.odd(~is_number, "is no number", "Mend it, or add it to data.missing_values")
+    dates, form = _dates(words, options, certain=False)
+    if form:
+        return dates, form
     counts = np.bincount(words.rows[words.rows >= 0], minlength=len(known))
     if counts[is_number].sum() >= MOSTLY * counts[known].sum() and known.sum() > LEVELS:
         step = f"Mend it, add it to data.missing_values, or give it a role, -S '+data.roles.{words.name}=categorical'"
         raise words.odd(~is_number, "stands among numbers", step)
-    return words.spread(words.distinct)
+    return words.spread(words.distinct), None
 
 
-def _dates(words: Words, options: Options, *, certain: bool) -> pa.Array | None:
-    """The column as dates. If it is none: an error where it is `certain` to be one, else None."""
+def _dates(words: Words, options: Cells, *, certain: bool) -> tuple[pa.Array | None, str | None]:
+    """The column as dates, and their form. If it is none: an error where it is `certain` to be one, else None."""
     known = words.distinct.to_pandas().dropna()
-    forms = [options.date_format] if options.date_format else _guesses(known)
+    given = options.date_format if isinstance(options.date_format, str) else (options.date_format or {}).get(words.name)
+    forms = [given] if given else _guesses(known)
+    if certain or forms:
+        forms = dict.fromkeys([*forms, "ISO8601"])
     readings = {form: _as_dates(known, form) for form in forms}
-    complete = [dates for dates in readings.values() if dates.notna().all()]
-    if any(not dates.equals(complete[0]) for dates in complete):
-        raise words.odd(words.known, f"reads as {' or '.join(readings)}", "Set data.date_format to one of them")
+    complete = {form: dates for form, dates in readings.items() if dates.notna().all()}
+    first = next(iter(complete), None)
+    if not given and any(not dates.equals(complete[first]) for dates in complete.values()):
+        raise words.odd(words.known, f"reads as {' or '.join(complete)}", "Set data.date_format to one of them")
     if complete and len(known):
-        return words.spread(pa.Array.from_pandas(complete[0].reindex(range(len(words.distinct))), type=TIME))
+        dates = complete[first].reindex(range(len(words.distinct)))
+        return words.spread(pa.Array.from_pandas(dates, type=TIME)), first
     shapes = known.str.replace(r"\d+", "0", regex=True)
     for form, dates in readings.items():
         is_date = dates.notna()
@@ -124,7 +146,7 @@ def _dates(words: Words, options: Options, *, certain: bool) -> pa.Array | None:
             raise words.odd(wrong, f"is no date of the form {form}", "Mend it, or add it to data.missing_values")
     if certain and len(known):
         raise words.odd(words.known, "is no date of a known form", "Set data.date_format, or another role")
-    return pa.nulls(len(words.rows), TIME) if certain else None
+    return (pa.nulls(len(words.rows), TIME) if certain else None), None
 
 
 def _guesses(words: pd.Series) -> list[str]:
@@ -143,7 +165,10 @@ def _as_dates(words: pd.Series, form: str) -> pd.Series:
         raise UserError(f"data.date_format = {form!r} is no date format: {error}. An example: '%d/%m/%Y'.") from None
 
 
-def _finite(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
+def _number(column: pa.Array | pa.ChunkedArray, name: str, options: Cells) -> pa.Array | pa.ChunkedArray:
+    """Finite numbers, and null for those that mean missing."""
+    if unknown := [float(word) for word in options.missing_values if re.fullmatch(NUMBER, word)]:
+        column = pc.if_else(pc.is_in(column, pa.array(unknown)), pa.scalar(None, pa.float64()), column)
     infinite = pc.is_inf(column)
     if pc.any(infinite).as_py():
         row = pc.index(infinite, True).as_py()

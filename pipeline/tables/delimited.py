@@ -170,6 +170,6 @@ def _is_value(cell: str, missing: Collection[str]) -> bool:
 
 def _decimal(cells: list[str]) -> str:
     commas = [cell for cell in cells if re.fullmatch(r"[+-]?\d+,\d+", cell)]
-    only_thousands = all(re.fullmatch(r"[+-]?\d{1,3},\d{3}", cell) for cell in commas)
+    only_thousands = all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", cell) for cell in commas)
     points = any(re.fullmatch(r"[+-]?\d+\.\d+", cell) for cell in cells)
     return "," if commas and not only_thousands and not points else "."

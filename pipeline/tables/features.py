@@ -10,9 +10,11 @@ list that skops needs. Feature names keep the user's words: `education = Bachelo
 """
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -20,7 +22,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from pipeline.errors import UserError
-from pipeline.tables.options import MISSING
+from pipeline.tables import cells
+from pipeline.tables.options import Cells
 
 TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "level_name", "column_name"))]
 CELLS = 250_000_000  # of the dense matrix: 2 GB
@@ -63,7 +66,7 @@ def level_name(column: str, level: object) -> str:
 
 
 def column_name(transformer: str, feature: str) -> str:
-    if transformer != "levels" and feature.startswith(INDICATOR):
+    if transformer != "words" and feature.startswith(INDICATOR):
         return f"{feature.removeprefix(INDICATOR)} is missing"
     return feature
 
@@ -99,41 +102,36 @@ def preprocessing(frame: pd.DataFrame, *, max_levels: int, min_rows: int, refere
     branches = [
         ("numbers", imputer, numeric),
         ("dates", make_pipeline(DateParts(), imputer), dates),
-        ("levels", encoder, levels),
+        ("words", encoder, levels),
     ]
     columns = ColumnTransformer([branch for branch in branches if branch[2]], verbose_feature_names_out=column_name)
     return Pipeline([("columns", columns), ("scale", StandardScaler())])
 
 
-def conform(table: pd.DataFrame, fitted: Pipeline) -> pd.DataFrame:
+def conform(table: pd.DataFrame, fitted: Pipeline, written: Cells) -> pd.DataFrame:
     """A person's raw rows as the fitted transformer expects them, whatever types they arrive in.
 
-    Numbers may come as integers or words, words as numbers or booleans, dates as words; the words of `MISSING` mean
-    missing. Errors: `ValueError` for a word that is no number or no date.
+    They are read as the training table was, which `written` tells. Numbers may come as words, words as numbers or
+    booleans, dates as words. Errors: `UserError` for a word that is no number or no date.
     """
-    convert = {
-        "numbers": pd.to_numeric,
-        "dates": lambda words: pd.to_datetime(words, format="ISO8601"),
-        "levels": _words,
-    }
     frame = {}
-    for branch, _, names in fitted["columns"].transformers_:
-        for name in names:
-            column = table[name]
-            if not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column):
-                column = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
-                column = column.where(~column.isin(MISSING))
-            try:
-                frame[name] = convert[branch](column)
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"column {name!r} should hold {branch}: {error}") from None
-    return pd.DataFrame(frame, index=table.index)[fitted.feature_names_in_]
+    for kind, fit, names in fitted["columns"].transformers_:
+        for place, name in enumerate(names):
+            levels = fit.categories_[place] if kind == "words" else ()
+            values, _ = cells.parse(_arrow(table[name], levels), name, written, kind)
+            frame[name] = values.to_pandas()
+    return pd.DataFrame(frame).set_axis(table.index)[fitted.feature_names_in_]
 
 
-def _words(column: pd.Series) -> pd.Series:
-    def word(value: object) -> str:
-        if isinstance(value, bool | np.bool_):
-            return str(value).lower()
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _arrow(column: pd.Series, levels: Collection[str]) -> pa.ChunkedArray:
+    """A column of any types; true and false as they are spelt in training: `True`, `TRUE` or `true`."""
+    if pd.api.types.is_bool_dtype(column) or column.dtype == object:
+        spelt = {str(level).lower(): level for level in levels}
 
-    return column.dropna().map(word).astype("str").reindex(column.index)
+        def word(value: object) -> str:
+            if isinstance(value, bool | np.bool_):
+                return spelt.get(str(value).lower(), str(value).lower())
+            return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+        column = column.dropna().map(word).reindex(column.index)
+    return pa.chunked_array([pa.array(column, from_pandas=True)])

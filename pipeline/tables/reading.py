@@ -6,51 +6,59 @@ The file's own first bytes say what it is: Parquet, Feather, else delimited text
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
 from pipeline.tables import cells, decoding, delimited
-from pipeline.tables.options import Options
+from pipeline.tables.options import Cells, Options
 
 FORMATS = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather"}
+KINDS = {"numeric": "numbers", "categorical": "words", "boolean": "words", "date": "dates", "drop": None}  # by role
+
+
+class Reading(NamedTuple):
+    frame: pd.DataFrame
+    cells: Cells  # what was found out of how they are written: decimal, and the form of dates by column
 
 
 def read(
     path: Path, options: Options | None = None, *, target: str | None = None, roles: Mapping[str, str] | None = None
-) -> pd.DataFrame:
+) -> Reading:
     """The table in `path`, missing cells as NaN or NaT, each column of the type that all its cells have.
 
     The target, and columns to which `roles` gives the role categorical or boolean, keep the words of the file: `02139`
     stays `02139`. Errors: `UserError` for anything that makes the file no usable table.
     """
-    options, roles = options or Options(), roles or {}
-    required = set(roles) | ({target} - {None})
-    words = {name for name in required if name == target or roles[name] in ("categorical", "boolean")}
-    dates = {name for name in required if roles.get(name) == "date"}
-    kind = _kind(path)
-    if kind == "text":
+    options = options or Options()
+    kinds = {name: KINDS[role] for name, role in (roles or {}).items()} | ({target: "words"} if target else {})
+    stored = _kind(path)
+    if stored == "text":
         text = decoding.text(path, options.compression, options.encoding)
         dialect = delimited.sniff(text, path, options)
-        kept = _chosen(dialect.names, options, required, path)
-        table, decimal = (
-            delimited.parse(text, path, dialect, kept, words | dates, options.missing_values),
-            dialect.decimal,
-        )
+        kept = _chosen(dialect.names, options, kinds, path)
+        whole = {name for name, kind in kinds.items() if kind in ("words", "dates")} | set(options.replace)
+        table = delimited.parse(text, path, dialect, kept, whole, options.missing_values)
+        decimal = dialect.decimal
     else:
-        table, decimal = _read_columnar(path, kind, options, required), options.decimal or "."
+        table, decimal = _read_columnar(path, stored, options, kinds), options.decimal or "."
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
+    for name in options.replace:
+        if name not in table.column_names:
+            raise unknown_column(name, table.column_names, "data.replace")
+    options = replace(options, decimal=decimal)
     try:
-        columns = [
-            cells.parse(table[name], name, decimal, options, as_words=name in words, as_dates=name in dates)
-            for name in table.column_names
-        ]
+        parsed = {name: cells.parse(table[name], name, options, kinds.get(name)) for name in table.column_names}
     except UserError as error:
         raise UserError(f"{path}, {error}") from None
-    return _replaced(pa.table(columns, names=table.column_names).to_pandas(self_destruct=True), options.replace)
+    frame = pa.table({name: values for name, (values, _) in parsed.items()}).to_pandas(self_destruct=True)
+    forms = {name: form for name, (_, form) in parsed.items() if form}
+    return Reading(frame, Cells(options.missing_values, decimal, options.thousands, forms, options.replace))
 
 
 def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:
@@ -91,7 +99,7 @@ def _beside(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
 
 
-def _chosen(available: Collection[str], options: Options, required: set[str], path: Path) -> list[str]:
+def _chosen(available: Collection[str], options: Options, required: Collection[str], path: Path) -> list[str]:
     """The columns to read, in the file's order."""
     known = set(available)
     if len(known) < len(available):
@@ -103,7 +111,10 @@ def _chosen(available: Collection[str], options: Options, required: set[str], pa
     for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
         if name not in known:
             raise unknown_column(name, available, str(path))
-    kept = known if options.columns is None else set(options.columns) | required
+    kept = known if options.columns is None else {*options.columns, *required}
+    for name in required:
+        if name in options.drop:
+            raise UserError(f"data.drop has {name!r}, which data.target or data.roles needs. Remove one of the two.")
     kept = kept - set(options.drop)
     if not kept:
         raise UserError(
@@ -112,17 +123,7 @@ def _chosen(available: Collection[str], options: Options, required: set[str], pa
     return [name for name in available if name in kept]
 
 
-def _replaced(frame: pd.DataFrame, replace: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    for name, words in replace.items():
-        if name not in frame:
-            raise unknown_column(name, frame.columns, "data.replace")
-        if not pd.api.types.is_string_dtype(frame[name]):
-            raise UserError(f"data.replace.{name} replaces words, but the column holds none. Remove it.")
-        frame[name] = frame[name].replace(dict(words))
-    return frame
-
-
-def _read_columnar(path: Path, kind: str, options: Options, required: set[str]) -> pa.Table:
+def _read_columnar(path: Path, kind: str, options: Options, required: Collection[str]) -> pa.Table:
     try:
         if kind == "Parquet":
             import pyarrow.parquet as parquet

@@ -23,8 +23,8 @@ def decide(frame: pd.DataFrame, target: str, overrule: Mapping[str, str] | None 
     """One row a column: `column`, `role`, `reason`.
 
     Roles: target; numeric, categorical, boolean, date (the features); identifier, text, constant, empty and drop
-    (left out). Errors: `UserError` for a column or role that doesn't exist, a role that the values don't allow, and
-    when no feature is left.
+    (left out). A column that `overrule` names has that role; `reading.read` saw that its values allow it.
+    Errors: `UserError` for a column that doesn't exist, and when no feature is left.
     """
     overrule = overrule or {}
     for name, role in overrule.items():
@@ -37,11 +37,15 @@ def decide(frame: pd.DataFrame, target: str, overrule: Mapping[str, str] | None 
         if name == target:
             decision = "target", "data.target"
         elif name in overrule:
-            decision = _overruled(frame[name], overrule[name])
+            decision = overrule[name], f"data.roles.{name}"
         else:
             decision = _decided(frame[name])
         decisions.append((name, *decision))
     roles = pd.DataFrame(decisions, columns=["column", "role", "reason"])
+    if len(roles) == 1:
+        raise UserError(
+            f"There is no column but the target {target!r}. Keep a feature: see data.columns and data.drop."
+        )
     if not features(roles):
         dropped = "; ".join(
             f"{row.column}: {row.role}, {row.reason}" for row in roles.itertuples() if row.role != "target"
@@ -54,17 +58,6 @@ def features(roles: pd.DataFrame, role: str | None = None) -> list[str]:
     """The columns that the model takes, or those of one role."""
     wanted = FEATURES if role is None else (role,)
     return roles.loc[roles["role"].isin(wanted), "column"].tolist()
-
-
-def _overruled(column: pd.Series, role: str) -> tuple[str, str]:
-    fits = {"numeric": types.is_numeric_dtype, "date": types.is_datetime64_dtype}
-    if role in fits and not fits[role](column):
-        example = column.dropna().iloc[0] if column.notna().any() else "nothing"
-        step = "give data.date_format" if role == "date" else "mend the values, or add them to data.missing_values"
-        raise UserError(
-            f"data.roles.{column.name} = {role!r}, but the column holds {str(example)[:40]!r}. To have it so, {step}."
-        )
-    return role, f"data.roles.{column.name}"
 
 
 def _decided(column: pd.Series) -> tuple[str, str]:

@@ -44,6 +44,7 @@ class Record:
     test: pd.DataFrame
     source: str
     model: Path
+    cells: dict[str, Any]  # how those of the user's table are written (`pipeline.tables.options.Cells`)
     artifacts: dict[Path, str]  # a file to the folder that it is shown in
 
 
@@ -149,6 +150,7 @@ def _log_model(record: Record) -> None:
         validate_serving_input=False,
         loader_module="pipeline.model",
         data_path=str(record.model),
+        model_config=record.cells,
         code_paths=["pipeline"],
         signature=ModelSignature(raw, answer, probabilities),
         input_example=X,

@@ -34,7 +34,7 @@ def compose(*overrides: str) -> None:
 def loaded(content: str, *overrides: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     Path("data/my.csv").write_text(content)
     compose("data.path=data/my.csv", "data.target=y", *overrides)
-    return load.load(config.read("data"))
+    return load.load(config.read("data"))[:2]
 
 
 ROWS = "\n".join(f"{i},{i % 7}.5,{'ab'[i % 2]},{'yes' if i % 3 else 'no'}" for i in range(30))
@@ -81,7 +81,7 @@ def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors(
     shutil.copy(ROOT / "tests" / "data" / "ucla_binary.csv", "data")
     rank = "+data.roles.rank=categorical"
     compose("data.path=data/ucla_binary.csv", "data.target=admit", rank, "train.lambda=0", "optimizer=newton")
-    table, _ = load.load(config.read("data"))
+    table, _, _ = load.load(config.read("data"))
     fitted = train.train(table[["gre", "gpa", "rank", "admit"]], config.read("train"))
     train.write(fitted, table, outputs.ROOT)
     found = pd.read_csv(outputs.ROOT / outputs.INFERENCE).set_index("feature")
@@ -125,6 +125,13 @@ def test_roles_columns_and_words_are_a_persons_to_change():
     assert set(table["group"]) == {"first", "b"}
 
 
+def test_a_word_that_is_replaced_by_a_number_is_one_and_a_number_by_a_word_a_level():
+    text = TABLE.replace(",0.5,", ",half,").replace(",a,", ",1,").replace(",b,", ",2,")
+    table, _ = loaded(text, "+data.replace.height={half: 0.5}", "+data.replace.group={1: one, 2: two}")
+    assert table["height"].tolist() == [i % 7 + 0.5 for i in range(30)]
+    assert table["group"].tolist() == ["one", "two"] * 15
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -134,8 +141,12 @@ def test_roles_columns_and_words_are_a_persons_to_change():
         (["data.delimiter=';;'"], r"data.delimiter = ';;': should have at most 1 character"),
         (["+data.expectations.height.maximun=3"], r"no such key: maximun = 3; the keys here are type, minimum"),
         (["+data.expectations.height.maximum=3"], r"column 'height', maximum: 3.0: 16 rows not so \(row 4: 3.5"),
-        (["+data.replace.height={a: b}"], r"data.replace.height replaces words, but the column holds none"),
-        (["data.drop=[height,group,id]"], r"No column is left to predict 'y'|leave no column"),
+        (["+data.replace.hight={a: b}"], r"data.replace has no column 'hight'. Did you mean 'height'"),
+        (["+data.roles.group=numeric"], r"row 1, column 'group': 'a' is no number \(30 such cells\)"),
+        (["+data.roles.height=date"], r"row 1, column 'height': '0.5' is no date"),
+        (["data.drop=[height,group,id]"], r"There is no column but the target 'y'. Keep a feature"),
+        (["data.drop=[y]"], r"data.drop has 'y', which data.target or data.roles needs. Remove one of the two"),
+        (["data.drop=[group]", "+data.roles.group=drop"], r"data.drop has 'group'"),
         (["split=test_file"], r"split.path: has no value"),
     ],
 )
@@ -171,7 +182,7 @@ def test_bad_input_leaves_earlier_outputs_alone():
     ("old", "new", "message"),
     [
         ("yes", "maybe", r"my-test.csv has y = 'maybe'; data/my.csv has 'no', 'yes'"),
-        ("2.5", "tall", r"my-test.csv, column 'height': '.*' is not of the kind that data/my.csv has there, 0.5 for"),
+        ("2.5", "tall", r"my-test.csv, row 3, column 'height': 'tall' is no number \(4 such cells\)"),
         ("height", "length", r"my-test.csv has no column 'height'"),
     ],
 )

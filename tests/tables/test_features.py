@@ -6,6 +6,8 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.errors import UserError
 from pipeline.tables import features
+from pipeline.tables.options import Cells, Options
+from pipeline.tables.reading import read
 
 N = 60
 
@@ -126,8 +128,35 @@ def test_raw_rows_of_any_type_are_served(frame):
             "grade": pd.Series(["1", "2"], dtype="str"),
         }
     )
-    np.testing.assert_array_equal(model.transform(features.conform(raw, model)), model.transform(clean))
+    np.testing.assert_array_equal(model.transform(features.conform(raw, model, Cells())), model.transform(clean))
     nothing = pd.DataFrame(None, raw.index, raw.columns, dtype=object)
-    assert np.isfinite(model.transform(features.conform(nothing, model))).all()
-    with pytest.raises(ValueError, match=r"column 'age' should hold numbers: .*forty"):
-        features.conform(raw.assign(age="forty"), model)
+    assert np.isfinite(model.transform(features.conform(nothing, model, Cells()))).all()
+    with pytest.raises(UserError, match=r"row 1, column 'age': 'forty' is no number \(2 such cells\)"):
+        features.conform(raw.assign(age="forty"), model, Cells())
+
+
+def test_rows_are_served_as_the_training_table_was_read(tmp_path):
+    """The very cells of a file whose missing values, decimals, dates, words and booleans are its own."""
+    rows = [(f"{i % 9},5", f"{i % 27 + 1:02}.{i % 12 + 1:02}.2023", "mf"[i % 2], str(i % 2 == 0)) for i in range(N)]
+    rows[3], rows[4] = ("-999", "01.02.2023", "NA", "True"), ("1.000,5", "unknown", "female", "False")
+    text = "size;sold;sex;member\n" + "\n".join(map(";".join, rows)) + "\n"
+    (tmp_path / "table.csv").write_text(text)
+    options = Options(missing_values=["-999", "unknown"], thousands=".", replace={"sex": {"m": "male", "f": "female"}})
+    table, written = read(tmp_path / "table.csv", options)
+    assert dict(table.dtypes.astype(str)) == {
+        "size": "float64",
+        "sold": "datetime64[us]",
+        "sex": "str",
+        "member": "str",
+    }
+    assert table["sex"].tolist()[:5] == ["male", "female", "male", "NA", "female"]
+    model = features.preprocessing(table, max_levels=50, min_rows=1).fit(table)
+    raw = pd.read_csv(tmp_path / "table.csv", sep=";", dtype=str, keep_default_na=False)
+    as_pandas_reads = pd.read_csv(tmp_path / "table.csv", sep=";", decimal=",", thousands=".", keep_default_na=False)
+    assert as_pandas_reads["member"].dtype == bool
+    for served in (raw, as_pandas_reads):
+        np.testing.assert_array_equal(model.transform(features.conform(served, model, written)), model.transform(table))
+    np.testing.assert_array_equal(
+        model.transform(features.conform(raw.assign(sold=table["sold"].astype(str)), model, written)),
+        model.transform(table),
+    )

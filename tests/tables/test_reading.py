@@ -30,7 +30,7 @@ def table(tmp_path):
     def write_and_read(content, *, name="table.csv", target=None, roles=None, **options):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read(path, Options(**options), target=target, roles=roles)
+        return read(path, Options(**options), target=target, roles=roles).frame
 
     return write_and_read
 
@@ -76,7 +76,7 @@ def test_compression_is_found_out_from_the_bytes(table, compress):
 def test_a_zip_with_one_file_is_a_table(tmp_path):
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr("t.csv", "a,b\n1,2\n")
-    assert read(tmp_path / "t.zip").shape == (1, 2)
+    assert read(tmp_path / "t.zip").frame.shape == (1, 2)
 
 
 def test_parquet_and_feather_give_what_csv_gives(tmp_path):
@@ -84,7 +84,7 @@ def test_parquet_and_feather_give_what_csv_gives(tmp_path):
     parquet.write_table(stored, tmp_path / "t.parquet")
     feather.write_feather(stored, tmp_path / "t.feather")
     for name in ("t.parquet", "t.feather"):
-        pd.testing.assert_frame_equal(read(tmp_path / name), NUMBERS_AND_WORDS.astype({"colour": "str"}))
+        pd.testing.assert_frame_equal(read(tmp_path / name).frame, NUMBERS_AND_WORDS.astype({"colour": "str"}))
 
 
 @pytest.mark.parametrize(
@@ -142,12 +142,12 @@ def test_columns_are_kept_and_dropped_in_the_order_of_the_file(table):
 
 
 def test_real_files_have_the_published_shapes():
-    adult = read(DATA / "adult-400.csv", target="column_15")
+    adult = read(DATA / "adult-400.csv", target="column_15").frame
     assert adult.shape == (400, 15)
     assert (adult["column_2"].isna().sum(), adult["column_15"].unique().tolist()) == (22, ["<=50K", ">50K"])
-    penguins = read(DATA / "penguins.csv")
+    penguins = read(DATA / "penguins.csv").frame
     assert penguins[["sex", "body_mass_g", "species"]].isna().sum().tolist() == [11, 2, 0]
-    assert read(DATA / "horse-colic.csv").isna().mean().mean() == pytest.approx(0.19, abs=0.02)
+    assert read(DATA / "horse-colic.csv").frame.isna().mean().mean() == pytest.approx(0.19, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_damaged_parquet_file_is_one_message(tmp_path):
 
 def test_booleans_become_words(tmp_path):
     parquet.write_table(pa.table({"a": [True, False, None]}), tmp_path / "t.parquet")
-    assert read(tmp_path / "t.parquet")["a"].fillna("?").tolist() == ["true", "false", "?"]
+    assert read(tmp_path / "t.parquet").frame["a"].fillna("?").tolist() == ["true", "false", "?"]
 
 
 def test_lists_in_parquet_are_no_column(tmp_path):
@@ -281,7 +281,7 @@ def test_any_bytes_are_a_table_or_one_message(tmp_path, content, options):
     path = tmp_path / "fuzz"
     path.write_bytes(content)
     try:
-        frame = read(path, Options(**options))
+        frame = read(path, Options(**options)).frame
     except UserError as error:
         assert "fuzz" in str(error) or "data." in str(error)
     else:

@@ -1,10 +1,11 @@
-"""A Hydra launcher that hands a whole batch of jobs to the program: main(list of configurations) -> list of results.
+"""A Hydra launcher that hands a whole batch of jobs to the program: main(sequence of configurations) -> its results.
 
 Hydra takes launchers from a package of this name alone, and finds this one wherever Python starts in this folder.
 Source: https://hydra.cc/docs/advanced/plugins/develop
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, JobStatus
@@ -13,13 +14,26 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 
+class Jobs(Sequence):
+    """Configurations, composed as they are asked for: a tenth of a second each."""
+
+    def __init__(self, compose: Callable[[list[str]], DictConfig], overrides: Sequence[Sequence[str]]) -> None:
+        self.compose, self.overrides = compose, overrides
+
+    def __len__(self) -> int:
+        return len(self.overrides)
+
+    def __getitem__(self, job: int) -> DictConfig:
+        return self.compose(list(self.overrides[job]))
+
+
 class Together(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        load = self.context.config_loader.load_sweep_config
-        results = self.task([load(self.config, list(overrides)) for overrides in job_overrides])
+        compose = partial(self.context.config_loader.load_sweep_config, self.config)
+        results = self.task(Jobs(compose, job_overrides))
         return [
             JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=result)
             for overrides, result in zip(job_overrides, results, strict=True)

@@ -46,16 +46,14 @@ def members(sweep: config.Sweep, train: config.Train) -> list[Member]:
 
 
 def cross_validate(
-    table: pd.DataFrame, train: config.Train, sweep: config.Sweep, grid: list[Member], key: pd.Series | None = None
+    table: pd.DataFrame, train: config.Train, sweep: config.Sweep, grid: list[Member], folds: list[splitting.Fold]
 ) -> Validation:
     """Score every member of `grid`, trained as `train` says but for its lambda and learning rate, on `table`'s rows.
 
-    `key` tells the group or the time of each row, where that decides the folds. Ctrl-C ends the training, and what was
-    finished is returned. Errors: `UserError` where folds can't be cut.
+    Ctrl-C ends the training, and what was finished is returned.
     """
     X, y = tables.features_and_target(table)
     classes, codes = _encode(y, train)
-    folds = splitting.folds(y, sweep.folds, sweep.seed, key)
     size = max(CHUNK // (1 if len(classes) == 2 else len(classes)), 1)
     chunks = [grid[start : start + size] for start in range(0, len(grid), size)]
     rows, curves = [], []

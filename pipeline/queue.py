@@ -15,6 +15,7 @@ from dvc.repo import Repo
 
 from pipeline.errors import UserError
 from pipeline.stages import run
+from pipeline.stages.configure import GROUPS
 
 WORKERS = 2
 SHOWN = ("accuracy", "log_loss")  # scores in the table
@@ -60,7 +61,7 @@ def table(names: list[str], keys: list[str]) -> pd.DataFrame:
     shown = pd.DataFrame(exp_show())
     shown = shown[shown["Experiment"].isin(names)].set_index("Experiment").loc[names]
     scores = {score: f"outputs/evaluate/metrics.json:test.{score}" for score in SHOWN}
-    columns = {"State": "State", **{key: key for key in keys}, **scores}
+    columns = {"State": "State", **{key: GROUPS.get(key, key) for key in keys}, **scores}
     kept = pd.DataFrame({name: shown[column] for name, column in columns.items() if column in shown})
     # In the copy of one that failed, the scores of the commit that it started from are still there.
     kept.loc[kept["State"] == "Failed", [score for score in SHOWN if score in kept]] = float("nan")
@@ -93,8 +94,9 @@ def main() -> None:
     print("\n" + table(names, [text.split("=")[0].lstrip("+~") for text in overrides]).to_string())
     if failed:
         reasons = "\n".join(f"  {name}: {reason(name)}" for name in failed)
+        hint = "\nThe copies hold what git or DVC tracks: `git add` or `dvc add` the table." * ("exist" in reasons)
         raise UserError(
-            f"{len(failed)} of {len(names)} experiments failed (dvc queue logs NAME shows more):\n{reasons}"
+            f"{len(failed)} of {len(names)} experiments failed (dvc queue logs NAME shows more):\n{reasons}{hint}"
         )
 
 

@@ -10,6 +10,7 @@ The test rows are not used: the command that adopts a winner trains and evaluate
 import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import hydra
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import choice, config, tracking
+from pipeline import choice, config, stages, tracking
 from pipeline.config import Member, Params
 from pipeline.cross_validation import Validation, cross_validate
 from pipeline.errors import UserError
@@ -34,7 +35,8 @@ class Study:
         self.values, self.params, self.root = values, params, root
         with told():
             table, report, _ = load.load(params.data)
-            self.training_rows, _, self.key = split.split(table, report, params.split, params.data)
+            self.training_rows, _, key = split.split(table, report, params.split, params.data)
+            self.folds = sweep.folds(self.training_rows, params.sweep, key)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, members: list[Member]) -> None:
@@ -45,7 +47,7 @@ class Study:
         new = [member for member in dict.fromkeys(members) if member not in known]
         if not new:
             return
-        added = cross_validate(self.training_rows, self.params.train, self.params.sweep, new, self.key)
+        added = cross_validate(self.training_rows, self.params.train, self.params.sweep, new, self.folds)
         self.scored = pd.concat([self.scored, added.members], ignore_index=True) if known else added.members
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:
@@ -81,9 +83,6 @@ class Study:
 
 def run(batch: list[tuple[dict[str, Any], Params]], folder: Path, studies: dict[str, Study]) -> list[float]:
     """Train a batch of jobs (values, and the same validated), together where they can be; `studies` is added to."""
-    bound = min(params.sweep.max_members for _, params in batch)
-    if len(batch) > bound:
-        raise UserError(f"{len(batch)} members are more than sweep.max_members = {bound}. Thin the grid or raise it.")
     keys = [_shared(values) for values, _ in batch]
     members = [Member(params.train.l2, params.train.learning_rate) for _, params in batch]
     for key, (values, params) in zip(keys, batch, strict=True):
@@ -112,12 +111,17 @@ STUDIES: dict[str, Study] = {}  # of this process: an optimising sweeper comes b
 
 
 @hydra.main(config_path=str(CONF.absolute()), config_name="multirun", version_base=None)
-def main(jobs: list[DictConfig]) -> list[float]:
+def main(jobs: Sequence[DictConfig]) -> list[float]:
     try:
+        bound = validated(jobs[0])[1].sweep.max_members
+        if len(jobs) > bound:
+            raise UserError(
+                f"{len(jobs)} members are more than sweep.max_members = {bound}. Thin the grid or raise it."
+            )
         return run([validated(job) for job in jobs], Path(jobs[0].hydra.sweep.dir), STUDIES)
     except UserError as error:
         sys.exit(f"\nerror: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    stages.run(main)

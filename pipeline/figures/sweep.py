@@ -111,6 +111,8 @@ def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index) -> np.ndarray:
     step = positive[1] / positive[0] if len(positive) > 1 else 10
     x = np.where(values > 0, values, (positive[0] if len(positive) else 1) / step)
     axes.set_xscale("log")
+    if len(np.unique(x)) == 1:
+        axes.set_xlim(x[0] / step, x[0] * step)
     shown = np.unique(x, return_index=True)[1][:: -(-len(x) // 8)]
     axes.set_xticks(x[shown], [_number(values[i]) for i in shown])
     axes.set_xticks([], minor=True)

@@ -1,6 +1,7 @@
 """One module a DVC stage, of the stage's name: read inputs, call pure functions, write outputs."""
 
 import gc
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -8,16 +9,16 @@ from contextlib import contextmanager
 
 from pipeline.errors import UserError
 
-if sys.argv[0] == "-m":  # a stage is about to run as a program (`sys.argv` in Python's library reference)
-    # The garbage collector would walk the objects of scikit-learn, matplotlib or MLflow time and again while these are
-    # imported, and once more on the way out: a second for each stage.
-    gc.disable()
-
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage as a program: a `UserError` ends it with the message and exit status 1, Ctrl-C with 130."""
+    """Run a stage as a program: a `UserError` ends it with the message and exit status 1, Ctrl-C with 130.
+
+    The imports are done, for which `pipeline` has put the garbage collector and Ctrl-C's handler aside.
+    """
     gc.freeze()
     gc.enable()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except UserError as error:

@@ -5,15 +5,15 @@ Where its clusters are the classes, a simple model may do.
 """
 
 import json
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
 
 from pipeline import config, figures, outputs, tables
-from pipeline.errors import UserError
 from pipeline.logistic.objective import sigmoid
-from pipeline.stages import run
+from pipeline.stages import run, told
 from pipeline.stages.load import read_report
 from pipeline.tables import roles
 
@@ -29,13 +29,14 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
 
     if len(table) > params.rows:
         table = table.sample(params.rows, random_state=params.seed)
-    if params.perplexity >= len(table):
-        raise UserError(
-            f"explore.perplexity = {params.perplexity:g} must be less than the rows drawn, {len(table)}; "
-            f"try {max(len(table) // 4, 1)}."
+    perplexity = min(params.perplexity, max((len(table) - 1) // 3, 1))  # more, and every row is every row's neighbour
+    if perplexity < params.perplexity:
+        warnings.warn(
+            f"explore.perplexity = {params.perplexity:g} is too much for {len(table)} rows; {perplexity} is used.",
+            stacklevel=2,
         )
     X, y = tables.features_and_target(table)
-    tsne = TSNE(perplexity=params.perplexity, random_state=params.seed, init="random", max_iter=500)
+    tsne = TSNE(perplexity=perplexity, random_state=params.seed, init="random", max_iter=500)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
         positions = tsne.fit_transform(preprocessing(X, max_levels=LEVELS, min_rows=1).fit_transform(X))
     return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})
@@ -67,7 +68,8 @@ def main() -> None:
     balance, curve = class_balance(table), logistic_curve()
     with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes
         drawn = pool.submit(draw, report, bars, balance, curve)
-        embedding = embed(table, params)
+        with told():
+            embedding = embed(table, params)
         drawn.result()
     embedding.to_csv(folder / "tsne.csv", index=False)
     balance.to_csv(folder / "class_balance.csv", index=False)

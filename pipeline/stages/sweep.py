@@ -5,6 +5,7 @@ The test rows are used once, for the winner. Its weights are those that `train` 
 
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from pipeline.cross_validation import Validation, cross_validate, members, path
 from pipeline.errors import UserError
 from pipeline.figures import save
 from pipeline.figures import sweep as figures
-from pipeline.stages import evaluate, run, train
+from pipeline.stages import evaluate, run, told, train
 from pipeline.stages.configure import overrides
+from pipeline.tables import splitting
 
 
 def refit(chosen: dict[str, Any], fit: config.Train, table: pd.DataFrame) -> train.Training:
@@ -43,11 +45,24 @@ def write(validation: Validation, root: Path) -> None:
     tables.save(validation.curves.astype({"learning_rate": str}), root / outputs.CURVES)
 
 
-def write_winner(
-    named: dict[str, Any], params: config.Sweep, values: dict[str, Any], root: Path, **scores: dict[str, float]
-) -> None:
+def folds(table: pd.DataFrame, params: config.Sweep, key: pd.Series | None) -> list[splitting.Fold]:
+    """Those of the training rows; `key` tells the group or the time of each, where that decides."""
+    return splitting.folds(tables.features_and_target(table)[1], params.folds, params.seed, key)
+
+
+def leave_out(reason: str, root: Path) -> None:
+    """No sweep of these rows: its outputs are empty, but for the reason."""
+    for folder in (outputs.PICTURES, outputs.MODEL.parts[0]):
+        shutil.rmtree(root / folder, ignore_errors=True)
+        (root / folder).mkdir(parents=True)
+    for file in (outputs.ADOPT, outputs.CURVES, outputs.MEMBERS, outputs.PATHS):
+        (root / file).write_text("")
+    (root / outputs.WINNER).write_text(json.dumps({"warnings": [f"There is no sweep. {reason}"]}, indent=2) + "\n")
+
+
+def write_winner(named: dict[str, Any], params: config.Sweep, values: dict[str, Any], root: Path, **more: Any) -> None:
     """The chosen members, and the command that adopts one, which is printed too; `values` are params.yaml's."""
-    winner = {"score": params.score, "refit": params.refit, **named, **scores}
+    winner = {"score": params.score, "refit": params.refit, **named, **more}
     (root / outputs.WINNER).write_text(json.dumps(winner, indent=2) + "\n")
     command = adopt(named[params.refit], values)
     (root / outputs.ADOPT).write_text(command + "\n")
@@ -87,7 +102,14 @@ def main() -> None:
     table = tables.load(outputs.ROOT / outputs.TRAINING_ROWS)
     key = outputs.ROOT / outputs.KEY
     key = tables.load(key).iloc[:, 0] if key.exists() else None
-    validation = cross_validate(table, fit, params, members(params, fit), key)
+    try:
+        with told() as said:
+            cut = folds(table, params, key)
+    except UserError as error:
+        print(f"warning: there is no sweep. {error}")
+        leave_out(str(error), outputs.SWEEP)
+        return
+    validation = cross_validate(table, fit, params, members(params, fit), cut)
     if not validation.members.empty:
         write(validation, outputs.SWEEP)
     if validation.interrupted:
@@ -112,7 +134,7 @@ def main() -> None:
     print(
         f"{len(validation.members)} members; {params.refit.replace('_', ' ')}: {choice.describe(chosen, params.score)}"
     )
-    write_winner(named, params, config.load(), outputs.SWEEP, test=test)
+    write_winner(named, params, config.load(), outputs.SWEEP, test=test, warnings=said)
 
 
 if __name__ == "__main__":

@@ -74,8 +74,9 @@ def flat(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(root: Path) -> list[str]:
-    """What `load` and `split` warned of. One-vs-rest loads for itself and keeps no profile."""
-    found = [file for file in (root / outputs.PROFILE, root / outputs.SPLIT_SUMMARY) if file.exists()]
+    """What `load`, `split` and `sweep` warned of. One-vs-rest loads for itself, keeps no profile, and has no sweep."""
+    files = (root / outputs.PROFILE, root / outputs.SPLIT_SUMMARY, root / outputs.SWEEP.name / outputs.WINNER)
+    found = [file for file in files if file.exists()]
     return [line for file in found for line in json.loads(file.read_text())["warnings"]]
 
 
@@ -184,7 +185,8 @@ def main() -> None:
         record(params["one_vs_rest"], config.read("one_vs_rest").data, outputs.ONE_VS_REST, [outputs.ONE_VS_REST]),
     ]
     training_rows = tables.load(outputs.ROOT / outputs.TRAINING_ROWS)
-    records.append(sweep_record(params, training_rows, outputs.SWEEP, "sweep"))
+    if "best" in json.loads((outputs.SWEEP / outputs.WINNER).read_text()):
+        records.append(sweep_record(params, training_rows, outputs.SWEEP, "sweep"))
     tracking.log(records, config.read("tracking"))
     outputs.RECEIPT.parent.mkdir(parents=True, exist_ok=True)
     outputs.RECEIPT.write_text(json.dumps([record.digest for record in records], indent=2) + "\n")

@@ -57,15 +57,24 @@ def _check(pandera: Any, rule: str, value: Any, column: pd.Series) -> Any:
     says, key = f"{rule}: {value}", f"data.expectations.{column.name}.{rule} = {value!r}"
     if rule == "type":
         return pandera.Check(lambda series: TYPES[value](series), error=says)
-    if rule == "allowed":
-        return pandera.Check.isin(value, error=says)
-    if types.is_string_dtype(column):
+    if types.is_string_dtype(column) and rule != "allowed":
         raise UserError(f"{key}, but {column.name!r} holds words. Use `allowed`, or `type: number`.")
     try:
-        bound = pd.Timestamp(value) if types.is_datetime64_dtype(column) else float(value)
+        values = [_like(column, each) for each in (value if rule == "allowed" else [value])]
     except (TypeError, ValueError):
-        raise UserError(f"{key} is no bound for the values, such as {column.iloc[0]}.") from None
-    return (pandera.Check.ge if rule == "minimum" else pandera.Check.le)(bound, error=says)
+        raise UserError(f"{key} is not of the kind of the values, such as {column.iloc[0]}.") from None
+    if rule == "allowed":
+        return pandera.Check.isin(values, error=says)
+    return (pandera.Check.ge if rule == "minimum" else pandera.Check.le)(values[0], error=says)
+
+
+def _like(column: pd.Series, value: float | str) -> pd.Timestamp | str | float:
+    """`value` as the column has it; the classes of a target may be the words 0 and 1."""
+    if types.is_datetime64_dtype(column):
+        return pd.Timestamp(value)
+    if types.is_string_dtype(column):
+        return value if isinstance(value, str) else f"{value:.15g}"
+    return float(value)
 
 
 def _violation(name: str, rule: str, cases: pd.DataFrame) -> str:

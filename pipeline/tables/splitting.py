@@ -3,6 +3,8 @@
 The folds of a sweep are cut in the same way as the test rows were, so that what must not leak there doesn't here.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -35,7 +37,8 @@ def grouped(groups: pd.Series, test_size: float, seed: int) -> tuple[np.ndarray,
 
     if groups.isna().any():
         raise UserError(
-            f"Row {groups.isna().argmax() + 1:,} has no {groups.name!r}, the group that split.column names. Fill it."
+            f"{groups.isna().sum():,} rows have no {groups.name!r}, the group that split.column names (the first is "
+            f"row {groups.isna().argmax() + 1:,} of those with a target). Fill it."
         )
     if groups.nunique() < 2:
         raise UserError(
@@ -50,7 +53,8 @@ def timed(times: pd.Series, test_size: float) -> tuple[np.ndarray, np.ndarray]:
     """The latest rows are the test; rows of one moment are on the same side."""
     if times.isna().any():
         raise UserError(
-            f"Row {times.isna().argmax() + 1:,} has no {times.name!r}, the time that split.column names. Fill it."
+            f"{times.isna().sum():,} rows have no {times.name!r}, the time that split.column names (the first is "
+            f"row {times.isna().argmax() + 1:,} of those with a target). Fill it."
         )
     if not pd.api.types.is_datetime64_dtype(times) and not pd.api.types.is_numeric_dtype(times):
         raise UserError(f"{times.name!r} holds {times.iloc[0]!r}, neither date nor number; a split by time needs one.")
@@ -58,45 +62,44 @@ def timed(times: pd.Series, test_size: float) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(times < first), np.flatnonzero(times >= first)
 
 
-def folds(
-    classes: np.ndarray, n_folds: int, seed: int, key: pd.Series | None = None
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to train on and rows held out, `n_folds` times; every class is on both sides.
+Fold = tuple[np.ndarray, np.ndarray]  # rows to train on, rows held out
+
+
+def folds(classes: np.ndarray, n_folds: int, seed: int, key: pd.Series | None = None) -> list[Fold]:
+    """At most `n_folds` folds, and a warning if they are fewer; every class is on both sides of each.
 
     Drawn at random, each class in the same proportion; or by `key`, a value a row: named "group", all rows of a group
     in the same fold; named "time", each fold is later than all rows that came before, on which is trained.
-    Errors: `UserError` where there are too few rows, groups or moments for so many folds.
+    Errors: `UserError` where not even two can be cut.
     """
+    codes = np.unique(classes, return_inverse=True)[1]
+    smallest, keys = np.bincount(codes).min(), len(codes) if key is None else key.nunique()
+    for n in range(min(n_folds, smallest, keys), 1, -1):
+        cut = _cut(codes, n, seed, key)
+        if all(len(np.unique(codes[side])) == codes.max() + 1 for fold in cut for side in fold):
+            if n < n_folds:
+                warnings.warn(
+                    f"sweep.folds = {n_folds} is more than these training rows allow; {n} are used.", stacklevel=2
+                )
+            return cut
+    split_by = "" if key is None else f", {keys:,} {key.name}s, by which they are split"
+    raise UserError(
+        f"The training rows don't make two folds with every class on both sides ({len(codes):,} rows, {smallest:,} of "
+        f"the smallest class{split_by}). Add rows, or change split."
+    )
+
+
+def _cut(codes: np.ndarray, n_folds: int, seed: int, key: pd.Series | None) -> list[Fold]:
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    names, codes, counts = np.unique(classes, return_inverse=True, return_counts=True)
-    if n_folds > counts.min():
-        raise UserError(
-            f"sweep.folds = {n_folds} is more than the {counts.min()} training rows of the smallest class, "
-            f"{str(names[counts.argmin()])!r}: every fold needs one. Set sweep.folds to at most that."
-        )
     rows = np.arange(len(codes))
     if key is None:
         return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(rows, codes))
-    most = key.nunique() if key.name == "group" else key.nunique() - 1
-    if n_folds > most:
-        raise UserError(
-            f"sweep.folds = {n_folds} is too many for training rows of {key.nunique()} {key.name}s, by which they are "
-            f"split. Set sweep.folds to at most {most}, or another split."
-        )
     if key.name == "group":
-        cut = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(rows, codes, pd.factorize(key)[0])
-    else:
-        starts = key.sort_values().iloc[len(key) * np.arange(1, n_folds + 1) // (n_folds + 1)].tolist()
-        cut = (
-            (rows[key < first], rows[(key >= first) & (True if last is None else key < last)])
-            for first, last in zip(starts, [*starts[1:], None], strict=True)
-        )
-    found = list(cut)
-    for number, sides in enumerate(found, start=1):
-        if any(len(np.unique(codes[side])) < len(names) for side in sides):
-            raise UserError(
-                f"fold {number} of sweep.folds = {n_folds}, cut by {key.name} as the test rows are, has not every "
-                f"class on both sides ({len(sides[0]):,} rows to train on, {len(sides[1]):,} held out). Set fewer."
-            )
-    return found
+        groups = pd.factorize(key)[0]
+        return list(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(rows, codes, groups))
+    starts = key.sort_values().iloc[len(key) * np.arange(1, n_folds + 1) // (n_folds + 1)].tolist()
+    return [
+        (rows[key < first], rows[(key >= first) & (True if last is None else key < last)])
+        for first, last in zip(starts, [*starts[1:], None], strict=True)
+    ]

@@ -128,11 +128,14 @@ def _log_datasets(client: mlflow.MlflowClient, run_id: str, record: Record) -> N
 
 
 class _Flavour:
-    """`mlflow.pyfunc` for `Model.log`, which may be told not to load what it saved: that takes longer than the rest."""
+    """`mlflow.pyfunc` for `Model.log`, which may be told not to load what it saved: that takes longer than the rest.
+
+    A `model_config` that it saw would be among the run's parameters.
+    """
 
     @staticmethod
-    def save_model(path: str, validate_serving_input: bool, **settings: Any) -> None:
-        mlflow.pyfunc.save_model(path, **settings)
+    def save_model(path: str, validate_serving_input: bool, cells: dict[str, Any], **settings: Any) -> None:
+        mlflow.pyfunc.save_model(path, model_config=cells, **settings)
 
 
 def _log_model(record: Record) -> None:
@@ -150,7 +153,7 @@ def _log_model(record: Record) -> None:
         validate_serving_input=False,
         loader_module="pipeline.model",
         data_path=str(record.model),
-        model_config=record.cells,
+        cells=record.cells,
         code_paths=["pipeline"],
         signature=ModelSignature(raw, answer, probabilities),
         input_example=X,

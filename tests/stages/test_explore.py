@@ -5,7 +5,6 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from pipeline import figures
 from pipeline.config import Explore
-from pipeline.errors import UserError
 from pipeline.stages import explore
 from pipeline.stages.load import bundled
 from pipeline.tables import profile
@@ -30,9 +29,9 @@ def test_many_rows_are_sampled_with_the_seed(wine):
     pd.testing.assert_frame_equal(first, again)
 
 
-def test_a_perplexity_above_the_rows_is_named(wine):
-    with pytest.raises(UserError, match=r"explore\.perplexity = 200 must be less than the rows drawn, 178"):
-        explore.embed(wine, Explore(rows=1000, perplexity=200, seed=0))
+def test_a_perplexity_too_large_for_the_rows_is_lowered_which_is_told(wine):
+    with pytest.warns(UserWarning, match=r"explore\.perplexity = 30 is too much for 10 rows; 3 is used"):
+        assert len(explore.embed(wine, Explore(rows=10, perplexity=30, seed=0))) == 10
 
 
 def test_rows_of_words_dates_and_gaps_are_embedded_and_drawn(tmp_path):

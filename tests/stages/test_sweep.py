@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 
 from pipeline import choice, config, cross_validation, outputs, tables
-from pipeline.stages import configure, load, split, sweep, train
+from pipeline.stages import configure, load, split, sweep, track, train
 
 GRID = ["sweep.lambda=[0.01,0.1,10]", "sweep.learning_rate=[0.1,1]", "train.max_iterations=300"]
 
@@ -82,11 +82,25 @@ def test_folds_are_cut_by_the_group_that_split_the_rows(project):
     tables.save(group.to_frame(), outputs.ROOT / outputs.KEY)
     sweep.main()
     fit, params = config.read("train"), config.read("sweep")
-    expected = sweep.cross_validate(rows, fit, params, sweep.members(params, fit), group).members
+    grid = sweep.members(params, fit)
+    expected = sweep.cross_validate(rows, fit, params, grid, sweep.folds(rows, params, group)).members
     written = pd.read_csv(outputs.SWEEP / outputs.MEMBERS)
     pd.testing.assert_series_equal(written["log_loss"], expected["log_loss"])
-    stratified = sweep.cross_validate(rows, fit, params, sweep.members(params, fit)).members
+    stratified = sweep.cross_validate(rows, fit, params, grid, sweep.folds(rows, params, None)).members
     assert (stratified["log_loss"] != expected["log_loss"]).any()
+
+
+def test_rows_that_cannot_be_cut_leave_the_sweep_out_and_say_why(project, capsys):
+    sweep.main()
+    rows = tables.load(outputs.ROOT / outputs.TRAINING_ROWS)
+    tables.save(pd.Series(["one"] * len(rows), name="group").to_frame(), outputs.ROOT / outputs.KEY)
+    sweep.main()
+    reason = "There is no sweep. The training rows don't make two folds"
+    assert reason.lower() in capsys.readouterr().out.lower()
+    assert json.loads((outputs.SWEEP / outputs.WINNER).read_text())["warnings"][0].startswith(reason)
+    assert any(reason in line for line in track.told(outputs.ROOT))
+    assert not list((outputs.SWEEP / outputs.PICTURES).iterdir())
+    assert set(contents(outputs.SWEEP).values()) >= {b""}
 
 
 def test_one_standard_error_is_refitted_where_that_is_asked_for(project):

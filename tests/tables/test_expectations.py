@@ -23,7 +23,10 @@ def test_what_holds_passes(frame):
         "age": {"type": "number", "minimum": 17, "maximum": 200, "missing": True},
         "sex": {"type": "words", "allowed": ["F", "M", "X"]},
         "seen": {"type": "date", "minimum": "1999-01-01"},
+        "record": {"allowed": [1, 2, 4]},
+        "won": {"allowed": [0, 1.0]},
     }
+    frame["won"] = pd.Series(["0", "1", "1", "0"], dtype="str")
     check(frame, rules, "t.csv")
     check(frame, {}, "t.csv")
 
@@ -38,9 +41,10 @@ def test_what_holds_passes(frame):
         ({"sex": {"allowed": ["F", "M"]}}, r"column 'sex', allowed: \['F', 'M'\]: 1 row not so \(row 3: X\)"),
         ({"record": {"unique": True}}, r"column 'record', unique: True: 2 rows not so \(row 2: 2.0; row 3: 2.0\)"),
         ({"seen": {"minimum": "2000-01-01"}}, r"column 'seen', minimum: 2000-01-01: 1 row not so \(row 3: 1999"),
+        ({"record": {"allowed": ["many"]}}, r"data.expectations.record.allowed = \['many'\] is not of the kind .* 1.0"),
         ({"agee": {"unique": True}}, r"data.expectations has no column 'agee'. Did you mean 'age'"),
         ({"sex": {"minimum": 3}}, r"data.expectations.sex.minimum = 3, but 'sex' holds words"),
-        ({"seen": {"minimum": "soon"}}, r"data.expectations.seen.minimum = 'soon' is no bound"),
+        ({"seen": {"minimum": "soon"}}, r"data.expectations.seen.minimum = 'soon' is not of the kind"),
     ],
 )
 def test_a_violation_names_column_rule_and_rows(frame, rules, message):

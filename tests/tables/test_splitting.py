@@ -50,10 +50,13 @@ def test_the_test_rows_are_the_latest_and_a_moment_is_on_one_side():
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        (lambda: grouped(PEOPLE.where(PEOPLE == "p1"), 0.25, 0), r"Row 1 has no 'person'"),
+        (
+            lambda: grouped(PEOPLE.where(PEOPLE == "p1"), 0.25, 0),
+            r"192 rows have no 'person'.*is row 1 of those with a target",
+        ),
         (lambda: grouped(PEOPLE.where(PEOPLE == "p1", "p1"), 0.25, 0), r"'person' is 'p1' in every row"),
         (lambda: timed(PEOPLE, 0.25), r"'person' holds 'p0', neither date nor number"),
-        (lambda: timed(DAYS.where(DAYS.index > 0), 0.25), r"Row 1 has no 'day'"),
+        (lambda: timed(DAYS.where(DAYS.index > 0), 0.25), r"1 rows have no 'day'.*row 1 "),
         (lambda: stratified(CLASSES, 0.001, 0), r"column 'y' can't be split with split.test_size = 0.001"),
     ],
 )
@@ -85,19 +88,35 @@ def test_folds_by_time_learn_from_the_past_alone_and_each_is_later_than_the_last
 
 
 @pytest.mark.parametrize(
-    ("key", "message"),
+    ("key", "asked", "used"),
     [
-        (pd.Series(["a", "b"] * 100, name="group"), r"sweep.folds = 3 is too many for training rows of 2 groups"),
+        (None, 500, 40),
+        (pd.Series(["a", "b", "c"] * 66 + ["a", "b"], name="group"), 9, 3),
+        (pd.Series(np.arange(200.0) // 40, name="time"), 9, 4),
+    ],
+)
+def test_folds_are_as_many_as_rows_groups_and_moments_allow_which_is_told(key, asked, used):
+    classes = CLASSES.sample(frac=1, random_state=0).to_numpy()
+    with pytest.warns(
+        UserWarning, match=rf"sweep.folds = {asked} is more than these training rows allow; {used} are used"
+    ):
+        found = folds(classes, asked, 0, key)
+    assert len(found) == used
+    assert all(set(classes[side]) == {"a", "b"} for fold in found for side in fold)
+
+
+@pytest.mark.parametrize(
+    ("classes", "key", "message"),
+    [
+        (["a"] * 9 + ["b"], None, r"\(10 rows, 1 of the smallest class\)"),
+        (["a", "b"] * 5, pd.Series(["one"] * 10, name="group"), r"5 of the smallest class, 1 groups, by which"),
         (
-            pd.Series([1.0, 2.0, 3.0, 3.0] * 50, name="time"),
-            r"sweep.folds = 3 is too many for training rows of 3 times",
-        ),
-        (
-            pd.Series(np.arange(200.0), name="time"),
-            r"fold 1 of sweep.folds = 3, cut by time.*every class on both sides",
+            ["a"] * 5 + ["b"] * 5,
+            pd.Series(np.arange(10.0), name="time"),
+            r"5 of the smallest class, 10 times, by which",
         ),
     ],
 )
-def test_folds_that_cannot_be_cut_are_told_with_the_next_step(key, message):
+def test_rows_that_make_no_two_folds_are_told_with_the_next_step(classes, key, message):
     with pytest.raises(UserError, match=message):
-        folds(CLASSES.to_numpy(), 3, 0, key)
+        folds(np.array(classes), 3, 0, key)

@@ -169,7 +169,7 @@ def _is_value(cell: str, missing: Collection[str]) -> bool:
 
 
 def _decimal(cells: list[str]) -> str:
-    commas = [cell for cell in cells if re.fullmatch(r"[+-]?\d+,\d+", cell)]
-    only_thousands = all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", cell) for cell in commas)
-    points = any(re.fullmatch(r"[+-]?\d+\.\d+", cell) for cell in cells)
-    return "," if commas and not only_thousands and not points else "."
+    """The comma where cells have decimals after one and none after a point; groups of three may be thousands."""
+    found = [re.fullmatch(r"[+-]?(\d+)([.,])(\d+)", cell) for cell in cells]
+    marks = {match[2] for match in found if match and not re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", match[0].lstrip("+-"))}
+    return "," if marks == {","} else "."

@@ -107,6 +107,14 @@ def test_given_options_are_not_guessed(table):
     assert table("1,2\n3,4\n", header=True).columns.tolist() == ["1", "2"]
     assert table("1,2\n3,4\n", names=["x", "y"])["x"].tolist() == [1, 3]
     assert table("a;b\n1.234,5;x\n", thousands=".", decimal=",")["a"].tolist() == [1234.5]
+
+
+def test_decimals_are_told_from_groups_of_three_digits_and_dates_from_both(table):
+    assert table("a;b\n2,338;x\n0,338;x\n")["a"].tolist() == [2.338, 0.338]
+    european = table("a;b;c\n2,5;1.234;01.02.2023\n3,25;98.765;13.02.2023\n", thousands=".")
+    assert european["a"].tolist() == [2.5, 3.25]
+    assert european["b"].tolist() == [1234, 98765]
+    assert european["c"].dt.month.tolist() == [2, 2]
     assert table("a,b\n1,inf\n2,9\n", missing_values=["inf"])["b"].isna().tolist() == [True, False]
 
 
@@ -170,6 +178,7 @@ def test_real_files_have_the_published_shapes():
         ("a,b\n1,2\n", {"drop": ["a", "b"]}, r"leave no column"),
         ("a,b\n1,2\n3,-inf\n", {}, r"row 2, column 'b': -inf is not finite"),
         ('a,b\n1,"1,234"\n2,5\n', {}, r"row 1, column 'b': '1,234' has a thousands separator.*data.thousands=','"),
+        ('a,b\n1,"1,234"\n2,"0,338"\n3,5.5\n', {}, r"row 1, column 'b': '1,234' has a decimal comma.*data.decimal=','"),
         ("a;b\n1;1.234,5\n", {}, r"Set data.thousands='.' and data.decimal=','"),
         ("d,x\n2024-02-28,1\n2024-02-30,2\n", {}, r"row 2, column 'd': '2024-02-30' is no date of the form %Y-%m-%d"),
         ("d,x\n05/01/2024,1\n06/02/2024,2\n", {}, r"'05/01/2024' reads as %m/%d/%Y or %d/%m/%Y.*data.date_format"),

@@ -29,11 +29,12 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
         raise UserError(
             f"The target {target!r} is {classes[0]!r} in every row. Give data.target a column with two classes or more."
         )
-    if len(classes) == len(known):
-        raise UserError(
-            f"The target {target!r} is different in every row ({shown}, ...). Give data.target a column of classes."
-        )
     numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
+    if len(classes) == len(known):
+        hint = "Is this a regression? Put the numbers into bands, or give" if numbers else "Give"
+        raise UserError(
+            f"The target {target!r} is different in every row ({shown}, ...). {hint} data.target a column of classes."
+        )
     if len(classes) > CLASSES:
         hint = "Is this a regression? Put the numbers into bands" if numbers else "Join the rare ones"
         raise UserError(

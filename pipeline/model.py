@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
@@ -77,10 +78,11 @@ class Served:
         self.model, self.written = model, written
 
     def predict(self, table: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        table = features.conform(table, self.model, self.written)
+        table, classes = features.conform(table, self.model, self.written), self.model.classes_
         if (params or {}).get("probabilities"):
-            return pd.DataFrame(self.model.predict_proba(table), columns=[str(label) for label in self.model.classes_])
-        return self.model.predict(table)
+            found = self.model.predict_proba(table) if len(table) else np.empty((0, len(classes)))
+            return pd.DataFrame(found, columns=[str(label) for label in classes])
+        return self.model.predict(table) if len(table) else classes[:0]
 
 
 def _load_pyfunc(path: str, written: dict[str, Any]) -> Served:

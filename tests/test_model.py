@@ -86,3 +86,6 @@ def test_mlflow_serves_raw_rows_of_words_numbers_and_gaps(tmp_path):
     raw = pd.DataFrame({"colour": [" red", "purple", None], "size": [1, 3, "?"], "more": [0, 0, 0]})
     clean = pd.DataFrame({"size": [1.0, 3.0, np.nan], "colour": pd.Series(["red", "purple", None], dtype="str")})
     np.testing.assert_array_equal(served.predict(raw), served.model.predict(clean))
+    for rows in (raw[:0], clean[:0]):
+        assert served.predict(rows).tolist() == []
+        assert served.predict(rows, {"probabilities": True}).columns.tolist() == ["large", "small"]

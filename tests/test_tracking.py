@@ -1,6 +1,6 @@
 """What a person finds in MLflow, read back through its client."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import mlflow
 import numpy as np
@@ -79,14 +79,27 @@ def test_a_run_holds_the_whole_record(record, tmp_path):
 def test_cost_curves_are_thinned_but_keep_both_ends_and_every_class(record):
     tracking.log([record], SETTINGS)
     (run,) = runs()
-    for name, column in (("cost", "cost"), ("cost/setosa", "setosa")):
+    for name in ("cost", "cost/setosa"):
         history = mlflow.MlflowClient().get_metric_history(run.info.run_id, name)
-        values = record.costs[column].dropna()
+        values = record.costs[name].dropna()
         assert len(history) <= 50
         assert (history[0].step, history[0].value) == (0, values.iloc[0])
         assert all(point.value == values[point.step] for point in history)
     last = mlflow.MlflowClient().get_metric_history(run.info.run_id, "cost")[-1]
     assert last.step == record.costs["iteration"].iloc[-1]
+
+
+def test_classes_of_any_name_have_curves_and_metrics_of_their_own(record):
+    labels = ["кот", "пёс", "a/b", "a_b", "a:b", "a?b", "a*b", "<=50K", "x//y", "..", "cost", "iteration", "l" * 400]
+    columns = {"iteration": [0, 1], "cost": [1.0, 0.5]} | {
+        f"cost/{label}": [float(i), i / 2] for i, label in enumerate(labels)
+    }
+    scored = {f"train/iterations/{label}": float(i) for i, label in enumerate(labels)}
+    tracking.log([replace(record, costs=pd.DataFrame(columns), metrics=scored)], SETTINGS)
+    metrics = runs()[0].data.metrics
+    assert sorted(metrics.values()) == sorted([0.5, *(i / 2 for i in range(13)), *map(float, range(13))])
+    assert metrics["cost/пёс"] == 0.5
+    assert metrics["train/iterations/at most 50K"] == 7
 
 
 def test_the_model_loads_without_pickle_and_predicts_raw_rows(record, trained, monkeypatch):

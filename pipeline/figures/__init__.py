@@ -9,6 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullFormatter
 
 BLUE, ORANGE, GREY = "#2563a8", "#d9822b", "#8a8f98"
 CLASSES = [BLUE, ORANGE, "#3a9a6b", "#b5485d", "#7a5fb0", "#8c6d46", "#d06ba8", "#5b6670", "#a9a63a", "#3fa7b8"]
@@ -26,8 +27,11 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a column may be called "price ($)"
 }
 LISTED = 30  # features named in one picture at most
+LETTERS = 40  # of a name in a picture
+DAY = 24 * 60 * 60  # seconds
 PANELS = 12  # columns with a small picture each: those that tell most
 
 
@@ -49,7 +53,7 @@ def points(table: pd.DataFrame, title: str) -> Figure:
     """Points x, y coloured by class."""
     figure, axes = _axes(title, "", "", (6, 5))
     for colour, (label, rows) in zip(_colours(table["class"].nunique()), table.groupby("class"), strict=True):
-        axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=str(label))
+        axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=short(label))
     axes.set(xticks=[], yticks=[])
     axes.legend(markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
@@ -57,8 +61,8 @@ def points(table: pd.DataFrame, title: str) -> Figure:
 
 def class_balance(counts: pd.DataFrame, title: str) -> Figure:
     figure, axes = _axes(title, "rows", "", (6, 1 + 0.35 * len(counts)))
-    labels = counts["class"].astype(str)
-    bars = axes.barh(labels, counts["rows"], color=_colours(len(counts)))
+    bars = axes.barh(range(len(counts)), counts["rows"], color=_colours(len(counts)))
+    axes.set_yticks(range(len(counts)), [short(label) for label in counts["class"]])
     share = counts["rows"] / counts["rows"].sum()
     axes.bar_label(bars, [f" {n:,} ({part:.1%})" for n, part in zip(counts["rows"], share, strict=True)])
     axes.margins(x=0.2)
@@ -73,28 +77,31 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     `bars`: for each column its `levels` or `edges`, and `counts` by class; `report`: columns column, role, information.
     """
     told = report[report["column"].isin(list(bars)) & (report["role"] != "target")]
-    told = told.sort_values("information", ascending=False, kind="stable").head(PANELS)
-    n_rows = -(-len(told) // 3)
+    shown = told.sort_values("information", ascending=False, kind="stable").head(PANELS)
+    n_rows = -(-len(shown) // 3)
     figure = Figure(figsize=(9, 0.4 + 1.7 * n_rows))
     grid = figure.subplots(n_rows, 3, squeeze=False).ravel()
-    for axes in grid[len(told) :]:
+    for axes in grid[len(shown) :]:
         axes.set_axis_off()
-    for axes, row in zip(grid, told.itertuples(), strict=False):
+    for axes, row in zip(grid, shown.itertuples(), strict=False):
         _bars(axes, bars[row.column], row.role == "date")
-        axes.set_title(f"{row.column}  ({row.information:.0%})", fontsize=8)
+        axes.set_title(f"{short(row.column, 30)}  ({row.information:.0%})", fontsize=8)
         axes.tick_params(labelsize=7)
         if row.role != "date":
             axes.locator_params(axis="x", nbins=4)
     labels = list(next(iter(bars.values()))["counts"])
-    handles = [Patch(color=colour, label=label) for colour, label in zip(_colours(len(labels)), labels, strict=True)]
+    handles = [
+        Patch(color=colour, label=short(label)) for colour, label in zip(_colours(len(labels)), labels, strict=True)
+    ]
     figure.legend(handles=handles[:10], loc="outside upper right", ncols=10)
-    figure.suptitle("Columns, and how much of the target's entropy each explains", x=0.01, ha="left", fontsize=10)
+    which = f"The {len(shown)} of {len(told)} columns that explain most" if len(told) > len(shown) else "Columns"
+    figure.suptitle(f"{which}, each with its share of the target's entropy", x=0.01, ha="left", fontsize=10)
     return figure
 
 
 def _bars(axes: Axes, column: dict, is_date: bool) -> None:
     if "levels" in column:
-        labels = [level if len(level) < 16 else f"{level[:14]}…" for level in column["levels"]]
+        labels = [short(level, 16) for level in column["levels"]]
         bottom = np.zeros(len(labels))
         for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
             axes.barh(range(len(labels)), counts, left=bottom, color=colour)
@@ -104,8 +111,10 @@ def _bars(axes: Axes, column: dict, is_date: bool) -> None:
         axes.grid(axis="y", visible=False)
         return
     edges = np.array(column["edges"])
-    if is_date:
-        edges = edges.astype("datetime64[s]")
+    if is_date:  # matplotlib's own dates end in the year 9999, where some tables have their "never"
+        ticks = edges[[0, -1]]
+        shown = slice(0, 10) if np.ptp(ticks) > DAY else slice(11, 16)
+        axes.set_xticks(ticks, [str(date)[shown] for date in ticks.astype("datetime64[s]")])
     bottom = np.zeros(len(edges) - 1)
     for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
         axes.stairs(bottom + counts, edges, baseline=bottom, color=colour, fill=True)
@@ -125,10 +134,12 @@ def costs(costs: pd.DataFrame) -> Figure:
     figure, axes = _axes("Cost on the training rows", "iteration + 1", "log-loss + penalty")
     steps = costs["iteration"] + 1
     for name, colour in zip(costs.columns[2:], _colours(len(costs.columns) - 2), strict=True):
-        axes.loglog(steps, costs[name], color=colour, linewidth=0.9, label=name)
+        axes.loglog(steps, costs[name], color=colour, linewidth=0.9, label=short(name.removeprefix("cost/")))
     axes.loglog(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
-    for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        axis("{x:g}")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     _legend(axes, len(costs.columns) - 1)
     return figure
 
@@ -140,7 +151,7 @@ def confusion(matrix: pd.DataFrame) -> Figure:
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(matrix.to_numpy()):
         axes.text(j, i, f"{count:,}", ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
-    labels = list(matrix.columns)
+    labels = [short(label, 20) for label in matrix.columns]
     axes.set_xticks(range(len(labels)), labels, rotation=45 if max(map(len, labels)) > 10 else 0)
     axes.set_yticks(range(len(labels)), labels)
     axes.grid(visible=False)
@@ -170,17 +181,23 @@ def weights(weights: pd.DataFrame) -> Figure:
     table = table.loc[largest]
     title = "Weights, per standard deviation"
     if len(table.columns) > 1:
-        figure, axes = _axes(title, "class", "", (2.5 + 0.45 * len(table.columns), 1 + 0.2 * len(table)))
+        figure, axes = _axes(
+            title,
+            "class",
+            "",
+            (3.5 + max(map(len, table.index.map(short))) / 14 + 0.45 * len(table.columns), 1 + 0.2 * len(table)),
+        )
         limit = table.abs().to_numpy().max() or 1
         image = axes.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-        axes.set_xticks(range(len(table.columns)), table.columns.astype(str), rotation=90)
-        axes.set_yticks(range(len(table)), table.index)
+        axes.set_xticks(range(len(table.columns)), map(short, table.columns), rotation=90)
+        axes.set_yticks(range(len(table)), map(short, table.index))
         axes.grid(visible=False)
         figure.colorbar(image, shrink=0.5)
         return figure
     label, values = table.columns[0], table.iloc[:, 0]
-    figure, axes = _axes(title, f"towards {label} where positive", "", (6, 1 + 0.2 * len(table)))
-    axes.barh(values.index, values, color=np.where(values > 0, ORANGE, BLUE))
+    figure, axes = _axes(title, f"towards {short(label)} where positive", "", (6, 1 + 0.2 * len(table)))
+    axes.barh(range(len(values)), values, color=np.where(values > 0, ORANGE, BLUE))
+    axes.set_yticks(range(len(values)), map(short, values.index))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     return figure
@@ -192,7 +209,7 @@ def _by_class(figure: Figure, axes: Axes, curve: pd.DataFrame, diagonal: bool = 
         axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
     groups = curve.groupby("class", sort=False)
     for colour, (label, rows) in zip(_colours(len(groups)), groups, strict=True):
-        axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, label=str(label), **style)
+        axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, label=short(label), **style)
     _legend(axes, len(groups))
     return figure
 
@@ -202,6 +219,12 @@ def _legend(axes: Axes, entries: int) -> None:
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     elif entries > 1:
         axes.legend()
+
+
+def short(name: object, letters: int = LETTERS) -> str:
+    """A person's word, no longer than a picture can take."""
+    name = " ".join(str(name).split())
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
 
 
 def _colours(n: int) -> list[str]:

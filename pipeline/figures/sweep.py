@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, _axes, _legend
+from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, _axes, _legend, short
 
 LETTERED = 150  # cells of a heat map with their number at most
 NAMED = 8  # paths named in one picture at most
@@ -71,6 +71,7 @@ def learning_rates(curves: pd.DataFrame, penalty: float) -> Figure:
         axes.loglog(rows["iteration"] + 1, rows["cost"], color=colour, label=_number(rate))
     reached = curves.groupby("learning_rate")["cost"].last().min()
     axes.set_ylim(reached * 0.9, curves.loc[curves["iteration"] == 0, "cost"].max() * 3)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -92,9 +93,9 @@ def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
         for feature in largest[NAMED:]:
             axes.plot(x, table[feature], color=GREY, linewidth=0.7, alpha=0.6)
         for colour, feature in zip(CLASSES, largest[:NAMED], strict=False):
-            axes.plot(x, table[feature], color=colour, label=feature)
+            axes.plot(x, table[feature], color=colour, label=short(feature))
         axes.axvline(x[list(table.index).index(chosen)], color="black", linewidth=0.8, linestyle=":")
-        axes.set_title(f"towards {label}", fontsize=9)
+        axes.set_title(f"towards {short(label, 24)}", fontsize=9)
     for axes in panels[len(classes) :]:
         axes.set_visible(False)
     figure.suptitle("Weights, per standard deviation, over lambda", x=0.02, ha="left", fontsize=11, fontweight="bold")

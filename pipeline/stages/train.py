@@ -31,6 +31,12 @@ def train(table: pd.DataFrame, params: config.Train) -> Training:
     unfitted = model.build(params, X)
     prepare, classify = unfitted[:-1], unfitted[-1]
     Z = prepare.fit_transform(X)
+    names = pd.Series(prepare.get_feature_names_out())
+    if names.duplicated().any():
+        raise UserError(
+            f"Two features are called {names[names.duplicated()].iloc[0]!r}: a column of that name, and one made of "
+            f"another column. Rename the column in the file, or leave it out with data.drop."
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` says how the training stopped
         start = clone(classify).set_params(max_iter=0).fit(Z, y)
@@ -66,7 +72,7 @@ def costs(fitted: Pipeline) -> pd.DataFrame:
     if history.shape[1] == 1:
         history.columns = ["cost"]
     else:
-        history.columns = [str(label) for label in fitted.classes_]
+        history.columns = [f"cost/{label}" for label in fitted.classes_]
         history.insert(0, "cost", history.ffill().mean(axis="columns"))  # a class that has converged keeps its cost
     return history.rename_axis("iteration").reset_index()
 

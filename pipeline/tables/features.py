@@ -2,7 +2,7 @@
 
     numbers    median for missing cells, and a feature that says so
     dates      year, month, day, weekday, hour, minute (those that vary), then as numbers
-    words      a feature a level; rare levels pooled, a missing cell is a level, an unseen one counts as rare
+    words      a feature a level; a missing cell is a level, rare levels are pooled, an unseen one counts as rare
     all        standardised: mean 0, standard deviation 1
 
 Fitted on training rows only, stored in the model, and free of code of our own but for the three names in `TRUSTED`, the
@@ -15,7 +15,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -32,29 +32,39 @@ PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 
 
 class DateParts(TransformerMixin, BaseEstimator):
-    """Dates of shape (n_samples, n_columns) to numbers, one column for each of their parts that varies in training."""
+    """Dates of shape (n_samples, n_columns) to numbers.
+
+    One column for each part that varies in training (the first where none does), and one that says where a date is
+    missing, if some were.
+    """
 
     def fit(self, X: pd.DataFrame, y: object = None) -> "DateParts":
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.parts_ = [
-            f"{i} {part}"
-            for i, dates in enumerate(self._dates(X))
-            for part in PARTS
-            if len(getattr(dates, part).dropna().unique()) > 1
-        ]
+        self.parts_ = []
+        for i, name in enumerate(self.feature_names_in_):
+            dates = pd.to_datetime(X[name], errors="coerce")
+            parts = [part for part in PARTS if len(getattr(dates.dt, part).dropna().unique()) > 1] or [PARTS[0]]
+            self.parts_ += [f"{i} {part}" for part in [*parts, *["missing"] * bool(dates.isna().any())]]
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
-        dates = self._dates(X)
-        columns = [getattr(dates[int(i)], part).to_numpy(float) for i, part in map(str.split, self.parts_)]
-        return np.column_stack([np.empty((len(X), 0)), *columns])
+        return np.column_stack([self._part(X[name], part) for name, part in self._named()])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        names = [f"{self.feature_names_in_[int(i)]}: {part}" for i, part in map(str.split, self.parts_)]
-        return np.array([name.replace("day_of_week", "weekday") for name in names], dtype=object)
+        weekday = {"day_of_week": "weekday"}
+        names = [
+            level_name(name, None) if part == "missing" else f"{name}: {weekday.get(part, part)}"
+            for name, part in self._named()
+        ]
+        return np.array(names, dtype=object)
 
-    def _dates(self, X: pd.DataFrame) -> list:
-        return [pd.to_datetime(X[name], errors="coerce").dt for name in self.feature_names_in_]
+    def _named(self) -> list[tuple[str, str]]:
+        return [(self.feature_names_in_[int(i)], part) for i, part in map(str.split, self.parts_)]
+
+    @staticmethod
+    def _part(column: pd.Series, part: str) -> np.ndarray:
+        dates = pd.to_datetime(column, errors="coerce")
+        return (dates.isna() if part == "missing" else getattr(dates.dt, part)).to_numpy(float)
 
 
 def level_name(column: str, level: object) -> str:
@@ -90,7 +100,7 @@ def preprocessing(frame: pd.DataFrame, *, max_levels: int, min_rows: int, refere
             f"memory here. Lower train.max_levels = {max_levels}, or leave columns out with data.drop (those with the "
             f"most levels: {widest})."
         )
-    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=min_rows,
@@ -100,7 +110,7 @@ def preprocessing(frame: pd.DataFrame, *, max_levels: int, min_rows: int, refere
         feature_name_combiner=level_name,
     )
     branches = [
-        ("numbers", imputer, numeric),
+        ("numbers", clone(imputer).set_params(add_indicator=True), numeric),
         ("dates", make_pipeline(DateParts(), imputer), dates),
         ("words", encoder, levels),
     ]
@@ -124,14 +134,18 @@ def conform(table: pd.DataFrame, fitted: Pipeline, written: Cells) -> pd.DataFra
 
 
 def _arrow(column: pd.Series, levels: Collection[str]) -> pa.ChunkedArray:
-    """A column of any types; true and false as they are spelt in training: `True`, `TRUE` or `true`."""
-    if pd.api.types.is_bool_dtype(column) or column.dtype == object:
-        spelt = {str(level).lower(): level for level in levels}
-
-        def word(value: object) -> str:
-            if isinstance(value, bool | np.bool_):
-                return spelt.get(str(value).lower(), str(value).lower())
-            return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-        column = column.dropna().map(word).reindex(column.index)
+    """A column of any types; true and false as they are spelt in training, whether `True`, `TRUE`, `true` or 1."""
+    column = column.reset_index(drop=True).infer_objects()
+    spelt = {level.lower(): level for level in levels if isinstance(level, str) and level.lower() in ("true", "false")}
+    if len(spelt) == sum(isinstance(level, str) for level in levels):  # and nothing else is a level
+        spelt |= {number: spelt[word] for number, word in (("1", "true"), ("0", "false")) if word in spelt}
+    if spelt or pd.api.types.is_bool_dtype(column) or column.dtype == object:
+        words = column.dropna().map(_word)
+        column = words.map(lambda word: spelt.get(word.strip().lower(), word)).reindex(column.index)
     return pa.chunked_array([pa.array(column, from_pandas=True)])
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

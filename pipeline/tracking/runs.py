@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import posixpath
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -74,7 +75,7 @@ def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
     with _run(record, experiment) as run:
         run_id, now = run.info.run_id, int(time.time() * 1000)
         params = [Param(key, str(value)) for key, value in record.params.items()]
-        metrics = [Metric(_key(name), value, now, 0) for name, value in record.metrics.items()]
+        metrics = [Metric(key, record.metrics[name], now, 0) for name, key in _keys(record.metrics).items()]
         metrics += _cost_metrics(record.costs, settings.points, now)
         for start in range(0, len(params), 100):  # the most that one request may carry
             client.log_batch(run_id, params=params[start : start + 100])
@@ -97,18 +98,26 @@ def _cost_metrics(costs: pd.DataFrame, points: int, now: int) -> list[Metric]:
     steps = np.unique(np.geomspace(1, last + 1, points).round().astype(int) - 1) if last > points else range(last + 1)
     thinned = costs.iloc[steps]
     return [
-        Metric(name if name == "cost" else _key(f"cost/{name}"), float(value), now, int(step))
-        for name in thinned.columns[1:]
+        Metric(key, float(value), now, int(step))
+        for name, key in _keys(thinned.columns[1:]).items()
         for step, value in zip(thinned["iteration"], thinned[name], strict=True)
         if not np.isnan(value)
     ]
 
 
-def _key(name: str) -> str:
-    """`name` in the characters that MLflow allows in a key: classes may be called `<=50K`."""
-    for sign, word in SIGNS.items():
-        name = name.replace(sign, word)
-    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)
+def _keys(names: Iterable[str]) -> dict[str, str]:
+    """A key for each name in the characters that MLflow allows, no two alike: a class may be called `<=50K`."""
+    keys: dict[str, str] = {}
+    for name in names:
+        key = name
+        for sign, word in SIGNS.items():
+            key = key.replace(sign, word)
+        key = re.sub(r"[^\w\-. :/]", "_", key)[:200]  # 250 are allowed
+        key = key if posixpath.normpath(key) == key else key.replace("/", "_")
+        while key in keys.values():
+            key += "_"
+        keys[name] = key
+    return keys
 
 
 def _log_datasets(client: mlflow.MlflowClient, run_id: str, record: Record) -> None:

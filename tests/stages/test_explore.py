@@ -46,6 +46,19 @@ def test_rows_of_words_dates_and_gaps_are_embedded_and_drawn(tmp_path):
     assert (tmp_path / "columns.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_names_with_signs_of_mathematics_and_dates_at_the_end_of_time_are_drawn(tmp_path):
+    table = pd.DataFrame({"price ($) of $x_": [1.0, 2.0, 3.0] * 20, "level": ["$5", "$x^2$", "a_{"] * 20})
+    table["until"] = pd.to_datetime(["9999-12-31", "0001-01-01", "2024-01-01"] * 20, format="ISO8601")
+    table = table.assign(y=["$a_$", "$", "c"] * 20).astype({"level": "str", "y": "str"})
+    roles = decide(table, "y")
+    bars, report = profile.distributions(table, roles, "y"), profile.describe(table, roles, "y")
+    figures.save(figures.columns, tmp_path / "columns.png", bars=bars, report=report)
+    figures.save(figures.class_balance, tmp_path / "balance.png", counts=explore.class_balance(table), title="$")
+    points = pd.DataFrame({"x": 1.0, "y": 2.0, "class": table["y"]})
+    figures.save(figures.points, tmp_path / "points.png", table=points, title="$x_$")
+    assert len(list(tmp_path.glob("*.png"))) == 3
+
+
 def test_class_balance_counts_the_rows(wine):
     assert dict(explore.class_balance(wine).to_numpy()) == {"class_0": 59, "class_1": 71, "class_2": 48}
 

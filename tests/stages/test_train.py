@@ -61,9 +61,15 @@ def test_costs_begin_at_the_random_start_and_fall(breast_cancer, trained):
 
 def test_costs_of_many_classes_are_their_mean_and_a_column_each():
     costs = train.costs(train.train(bundled("iris"), params()).model)
-    assert list(costs.columns) == ["iteration", "cost", "setosa", "versicolor", "virginica"]
-    classes = costs[["setosa", "versicolor", "virginica"]].ffill()
+    assert list(costs.columns) == ["iteration", "cost", "cost/setosa", "cost/versicolor", "cost/virginica"]
+    classes = costs[list(costs.columns[2:])].ffill()
     pd.testing.assert_series_equal(costs["cost"], classes.mean(axis="columns"), check_names=False)
+
+
+def test_features_that_would_share_a_name_are_refused():
+    table = pd.DataFrame({"age": [1.0, np.nan] * 20, "age is missing": [1.0, 2.0] * 20, "y": ["a", "b", "b", "a"] * 10})
+    with pytest.raises(UserError, match="Two features are called 'age is missing'"):
+        train.train(table, params())
 
 
 def test_the_random_start_comes_from_the_seed(breast_cancer, trained):

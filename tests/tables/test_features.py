@@ -81,6 +81,33 @@ def test_what_training_never_saw_does_not_fail(frame):
     assert np.isfinite(model.transform(new)).all()
 
 
+def test_a_missing_date_is_one_feature_however_many_parts_the_dates_have(frame):
+    frame.loc[[3, 7], "sold"] = pd.NaT
+    model = fitted(frame[["sold", "y"]])
+    assert model.get_feature_names_out().tolist() == ["sold: month", "sold: day", "sold: weekday", "sold is missing"]
+    columns = model["columns"].transform(frame[["sold"]])
+    np.testing.assert_array_equal(columns[:, -1], frame["sold"].isna())
+    parts = [frame["sold"].dt.month, frame["sold"].dt.day, frame["sold"].dt.day_of_week]
+    np.testing.assert_array_equal(columns[3, :-1], [part.median() for part in parts])
+
+
+@pytest.mark.parametrize(
+    "dates", [["2024-01-01"] * 4, ["2024-01-01", None] * 2, [None] * 4, ["2024-01-01 10:00:07"] * 4]
+)
+def test_dates_of_which_no_part_varies_are_no_failure(dates):
+    frame = pd.DataFrame({"sold": pd.to_datetime(dates)})
+    names = features.preprocessing(frame, max_levels=5, min_rows=1).fit(frame).get_feature_names_out().tolist()
+    assert names == ["sold: year", "sold is missing"][: 1 + (None in dates)]
+
+
+@pytest.mark.parametrize("served", [["True", "FALSE"], [1, 0], [True, False], ["1", "0"], [1.0, 0.0], [True, "false"]])
+def test_booleans_are_known_however_they_are_spelt(served):
+    stored = pd.DataFrame({"member": pd.Series(["true", "false"], dtype="str")})
+    model = features.preprocessing(stored, max_levels=5, min_rows=1).fit(stored)
+    raw = pd.DataFrame({"member": served}, index=[4, 4])
+    np.testing.assert_array_equal(model.transform(features.conform(raw, model, Cells())), model.transform(stored))
+
+
 def test_levels_beyond_the_bound_are_pooled(frame):
     frame["city"] = pd.Series([f"city{i % 20:02}" for i in range(N)], dtype="str")
     names = fitted(frame, max_levels=5, min_rows=1).get_feature_names_out()

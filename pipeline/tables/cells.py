@@ -8,19 +8,24 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import UserError
+from pipeline.tables.dates import as_dates, guesses
 from pipeline.tables.delimited import NUMBER
 from pipeline.tables.options import Cells
 
+LARGEST = 1e150  # whose square is a number, too
+YEARS = -62_135_596_800_000_000, 253_402_300_799_999_999  # 1 to 9999, in microseconds
 THOUSANDS = r"^[+-]?[1-9]\d{0,2}([,.'\s\x{a0}\x{202f}]\d{3})+([.,]\d+)?$"  # RE2's syntax
 TIME = pa.timestamp("us")
 MOSTLY = 0.9  # share of numbers from which a word among them is a mistake ...
 LEVELS = 20  # ... unless so few distinct values are more likely names of levels (`0`, `1`, `2`, `3+`)
+MEND = "Mend it, or add it to data.missing_values"
 DROP = "Mend it, or leave it out with data.drop."
+UNIT = r"(%|[$€£¥]|°[CF]|USD|EUR|GBP|[kcm]?m|k?g|lbs?|in|ft|k?Wh?|m?s|h)"
+QUANTITY = rf"^[(+-]*\s*[$€£¥]?\s*\d[\d,.]*\s*{UNIT}?\)?$"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,13 @@ class Words:
     @property
     def known(self) -> np.ndarray:
         return _mask(self.distinct.is_valid())
+
+    @property
+    def counts(self) -> np.ndarray:
+        return np.bincount(self.rows[self.rows >= 0], minlength=len(self.distinct))
+
+    def are_mostly(self, which: np.ndarray) -> bool:
+        return self.counts[which & self.known].sum() >= MOSTLY * self.counts[self.known].sum()
 
     def spread(self, values: pa.Array) -> pa.Array:
         """`values`, one for each distinct word, to the rows."""
@@ -63,10 +75,11 @@ def parse(
         if pa.types.is_time(stored):  # the parts of its date are constant, and so left out of the features
             return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME), None
         if pa.types.is_temporal(stored) and kind in (None, "dates"):
-            return column.cast(TIME, safe=False), None
-        if is_word or kind in ("words", "dates") or name in options.replace or pa.types.is_boolean(stored):
+            return _within_years(column.cast(TIME, safe=False), name), None
+        is_boolean = pa.types.is_boolean(stored) and kind != "numbers"  # the words "true" and "false", not 1 and 0
+        if is_word or is_boolean or kind in ("words", "dates") or name in options.replace:
             words = _words(column, name, options)
-            if kind == "words" or pa.types.is_boolean(stored):  # the words "true" and "false"
+            if kind == "words" or is_boolean:
                 return words.spread(words.distinct), None
             return _dates(words, options, certain=True) if kind == "dates" else _inferred(words, options, kind)
         return _number(column.cast(pa.float64(), safe=False), name, options), None
@@ -98,39 +111,60 @@ def _inferred(words: Words, options: Cells, kind: str | None) -> tuple[pa.Array,
         )
         joined = pc.replace_substring(plain, options.thousands, "")
         plain = pc.if_else(pc.match_substring_regex(plain, groups), joined, plain)
-    if options.decimal == ",":
-        plain = pc.replace_substring(plain, ",", ".")
+    if options.decimal == ",":  # and a word with a point in it is no number
+        plain = pc.replace_substring(pc.replace_substring(plain, ".", "?"), ",", ".")
     is_number = _mask(pc.match_substring_regex(plain, f"^({NUMBER})$"))
     if is_number[known].all():
         return _number(words.spread(plain.cast(pa.float64())), words.name, options), None
     grouped = _mask(pc.match_substring_regex(words.distinct, THOUSANDS))
     if (is_number | grouped)[known].all():
-        marks = re.sub(r"[+\-\d]", "", words.distinct.filter(pa.array(grouped))[0].as_py())
-        step = f"Set data.thousands={marks[0]!r}" + f" and data.decimal={marks[-1]!r}" * (marks[-1] != marks[0])
-        raise words.odd(grouped, "has a thousands separator", step)
-    comma = _mask(pc.match_substring_regex(words.distinct, r"^[+-]?\d+,\d+$"))
-    if (is_number | comma)[known].all():
-        raise words.odd(comma, "has a decimal comma", "Set data.decimal=','")
+        raise words.odd(grouped, "has a thousands separator", _grouping(words.distinct.filter(pa.array(grouped))))
+    other = "." if options.decimal == "," else ","
+    decimals = _mask(pc.match_substring_regex(words.distinct, rf"^[+-]?\d+[{other}]\d+$"))
+    if (is_number | decimals)[known].all():
+        mark = "comma" if other == "," else "point"
+        raise words.odd(decimals, f"has a decimal {mark}", f"Set it: -S \"data.decimal='{other}'\"")
     if kind == "numbers":
-        raise words.odd(~is_number, "is no number", "Mend it, or add it to data.missing_values")
+        raise words.odd(~is_number, "is no number", MEND)
     dates, form = _dates(words, options, certain=False)
     if form:
         return dates, form
-    counts = np.bincount(words.rows[words.rows >= 0], minlength=len(known))
-    if counts[is_number].sum() >= MOSTLY * counts[known].sum() and known.sum() > LEVELS:
-        step = f"Mend it, add it to data.missing_values, or give it a role, -S '+data.roles.{words.name}=categorical'"
-        raise words.odd(~is_number, "stands among numbers", step)
+    if words.are_mostly(is_number) and known.sum() > LEVELS:
+        raise words.odd(~is_number, "stands among numbers", _or_a_role(words.name))
+    quantity = _mask(pc.match_substring_regex(words.distinct, QUANTITY)) & ~is_number
+    if words.are_mostly(quantity):
+        example = words.distinct[int(np.flatnonzero(quantity)[0])].as_py()
+        warnings.warn(
+            f"column {words.name!r} holds words such as {example!r}, not numbers. If they should be, take signs and "
+            f"units out of the file.",
+            stacklevel=2,
+        )
     return words.spread(words.distinct), None
+
+
+def _or_a_role(name: str) -> str:
+    """The step for a column that may be of words after all; a name of other signs goes into braces."""
+    key = f".{name}=categorical" if re.fullmatch(r"[A-Za-z_][A-Za-z_0-9-]*", name) else f"={{{name}: categorical}}"
+    return f"{MEND}, or make it words: -S '+data.roles{key}'"
+
+
+def _grouping(grouped: pa.Array) -> str:
+    """How to say what the marks in numbers like `1.234.567,8` or `1,234` are."""
+    marks = [re.sub(r"[+\-\d]", "", word) for word in grouped.to_pylist()]
+    longest = max(marks, key=len)
+    decimal = longest[-1] if longest[-1] != longest[0] else None
+    step = f"Set it: -S \"data.thousands='{longest[0]}'\"" + (f" -S \"data.decimal='{decimal}'\"" if decimal else "")
+    return step + (f"; or, if it is a decimal mark, -S \"data.decimal='{longest}'\"" if longest in (",", ".") else "")
 
 
 def _dates(words: Words, options: Cells, *, certain: bool) -> tuple[pa.Array | None, str | None]:
     """The column as dates, and their form. If it is none: an error where it is `certain` to be one, else None."""
     known = words.distinct.to_pandas().dropna()
     given = options.date_format if isinstance(options.date_format, str) else (options.date_format or {}).get(words.name)
-    forms = [given] if given else _guesses(known)
+    forms = [given] if given else guesses(known)
     if certain or forms:
         forms = dict.fromkeys([*forms, "ISO8601"])
-    readings = {form: _as_dates(known, form) for form in forms}
+    readings = {form: as_dates(known, form) for form in forms}
     complete = {form: dates for form, dates in readings.items() if dates.notna().all()}
     first = next(iter(complete), None)
     if not given and any(not dates.equals(complete[first]) for dates in complete.values()):
@@ -140,43 +174,40 @@ def _dates(words: Words, options: Cells, *, certain: bool) -> tuple[pa.Array | N
         return words.spread(pa.Array.from_pandas(dates, type=TIME)), first
     shapes = known.str.replace(r"\d+", "0", regex=True)
     for form, dates in readings.items():
-        is_date = dates.notna()
-        if is_date.any() and (certain or shapes[~is_date].isin(shapes[is_date]).all()):  # 2023-02-30 among dates
-            wrong = np.isin(np.arange(len(words.distinct)), known.index[~is_date])
-            raise words.odd(wrong, f"is no date of the form {form}", "Mend it, or add it to data.missing_values")
+        is_date, wrong = dates.notna(), np.isin(np.arange(len(words.distinct)), known.index[dates.isna()])
+        alike = is_date.any() and shapes[~is_date].isin(shapes[is_date]).all()  # 2023-02-30 among dates
+        if alike or (is_date.any() and (certain or words.are_mostly(~wrong))):
+            raise words.odd(wrong, f"is no date of the form {form}", _or_a_role(words.name))
     if certain and len(known):
         raise words.odd(words.known, "is no date of a known form", "Set data.date_format, or another role")
     return (pa.nulls(len(words.rows), TIME) if certain else None), None
-
-
-def _guesses(words: pd.Series) -> list[str]:
-    like_dates = [word for word in words[:20] if re.search(r"\d.*[-/. :].*\d", word)][:5]
-    guess = pd.tseries.api.guess_datetime_format
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas wonders aloud whether day or month comes first; both are tried
-        found = [guess(word, dayfirst=day_first) for day_first in (False, True) for word in like_dates]
-    return [form for form in dict.fromkeys(found) if form and not re.match("%Y.%d", form)]
-
-
-def _as_dates(words: pd.Series, form: str) -> pd.Series:
-    try:
-        return pd.to_datetime(words, format=form, errors="coerce", utc=True).dt.tz_localize(None)
-    except (ValueError, OverflowError, re.error) as error:
-        raise UserError(f"data.date_format = {form!r} is no date format: {error}. An example: '%d/%m/%Y'.") from None
 
 
 def _number(column: pa.Array | pa.ChunkedArray, name: str, options: Cells) -> pa.Array | pa.ChunkedArray:
     """Finite numbers, and null for those that mean missing."""
     if unknown := [float(word) for word in options.missing_values if re.fullmatch(NUMBER, word)]:
         column = pc.if_else(pc.is_in(column, pa.array(unknown)), pa.scalar(None, pa.float64()), column)
-    infinite = pc.is_inf(column)
-    if pc.any(infinite).as_py():
-        row = pc.index(infinite, True).as_py()
-        raise UserError(
-            f"row {row + 1:,}, column {name!r}: {column[row].as_py()} is not finite ({pc.sum(infinite).as_py():,} such "
-            f"cells). Mend it, or add it to data.missing_values."
-        )
+    large = pc.greater(pc.abs(column), LARGEST)
+    if pc.any(large).as_py():
+        raise _at(column, large, name, "is infinite, or so large that its square is")
     return column
+
+
+def _within_years(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    microseconds = column.cast(pa.int64())
+    outside = pc.or_(pc.less(microseconds, YEARS[0]), pc.greater(microseconds, YEARS[1]))
+    if pc.any(outside).as_py():
+        raise _at(microseconds, outside, name, "microseconds after 1970 are a date outside the years 1 to 9999")
+    return column
+
+
+def _at(column: pa.Array | pa.ChunkedArray, wrong: pa.Array | pa.ChunkedArray, name: str, problem: str) -> UserError:
+    """The error that names the first number that is `wrong`, and says how many there are."""
+    row = pc.index(wrong, True).as_py()
+    return UserError(
+        f"row {row + 1:,}, column {name!r}: {column[row].as_py()} {problem} ({pc.sum(wrong).as_py():,} such cells). "
+        f"{MEND}."
+    )
 
 
 def _mask(column: pa.Array) -> np.ndarray:

@@ -72,7 +72,7 @@ def sniff(text: pa.Buffer, path: Path, options: Options) -> Dialect:
 
 
 def parse(
-    text: pa.Buffer, path: Path, dialect: Dialect, kept: list[str], as_words: set[str], missing: Collection[str]
+    text: pa.Buffer, path: Path, dialect: Dialect, kept: list[str], as_words: set[str], *, missing: Collection[str]
 ) -> pa.Table:
     """The `kept` columns, typed by Arrow; those in `as_words` as strings. Errors: `UserError` naming the line."""
     if dialect.spaced:  # Arrow takes a quote for one only right after the delimiter

@@ -7,6 +7,7 @@ The file's own first bytes say what it is: Parquet, Feather, else delimited text
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,15 +36,26 @@ def read(
     stays `02139`. Errors: `UserError` for anything that makes the file no usable table.
     """
     options = options or Options()
-    kinds = {name: KINDS[role] for name, role in (roles or {}).items()} | ({target: "words"} if target else {})
+    if options.decimal is None and options.thousands in (".", ","):
+        options = replace(options, decimal="," if options.thousands == "." else ".")
+    if options.decimal == options.thousands is not None:
+        raise UserError(f"data.decimal and data.thousands are both {options.decimal!r}. Change one of them.")
+    forms = options.date_format if isinstance(options.date_format, Mapping) else {}
+    kinds = dict.fromkeys(forms, "dates") | {name: KINDS[role] for name, role in (roles or {}).items()}
+    kinds |= {target: "words"} if target else {}
     stored = _kind(path)
     if stored == "text":
         text = decoding.text(path, options.compression, options.encoding)
         dialect = delimited.sniff(text, path, options)
         kept = _chosen(dialect.names, options, kinds, path)
         whole = {name for name, kind in kinds.items() if kind in ("words", "dates")} | set(options.replace)
-        table = delimited.parse(text, path, dialect, kept, whole, options.missing_values)
-        decimal = dialect.decimal
+        replaced = {word for words in options.replace.values() for word in words}
+        parse = partial(delimited.parse, text, path, dialect, kept, missing=set(options.missing_values) - replaced)
+        table, decimal = parse(whole), dialect.decimal
+        if options.date_format and (
+            dates := [field.name for field in table.schema if pa.types.is_temporal(field.type)]
+        ):
+            table = parse(whole.union(dates))  # of the form that is given, not of the one that Arrow knows
     else:
         table, decimal = _read_columnar(path, stored, options, kinds), options.decimal or "."
     if table.num_rows == 0:
@@ -114,7 +126,9 @@ def _chosen(available: Collection[str], options: Options, required: Collection[s
     kept = known if options.columns is None else {*options.columns, *required}
     for name in required:
         if name in options.drop:
-            raise UserError(f"data.drop has {name!r}, which data.target or data.roles needs. Remove one of the two.")
+            raise UserError(
+                f"data.drop has {name!r}, which data.target, roles or date_format needs. Remove one of the two."
+            )
     kept = kept - set(options.drop)
     if not kept:
         raise UserError(

@@ -143,6 +143,49 @@ def test_a_role_of_date_reads_numbers_as_dates(table):
     assert frame["d"].tolist() == [pd.Timestamp("2024-01-31"), pd.Timestamp("2024-02-28")]
 
 
+def test_a_date_format_wins_over_what_the_cells_look_like(table):
+    first_of_february = [pd.Timestamp("2023-02-01")]
+    assert table("d,x\n2023-01-02,1\n", date_format="%Y-%d-%m")["d"].tolist() == first_of_february
+    assert table("d,x\n2023-01-02,1\n", date_format={"d": "%Y-%d-%m"})["d"].tolist() == first_of_february
+    assert table("d,x\n20230201,1\n", date_format={"d": "%Y%m%d"})["d"].tolist() == first_of_february
+
+
+@pytest.mark.parametrize(
+    ("cell", "date"),
+    [
+        ("13/04/23", "2023-04-13"),
+        ("4/13/23", "2023-04-13"),
+        ("13.04.23", "2023-04-13"),
+        ("13-Apr-23", "2023-04-13"),
+        ("4/13/2023 3:04:05 PM", "2023-04-13 15:04:05"),
+        ("2023-04-13 3:04 am", "2023-04-13 03:04"),
+        ("12:30", "1970-01-01 12:30"),
+        ("12:30:15", "1970-01-01 12:30:15"),
+    ],
+)
+def test_dates_of_many_forms_are_known_and_known_again(table, cell, date):
+    text = f"d,x\n{cell},1\n"
+    assert table(text)["d"].tolist() == table(text, roles={"d": "date"})["d"].tolist() == [pd.Timestamp(date)]
+
+
+def test_thousands_imply_the_other_decimal_mark(table):
+    assert table("a;b\n1.234;2\n99;3\n", thousands=".")["a"].tolist() == [1234, 99]
+    assert table("a;b\n1,234.5;2\n99;3\n", thousands=",")["a"].tolist() == [1234.5, 99]
+
+
+def test_a_word_that_means_missing_can_be_replaced(table):
+    frame = table("a,b\n?,?\nx,1\n,2\n", replace={"a": {"?": "unknown"}})
+    assert frame["a"].fillna("-").tolist() == ["unknown", "x", "-"]
+    np.testing.assert_array_equal(frame["b"], [np.nan, 1, 2])
+
+
+@pytest.mark.parametrize("cell", ["${}.50", "{}%", "{} kg", "€ {}", "({}.00)"])
+def test_numbers_with_signs_or_units_are_words_which_is_told(table, cell):
+    text = "a,b\n" + "".join(f"{cell.format(i)},1\n" for i in range(30))
+    with pytest.warns(UserWarning, match=r"column 'a' holds words such as .*, not numbers"):
+        assert types_of(table(text))["a"] == "str"
+
+
 def test_columns_are_kept_and_dropped_in_the_order_of_the_file(table):
     text = "a,b,c,y\n1,2,3,4\n"
     assert table(text, columns=["c", "a"], target="y").columns.tolist() == ["a", "c", "y"]
@@ -176,10 +219,18 @@ def test_real_files_have_the_published_shapes():
         ("a,b\n1,2\n", {"columns": ["bb"]}, r"no column 'bb'. Did you mean 'b'\? The columns are a, b"),
         ("a,b\n1,2\n", {"target": "c"}, r"no column 'c'"),
         ("a,b\n1,2\n", {"drop": ["a", "b"]}, r"leave no column"),
-        ("a,b\n1,2\n3,-inf\n", {}, r"row 2, column 'b': -inf is not finite"),
+        ("a,b\n1,2\n3,-inf\n", {}, r"row 2, column 'b': -inf is infinite"),
         ('a,b\n1,"1,234"\n2,5\n', {}, r"row 1, column 'b': '1,234' has a thousands separator.*data.thousands=','"),
         ('a,b\n1,"1,234"\n2,"0,338"\n3,5.5\n', {}, r"row 1, column 'b': '1,234' has a decimal comma.*data.decimal=','"),
-        ("a;b\n1;1.234,5\n", {}, r"Set data.thousands='.' and data.decimal=','"),
+        ("a;b\n1;1.234,5\n", {}, "data.thousands='[.]'.* -S .data.decimal=','"),
+        ("a;b\n6,674;1\n5,012;2\n", {}, "data.thousands=','.*if it is a decimal mark, -S .data.decimal=','"),
+        ("a;b\n1,5;1.234\n2,5;5.678\n", {}, "'1.234' has a thousands separator.*data.thousands='[.]'"),
+        ("a;b\n1,5;1.23\n2,5;5.6\n", {"decimal": ","}, "'1.23' has a decimal point.*data.decimal='[.]'"),
+        ("a,b\n1,2\n", {"decimal": ",", "thousands": ","}, "data.decimal and data.thousands are both ','"),
+        ("a,b\n1,2\n2,1e160\n", {}, "row 2, column 'b': 1e[+]160 is infinite, or so large that its square is"),
+        ("d,x\n2024-01-05,1\n", {"date_format": {"day": "%Y"}}, "no column 'day'"),
+        ("d,x\n05/04/24,1\n06/02/24,2\n", {}, "'05/04/24' reads as %d/%m/%y or %m/%d/%y.*data.date_format"),
+        ("d,x\n" + "2024-01-05,1\n" * 20 + "soon,2\n", {}, "row 21, column 'd': 'soon' is no date of the form"),
         ("d,x\n2024-02-28,1\n2024-02-30,2\n", {}, r"row 2, column 'd': '2024-02-30' is no date of the form %Y-%m-%d"),
         ("d,x\n05/01/2024,1\n06/02/2024,2\n", {}, r"'05/01/2024' reads as %m/%d/%Y or %d/%m/%Y.*data.date_format"),
         ("d,x\n05/01/2024,1\n", {"date_format": "%q"}, r"data.date_format = '%q' is no date format"),

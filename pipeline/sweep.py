@@ -34,8 +34,7 @@ class Study:
     def __init__(self, values: dict[str, Any], params: Params, root: Path) -> None:
         self.values, self.params, self.root = values, params, root
         with told():
-            table, report, _ = load.load(params.data)
-            self.training_rows, _, key = split.split(table, report, params.split, params.data)
+            self.training_rows, _, key = split.split(load.load(params.data), params.split, params.data)
             self.folds = sweep.folds(self.training_rows, params.sweep, key)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 

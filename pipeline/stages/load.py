@@ -18,10 +18,12 @@ from pipeline.stages import run, told
 from pipeline.tables import expectations, leaks, profile, roles
 from pipeline.tables.options import Cells, Options
 from pipeline.tables.reading import read
-from pipeline.tables.target import with_target
+from pipeline.tables.target import known_rows, with_target
 
 
 class Loaded(NamedTuple):
+    """What `main` writes and `read_back` reads."""
+
     table: pd.DataFrame  # n_samples rows, the target last
     report: pd.DataFrame  # on its columns (`profile.describe`)
     cells: Cells  # how they were written
@@ -39,11 +41,9 @@ def load(data: config.Data) -> Loaded:
 def own(data: config.TableData) -> Loaded:
     """A person's table. Raises `UserError` for what can't be read or learnt from, warns of what can but misleads."""
     path = Path(data.path)
-    if not path.resolve().is_relative_to(Path("data").resolve()):
-        warnings.warn(f"{path} is not under data/: DVC will not notice when it changes.", stacklevel=2)
+    warn_if_outside(path)
     table, written = read(path, options(data), target=data.target, roles=data.roles)
-    said = {name: rules.model_dump(exclude_none=True) for name, rules in data.expectations.items()}
-    expectations.check(table, said, data.path)
+    expectations.check(table, expected(data), data.path)
     table = with_target(table, data.target)
     table = table[[*table.columns.drop(data.target), data.target]]
     report = profile.describe(table, roles.decide(table, data.target, data.roles), data.target)
@@ -56,6 +56,20 @@ def own(data: config.TableData) -> Loaded:
     return Loaded(table, report, written)
 
 
+def warn_if_outside(path: Path) -> None:
+    if not path.resolve().is_relative_to(Path("data").resolve()):
+        warnings.warn(f"{path} is not under data/: DVC will not notice when it changes.", stacklevel=3)
+
+
+def expected(data: config.TableData) -> dict[str, dict[str, Any]]:
+    return {name: rules.model_dump(exclude_none=True) for name, rules in data.expectations.items()}
+
+
+def read_back(root: Path) -> Loaded:
+    cells = Cells(**json.loads((root / outputs.CELLS).read_text()))
+    return Loaded(tables.load(root / outputs.TABLE), read_report(root / outputs.COLUMNS), cells)
+
+
 def read_report(path: Path) -> pd.DataFrame:
     """The report on the columns as `main` wrote it; a column may be called `NA`, or `2024`."""
     return pd.read_csv(path, dtype={"column": str}, keep_default_na=False, na_values=[""])
@@ -65,13 +79,16 @@ def options(data: config.TableData) -> Options:
     return Options(**{field.name: getattr(data, field.name) for field in fields(Options)})
 
 
-def read_like(path: Path, data: config.TableData, table: pd.DataFrame) -> pd.DataFrame:
+def read_like(path: Path, data: config.TableData, table: pd.DataFrame, written: Cells) -> pd.DataFrame:
     """Another file with the columns of `table`, in its order and types. Raises `UserError` where it differs."""
+    warn_if_outside(path)
     role = {"float64": "numeric", "str": "categorical", "datetime64[us]": "date"}
     kinds = {name: role[str(kind)] for name, kind in table.dtypes.items()}
-    replaced = {name: words for name, words in data.replace.items() if name in table}
-    only = replace(options(data), columns=list(table.columns), drop=(), replace=replaced)
-    other = with_target(read(path, only, target=data.target, roles=kinds).frame, data.target)[table.columns]
+    forms, words = ({name: of[name] for name in of if name in table} for of in (written.date_format, written.replace))
+    alike = asdict(written) | {"date_format": forms, "replace": words, "columns": list(table.columns), "drop": ()}
+    other = read(path, replace(options(data), **alike), target=data.target, roles=kinds).frame
+    expectations.check(other, {name: rules for name, rules in expected(data).items() if name in other}, str(path))
+    other = known_rows(other, data.target, f"{path}: ")[table.columns]
     known = set(table[data.target].unique())
     if new := sorted(set(other[data.target].unique()) - known):
         raise UserError(

@@ -11,8 +11,7 @@ from pipeline.stages import evaluate, load, run, split, told, train
 def main() -> None:
     params = config.read("one_vs_rest")
     with told() as said:
-        table, report, _ = load.load(params.data)
-        rows = split.split(table, report, params.split, params.data)
+        rows = split.split(load.load(params.data), params.split, params.data)
     training = train.train(rows.train, params.train)
     split.write(rows, said, outputs.ONE_VS_REST)
     train.write(training, rows.train, outputs.ONE_VS_REST)

@@ -23,13 +23,14 @@ class Parts(NamedTuple):
     key: pd.Series | None  # of the training rows, named "group" or "time": what decided; a sweep's folds follow it
 
 
-def split(table: pd.DataFrame, report: pd.DataFrame, params: config.Split, data: config.Data) -> Parts:
+def split(loaded: load.Loaded, params: config.Split, data: config.Data) -> Parts:
     """Warns of test rows that training has too."""
+    table, report, written = loaded
     target, features, key = table.columns[-1], roles.features(report), None
     if isinstance(params, config.FileSplit):
         if not isinstance(data, config.TableData):
             raise UserError(f"split.method = 'test_file' is for data=table, not {data.name}. Set split=stratified.")
-        train, test = table, load.read_like(Path(params.path), data, table[[*features, target]])
+        train, test = table, load.read_like(Path(params.path), data, table[[*features, target]], written)
     else:
         column = getattr(params, "column", None)
         if column is not None and column not in table:
@@ -44,7 +45,7 @@ def split(table: pd.DataFrame, report: pd.DataFrame, params: config.Split, data:
                 raise UserError(
                     f"split.column = {column!r} is the only feature; as a group it can't be one. Use another."
                 )
-    _check_classes(table[target], {"training": train[target], "test": test[target]}, params.method)
+    _check_classes(table[target], {"training": train[target], "test": test[target]}, params)
     repeated = leaks.repeated_rows(train, test, features)
     if len(repeated):
         warnings.warn(
@@ -64,12 +65,13 @@ def _positions(table: pd.DataFrame, params: config.Split) -> tuple[np.ndarray, n
     return splitting.stratified(table.iloc[:, -1], params.test_size, params.seed)
 
 
-def _check_classes(target: pd.Series, parts: dict[str, pd.Series], method: str) -> None:
+def _check_classes(target: pd.Series, parts: dict[str, pd.Series], params: config.Split) -> None:
+    knobs = [f"split.{key}" for key in ("test_size", "seed", "path") if hasattr(params, key)]
     for side, labels in parts.items():
         if absent := sorted(set(target.unique()) - set(labels.unique())):
             raise UserError(
-                f"split.method = {method!r} leaves no {side} row with {target.name} = {absent[0]!r} "
-                f"({len(labels):,} {side} rows). Change split.test_size or split.seed, or add such rows."
+                f"split.method = {params.method!r} leaves no {side} row with {target.name} = {absent[0]!r} "
+                f"({len(labels):,} {side} rows). Change {' or '.join(knobs)}, or add such rows."
             )
 
 
@@ -88,9 +90,9 @@ def write(parts: Parts, said: list[str], root: Path) -> None:
 
 
 def main() -> None:
-    table, report = tables.load(outputs.ROOT / outputs.TABLE), load.read_report(outputs.ROOT / outputs.COLUMNS)
+    loaded = load.read_back(outputs.ROOT)
     with told() as said:
-        parts = split(table, report, config.read("split"), config.read("data"))
+        parts = split(loaded, config.read("split"), config.read("data"))
     write(parts, said, outputs.ROOT)
 
 

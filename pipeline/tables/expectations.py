@@ -38,10 +38,9 @@ def check(frame: pd.DataFrame, expectations: Mapping[str, Mapping[str, Any]], so
             checks=[
                 _check(pandera, rule, value, frame[name])
                 for rule, value in rules.items()
-                if rule not in ("unique", "missing")
+                if rule != "missing" and (rule, value) != ("unique", False)
             ],
             nullable=rules.get("missing", True),
-            unique=rules.get("unique", False),
         )
     try:
         pandera.DataFrameSchema(columns).validate(frame, lazy=True)
@@ -56,7 +55,9 @@ def check(frame: pd.DataFrame, expectations: Mapping[str, Mapping[str, Any]], so
 def _check(pandera: Any, rule: str, value: Any, column: pd.Series) -> Any:
     says, key = f"{rule}: {value}", f"data.expectations.{column.name}.{rule} = {value!r}"
     if rule == "type":
-        return pandera.Check(lambda series: TYPES[value](series), error=says)
+        return pandera.Check(lambda series: TYPES[value](series) or _fits(series, value), error=says)
+    if rule == "unique":
+        return pandera.Check(lambda series: ~series.duplicated(keep=False), error=says)
     if types.is_string_dtype(column) and rule != "allowed":
         raise UserError(f"{key}, but {column.name!r} holds words. Use `allowed`, or `type: number`.")
     try:
@@ -66,6 +67,17 @@ def _check(pandera: Any, rule: str, value: Any, column: pd.Series) -> Any:
     if rule == "allowed":
         return pandera.Check.isin(values, error=says)
     return (pandera.Check.ge if rule == "minimum" else pandera.Check.le)(values[0], error=says)
+
+
+def _fits(column: pd.Series, kind: str) -> pd.Series | bool:
+    """Which cells of a column of another kind could be of this `kind`; False if all could, yet the column is not."""
+    if kind == "number" and types.is_string_dtype(column):
+        fits = pd.to_numeric(column, errors="coerce").notna()
+    elif kind == "date" and types.is_string_dtype(column):
+        fits = pd.to_datetime(column, errors="coerce", format="mixed").notna()
+    else:
+        fits = pd.Series(False, column.index)
+    return False if fits.all() else fits
 
 
 def _like(column: pd.Series, value: float | str) -> pd.Timestamp | str | float:
@@ -78,7 +90,7 @@ def _like(column: pd.Series, value: float | str) -> pd.Timestamp | str | float:
 
 
 def _violation(name: str, rule: str, cases: pd.DataFrame) -> str:
-    rule = {"not_nullable": "missing: False", "field_uniqueness": "unique: True"}.get(rule, rule)
+    rule = {"not_nullable": "missing: False"}.get(rule, rule)
     rows = cases["index"].dropna().astype(int) + 1
     if rows.empty:  # a rule about the column, not about cells
         return f"column {name!r}, {rule}: not so"

@@ -64,7 +64,7 @@ def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> dict
         else:
             numbers = column.to_numpy("datetime64[s]").astype(float) if role == "date" else column.to_numpy()
             numbers = np.where(column.isna(), np.nan, numbers)
-            edges = np.histogram_bin_edges(numbers[~np.isnan(numbers)], bins=BINS)
+            edges = np.linspace(*_range(numbers[~np.isnan(numbers)]), BINS + 1)
             place = np.where(
                 np.isnan(numbers), -1, np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, BINS - 1)
             )
@@ -75,6 +75,11 @@ def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> dict
         table = np.bincount(flat, minlength=len(classes) * len(bars)).reshape(len(classes), len(bars))
         found[name] = axis | {"counts": dict(zip(classes, table.tolist(), strict=True))}
     return found
+
+
+def _range(numbers: np.ndarray) -> tuple[float, float]:
+    low, high = (numbers.min(), numbers.max()) if len(numbers) else (0.0, 1.0)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
 def information(x: np.ndarray, y: np.ndarray) -> float:

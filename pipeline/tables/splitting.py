@@ -45,7 +45,13 @@ def grouped(groups: pd.Series, test_size: float, seed: int) -> tuple[np.ndarray,
             f"{groups.name!r} is {groups.iloc[0]!r} in every row; a split by group needs two groups or more."
         )
     splitter = GroupShuffleSplit(n_splits=1, test_size=test_size, random_state=seed)
-    train, test = next(splitter.split(groups, groups=pd.factorize(groups)[0]))
+    try:
+        train, test = next(splitter.split(groups, groups=pd.factorize(groups)[0]))
+    except ValueError:  # one side is empty
+        raise UserError(
+            f"The {groups.nunique():,} groups of {groups.name!r} can't be split with split.test_size = {test_size}. "
+            f"Bring it nearer to 0.5."
+        ) from None
     return np.sort(train), np.sort(test)
 
 
@@ -58,7 +64,8 @@ def timed(times: pd.Series, test_size: float) -> tuple[np.ndarray, np.ndarray]:
         )
     if not pd.api.types.is_datetime64_dtype(times) and not pd.api.types.is_numeric_dtype(times):
         raise UserError(f"{times.name!r} holds {times.iloc[0]!r}, neither date nor number; a split by time needs one.")
-    first = times.sort_values().iloc[int(np.floor(len(times) * (1 - test_size)))]
+    n_test = int(np.ceil(round(len(times) * test_size, 9)))  # 0.2 * 10 may be a little more than 2
+    first = times.sort_values().iloc[-n_test]
     return np.flatnonzero(times < first), np.flatnonzero(times >= first)
 
 

@@ -17,9 +17,7 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     Warns of dropped rows, of imbalance and of more columns than rows. Errors: `UserError` for a target that is missing
     everywhere, constant, different in each row, a number to estimate, or with a class of one row.
     """
-    known = frame[frame[target].notna()]
-    if dropped := len(frame) - len(known):
-        warnings.warn(f"{dropped:,} of {len(frame):,} rows have no {target!r}; dropped.", stacklevel=2)
+    known = known_rows(frame, target)
     counts = known[target].value_counts()
     classes = _ordered(counts.index.tolist())
     shown = ", ".join(f"{name!r}: {counts[name]:,}" for name in classes[:10])
@@ -57,7 +55,15 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
         warnings.warn(
             f"{frame.shape[1]:,} columns but {len(known):,} rows: a strong train.lambda is needed.", stacklevel=2
         )
-    return known.reset_index(drop=True)
+    return known
+
+
+def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFrame:
+    """The rows whose target is known; a warning counts the others, and names the `source`."""
+    known = frame[frame[target].notna()].reset_index(drop=True)
+    if dropped := len(frame) - len(known):
+        warnings.warn(f"{source}{dropped:,} of {len(frame):,} rows have no {target!r}; dropped.", stacklevel=3)
+    return known
 
 
 def _ordered(classes: list[str]) -> list[str]:

@@ -184,13 +184,27 @@ def test_bad_input_leaves_earlier_outputs_alone():
         ("yes", "maybe", r"my-test.csv has y = 'maybe'; data/my.csv has 'no', 'yes'"),
         ("2.5", "tall", r"my-test.csv, row 3, column 'height': 'tall' is no number \(4 such cells\)"),
         ("height", "length", r"my-test.csv has no column 'height'"),
+        ("2.5", "9.5", r"my-test.csv breaks data.expectations:\n  column 'height', maximum: 7.0: 4 rows not so"),
     ],
 )
 def test_a_test_file_that_differs_is_one_message(old, new, message):
     Path("data/my-test.csv").write_text(TABLE.replace(old, new))
-    table, roles = loaded(TABLE, "split=test_file", "split.path=data/my-test.csv")
+    loaded(TABLE, "split=test_file", "split.path=data/my-test.csv", "+data.expectations.height.maximum=7")
     with pytest.raises(UserError, match=message):
-        split.split(table, roles, config.read("split"), config.read("data"))
+        split.split(load.load(config.read("data")), config.read("split"), config.read("data"))
+
+
+def test_a_test_file_is_read_as_the_training_file_was():
+    """Its own cells would not tell the order of day and month, nor the words that mean missing."""
+    rows = "".join(f"{i % 27 + 1:02}/05/2023;{i % 9},5;{'yes' if i % 3 else 'no'}\n" for i in range(40))
+    Path("data/my-test.csv").write_text("day;size;y\n01/05/2023;1;yes\n02/05/2023;-1;no\n03/05/2023;2;\n")
+    loaded("day;size;y\n" + rows, "data.missing_values=['','-1']", "split=test_file", "split.path=data/my-test.csv")
+    run(load)
+    with pytest.warns(UserWarning, match=r"my-test.csv: 1 of 3 rows have no 'y'") as said:
+        parts = split.split(load.read_back(outputs.ROOT), config.read("split"), config.read("data"))
+    assert len(said) == 1
+    assert parts.test["day"].dt.month.tolist() == [5, 5]
+    np.testing.assert_array_equal(parts.test["size"], [1, np.nan])
 
 
 def test_columns_may_be_called_as_numbers_or_as_nothing_is():

@@ -4,8 +4,9 @@ import pytest
 
 from pipeline.config import FileSplit, GroupSplit, RandomSplit, TimeSplit
 from pipeline.errors import UserError
-from pipeline.stages.load import bundled
+from pipeline.stages.load import Loaded, bundled
 from pipeline.stages.split import split
+from pipeline.tables.options import Cells
 from pipeline.tables.roles import decide
 
 
@@ -17,7 +18,7 @@ def wine():
 def both(table, method=RandomSplit, overrule=None, **params):
     name = {RandomSplit: "stratified", GroupSplit: "group", TimeSplit: "time", FileSplit: "test_file"}[method]
     roles = decide(table, "target", {"row": "numeric"} | (overrule or {}))
-    return split(table, roles, method(method=name, **params), None)[:2]
+    return split(Loaded(table, roles, Cells()), method(method=name, **params), None)[:2]
 
 
 def test_every_row_is_on_exactly_one_side(wine):
@@ -53,9 +54,10 @@ def test_a_group_is_on_one_side_and_no_feature(wine):
 def test_the_group_or_time_of_the_training_rows_goes_on_for_the_folds_of_a_sweep(wine):
     table = wine.assign(target=["a", "b"] * 89)
     roles = decide(table, "target", {"row": "numeric"})
-    by_time = split(table, roles, TimeSplit(method="time", column="row", test_size=0.2), None)
+    loaded = Loaded(table, roles, Cells())
+    by_time = split(loaded, TimeSplit(method="time", column="row", test_size=0.2), None)
     pd.testing.assert_series_equal(by_time.key, by_time.train["row"], check_names=False)
-    by_group = split(table, roles, GroupSplit(method="group", column="row", test_size=0.2, seed=0), None)
+    by_group = split(loaded, GroupSplit(method="group", column="row", test_size=0.2, seed=0), None)
     alcohol = table.set_index("row")["alcohol"]
     assert alcohol[by_group.key].tolist() == by_group.train["alcohol"].tolist()
     assert (by_time.key.name, by_group.key.name) == ("time", "group")
@@ -83,6 +85,18 @@ def test_a_side_without_a_class_is_named(wine):
     times = wine.assign(target=np.where(wine["row"] > 150, "late", "early"))
     with pytest.raises(UserError, match=r"'time' leaves no training row with target = 'late'"):
         both(times, TimeSplit, column="row", test_size=0.2)
+
+
+def test_what_can_be_changed_is_named(wine):
+    with pytest.raises(UserError, match=r"Change split.test_size, or add such rows"):
+        both(wine.assign(target=np.where(wine["row"] > 150, "late", "early")), TimeSplit, column="row", test_size=0.2)
+    with pytest.raises(UserError, match=r"2 groups .* split.test_size = 0.6"):
+        both(wine.assign(row=wine["row"] % 2), GroupSplit, column="row", test_size=0.6, seed=0)
+
+
+def test_a_share_of_the_rows_is_the_latest_whatever_the_rounding(wine):
+    times = wine.iloc[:10].assign(target=["a", "b"] * 5)
+    assert [len(side) for side in both(times, TimeSplit, column="row", test_size=0.8)] == [2, 8]
 
 
 def test_a_column_that_is_not_there_is_named(wine):

@@ -17,8 +17,8 @@ def project(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     monkeypatch.chdir(tmp_path)
     config.PARAMS.write_text(configure.compose(GRID))
-    table, roles, _ = load.load(config.read("data"))
-    split.write(split.split(table, roles, config.read("split"), config.read("data")), [], outputs.ROOT)
+    loaded = load.load(config.read("data"))
+    split.write(split.split(loaded, config.read("split"), config.read("data")), [], outputs.ROOT)
     return tmp_path
 
 

@@ -25,8 +25,10 @@ def test_what_holds_passes(frame):
         "seen": {"type": "date", "minimum": "1999-01-01"},
         "record": {"allowed": [1, 2, 4]},
         "won": {"allowed": [0, 1.0]},
+        "card": {"unique": True},
     }
     frame["won"] = pd.Series(["0", "1", "1", "0"], dtype="str")
+    frame["card"] = pd.Series(["a", None, None, "b"], dtype="str")
     check(frame, rules, "t.csv")
     check(frame, {}, "t.csv")
 
@@ -37,7 +39,8 @@ def test_what_holds_passes(frame):
         ({"age": {"maximum": 90}}, r"column 'age', maximum: 90: 1 row not so \(row 4: 200.0\)"),
         ({"age": {"minimum": 18}}, r"column 'age', minimum: 18: 1 row not so \(row 1: 17.0\)"),
         ({"age": {"missing": False}}, r"column 'age', missing: False: 1 row not so \(row 3: nan\)"),
-        ({"age": {"type": "words"}}, r"column 'age', type: words: not so"),
+        ({"age": {"type": "words"}}, r"column 'age', type: words: 3 rows not so \(row 1: 17.0;"),
+        ({"sex": {"type": "number"}}, r"column 'sex', type: number: 3 rows not so \(row 1: F; row 2: M"),
         ({"sex": {"allowed": ["F", "M"]}}, r"column 'sex', allowed: \['F', 'M'\]: 1 row not so \(row 3: X\)"),
         ({"record": {"unique": True}}, r"column 'record', unique: True: 2 rows not so \(row 2: 2.0; row 3: 2.0\)"),
         ({"seen": {"minimum": "2000-01-01"}}, r"column 'seen', minimum: 2000-01-01: 1 row not so \(row 3: 1999"),

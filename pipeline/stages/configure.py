@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -50,32 +51,56 @@ def compose(overrides: list[str] | None = None) -> str:
 def overrides(values: dict[str, Any]) -> list[str]:
     """What `dvc exp run -S` has to be told so that conf/ composes to `values`, some sections of params.yaml."""
     told, untold = [], _untold(values, [])
-    wanted = config.flatten(values)
+    wanted = _leaves(values)
     for group, key in GROUPS.items():
-        if key in untold or any(differing.lstrip("+~").startswith(f"{group}.") for differing in untold):
+        path = tuple(key.split("."))
+        if path in untold or any(differing[0] == group for differing in untold):
             options = {file.stem: OmegaConf.load(file) for file in sorted((CONF / group).glob("*.yaml"))}
-            fitting = [name for name, own in options.items() if own.get(key.split(".")[1], wanted[key]) == wanted[key]]
+            fitting = [name for name, own in options.items() if own.get(path[1], wanted[path]) == wanted[path]]
             tried = [(choice, _untold(values, choice)) for choice in ([*told, f"{group}={name}"] for name in fitting)]
             told, untold = min([(told, untold), *tried], key=lambda pair: len(pair[1]))
-    return told + [key if value is _ABSENT else f"{key}={_literal(value)}" for key, value in untold.items()]
+    return told + [_override(path, sign, value) for path, (sign, value) in untold.items()]
 
 
-def _untold(values: dict[str, Any], told: list[str]) -> dict[str, Any]:
-    """The keys, as overrides write them, and values in which `values` still differ from conf/ with overrides `told`."""
+Keys = tuple[str, ...]  # to a value: ("data", "roles", "Zip Code")
+
+
+def _untold(values: dict[str, Any], told: list[str]) -> dict[Keys, tuple[str, Any]]:
+    """Where `values` still differ from conf/ with overrides `told`: Hydra's sign (`+` adds, `~` removes), the value."""
     composed = OmegaConf.to_container(OmegaConf.create(compose(told)))
-    flat, wanted = config.flatten({section: composed[section] for section in values}), config.flatten(values)
-    changed = {key: value for key, value in wanted.items() if flat.get(key, _ABSENT) != value}
-    return {f"{'' if key in flat else '+'}{key}": value for key, value in changed.items()} | {
-        f"~{key}": _ABSENT
-        for key in flat
-        if key not in wanted and not any(other.startswith(f"{key}.") for other in wanted)  # an empty section that grew
+    flat, wanted = _leaves({section: composed[section] for section in values}), _leaves(values)
+    changed = {
+        path: ("" if path in flat else "+", value) for path, value in wanted.items() if flat.get(path, _ABSENT) != value
     }
+    return changed | {
+        path: ("~", None)
+        for path in flat
+        if path not in wanted and not any(other[: len(path)] == path for other in wanted)  # an empty section that grew
+    }
+
+
+def _leaves(values: Any, path: Keys = ()) -> dict[Keys, Any]:
+    if not isinstance(values, dict) or not values:
+        return {path: values}
+    return {leaf: found for key, value in values.items() for leaf, found in _leaves(value, (*path, str(key))).items()}
+
+
+def _override(path: Keys, sign: str, value: Any) -> str:
+    """In Hydra's grammar, whose keys are words: a column's name with a space in it goes into braces."""
+    if sign == "~":
+        return f"~{'.'.join(path)}"
+    words = list(takewhile(re.compile(r"[A-Za-z_][A-Za-z_0-9-]*").fullmatch, path))
+    text = _literal(value)
+    for name in reversed(path[len(words) :]):
+        sign, escaped = "+", re.sub(r"([\\()\[\]{}:=,])", r"\\\1", name)
+        text = f"{{{escaped}: {text}}}"
+    return f"{sign}{'.'.join(words)}={text}"
 
 
 def _literal(value: Any) -> str:
     """A value in Hydra's override grammar, quoted where it has to be."""
-    word = isinstance(value, str) and re.fullmatch(r"(?!(null|true|false)$)[A-Za-z][\w./-]*", value)
-    return value if word else json.dumps(value)
+    word = isinstance(value, str) and re.fullmatch(r"(?!(null|true|false)$)[A-Za-z][A-Za-z_0-9./-]*", value)
+    return value if word else json.dumps(value, ensure_ascii=False)
 
 
 def dvc_hash(path: Path) -> str | None:

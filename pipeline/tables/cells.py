@@ -143,9 +143,13 @@ def _inferred(words: Words, options: Cells, kind: str | None) -> tuple[pa.Array,
 
 
 def _or_a_role(name: str) -> str:
-    """The step for a column that may be of words after all; a name of other signs goes into braces."""
-    key = f".{name}=categorical" if re.fullmatch(r"[A-Za-z_][A-Za-z_0-9-]*", name) else f"={{{name}: categorical}}"
-    return f"{MEND}, or make it words: -S '+data.roles{key}'"
+    """The step for a column that may be of words after all; Hydra's overrides take few signs in a name."""
+    role = (
+        f"-S '+data.roles.{name}=categorical'"
+        if re.fullmatch(r"[A-Za-z_][A-Za-z_0-9-]*", name)
+        else "data.roles in conf/"
+    )
+    return f"{MEND}, or make it words: {role}"
 
 
 def _grouping(grouped: pa.Array) -> str:

@@ -72,3 +72,9 @@ def test_the_extension_takes_a_bundled_set_and_says_where_a_table_of_many_classe
     data = {"name": "table", "path": "data/my.csv", "target": "y"}
     with pytest.raises(UserError, match=r"one_vs_rest.data: should be a bundled set; a table .* is for data=table"):
         config.section_of({"one_vs_rest": {"data": data}}, "one_vs_rest", "conf/")
+
+
+def test_numbers_beside_words_as_keys_are_refused_since_dvc_cannot_put_them_in_order(params):
+    params.write_text("data: {roles: {1: drop, PLZ: drop}}")
+    with pytest.raises(UserError, match=r"params.yaml has the key 1 beside words: 1, PLZ. Put it in quotes"):
+        config.load(params)

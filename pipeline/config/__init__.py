@@ -51,6 +51,7 @@ __all__ = [
     "read",
     "section_of",
     "validate",
+    "with_words_for_keys",
 ]
 
 PARAMS = Path("params.yaml")
@@ -70,13 +71,19 @@ def load(path: Path = PARAMS) -> dict[str, Any]:
         raise UserError(
             f"{path} holds {values!r}, not sections of keys. Delete it: `dvc repro` composes it from conf/."
         )
-    return _with_words_for_keys(values)
+    return with_words_for_keys(values, str(path))
 
 
-def _with_words_for_keys(values: Any) -> Any:
+def with_words_for_keys(values: Any, source: str) -> Any:
+    """A column may be called 24. Raises `UserError` for numbers beside words, which DVC can't put in order."""
     if not isinstance(values, dict):
         return values
-    return {str(key): _with_words_for_keys(value) for key, value in values.items()}
+    if len({isinstance(key, str) for key in values}) > 1:
+        number = next(key for key in values if not isinstance(key, str))
+        raise UserError(
+            f"{source} has the key {number!r} beside words: {', '.join(map(str, values))}. Put it in quotes."
+        )
+    return {str(key): with_words_for_keys(value, source) for key, value in values.items()}
 
 
 def read(section: str, path: Path = PARAMS) -> Any:

@@ -128,7 +128,7 @@ def configure() -> None:
         config.validate(config.load(), source=str(config.PARAMS))
         return
     composed = compose()
-    values = OmegaConf.to_container(OmegaConf.create(composed))
+    values = config.with_words_for_keys(OmegaConf.to_container(OmegaConf.create(composed)), "conf/")
     config.validate(values, source="conf/")
     if config.PARAMS.exists():
         differing = _differences(config.load(), values)

@@ -79,7 +79,7 @@ def _decompressed(path: Path, compression: str | None) -> pa.Buffer:
 
 def _only_member(path: Path) -> io.BufferedIOBase:
     archive = zipfile.ZipFile(path)
-    names = archive.namelist()
+    names = [name for name in archive.namelist() if not name.startswith("__MACOSX/") and not name.endswith("/")]
     if any(name.startswith(("xl/", "[Content_Types]")) for name in names):
         raise UserError(f"{path} is a spreadsheet. Save the sheet as CSV and give that file.")
     if len(names) != 1:

@@ -33,9 +33,14 @@ class Dialect:
     spaced: bool  # a quoted cell begins with a space
 
 
-def sniff(text: pa.Buffer, path: Path, options: Options) -> Dialect:
-    """How `text` is written, from its first lines; what `options` gives is not guessed."""
+def sniff(text: pa.Buffer, path: Path, options: Options, target: str | None = None) -> Dialect:
+    """How `text` is written, from its first lines; what `options` gives is not guessed.
+
+    A first line that has the `target` in it is a header, even if numbers are among the names.
+    """
     given = options.delimiter
+    if given is None and (said := re.match(rb"(?i)(?:\xef\xbb\xbf)?sep=(.)\r?\n", text[:9].to_pybytes())):
+        given = said[1].decode("latin-1")  # Excel's own way to say it
     if given is not None and (len(given) != 1 or given in '"\r\n'):
         raise UserError(f"data.delimiter = {given!r} should be one character, such as ',' or ';', and no quote.")
     start = text[:SAMPLE].to_pybytes()
@@ -56,7 +61,8 @@ def sniff(text: pa.Buffer, path: Path, options: Options) -> Dialect:
     first = [cell.strip() for cell in rows[0]]
     header = options.header
     if header is None:
-        header = options.names is None and not any(_is_value(cell, options.missing_values) for cell in first)
+        is_row = target not in first and any(_is_value(cell, options.missing_values) for cell in first)
+        header = options.names is None and not is_row
     if header and len(rows) == 1 and text.size <= SAMPLE:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
     found = options.names or (first if header else [""] * len(first))
@@ -67,7 +73,7 @@ def sniff(text: pa.Buffer, path: Path, options: Options) -> Dialect:
         decimal=options.decimal or _decimal([cell.strip() for row in rows[header:] for cell in row]),
         names=[name or f"column_{place}" for place, name in enumerate(found, start=1)],
         skip=ends[above] if header else before,
-        spaced=f'{best} "' in sample,
+        spaced=re.search(re.escape(f'{best} "').encode(), text) is not None,
     )
 
 
@@ -148,10 +154,14 @@ def _rows(sample: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
 
 
 def _lines_above(rows: list[list[str]]) -> int:
-    """Rows of one cell before the first row as wide as most: a title, a date, a remark of the program that wrote it."""
+    """Rows before the table that say one thing: a title, a date, a remark of the program that wrote it.
+
+    They have one cell, or are filled up with blank ones to the width of most rows.
+    """
     width = Counter(map(len, rows)).most_common(1)[0][0]
-    first = next(place for place, row in enumerate(rows) if len(row) == width)
-    return first if all(len(row) == 1 for row in rows[:first]) else 0
+    told = [len(row) if row[0].strip() and not any(cell.strip() for cell in row[1:]) else 0 for row in rows]
+    first = next((place for place, cells in enumerate(told) if cells == 0), 0)
+    return first if width > 1 and len(rows[first]) == width else 0
 
 
 def _agreement(rows: list[list[str]]) -> float:

@@ -46,7 +46,7 @@ def read(
     stored = _kind(path)
     if stored == "text":
         text = decoding.text(path, options.compression, options.encoding)
-        dialect = delimited.sniff(text, path, options)
+        dialect = delimited.sniff(text, path, options, target)
         kept = _chosen(dialect.names, options, kinds, path)
         whole = {name for name, kind in kinds.items() if kind in ("words", "dates")} | set(options.replace)
         replaced = {word for words in options.replace.values() for word in words}

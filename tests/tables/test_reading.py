@@ -186,6 +186,20 @@ def test_numbers_with_signs_or_units_are_words_which_is_told(table, cell):
         assert types_of(table(text))["a"] == "str"
 
 
+def test_a_first_line_with_the_target_in_it_is_a_header(table):
+    frame = table("2023,null,y\n1,2,a\n3,4,b\n", target="y")
+    assert frame.columns.tolist() == ["2023", "null", "y"]
+
+
+def test_lines_that_spreadsheets_put_above_the_table_are_left_out(table):
+    assert table("sep=;\na;b\n1,5;x\n")["a"].tolist() == [1.5]
+    for blanks in ("", ";;"):
+        with pytest.warns(UserWarning, match=r"left out what stands above the table, 'Report 2024'"):
+            frame = table(f"Report 2024{blanks}\na;b;c\n1;2;3\n4;5;6\n")
+        assert frame.columns.tolist() == ["a", "b", "c"]
+        assert len(frame) == 2
+
+
 def test_columns_are_kept_and_dropped_in_the_order_of_the_file(table):
     text = "a,b,c,y\n1,2,3,4\n"
     assert table(text, columns=["c", "a"], target="y").columns.tolist() == ["a", "c", "y"]

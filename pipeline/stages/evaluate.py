@@ -1,4 +1,4 @@
-"""The random start and the trained model, on the test rows: this is the one place where these are used."""
+"""The random start and the trained model, on the test rows."""
 
 import json
 from pathlib import Path

@@ -54,10 +54,9 @@ def decide(frame: pd.DataFrame, target: str, overrule: Mapping[str, str] | None 
     return roles
 
 
-def features(roles: pd.DataFrame, role: str | None = None) -> list[str]:
-    """The columns that the model takes, or those of one role."""
-    wanted = FEATURES if role is None else (role,)
-    return roles.loc[roles["role"].isin(wanted), "column"].tolist()
+def features(roles: pd.DataFrame) -> list[str]:
+    """The columns that the model takes."""
+    return roles.loc[roles["role"].isin(FEATURES), "column"].tolist()
 
 
 def _decided(column: pd.Series) -> tuple[str, str]:

@@ -4,7 +4,6 @@ A table is a frame of features and, last, one column of classes, the target. A f
 numeric, `str` categorical, datetime64 a date.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,9 @@ def save(frame: pd.DataFrame, path: Path) -> None:
     parquet.write_table(table, path, use_dictionary=words, compression="snappy")
 
 
-def load(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """A table that `save` wrote, or some of its columns."""
-    return parquet.read_table(path, columns=columns).to_pandas(self_destruct=True)
+def load(path: Path) -> pd.DataFrame:
+    """A table that `save` wrote."""
+    return parquet.read_table(path).to_pandas(self_destruct=True)
 
 
 def features_and_target(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

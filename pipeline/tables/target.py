@@ -45,6 +45,15 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
             f"The target {target!r} has classes of one row: {', '.join(map(repr, alone[:5]))}. Training and test need "
             f"one each: add rows, or remove these, or join them to another class with data.replace.{target}.{hint}"
         )
+    spelt: dict[str, list[str]] = {}
+    for name in classes:
+        spelt.setdefault(name.casefold(), []).append(name)
+    if several := [names for names in spelt.values() if len(names) > 1]:
+        warnings.warn(
+            f"The target {target!r} has classes that differ in their capitals alone ({', '.join(several[0])}). To join "
+            f"them: -S '+data.replace.{target}={{{several[0][1]}: {several[0][0]}}}'.",
+            stacklevel=2,
+        )
     if counts.min() < RARE * len(known) / len(classes) * 2:
         warnings.warn(
             f"The classes of {target!r} are uneven ({shown}). Accuracy says little then; train.class_weight=balanced "

@@ -4,13 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import config, outputs
+from pipeline import config, model, outputs, tracking
 from pipeline.errors import UserError
-from pipeline.stages import configure, evaluate, load, split, train
+from pipeline.stages import configure, evaluate, load, split, track, train
 
 ROOT = Path(__file__).parents[2]
 ADULT = "age,workclass,fnlwgt,education,education-num,marital-status,occupation,relationship,race,sex,capital-gain"
@@ -205,6 +206,30 @@ def test_a_test_file_is_read_as_the_training_file_was():
     assert len(said) == 1
     assert parts.test["day"].dt.month.tolist() == [5, 5]
     np.testing.assert_array_equal(parts.test["size"], [1, np.nan])
+
+
+def test_the_model_in_mlflow_reads_rows_as_the_training_file_was_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
+    Path("pipeline").symlink_to(ROOT / "pipeline")  # goes with the model
+    cells = [
+        (f"{i % 7},5" if i % 5 else "-99", f"{i % 27 + 1:02}/05/2023", "mf"[i % 2], "yn"[i % 3 > 0]) for i in range(60)
+    ]
+    Path("data/my.csv").write_text("size;day;sex;y\n" + "\n".join(map(";".join, cells)) + "\n")
+    options = ["data.missing_values=['-99']", "+data.replace.sex={m: male}", "split.test_size=0.5"]
+    compose("data.path=data/my.csv", "data.target=y", *options)
+    run(load, split, train, evaluate)
+    record = track.record(config.load(), config.read("data"), outputs.ROOT, track.FOLDERS)
+    tracking.log([record], config.read("tracking"))
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (run_,) = client.search_runs([client.get_experiment_by_name("my").experiment_id])
+    served = mlflow.pyfunc.load_model(f"runs:/{run_.info.run_id}/model")
+    raw = pd.read_csv("data/my.csv", sep=";", dtype=str, keep_default_na=False)
+    rows = load.load(config.read("data")).table
+    found = served.predict(raw, params={"probabilities": True})
+    mlflow.set_tracking_uri(None)
+    np.testing.assert_array_equal(found, model.load(outputs.ROOT / outputs.MODEL).predict_proba(rows.iloc[:, :-1]))
+    assert served.model_config["missing_values"] == ["-99"]
 
 
 def test_columns_may_be_called_as_numbers_or_as_nothing_is():

@@ -22,6 +22,11 @@ def test_imbalance_is_said_with_the_way_out():
         with_target(frame(*["a"] * 95, *["b"] * 5), "y")
 
 
+def test_classes_that_differ_in_their_capitals_alone_are_said():
+    with pytest.warns(UserWarning, match=r"capitals alone \(Yes, yes\).*data.replace.y=\{yes: Yes\}"):
+        with_target(frame(*["Yes", "yes", "no"] * 5), "y")
+
+
 def test_more_columns_than_rows_is_said():
     wide = pd.DataFrame(np.zeros((4, 6))).assign(y=list("abab"))
     with pytest.warns(UserWarning, match=r"7 columns but 4 rows"):

@@ -16,6 +16,7 @@ FEATURES = ("numeric", "categorical", "boolean", "date")
 PAIRS = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 IDENTIFIER = re.compile(r"(?i)(^|[_\W])(id|uuid|guid|key|index|row|no|nr|number)$|(?-i:[a-z]I[dD]$)")
 UNIQUE = 0.5  # words that so often occur only once are text or names, not levels
+EPOCH, MIDNIGHT = pd.Timestamp("1970-01-01"), pd.Timestamp("1970-01-02")  # the day of times without one
 SENTENCE = 4  # words in a cell
 
 
@@ -67,7 +68,8 @@ def _decided(column: pd.Series) -> tuple[str, str]:
     if levels == 1 and len(known) == len(column):
         return "constant", f"every cell is {_shown(known.iloc[0])}"
     if types.is_datetime64_dtype(column):
-        return "date", f"dates from {known.min():%Y-%m-%d} to {known.max():%Y-%m-%d}"
+        form = "%H:%M" if known.max() < MIDNIGHT and known.min() >= EPOCH else "%Y-%m-%d"
+        return "date", f"{'times' if form == '%H:%M' else 'dates'} from {known.min():{form}} to {known.max():{form}}"
     if types.is_numeric_dtype(column):
         return _decided_number(known, levels, len(column))
     return _decided_word(known, levels, len(column))

@@ -62,6 +62,9 @@ def test_every_role_has_a_reason(frame):
     assert table.loc["country", "reason"] == "every cell is 'NL'"
     assert table.loc["name", "reason"] == "40 distinct values in 40 cells"
     assert table.loc["height", "reason"] == "numbers from 1.5 to 2"
+    assert table.loc["born", "reason"] == "dates from 2000-01-01 to 2000-02-09"
+    times = frame.assign(born=pd.date_range("1970-01-01 08:30", periods=N, freq="15min"))
+    assert roles.decide(times, "target").set_index("column").loc["born", "reason"] == "times from 08:30 to 18:15"
 
 
 def test_a_person_overrules(frame):

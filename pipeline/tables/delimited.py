@@ -3,6 +3,7 @@
 `csv.Sniffer` is not used: it takes `1,5;2,3` for comma-separated, and fails on a single column.
 """
 
+import contextlib
 import csv
 import io
 import re
@@ -31,6 +32,7 @@ class Dialect:
     names: list[str]  # of the columns
     skip: int  # lines before the first row
     spaced: bool  # a quoted cell begins with a space
+    padded: dict[str, str]  # by column, a number that begins with zeros: a code, perhaps
 
 
 def sniff(text: pa.Buffer, path: Path, options: Options, target: str | None = None) -> Dialect:
@@ -68,12 +70,15 @@ def sniff(text: pa.Buffer, path: Path, options: Options, target: str | None = No
     found = options.names or (first if header else [""] * len(first))
     if len(found) != len(first):
         raise UserError(f"{path} has {len(first)} columns, data.names has {len(found)}. Give one name a column.")
+    names = [name or f"column_{place}" for place, name in enumerate(found, start=1)]
+    cells = [(name, cell.strip()) for row in rows[header:] for name, cell in zip(names, row, strict=False)]
     return Dialect(
         delimiter=best,
-        decimal=options.decimal or _decimal([cell.strip() for row in rows[header:] for cell in row]),
-        names=[name or f"column_{place}" for place, name in enumerate(found, start=1)],
+        decimal=options.decimal or _decimal([cell for _, cell in cells]),
+        names=names,
         skip=ends[above] if header else before,
         spaced=re.search(re.escape(f'{best} "').encode(), text) is not None,
+        padded={name: cell for name, cell in cells if re.fullmatch(r"0+[1-9]\d*", cell)},
     )
 
 
@@ -117,11 +122,13 @@ def parse(
 def _ragged(path: Path, text: pa.Buffer, dialect: Dialect, rows: list[arrow_csv.InvalidRow]) -> UserError:
     """Arrow, reading on several threads, doesn't know the line's number: read again, slowly."""
     reader = csv.reader(io.TextIOWrapper(pa.BufferReader(text), "utf-8", newline=""), delimiter=dialect.delimiter)
-    width = rows[0].actual_columns
-    try:
-        line = next(reader.line_num for row in reader if len(row) == width and reader.line_num > dialect.skip)
-    except (StopIteration, csv.Error):  # where Python's idea of a quote is not Arrow's
-        line = "?"
+    width, line, end = rows[0].actual_columns, "?", 0  # "?" where Python's idea of a quote is not Arrow's
+    with contextlib.suppress(csv.Error):
+        for row in reader:
+            if len(row) == width and reader.line_num > dialect.skip:
+                line = end + 1  # where the row begins: a quote too many may join it with those below
+                break
+            end = reader.line_num
     return UserError(
         f"{path}, line {line} has {width} cells instead of {len(dialect.names)} ({len(rows):,} such lines): "
         f"{rows[0].text[:100]!r}. Mend it (text with {dialect.delimiter!r} in it needs quotes), or set data.delimiter."

@@ -5,6 +5,7 @@ The file's own first bytes say what it is: Parquet, Feather, else delimited text
 """
 
 import difflib
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -56,6 +57,13 @@ def read(
             dates := [field.name for field in table.schema if pa.types.is_temporal(field.type)]
         ):
             table = parse(whole.union(dates))  # of the form that is given, not of the one that Arrow knows
+        for name, word in dialect.padded.items():
+            if name in kept and name not in kinds and pa.types.is_integer(table.schema.field(name).type):
+                warnings.warn(
+                    f"column {name!r} holds numbers such as {word!r}, taken without the zeros before them. If they are "
+                    f"codes, give data.roles.{name} the role categorical.",
+                    stacklevel=2,
+                )
     else:
         table, decimal = _read_columnar(path, stored, options, kinds), options.decimal or "."
     if table.num_rows == 0:

@@ -22,11 +22,12 @@ def stratified(classes: pd.Series, test_size: float, seed: int) -> tuple[np.ndar
             random_state=seed,
             stratify=pd.factorize(classes, sort=True)[0],
         )
-    except ValueError as error:
+    except ValueError:  # one side has fewer rows than there are classes
         counts = classes.value_counts()
         raise UserError(
-            f"column {classes.name!r} can't be split with split.test_size = {test_size}: {error} "
-            f"The smallest class, {counts.index[-1]!r}, has {counts.iloc[-1]:,} of {len(classes):,} rows."
+            f"column {classes.name!r} can't be split with split.test_size = {test_size}: a side would lack one of its "
+            f"{len(counts)} classes. The smallest class, {counts.index[-1]!r}, has {counts.iloc[-1]:,} of "
+            f"{len(classes):,} rows. Bring split.test_size nearer to 0.5, or add rows."
         ) from None
     return np.sort(train), np.sort(test)
 

@@ -179,6 +179,14 @@ def test_a_word_that_means_missing_can_be_replaced(table):
     np.testing.assert_array_equal(frame["b"], [np.nan, 1, 2])
 
 
+def test_zeros_before_numbers_are_told_unless_the_role_keeps_them(table, recwarn):
+    text = "zip,n\n02139,0\n10001,10\n"
+    assert table(text, roles={"zip": "categorical"})["zip"].tolist() == ["02139", "10001"]
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="column 'zip' holds numbers such as '02139', .* the role categorical"):
+        assert table(text)["zip"].tolist() == [2139, 10001]
+
+
 @pytest.mark.parametrize("cell", ["${}.50", "{}%", "{} kg", "€ {}", "({}.00)"])
 def test_numbers_with_signs_or_units_are_words_which_is_told(table, cell):
     text = "a,b\n" + "".join(f"{cell.format(i)},1\n" for i in range(30))
@@ -224,6 +232,7 @@ def test_real_files_have_the_published_shapes():
         (b"\x00\x01\x02", {}, r"not text: byte 0 is zero.*utf-16"),
         ("a,a\n1,2\n", {}, r"more than one column named 'a'.*data.header=false"),
         ("a,b\n1,2\n3,4,5\n6\n", {}, r"line 3 has 3 cells instead of 2 \(2 such lines\): '3,4,5'"),
+        ('a,b\n1,2\n3,"x\n4,"y,z"\n5,6\n', {}, r"line 3 has 3 cells instead of 2"),
         ('a,b\n1,"x\n2,y\n', {}, r"row 1, column 'b': a quote is opened and never closed, at 'x"),
         ("a,b\n1,é\n".encode("cp1252"), {"encoding": "utf-8"}, r"line 2: the byte b'\\xe9' is not utf-8"),
         ("a,b\n1,2\n", {"encoding": "klingon"}, r"data.encoding = 'klingon' is no known encoding"),

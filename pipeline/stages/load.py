@@ -44,9 +44,13 @@ def own(data: config.TableData) -> Loaded:
     warn_if_outside(path)
     table, written = read(path, options(data), target=data.target, roles=data.roles)
     expectations.check(table, expected(data), data.path)
-    table = with_target(table, data.target)
+    try:
+        table = with_target(table, data.target)
+        decided = roles.decide(table, data.target, data.roles)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     table = table[[*table.columns.drop(data.target), data.target]]
-    report = profile.describe(table, roles.decide(table, data.target, data.roles), data.target)
+    report = profile.describe(table, decided, data.target)
     for name, score in leaks.disguised_targets(table, report, data.target).items():
         warnings.warn(
             f"{name!r} alone tells {data.target!r} almost perfectly (balanced accuracy {score:.3f}): known before it, "

@@ -145,7 +145,7 @@ def test_a_word_that_is_replaced_by_a_number_is_one_and_a_number_by_a_word_a_lev
         (["+data.replace.hight={a: b}"], r"data.replace has no column 'hight'. Did you mean 'height'"),
         (["+data.roles.group=numeric"], r"row 1, column 'group': 'a' is no number \(30 such cells\)"),
         (["+data.roles.height=date"], r"row 1, column 'height': '0.5' is no date"),
-        (["data.drop=[height,group,id]"], r"There is no column but the target 'y'. Keep a feature"),
+        (["data.drop=[height,group,id]"], r"my.csv: There is no column but the target 'y'. Keep a feature"),
         (["data.drop=[y]"], r"data.drop has 'y', which data.target, roles or date_format needs. Remove one of the two"),
         (["data.drop=[group]", "+data.roles.group=drop"], r"data.drop has 'group'"),
         (["split=test_file"], r"split.path: has no value"),

@@ -1,5 +1,21 @@
-"""The one error that a person is meant to read: what was wrong, the value seen, the next step."""
+"""The error and the warnings that a user reads: what was wrong, the value seen, the next step."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
-    """A mistake that its user can mend. Shown as its message alone, never with a traceback."""
+    """A mistake that its user can correct. Shown as its message alone, never with a traceback."""
+
+
+@contextmanager
+def reported_warnings() -> Iterator[list[str]]:
+    """Print each `UserWarning` raised inside, and return all of them in a list that is complete when the block ends."""
+    messages: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield messages
+    messages += [str(warning.message) for warning in caught if warning.category is UserWarning]
+    for message in messages:
+        print(f"warning: {message}")

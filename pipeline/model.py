@@ -1,52 +1,103 @@
-"""What is saved, loaded and served: encoding, scaling and logistic regression as one scikit-learn `Pipeline`.
+"""What is saved, loaded and served: raw cells in, class or probability out, in one object that needs no other file.
 
-It takes a person's raw columns, since all that is done to them is part of it. It is stored with skops: arrays and a
-description of the objects, no pickle; loading runs no code from the file, and refuses any type that is not in
-`TRUSTED`, a list that lives here and not in the file. Source: https://skops.readthedocs.io/en/stable/persistence.html
+    raw cells --read--> typed columns --preprocessing--> matrix --classifier--> margins --> probabilities, class
+
+The class of a row is decided in one place, from the margins: what is evaluated is what is served. The module knows no
+configuration, so a saved model loads wherever the packages that it records are installed.
+
+A model is stored with skops: arrays and a description of the objects, no pickle. Loading runs no code from the file and
+refuses any type that is not in `TRUSTED`. Source: https://skops.readthedocs.io/en/stable/persistence.html
 """
 
 import io
 import re
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.pipeline import Pipeline
 
-from pipeline.config import Train
+from pipeline.columns import features
 from pipeline.logistic import LogisticRegression
-from pipeline.tables import features
-from pipeline.tables.options import Cells
+from pipeline.reading import CellFormat, cells
 
-TRUSTED = ["pipeline.logistic.estimator.LogisticRegression", *features.TRUSTED]
+TRUSTED = [
+    f"{__name__}.Model",
+    "pipeline.logistic.estimator.LogisticRegression",
+    "pipeline.reading.options.CellFormat",
+    *features.TRUSTED,
+]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
 
 
-def build(params: Train, X: pd.DataFrame) -> Pipeline:
-    """An unfitted model for raw columns like those of `X`, which starts from seeded random weights."""
-    classify = LogisticRegression(
-        l2=params.l2,
-        learning_rate=params.learning_rate,
-        optimizer=params.optimizer,
-        max_iter=params.max_iterations,
-        tol=params.tolerance,
-        class_weight=params.class_weight,
-        init="random",
-        random_state=params.seed,
-    )
-    prepare = features.preprocessing(
-        X, max_levels=params.max_levels, min_rows=params.min_rows, reference=params.l2 == 0
-    )
-    return Pipeline([*prepare.steps, ("classify", classify)])
+class Model:
+    """A fitted logistic regression with all that is done to a user's cells before it.
+
+    preprocessing  typed columns to the matrix, its last step a `StandardScaler` (`columns.features.preprocessing`)
+    classifier     the fitted logistic regression
+    cell_format    how the cells of the training table were written, and so how new ones are read
+    positive       of two classes, the one that weights and curves refer to; None is the last in sorted order
+    """
+
+    def __init__(
+        self, preprocessing: Pipeline, classifier: LogisticRegression, cell_format: CellFormat, positive: str | None
+    ) -> None:
+        self.preprocessing, self.classifier = preprocessing, classifier
+        self.cell_format, self.positive = cell_format, positive
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The classes (n_classes,), sorted."""
+        return self.classifier.classes_
+
+    @property
+    def positive_class(self) -> str:
+        """The class that the weights of a two-class model refer to."""
+        return str(self.classes_[-1]) if self.positive is None else self.positive
+
+    def matrix(self, frame: pd.DataFrame) -> np.ndarray:
+        """Typed columns to the standardised matrix (n_samples, n_features) that the classifier takes."""
+        return np.ascontiguousarray(self.preprocessing.transform(frame), dtype=np.float64)
+
+    def classify(self, frame: pd.DataFrame) -> np.ndarray:
+        """The class of each row of typed columns, (n_samples,)."""
+        return self.classifier.predict(self.matrix(frame)) if len(frame) else self.classes_[:0]
+
+    def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
+        """The probability of each class for rows of typed columns, (n_samples, n_classes) in the order of `classes_`."""
+        return self.classifier.predict_proba(self.matrix(frame)) if len(frame) else np.empty((0, len(self.classes_)))
+
+    def read(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """A user's raw rows as typed columns, read as the training table was, whatever types they arrive in.
+
+        Numbers may be strings, categories numbers or booleans, dates strings. Columns that the model does not use are
+        ignored. Errors: `UserError` for a cell that is no number or no date.
+        """
+        frame = {}
+        for kind, transformer, names in self.preprocessing["columns"].transformers_:
+            for place, name in enumerate(names):
+                categories = transformer.categories_[place] if kind == "strings" else ()
+                values, _ = cells.parse(_as_arrow(raw[name], categories), name, self.cell_format, kind)
+                frame[name] = values.to_pandas()
+        return pd.DataFrame(frame).set_axis(raw.index)[self.preprocessing.feature_names_in_]
+
+    def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+        """What MLflow serves for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""
+        frame = self.read(raw)
+        if (params or {}).get("probabilities"):
+            return pd.DataFrame(self.probabilities(frame), columns=[str(label) for label in self.classes_])
+        return self.classify(frame)
 
 
-def save(model: Pipeline, path: Path) -> None:
+def save(model: Model, path: Path) -> None:
     """Write `model`, the same bytes for the same model.
 
-    skops names objects by their address in memory and dates the members of its archive; here they are numbered in
-    order of appearance, and dated alike.
+    skops names objects by their address in memory and dates the files in its archive; here objects are numbered in
+    order of appearance, and all files have the same date.
     """
     import skops.io  # half a second, which a stage that only names the file need not pay
 
@@ -65,29 +116,27 @@ def save(model: Pipeline, path: Path) -> None:
         out.writestr(zipfile.ZipInfo("schema.json", EPOCH), schema)
 
 
-def load(path: Path) -> Pipeline:
+def load(path: Path) -> Model:
+    """A model that `save` wrote."""
     import skops.io
 
     return skops.io.load(path, trusted=TRUSTED)
 
 
-class Served:
-    """The model behind MLflow's `predict`: the classes, or with `params={"probabilities": True}` a column a class."""
+def _as_arrow(column: pd.Series, categories: Collection[str]) -> pa.ChunkedArray:
+    """A column of any types; true and false as they are spelt in training, whether `True`, `TRUE`, `true` or 1."""
+    column = column.reset_index(drop=True).infer_objects()
+    strings = [category for category in categories if isinstance(category, str)]
+    spelt = {category.lower(): category for category in strings if category.lower() in ("true", "false")}
+    if len(spelt) == len(strings):  # and nothing else is a category
+        spelt |= {number: spelt[word] for number, word in (("1", "true"), ("0", "false")) if word in spelt}
+    if spelt or pd.api.types.is_bool_dtype(column) or column.dtype == object:
+        written = column.dropna().map(_as_string)
+        column = written.map(lambda cell: spelt.get(cell.strip().lower(), cell)).reindex(column.index)
+    return pa.chunked_array([pa.array(column, from_pandas=True)])
 
-    def __init__(self, model: Pipeline, written: Cells) -> None:
-        self.model, self.written = model, written
 
-    def predict(self, table: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        table, classes = features.conform(table, self.model, self.written), self.model.classes_
-        if (params or {}).get("probabilities"):
-            found = self.model.predict_proba(table) if len(table) else np.empty((0, len(classes)))
-            return pd.DataFrame(found, columns=[str(label) for label in classes])
-        return self.model.predict(table) if len(table) else classes[:0]
-
-
-def _load_pyfunc(path: str, written: dict[str, Any]) -> Served:
-    """What `mlflow.pyfunc.load_model` calls; `written` is `model_config`: how the training table's cells are written.
-
-    Source: https://mlflow.org/docs/latest/api_reference/python_api/mlflow.pyfunc.html
-    """
-    return Served(load(Path(path)), Cells(**written))
+def _as_string(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

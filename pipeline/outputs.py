@@ -1,22 +1,35 @@
-"""The files that stages leave for each other and for people: the names that dvc.yaml lists, in Python.
+"""The files that stages leave for each other and for the user: their names, their formats, and how they are replaced.
 
-Two results lie side by side in the same layout, that of the pipeline below `ROOT` and that of the one-vs-rest extension
-below `ONE_VS_REST`; a sweep has a folder with a training in it, too. Paths without a root hold in each.
+A stage has one folder, `outputs/<stage>/`, and where it has metrics for git one file, `outputs/<stage>.json`. It writes
+into a fresh folder of the same layout (`replaced`), which takes the place of the earlier files when it is complete. So
+a stage that fails leaves no half-written folder, no stray file of an earlier run, and the earlier outputs as they were.
+
+Numbers are rounded to the digits that mean something before they are written, far above the noise in the last digit
+that different processors leave: the same commit, parameters and data give the same bytes everywhere.
 """
 
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
 
 ROOT = Path("outputs")
-EXPLORE = ROOT / "explore"
-SWEEP = ROOT / "sweep"
-ONE_VS_REST = ROOT / "one_vs_rest"
-RECEIPT = ROOT / "track" / "receipt.json"
+RECEIPT = Path("track/receipt.json")
 
 TABLE = Path("load/table.parquet")
 COLUMNS = Path("load/columns.csv")
 DISTRIBUTIONS = Path("load/distributions.json")
 PROFILE = Path("load/profile.json")
-CELLS = Path("load/cells.json")
+CELL_FORMAT = Path("load/cell_format.json")
+
+EXPLORE = Path("explore")
 
 TRAINING_ROWS = Path("split/train.parquet")
 TEST_ROWS = Path("split/test.parquet")
@@ -31,11 +44,119 @@ INFERENCE = Path("train/inference.csv")
 TRAINING_SUMMARY = Path("train/summary.json")
 
 EVALUATION = Path("evaluate")
-METRICS = Path("evaluate/metrics.json")
+PREDICTIONS = Path("evaluate/predictions.csv")
 
-MEMBERS = Path("members.csv")
+SWEEP = Path("sweep")  # with a training of the winner in it
+COMBINATIONS = Path("combinations.csv")
 CURVES = Path("curves.parquet")
 PATHS = Path("paths.csv")
 PICTURES = Path("pictures")
-WINNER = Path("winner.json")
 ADOPT = Path("adopt.txt")
+WINNER = Path("sweep.json")
+
+WEIGHT_DIGITS, SCORE_DIGITS = 9, 7
+
+
+class Result(NamedTuple):
+    """Where one split, its training and its evaluation are."""
+
+    folder: Path  # with split/, train/ and evaluate/ in it
+    metrics: Path
+
+
+def main_result(root: Path = ROOT) -> Result:
+    return Result(root, root / "evaluate.json")
+
+
+def one_vs_rest(root: Path = ROOT) -> Result:
+    return Result(root / "one_vs_rest", root / "one_vs_rest.json")
+
+
+@contextmanager
+def replaced(stage: str, root: Path = ROOT) -> Iterator[Path]:
+    """A fresh folder to write a stage's outputs in; when the block ends they take the place of the earlier ones.
+
+    If the block raises, the fresh folder is removed and the earlier outputs stay. DVC deletes the outputs of a stage
+    before it runs; in that case they are taken from its cache again.
+    """
+    fresh = root / f".{stage}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+    except BaseException:
+        shutil.rmtree(fresh)
+        restore(stage)
+        raise
+    for entry in fresh.iterdir():
+        earlier = root / entry.name
+        if earlier.is_dir():
+            shutil.rmtree(earlier)
+        entry.replace(earlier)
+    fresh.rmdir()
+
+
+def restore(stage: str) -> None:
+    """Take the outputs that dvc.lock records for `stage` from DVC's cache, where they are missing."""
+    if not Path("dvc.lock").exists():
+        return
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        for out in repo.stage.load_one(name=stage).outs:
+            if not out.exists and out.hash_info:
+                out.use_cache = True  # metrics, which git keeps, are in the cache as well
+                out.checkout(allow_missing=True)
+
+
+def significant(values: np.ndarray, digits: int) -> np.ndarray:
+    """`values` rounded to so many significant decimal digits."""
+    values = np.asarray(values, dtype=float)
+    return np.array([float(f"{value:.{digits}g}") for value in values.ravel().tolist()]).reshape(values.shape)
+
+
+def save_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write `frame`, without its index, as Parquet: the same bytes for the same table.
+
+    Only strings are dictionary-encoded: for numbers it takes long to find out that they do not repeat.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    strings = [
+        field.name for field in table.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(table, path, use_dictionary=strings, compression="snappy")
+
+
+def load_table(path: Path) -> pd.DataFrame:
+    """A table that `save_table` wrote."""
+    return parquet.read_table(path).to_pandas(self_destruct=True)
+
+
+def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> None:
+    """Write `frame` without its index, its floats rounded to `digits` significant digits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(path, index=False, float_format=f"%.{digits}g", lineterminator="\n")
+
+
+def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:
+    """Write `values`, their floats rounded to `digits` significant digits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_rounded(values, digits), indent=2) + "\n", encoding="utf-8")
+
+
+def load_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def load_columns(path: Path) -> pd.DataFrame:
+    """The report on the columns of the table; a column may be called `NA`, or `2024`."""
+    return pd.read_csv(path, dtype={"column": str}, keep_default_na=False, na_values=[""])
+
+
+def _rounded(values: Any, digits: int) -> Any:
+    if isinstance(values, dict):
+        return {key: _rounded(value, digits) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_rounded(value, digits) for value in values]
+    return float(f"{values:.{digits}g}") if isinstance(values, float) else values

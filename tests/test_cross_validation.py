@@ -8,13 +8,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import cross_validation, tables
-from pipeline.choice import choose
+from pipeline.sweeps.choice import choose
 from pipeline.config import Member, Sweep, Train, section_of
-from pipeline.cross_validation import cross_validate
+from pipeline.sweeps.cross_validation import cross_validate
 from pipeline.errors import UserError
 from pipeline.logistic import many
 from pipeline.stages.load import bundled
-from pipeline.tables.splitting import folds
+from pipeline.columns.splitting import folds
 
 NEWTON = Train(
     **{"lambda": 1.0},

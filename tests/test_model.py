@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from pipeline import model
-from pipeline.tables.options import Cells
+from pipeline.reading.options import CellFormat
 
 TRAIN = train_params(**{"lambda": 0.1}, optimizer="newton", learning_rate="auto", max_iterations=50)
 
@@ -66,7 +66,7 @@ def test_mlflow_serves_classes_and_on_request_probabilities(tmp_path, iris, fitt
         tmp_path / "served",
         loader_module="pipeline.model",
         data_path=tmp_path / "model.skops",
-        model_config=asdict(Cells()),
+        model_config=asdict(CellFormat()),
         signature=mlflow.models.infer_signature(iris[0], iris[1], {"probabilities": False}),
         pip_requirements=[],
     )
@@ -82,7 +82,7 @@ def test_mlflow_serves_raw_rows_of_words_numbers_and_gaps(tmp_path):
     table = table.astype({"colour": "str"})
     y = np.array(["small", "large", "small", "large"] * 20)
     model.save(model.build(TRAIN, table).fit(table, y), tmp_path / "model.skops")
-    served = model.Served(model.load(tmp_path / "model.skops"), Cells())
+    served = model.Served(model.load(tmp_path / "model.skops"), CellFormat())
     raw = pd.DataFrame({"colour": [" red", "purple", None], "size": [1, 3, "?"], "more": [0, 0, 0]})
     clean = pd.DataFrame({"size": [1.0, 3.0, np.nan], "colour": pd.Series(["red", "purple", None], dtype="str")})
     np.testing.assert_array_equal(served.predict(raw), served.model.predict(clean))

@@ -13,7 +13,7 @@ from pipeline.config import Tracking
 from pipeline.errors import UserError
 from pipeline.stages import train
 from pipeline.stages.load import bundled
-from pipeline.tables.options import Cells
+from pipeline.reading.options import CellFormat
 
 SETTINGS = Tracking(uri=None, points=50)
 
@@ -48,7 +48,7 @@ def record(trained):
         test=table.iloc[1::2],
         source="here",
         model=folder / "model.skops",
-        cells=asdict(Cells()),
+        cells=asdict(CellFormat()),
         artifacts={folder / "report.txt": "reports"},
     )
 

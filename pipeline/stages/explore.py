@@ -15,7 +15,7 @@ from pipeline import config, figures, outputs, tables
 from pipeline.logistic.objective import sigmoid
 from pipeline.stages import run, told
 from pipeline.stages.load import read_report
-from pipeline.tables import roles
+from pipeline.columns import roles
 
 LEVELS = 20  # of a column of words that t-SNE sees
 
@@ -25,7 +25,7 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    from pipeline.tables.features import preprocessing
+    from pipeline.columns.features import preprocessing
 
     if len(table) > params.rows:
         table = table.sample(params.rows, random_state=params.seed)

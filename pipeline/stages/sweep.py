@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 
 from pipeline import choice, config, outputs, tables
-from pipeline.cross_validation import Validation, cross_validate, members, path
+from pipeline.sweeps.cross_validation import Validation, cross_validate, members, path
 from pipeline.errors import UserError
 from pipeline.figures import save
 from pipeline.figures import sweep as figures
 from pipeline.stages import evaluate, run, told, train
 from pipeline.stages.configure import overrides
-from pipeline.tables import splitting
+from pipeline.columns import splitting
 
 
 def refit(chosen: dict[str, Any], fit: config.Train, table: pd.DataFrame) -> train.Training:

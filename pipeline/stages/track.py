@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline import choice, config, outputs, tables, tracking
 from pipeline.stages import run
-from pipeline.tables.options import Cells
+from pipeline.reading.options import CellFormat
 
 FOLDERS = [outputs.ROOT / stage for stage in ("load", "explore", "split", "train", "evaluate")]
 
@@ -60,7 +60,7 @@ def record(params: dict[str, Any], data: config.Data, root: Path, folders: list[
         test=tables.load(root / outputs.TEST_ROWS),
         source=data.source,
         model=root / outputs.MODEL,
-        cells=json.loads((root / outputs.CELLS).read_text()) if root == outputs.ROOT else asdict(Cells()),
+        cells=json.loads((root / outputs.CELLS).read_text()) if root == outputs.ROOT else asdict(CellFormat()),
         artifacts={
             file: str(file.parent.relative_to(outputs.ROOT)) for file in files(folders) if file.suffix != ".parquet"
         },

@@ -45,7 +45,7 @@ class Record:
     test: pd.DataFrame
     source: str
     model: Path
-    cells: dict[str, Any]  # how those of the user's table are written (`pipeline.tables.options.Cells`)
+    cells: dict[str, Any]  # how those of the user's table are written (`pipeline.reading.options.CellFormat`)
     artifacts: dict[Path, str]  # a file to the folder that it is shown in
 
 

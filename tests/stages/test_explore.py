@@ -7,8 +7,8 @@ from pipeline import figures
 from pipeline.config import Explore
 from pipeline.stages import explore
 from pipeline.stages.load import bundled
-from pipeline.tables import profile
-from pipeline.tables.roles import decide
+from pipeline.columns import profile
+from pipeline.columns.roles import decide
 
 
 @pytest.fixture(scope="module")

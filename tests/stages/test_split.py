@@ -6,8 +6,8 @@ from pipeline.config import FileSplit, GroupSplit, RandomSplit, TimeSplit
 from pipeline.errors import UserError
 from pipeline.stages.load import Loaded, bundled
 from pipeline.stages.split import split
-from pipeline.tables.options import Cells
-from pipeline.tables.roles import decide
+from pipeline.reading.options import CellFormat
+from pipeline.columns.roles import decide
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def wine():
 def both(table, method=RandomSplit, overrule=None, **params):
     name = {RandomSplit: "stratified", GroupSplit: "group", TimeSplit: "time", FileSplit: "test_file"}[method]
     roles = decide(table, "target", {"row": "numeric"} | (overrule or {}))
-    return split(Loaded(table, roles, Cells()), method(method=name, **params), None)[:2]
+    return split(Loaded(table, roles, CellFormat()), method(method=name, **params), None)[:2]
 
 
 def test_every_row_is_on_exactly_one_side(wine):
@@ -54,7 +54,7 @@ def test_a_group_is_on_one_side_and_no_feature(wine):
 def test_the_group_or_time_of_the_training_rows_goes_on_for_the_folds_of_a_sweep(wine):
     table = wine.assign(target=["a", "b"] * 89)
     roles = decide(table, "target", {"row": "numeric"})
-    loaded = Loaded(table, roles, Cells())
+    loaded = Loaded(table, roles, CellFormat())
     by_time = split(loaded, TimeSplit(method="time", column="row", test_size=0.2), None)
     pd.testing.assert_series_equal(by_time.key, by_time.train["row"], check_names=False)
     by_group = split(loaded, GroupSplit(method="group", column="row", test_size=0.2, seed=0), None)

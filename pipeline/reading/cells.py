@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import UserError
-from pipeline.tables.dates import as_dates, guesses
-from pipeline.tables.delimited import NUMBER
-from pipeline.tables.options import Cells
+from pipeline.reading.dates import as_dates, guesses
+from pipeline.reading.delimited import NUMBER
+from pipeline.reading.options import CellFormat
 
 LARGEST = 1e150  # whose square is a number, too
 YEARS = -62_135_596_800_000_000, 253_402_300_799_999_999  # 1 to 9999, in microseconds
@@ -29,7 +29,7 @@ QUANTITY = rf"^[(+-]*\s*[$€£¥]?\s*\d[\d,.]*\s*{UNIT}?\)?$"
 
 
 @dataclass(frozen=True)
-class Words:
+class Strings:
     """A column of words: each of them once, null if it means missing, and for every row its place among them, or -1."""
 
     name: str
@@ -60,7 +60,7 @@ class Words:
 
 
 def parse(
-    column: pa.ChunkedArray, name: str, options: Cells, kind: str | None = None
+    column: pa.ChunkedArray, name: str, options: CellFormat, kind: str | None = None
 ) -> tuple[pa.Array | pa.ChunkedArray, str | None]:
     """`column` as float64, string or timestamp, and the form of its dates if these were words.
 
@@ -77,9 +77,9 @@ def parse(
         if pa.types.is_temporal(stored) and kind in (None, "dates"):
             return _within_years(column.cast(TIME, safe=False), name), None
         is_boolean = pa.types.is_boolean(stored) and kind != "numbers"  # the words "true" and "false", not 1 and 0
-        if is_word or is_boolean or kind in ("words", "dates") or name in options.replace:
+        if is_word or is_boolean or kind in ("strings", "dates") or name in options.replace:
             words = _words(column, name, options)
-            if kind == "words" or is_boolean:
+            if kind == "strings" or is_boolean:
                 return words.spread(words.distinct), None
             return _dates(words, options, certain=True) if kind == "dates" else _inferred(words, options, kind)
         return _number(column.cast(pa.float64(), safe=False), name, options), None
@@ -89,7 +89,7 @@ def parse(
         ) from None
 
 
-def _words(column: pa.ChunkedArray, name: str, options: Cells) -> Words:
+def _words(column: pa.ChunkedArray, name: str, options: CellFormat) -> Strings:
     if pa.types.is_floating(column.type) and pc.all(pc.equal(pc.floor(column), column)).as_py():
         column = column.cast(pa.int64(), safe=False)  # 1.0, so stored because a cell is missing, is the word "1"
     encoded = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
@@ -97,10 +97,10 @@ def _words(column: pa.ChunkedArray, name: str, options: Cells) -> Words:
     if others := options.replace.get(name):
         distinct = pa.array([others.get(word, word) for word in distinct.to_pylist()], pa.large_string())
     is_missing = pc.is_in(distinct, pa.array(list(options.missing_values), pa.large_string()))
-    return Words(name, pc.if_else(is_missing, None, distinct), encoded.indices.fill_null(-1).to_numpy())
+    return Strings(name, pc.if_else(is_missing, None, distinct), encoded.indices.fill_null(-1).to_numpy())
 
 
-def _inferred(words: Words, options: Cells, kind: str | None) -> tuple[pa.Array, str | None]:
+def _inferred(words: Strings, options: CellFormat, kind: str | None) -> tuple[pa.Array, str | None]:
     known = words.known
     if not known.any():
         return pa.nulls(len(words.rows), pa.float64()), None
@@ -161,7 +161,7 @@ def _grouping(grouped: pa.Array) -> str:
     return step + (f"; or, if it is a decimal mark, -S \"data.decimal='{longest}'\"" if longest in (",", ".") else "")
 
 
-def _dates(words: Words, options: Cells, *, certain: bool) -> tuple[pa.Array | None, str | None]:
+def _dates(words: Strings, options: CellFormat, *, certain: bool) -> tuple[pa.Array | None, str | None]:
     """The column as dates, and their form. If it is none: an error where it is `certain` to be one, else None."""
     known = words.distinct.to_pandas().dropna()
     given = options.date_format if isinstance(options.date_format, str) else (options.date_format or {}).get(words.name)
@@ -187,7 +187,7 @@ def _dates(words: Words, options: Cells, *, certain: bool) -> tuple[pa.Array | N
     return (pa.nulls(len(words.rows), TIME) if certain else None), None
 
 
-def _number(column: pa.Array | pa.ChunkedArray, name: str, options: Cells) -> pa.Array | pa.ChunkedArray:
+def _number(column: pa.Array | pa.ChunkedArray, name: str, options: CellFormat) -> pa.Array | pa.ChunkedArray:
     """Finite numbers, and null for those that mean missing."""
     if unknown := [float(word) for word in options.missing_values if re.fullmatch(NUMBER, word)]:
         column = pc.if_else(pc.is_in(column, pa.array(unknown)), pa.scalar(None, pa.float64()), column)

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.tables import leaks
-from pipeline.tables.profile import describe
-from pipeline.tables.roles import decide
+from pipeline.columns import leaks
+from pipeline.columns.profile import describe
+from pipeline.columns.roles import decide
 
 N = 1000
 

@@ -16,16 +16,16 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
-from pipeline.tables import cells, decoding, delimited
-from pipeline.tables.options import Cells, Options
+from pipeline.reading import cells, decoding, delimited
+from pipeline.reading.options import CellFormat, Options
 
 FORMATS = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather"}
-KINDS = {"numeric": "numbers", "categorical": "words", "boolean": "words", "date": "dates", "drop": None}  # by role
+KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
 
 
 class Reading(NamedTuple):
     frame: pd.DataFrame
-    cells: Cells  # what was found out of how they are written: decimal, and the form of dates by column
+    cells: CellFormat  # what was found out of how they are written: decimal, and the form of dates by column
 
 
 def read(
@@ -43,13 +43,13 @@ def read(
         raise UserError(f"data.decimal and data.thousands are both {options.decimal!r}. Change one of them.")
     forms = options.date_format if isinstance(options.date_format, Mapping) else {}
     kinds = dict.fromkeys(forms, "dates") | {name: KINDS[role] for name, role in (roles or {}).items()}
-    kinds |= {target: "words"} if target else {}
+    kinds |= {target: "strings"} if target else {}
     stored = _kind(path)
     if stored == "text":
         text = decoding.text(path, options.compression, options.encoding)
         dialect = delimited.sniff(text, path, options, target)
         kept = _chosen(dialect.names, options, kinds, path)
-        whole = {name for name, kind in kinds.items() if kind in ("words", "dates")} | set(options.replace)
+        whole = {name for name, kind in kinds.items() if kind in ("strings", "dates")} | set(options.replace)
         replaced = {word for words in options.replace.values() for word in words}
         parse = partial(delimited.parse, text, path, dialect, kept, missing=set(options.missing_values) - replaced)
         table, decimal = parse(whole), dialect.decimal
@@ -78,7 +78,7 @@ def read(
         raise UserError(f"{path}, {error}") from None
     frame = pa.table({name: values for name, (values, _) in parsed.items()}).to_pandas(self_destruct=True)
     forms = {name: form for name, (_, form) in parsed.items() if form}
-    return Reading(frame, Cells(options.missing_values, decimal, options.thousands, forms, options.replace))
+    return Reading(frame, CellFormat(options.missing_values, decimal, options.thousands, forms, options.replace))
 
 
 def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:

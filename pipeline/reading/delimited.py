@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from pipeline.errors import UserError
-from pipeline.tables.options import Options
+from pipeline.reading.options import Options
 
 NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:[+-]?inf(inity)?)"
 DATE = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*"

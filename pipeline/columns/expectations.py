@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.errors import UserError
-from pipeline.tables.reading import unknown_column
+from pipeline.reading import unknown_column
 
 TYPES = {"number": types.is_numeric_dtype, "words": types.is_string_dtype, "date": types.is_datetime64_dtype}
 SHOWN = 5  # values of a violation

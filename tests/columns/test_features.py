@@ -5,9 +5,9 @@ import skops.io
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.errors import UserError
-from pipeline.tables import features
-from pipeline.tables.options import Cells, Options
-from pipeline.tables.reading import read
+from pipeline.columns import features
+from pipeline.reading.options import CellFormat, Options
+from pipeline.reading import read
 
 N = 60
 
@@ -105,7 +105,7 @@ def test_booleans_are_known_however_they_are_spelt(served):
     stored = pd.DataFrame({"member": pd.Series(["true", "false"], dtype="str")})
     model = features.preprocessing(stored, max_levels=5, min_rows=1).fit(stored)
     raw = pd.DataFrame({"member": served}, index=[4, 4])
-    np.testing.assert_array_equal(model.transform(features.conform(raw, model, Cells())), model.transform(stored))
+    np.testing.assert_array_equal(model.transform(features.conform(raw, model, CellFormat())), model.transform(stored))
 
 
 def test_levels_beyond_the_bound_are_pooled(frame):
@@ -155,11 +155,11 @@ def test_raw_rows_of_any_type_are_served(frame):
             "grade": pd.Series(["1", "2"], dtype="str"),
         }
     )
-    np.testing.assert_array_equal(model.transform(features.conform(raw, model, Cells())), model.transform(clean))
+    np.testing.assert_array_equal(model.transform(features.conform(raw, model, CellFormat())), model.transform(clean))
     nothing = pd.DataFrame(None, raw.index, raw.columns, dtype=object)
-    assert np.isfinite(model.transform(features.conform(nothing, model, Cells()))).all()
+    assert np.isfinite(model.transform(features.conform(nothing, model, CellFormat()))).all()
     with pytest.raises(UserError, match=r"row 1, column 'age': 'forty' is no number \(2 such cells\)"):
-        features.conform(raw.assign(age="forty"), model, Cells())
+        features.conform(raw.assign(age="forty"), model, CellFormat())
 
 
 def test_rows_are_served_as_the_training_table_was_read(tmp_path):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tables.expectations import check
+from pipeline.columns.expectations import check
 
 
 @pytest.fixture

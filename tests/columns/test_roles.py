@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tables import roles
+from pipeline.columns import roles
 
 N = 40
 

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.errors import UserError
-from pipeline.tables.reading import unknown_column
+from pipeline.reading import unknown_column
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
 PAIRS = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"}, {"on", "off"})

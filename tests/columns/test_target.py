@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tables.target import with_target
+from pipeline.columns.target import with_target
 
 
 def frame(*labels):

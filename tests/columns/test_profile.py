@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from pipeline.tables import profile
-from pipeline.tables.roles import decide
+from pipeline.columns import profile
+from pipeline.columns.roles import decide
 
 N = 2000
 

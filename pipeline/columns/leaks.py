@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.tables.roles import features
+from pipeline.columns.roles import features
 
 ROWS = 20_000  # looked at
 TELLING = 0.3  # a step between two values of a feature in bins explains more, however rare the class is

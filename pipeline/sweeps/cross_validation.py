@@ -17,14 +17,14 @@ from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
 from pipeline import config, model, tables
-from pipeline.choice import best_by_lambda
+from pipeline.sweeps.choice import best_by_lambda
 from pipeline.config import Member
 from pipeline.logistic.estimator import probabilities
 from pipeline.logistic.many import Members, fit_members
 from pipeline.logistic.minimize import CONVERGED, DIVERGED, RAN_OUT, STALLED
 from pipeline.logistic.objective import Objective
 from pipeline.stages.evaluate import scores
-from pipeline.tables import splitting
+from pipeline.columns import splitting
 
 CHUNK = 64  # columns of weights: enough to fill the processor, few enough to lose in an interrupt
 WORST_LAST = [CONVERGED, STALLED, RAN_OUT, DIVERGED]

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline import choice, config, stages, tracking
 from pipeline.config import Member, Params
-from pipeline.cross_validation import Validation, cross_validate
+from pipeline.sweeps.cross_validation import Validation, cross_validate
 from pipeline.errors import UserError
 from pipeline.stages import load, split, sweep, told, track
 from pipeline.stages.configure import CONF

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
@@ -79,3 +80,8 @@ def _ordered(classes: list[str]) -> list[str]:
     """As numbers if they are numbers (`2` before `10`), else by letter."""
     numbers = pd.to_numeric(pd.Series(classes), errors="coerce")
     return [classes[i] for i in numbers.argsort()] if numbers.notna().all() else sorted(classes)
+
+
+def features_and_target(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """The features (n_samples, n_features) and the classes (n_samples,) of a table whose last column is the target."""
+    return table.iloc[:, :-1], table.iloc[:, -1].to_numpy(dtype=str)

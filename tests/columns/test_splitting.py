@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tables.splitting import folds, grouped, stratified, timed
+from pipeline.columns.splitting import folds, grouped, stratified, timed
 
 N = 200
 CLASSES = pd.Series(["a"] * 160 + ["b"] * 40, name="y", dtype="str")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pyarrow import feather
 
 from pipeline.errors import UserError
-from pipeline.tables.options import Options
-from pipeline.tables.reading import read
+from pipeline.reading.options import Options
+from pipeline.reading import read
 
 DATA = Path(__file__).parents[1] / "data"
 NUMBERS_AND_WORDS = pd.DataFrame({"height": [1.5, np.nan, 2.0], "colour": ["red", "blue", None]})

@@ -10,7 +10,7 @@ MISSING = (
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellFormat:
     """How cells are written: all that a model must know to read more of them."""
 
     missing_values: Collection[str] = MISSING
@@ -21,7 +21,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Options(Cells):
+class Options(CellFormat):
     columns: Collection[str] | None = None  # to keep; all
     drop: Collection[str] = ()
     names: Sequence[str] | None = None  # of the columns of a file without a header; else column_1, column_2, ...

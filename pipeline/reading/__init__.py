@@ -1,0 +1,14 @@
+"""A user's file to a frame. It knows no configuration, and could be a package of its own.
+
+table       a file to a frame with three kinds of columns
+decoding    bytes to text: compression and encoding
+delimited   text to columns: delimiter, header, quotes
+cells       the cells of a column to numbers, strings or dates
+dates       strings to dates
+options     how a file is to be read, and how its cells were found to be written
+"""
+
+from pipeline.reading.options import CellFormat, Options
+from pipeline.reading.table import Reading, read, unknown_column
+
+__all__ = ["CellFormat", "Options", "Reading", "read", "unknown_column"]

@@ -1,0 +1,196 @@
+"""A model fitted as the section `train` of the configuration says, and the record of how the training went."""
+
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.class_weight import compute_sample_weight
+from tqdm import tqdm
+
+from pipeline import config, model, outputs
+from pipeline.columns import features
+from pipeline.columns.target import features_and_target
+from pipeline.errors import UserError
+from pipeline.logistic import DivergenceError, LogisticRegression
+from pipeline.logistic.inference import Inference, inference
+from pipeline.model import Model
+from pipeline.outputs import WEIGHT_DIGITS, significant
+from pipeline.reading import CellFormat
+
+
+class Training(NamedTuple):
+    start: Model  # before the first step: random weights
+    model: Model
+
+
+def classifier(params: config.Train) -> LogisticRegression:
+    """The unfitted logistic regression, which starts from seeded random weights."""
+    return LogisticRegression(
+        l2=params.l2,
+        learning_rate=params.learning_rate,
+        optimizer=params.optimizer,
+        max_iter=params.max_iterations,
+        tol=params.tolerance,
+        class_weight=params.class_weight,
+        init="random",
+        random_state=params.seed,
+    )
+
+
+def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) -> Training:
+    """Fit on the rows of `table`.
+
+    Errors: `UserError` where the learning rate is too large, or a setting does not fit this data.
+    """
+    X, y = features_and_target(table)
+    check_positive(params.positive, np.unique(y))
+    preprocessing = features.preprocessing(X, max_categories=params.max_categories, min_rows=params.min_rows)
+    Z = preprocessing.fit_transform(X)
+    names = pd.Series(preprocessing.get_feature_names_out())
+    if names.duplicated().any():
+        raise UserError(
+            f"Two features are called {names[names.duplicated()].iloc[0]!r}: a column of that name, and one made from "
+            f"another column. Rename the column in the file, or leave it out with data.drop."
+        )
+    unfitted = classifier(params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` has how the training stopped
+        start = clone(unfitted).set_params(max_iter=0).fit(Z, y)
+        with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
+
+            def show(iteration: int, cost: float) -> None:
+                bar.set_postfix_str(f"cost {np.mean(cost):.6f}", refresh=False)
+                bar.update(iteration - bar.n)
+
+            try:
+                fitted = unfitted.fit(Z, y, callback=None if bar.disable else show)
+            except DivergenceError as error:
+                raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
+    if params.l2 == 0:
+        fitted.coef_ = _smallest(fitted.coef_, preprocessing["scale"].scale_, features.one_hot_groups(preprocessing))
+    for fit in (start, fitted):
+        fit.coef_, fit.intercept_ = (significant(part, WEIGHT_DIGITS) for part in (fit.coef_, fit.intercept_))
+    return Training(*(Model(preprocessing, fit, cell_format, params.positive) for fit in (start, fitted)))
+
+
+def check_positive(positive: str | None, classes: np.ndarray) -> None:
+    """Errors: `UserError` where `positive` is not one of two classes."""
+    if positive is not None and (positive not in classes or len(classes) != 2):
+        raise UserError(f"train.positive = {positive!r} should be one of two classes; the classes are {list(classes)}.")
+
+
+def _smallest(coef: np.ndarray, scale: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """The smallest of all weights (n_columns, n_features) that give the same margins.
+
+    The indicators of one category column sum to 1, so adding a constant to all their weights (per unit) changes
+    nothing; without penalty that constant is what the random start left. Zero is the limit of ever smaller penalties.
+    """
+    coef = coef.copy()
+    for group in groups:
+        direction = scale[group] / np.linalg.norm(scale[group])
+        coef[:, group] -= np.outer(coef[:, group] @ direction, direction)
+    return coef
+
+
+def costs(fitted: Model) -> pd.DataFrame:
+    """The cost of every iteration, the random start first; for many classes their mean, then one column per class."""
+    history = pd.DataFrame(fitted.classifier.cost_history_)
+    if history.shape[1] == 1:
+        history.columns = ["cost"]
+    else:
+        history.columns = [f"cost/{label}" for label in fitted.classes_]
+        history.insert(0, "cost", history.ffill().mean(axis="columns"))  # a class that has converged keeps its cost
+    return history.rename_axis("iteration").reset_index()
+
+
+def columns_of_weights(fitted: Model) -> list[tuple[str, np.ndarray, float]]:
+    """The class, the weights (n_features,) and the intercept of each column: the positive of two classes, or each."""
+    classify = fitted.classifier
+    if len(classify.coef_) > 1:
+        return [(str(c), *pair) for c, *pair in zip(fitted.classes_, classify.coef_, classify.intercept_, strict=True)]
+    sign = 1 if fitted.positive_class == fitted.classes_[1] else -1  # the two classes mirror each other
+    return [(fitted.positive_class, sign * classify.coef_[0], sign * float(classify.intercept_[0]))]
+
+
+def weights(fitted: Model) -> pd.DataFrame:
+    """One row per feature (and class): the weight per standard deviation and per unit, and their odds ratios.
+
+    The unit of a category is 1 where the cell has it and 0 elsewhere. An odds ratio is exp(weight): the factor by which
+    the odds of the class grow when the feature grows by one standard deviation, or by one of its own units.
+    """
+    scale = fitted.preprocessing["scale"].scale_
+    table = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "class": label,
+                    "feature": fitted.preprocessing.get_feature_names_out(),
+                    "weight_per_standard_deviation": coef,
+                    "weight_per_unit": coef / scale,
+                }
+            )
+            for label, coef, _ in columns_of_weights(fitted)
+        ],
+        ignore_index=True,
+    )
+    with np.errstate(over="ignore"):
+        table["odds_ratio_per_standard_deviation"] = np.exp(table["weight_per_standard_deviation"])
+        table["odds_ratio_per_unit"] = np.exp(table["weight_per_unit"])
+    return table
+
+
+def summary(fitted: Model) -> dict[str, dict[str, Any]]:
+    """For each column of weights: iterations used, how it stopped, its cost at the start and at the end."""
+    classify = fitted.classifier
+    history = np.asarray(classify.cost_history_).reshape(len(classify.cost_history_), -1)
+    return {
+        label: {
+            "iterations": int(iterations),
+            "stopped": stopped,
+            "first_cost": float(column[0]),
+            "last_cost": float(column[iterations]),
+            "intercept": float(intercept),
+        }
+        for (label, _, intercept), iterations, stopped, column in zip(
+            columns_of_weights(fitted), classify.n_iter_, classify.stop_reason_, history.T, strict=True
+        )
+    }
+
+
+def inferences(fitted: Model, table: pd.DataFrame) -> dict[str, Inference]:
+    """For each column of weights the standard errors, tests and intervals of its coefficients per unit.
+
+    Without penalty the first category of a column is the reference that the others are compared with.
+    """
+    scale, classify = fitted.preprocessing["scale"], fitted.classifier
+    X, y = features_and_target(table)
+    X = scale.inverse_transform(fitted.matrix(X))
+    weight = None if classify.class_weight is None else compute_sample_weight(classify.class_weight, y)
+    groups = features.one_hot_groups(fitted.preprocessing) if classify.l2 == 0 else ()
+    found = {}
+    for label, coef, intercept in columns_of_weights(fitted):
+        slope = coef / scale.scale_
+        found[label] = inference(
+            X, y == label, slope, intercept - slope @ scale.mean_, classify.l2, weight, groups=groups
+        )
+    return found
+
+
+def write(training: Training, table: pd.DataFrame, root: Path) -> None:
+    """The models, costs, weights, inference and summary, below `root`."""
+    found = inferences(training.model, table)
+    names = np.array([*training.model.preprocessing.get_feature_names_out(), "(intercept)"])
+    parts = [pd.DataFrame({"class": label, "feature": names[fit.kept], **fit.table()}) for label, fit in found.items()]
+    record = summary(training.model)
+    for label, fit in found.items():
+        record[label] |= {key: getattr(fit, key) for key in ("deviance", "null_deviance", "mcfadden_r2", "aic", "note")}
+    model.save(training.start, root / outputs.START)
+    model.save(training.model, root / outputs.MODEL)
+    outputs.save_csv(costs(training.model), root / outputs.COSTS)
+    outputs.save_csv(weights(training.model), root / outputs.WEIGHTS, WEIGHT_DIGITS)
+    outputs.save_csv(pd.concat(parts), root / outputs.INFERENCE)
+    outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)

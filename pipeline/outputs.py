@@ -141,8 +141,12 @@ def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> Non
 
 def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:
     """Write `values`, their floats rounded to `digits` significant digits."""
+    save_text(json.dumps(_rounded(values, digits), indent=2) + "\n", path)
+
+
+def save_text(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_rounded(values, digits), indent=2) + "\n", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
 
 
 def load_json(path: Path) -> Any:

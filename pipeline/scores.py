@@ -11,8 +11,6 @@ import pandas as pd
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-LOSSES = ("log_loss", "brier_score")  # of the scores, those that are better when lower
-
 
 class Evaluation(NamedTuple):
     metrics: dict[str, float]

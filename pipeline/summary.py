@@ -1,6 +1,4 @@
-"""The results on a terminal: the random start beside the trained model, and what to try next."""
-
-import json
+"""Print the results of the last run: the random start beside the trained model, and what to try next."""
 
 from pipeline import config, outputs
 
@@ -15,13 +13,10 @@ Try next, with the environment on (source .venv/bin/activate):
 
 def main() -> None:
     print()
-    for root, data in ((outputs.ROOT, config.read("data")), (outputs.ONE_VS_REST, config.read("one_vs_rest").data)):
-        scored = json.loads((root / outputs.METRICS).read_text())
-        print(f"{data.title:<28}{'random weights':>16}{'trained':>12}")
+    data = {outputs.main_result(): config.read("data"), outputs.one_vs_rest(): config.read("one_vs_rest").data}
+    for result, source in data.items():
+        scored = outputs.load_json(result.metrics)
+        print(f"{source.title:<28}{'random weights':>16}{'trained':>12}")
         for name, value in scored["test"].items():
             print(f"  {name:<26}{scored['baseline'][name]:>16.4f}{value:>12.4f}")
     print(NEXT)
-
-
-if __name__ == "__main__":
-    main()

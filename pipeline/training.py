@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
@@ -71,7 +72,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
     if params.l2 == 0:
-        fitted.coef_ = _smallest(fitted.coef_, preprocessing["scale"].scale_, features.one_hot_groups(preprocessing))
+        fitted.coef_ = smallest(fitted.coef_, preprocessing)
     for fit in (start, fitted):
         fit.coef_, fit.intercept_ = (significant(part, WEIGHT_DIGITS) for part in (fit.coef_, fit.intercept_))
     return Training(*(Model(preprocessing, fit, cell_format, params.positive) for fit in (start, fitted)))
@@ -83,14 +84,14 @@ def check_positive(positive: str | None, classes: np.ndarray) -> None:
         raise UserError(f"train.positive = {positive!r} should be one of two classes; the classes are {list(classes)}.")
 
 
-def _smallest(coef: np.ndarray, scale: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
-    """The smallest of all weights (n_columns, n_features) that give the same margins.
+def smallest(coef: np.ndarray, preprocessing: Pipeline) -> np.ndarray:
+    """The smallest of all weights (n_columns, n_features) that give the same margins as `coef`.
 
     The indicators of one category column sum to 1, so adding a constant to all their weights (per unit) changes
     nothing; without penalty that constant is what the random start left. Zero is the limit of ever smaller penalties.
     """
-    coef = coef.copy()
-    for group in groups:
+    coef, scale = coef.copy(), preprocessing["scale"].scale_
+    for group in features.one_hot_groups(preprocessing):
         direction = scale[group] / np.linalg.norm(scale[group])
         coef[:, group] -= np.outer(coef[:, group] @ direction, direction)
     return coef

@@ -12,12 +12,12 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError, create_model
 
 from pipeline.config.sections import (
+    Combination,
     Data,
     Explore,
     FileSplit,
     GroupSplit,
     LogRange,
-    Member,
     Params,
     RandomSplit,
     Section,
@@ -31,12 +31,12 @@ from pipeline.config.sections import (
 from pipeline.errors import UserError
 
 __all__ = [
+    "Combination",
     "Data",
     "Explore",
     "FileSplit",
     "GroupSplit",
     "LogRange",
-    "Member",
     "Params",
     "RandomSplit",
     "Section",
@@ -48,10 +48,11 @@ __all__ = [
     "Train",
     "flatten",
     "load",
+    "parse",
     "read",
     "section_of",
     "validate",
-    "with_words_for_keys",
+    "with_string_keys",
 ]
 
 PARAMS = Path("params.yaml")
@@ -60,30 +61,42 @@ PARAMS = Path("params.yaml")
 def load(path: Path = PARAMS) -> dict[str, Any]:
     """The values in `path`, nested as in the file, not yet validated."""
     try:
-        values = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path} is missing. `dvc repro` composes it from conf/.") from None
-    except (OmegaConfBaseException, ValueError, OSError) as error:
+    except (OSError, UnicodeError) as error:
         raise UserError(f"{path} can't be read: {error}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> dict[str, Any]:
+    """The values in `text`, interpolations resolved, not yet validated; `source` is its file, for messages."""
+    try:
+        values = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    except (OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"{source} can't be read: {error}") from None
     except Exception as error:  # a YAML parser's own errors, which OmegaConf passes on
-        raise UserError(f"{path} is not YAML: {error}") from None
+        raise UserError(f"{source} is not YAML: {error}") from None
     if not isinstance(values, dict):
         raise UserError(
-            f"{path} holds {values!r}, not sections of keys. Delete it: `dvc repro` composes it from conf/."
+            f"{source} holds {values!r}, not sections of keys. Delete it: `dvc repro` composes it from conf/."
         )
-    return with_words_for_keys(values, str(path))
+    return with_string_keys(values, source)
 
 
-def with_words_for_keys(values: Any, source: str) -> Any:
-    """A column may be called 24. Raises `UserError` for numbers beside words, which DVC can't put in order."""
+def with_string_keys(values: Any, source: str) -> Any:
+    """`values` with strings for keys: a column may be called 24. `source` is where they come from, for messages.
+
+    Errors: `UserError` where one section has both numbers and strings for keys, which DVC can't sort.
+    """
     if not isinstance(values, dict):
         return values
     if len({isinstance(key, str) for key in values}) > 1:
         number = next(key for key in values if not isinstance(key, str))
         raise UserError(
-            f"{source} has the key {number!r} beside words: {', '.join(map(str, values))}. Put it in quotes."
+            f"{source} has the number {number!r} as a key beside strings: {', '.join(map(str, values))}. Put it in quotes."
         )
-    return {str(key): with_words_for_keys(value, source) for key, value in values.items()}
+    return {str(key): with_string_keys(value, source) for key, value in values.items()}
 
 
 def read(section: str, path: Path = PARAMS) -> Any:
@@ -128,7 +141,7 @@ def _validated(model: type[Section], values: dict[str, Any], source: str) -> Any
 
 
 def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
-    # pydantic's path also names the member of a union that it tried; only steps that the values have are keys.
+    # pydantic's path also has the type of a union that it tried; only steps that the values have are keys.
     keys, here = [], values
     missing = problem["type"] == "missing"
     for step in problem["loc"][:-1] if missing else problem["loc"]:
@@ -139,7 +152,7 @@ def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
         return ".".join([*keys, problem["loc"][-1]])
     if problem["type"] == "union_tag_invalid":
         return ".".join([*keys, problem["ctx"]["discriminator"].strip("'")]) + f" = {problem['ctx']['tag']!r}"
-    if problem["type"] in ("unknown_key", "too_many_members", "bundled_only"):
+    if problem["type"] in ("unknown_key", "too_many_combinations", "bundled_only"):
         return ".".join(keys)
     return ".".join(keys) + f" = {here!r}"
 
@@ -152,5 +165,5 @@ def _allowed(problem: dict[str, Any]) -> str:
     if problem["type"] == "model_type" and problem["ctx"]["class_name"] == LogRange.__name__:
         return "a range {minimum: ..., maximum: ..., points: ...}"
     if problem["type"] == "string_type":
-        return "should be a word; a word in quotes is one, '\"true\"'"
+        return "should be a string; put it in quotes: '\"true\"'"
     return problem["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("List ")

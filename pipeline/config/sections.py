@@ -1,6 +1,6 @@
-"""One class a section of `params.yaml`, one field a key: which keys exist, their types and their ranges.
+"""One class per section of `params.yaml`, one field per key: which keys exist, their types and their ranges.
 
-The defaults are in `conf/` alone. `lambda` is a word of Python, so the field is `l2`, as in
+The defaults are in `conf/` alone. `lambda` is a keyword of Python, so the field is `l2`, as in
 `pipeline.logistic.LogisticRegression`.
 """
 
@@ -14,11 +14,11 @@ from pydantic_core import PydanticCustomError
 UNSET = "???"  # OmegaConf's mark for a value that has to be given
 
 
-def _word(value: Any) -> Any:
+def _name(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Word = Annotated[str, BeforeValidator(_word)]  # of a person's table: columns and classes may be called 24, too
+Name = Annotated[str, BeforeValidator(_name)]  # of a column or a class, which may be called 24
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -64,9 +64,9 @@ class BundledData(Section):
 
 
 class Expectation(Section):
-    """What a person may say of a column; what is not said is not checked."""
+    """What must hold of a column; a rule that is not given is not checked."""
 
-    type: Literal["number", "words", "date"] | None = None
+    type: Literal["number", "string", "date"] | None = None
     minimum: float | str | None = None
     maximum: float | str | None = None
     allowed: list[float | str] | None = None
@@ -77,21 +77,21 @@ class Expectation(Section):
 class TableData(Section):
     name: Literal["table"]
     path: Annotated[str, Field(min_length=1)]
-    target: Annotated[Word, Field(min_length=1)]
-    columns: list[Word] | None
-    drop: list[Word]
-    roles: dict[Word, Literal["numeric", "categorical", "boolean", "date", "drop"]]
-    expectations: dict[Word, Expectation]
-    replace: dict[Word, dict[Word, Word]]
-    missing_values: list[Word]
-    date_format: str | dict[Word, str] | None
+    target: Annotated[Name, Field(min_length=1)]
+    columns: list[Name] | None
+    drop: list[Name]
+    roles: dict[Name, Literal["numeric", "categorical", "boolean", "date", "drop"]]
+    expectations: dict[Name, Expectation]
+    replace: dict[Name, dict[Name, Name]]
+    missing_values: list[Name]
+    date_format: str | dict[Name, str] | None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     decimal: Literal[".", ","] | None
     thousands: Annotated[str, Field(min_length=1, max_length=1)] | None
     encoding: str | None
     compression: Literal["none", "gzip", "bz2", "xz", "zstd", "zip"] | None
     header: bool | None
-    names: list[Word] | None
+    names: list[Name] | None
 
     @property
     def title(self) -> str:
@@ -119,14 +119,14 @@ class RandomSplit(Section):
 
 class GroupSplit(Section):
     method: Literal["group"]
-    column: Word
+    column: Name
     test_size: Share
     seed: Seed
 
 
 class TimeSplit(Section):
     method: Literal["time"]
-    column: Word
+    column: Name
     test_size: Share
 
 
@@ -141,8 +141,8 @@ Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discri
 class Train(Section):
     l2: Annotated[L2, Field(alias="lambda")]
     class_weight: Literal["balanced"] | None
-    positive: Word | None
-    max_levels: Annotated[int, Field(ge=2)]
+    positive: Name | None
+    max_categories: Annotated[int, Field(ge=2)]
     min_rows: Annotated[int, Field(ge=1)]
     tolerance: Positive
     seed: Seed
@@ -152,7 +152,7 @@ class Train(Section):
 
 
 class LogRange(Section):
-    """So many values from `minimum` to `maximum`, evenly spaced in their logarithm."""
+    """`points` values from `minimum` to `maximum`, evenly spaced in their logarithm."""
 
     minimum: Positive
     maximum: Positive
@@ -162,11 +162,11 @@ class LogRange(Section):
     def values(self) -> list[float]:
         steps = self.points - 1
         ratio = self.maximum / self.minimum
-        # Six digits, so that a person can read the values and type one.
+        # Six digits, so that the values are easy to read and to type.
         return [float(f"{self.minimum * ratio ** (i / steps):.6g}") for i in range(self.points)]
 
 
-class Member(NamedTuple):
+class Combination(NamedTuple):
     """One model of a sweep."""
 
     l2: float
@@ -180,29 +180,29 @@ class Sweep(Section):
     seed: Seed
     score: Score
     refit: Literal["best", "one_standard_error"]
-    max_members: Annotated[int, Field(ge=1)]
+    max_combinations: Annotated[int, Field(ge=1)]
     memory: Annotated[int, Field(ge=1)]
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        n_members = len(self.members)
-        if n_members > self.max_members:
+        n_combinations = len(self.combinations)
+        if n_combinations > self.max_combinations:
             raise PydanticCustomError(
-                "too_many_members",
-                f"lambda and learning_rate make {n_members} members, more than max_members = {self.max_members}; "
-                "thin the grid or raise max_members",
+                "too_many_combinations",
+                f"lambda and learning_rate make {n_combinations} combinations, more than max_combinations = "
+                f"{self.max_combinations}; use fewer values or raise max_combinations",
             )
         return self
 
     @property
-    def members(self) -> list[Member]:
+    def combinations(self) -> list[Combination]:
         """Every lambda with every learning rate, in rising order, each once."""
         lambdas, rates = (
             {value for entry in grid for value in (entry.values if isinstance(entry, LogRange) else [entry])}
             for grid in (self.l2, self.learning_rate)
         )
         numbers_first = sorted(rates, key=lambda rate: (rate == "auto", rate))
-        return [Member(*pair) for pair in product(sorted(lambdas), numbers_first)]
+        return [Combination(*pair) for pair in product(sorted(lambdas), numbers_first)]
 
 
 class OneVsRest(Section):

@@ -1,4 +1,4 @@
-"""The pictures of a sweep: tables of members, cost curves and weights of `pipeline.cross_validation` as figures."""
+"""The pictures of a sweep: tables of combinations, cost curves and weights of `pipeline.cross_validation` as figures."""
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,9 @@ LETTERED = 150  # cells of a heat map with their number at most
 NAMED = 8  # paths named in one picture at most
 
 
-def heat_map(members: pd.DataFrame, score: str, winner: pd.Series) -> Figure:
+def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figure:
     """The score of every lambda (rows) with every learning rate (columns); diverged ones hatched, the winner framed."""
-    grid = members.pivot(index="lambda", columns="learning_rate", values=score).sort_index(ascending=False)  # noqa: PD010
+    grid = combinations.pivot(index="lambda", columns="learning_rate", values=score).sort_index(ascending=False)  # noqa: PD010
     grid = grid[sorted(grid.columns, key=lambda rate: (isinstance(rate, str), rate))]
     figure, axes = _axes(f"Cross-validated {_words(score)}", "learning rate", "lambda")
     figure.set_size_inches(min(2.6 + 0.75 * len(grid.columns), 12), min(1.6 + 0.4 * len(grid), 9))
@@ -47,13 +47,13 @@ def heat_map(members: pd.DataFrame, score: str, winner: pd.Series) -> Figure:
     return figure
 
 
-def validation_curve(members: pd.DataFrame, score: str, best: pd.Series, strongest: pd.Series) -> Figure:
-    """The score over lambda, each with its best learning rate (rows of `members`), and one standard error about it."""
+def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, strongest: pd.Series) -> Figure:
+    """The score over lambda, each with its best learning rate (rows of `combinations`), and one standard error about it."""
     figure, axes = _axes("Validation curve", "lambda", f"{_words(score)}, mean and standard error over folds")
-    x = _lambda_axis(axes, members["lambda"])
+    x = _lambda_axis(axes, combinations["lambda"])
     error = f"{score}_standard_error"
-    axes.errorbar(x, members[score], members[error], color=BLUE, marker="o", markersize=4, capsize=3, elinewidth=1)
-    position = dict(zip(members["lambda"], x, strict=True))
+    axes.errorbar(x, combinations[score], combinations[error], color=BLUE, marker="o", markersize=4, capsize=3, elinewidth=1)
+    position = dict(zip(combinations["lambda"], x, strict=True))
     for row, colour, label in ((best, ORANGE, "best"), (strongest, CLASSES[2], "one standard error")):
         text = f"{label}: {_number(row['lambda'])}"
         axes.plot(position[row["lambda"]], row[score], "o", color=colour, markersize=9, label=text, zorder=3)

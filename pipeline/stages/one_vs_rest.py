@@ -1,24 +1,21 @@
-"""Many classes, on a data set of their own: one binary problem a class, all fitted at once as columns of one matrix.
+"""Many classes, on a data set of their own: one binary problem per class, all fitted at once as columns of one matrix.
 
-Nothing here is new: the functions of `load`, `split`, `train` and `evaluate` take any number of classes, and this stage
-calls them on its own section of the configuration.
+The functions behind `load`, `split`, `train` and `evaluate` take any number of classes; this stage calls them with its
+own section of the configuration.
 """
 
-from pipeline import config, outputs
-from pipeline.stages import evaluate, load, run, split, told, train
+from pathlib import Path
+
+from pipeline import config, dataset, evaluation, outputs, training
+from pipeline.errors import reported_warnings
 
 
-def main() -> None:
-    params = config.read("one_vs_rest")
-    with told() as said:
-        rows = split.split(load.load(params.data), params.split, params.data)
-    training = train.train(rows.train, params.train)
-    split.write(rows, said, outputs.ONE_VS_REST)
-    train.write(training, rows.train, outputs.ONE_VS_REST)
-    start, trained = (evaluate.evaluate(fitted, rows.test) for fitted in training)
-    evaluate.write(start, trained, outputs.ONE_VS_REST)
-    print(trained.report)
-
-
-if __name__ == "__main__":
-    run(main)
+def main(root: Path) -> None:
+    params, result = config.read("one_vs_rest"), outputs.one_vs_rest(root)
+    with reported_warnings() as warned:
+        loaded = dataset.load(params.data)
+        parts = dataset.split(loaded, params.split, params.data)
+    trained = training.train(parts.train, params.train, loaded.cell_format)
+    dataset.write(parts, warned, result.folder)
+    training.write(trained, parts.train, result.folder)
+    print(evaluation.write(trained.start, trained.model, parts.test, result.folder, result))

@@ -1,11 +1,11 @@
-"""Which member of a sweep: the best, and the strongest lambda that is hardly worse.
+"""Which combination of a sweep: the best, and the strongest lambda that is hardly worse.
 
-One standard error: of the members whose score is no worse than the best by more than the best one's standard error
+One standard error: of the combinations whose score is no worse than the best by more than the best one's standard error
 over folds, the one with the strongest lambda. Hastie, Tibshirani and Friedman, The Elements of Statistical Learning,
 section 7.10.
 
-A member is a row of a table: lambda, learning_rate, scores with their standard errors, iterations, status. One that
-diverged has no scores.
+The combinations are a table with one row each: lambda, learning_rate, scores with their standard errors, iterations,
+status. One that diverged has no scores.
 """
 
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline.errors import UserError
 
-LOSSES = {"log_loss", "brier_score"}  # of the scores, those that are better when lower
+LOSSES = ("log_loss", "brier_score")  # of the scores, those that are better when lower
 
 
 class Choice(NamedTuple):
@@ -24,7 +24,10 @@ class Choice(NamedTuple):
 
 
 def ranked(scored: pd.DataFrame, score: str) -> pd.DataFrame:
-    """The members, best first; equal to six decimals: fewest iterations. Those that diverged are left out."""
+    """The combinations, best first; of those equal to six decimals, the one with the fewest iterations.
+
+    Combinations that diverged are left out.
+    """
     usable = scored[scored[score].notna()]
     loss = (usable[score] if score in LOSSES else -usable[score]).round(6)
     keys = usable.assign(loss=loss).sort_values(["loss", "iterations", "lambda"], kind="stable")
@@ -32,12 +35,12 @@ def ranked(scored: pd.DataFrame, score: str) -> pd.DataFrame:
 
 
 def choose(scored: pd.DataFrame, score: str) -> Choice:
-    """Errors: `UserError` where every member diverged."""
+    """Errors: `UserError` where every combination diverged."""
     usable = ranked(scored, score)
     if usable.empty:
         raise UserError(
-            f"all {len(scored)} members diverged, with learning rates {_listed(scored['learning_rate'])} and lambdas "
-            f"{_listed(scored['lambda'])}. Set smaller ones, or sweep.learning_rate=[auto]."
+            f"all {len(scored)} combinations diverged, with learning rates {_listed(scored['learning_rate'])} and "
+            f"lambdas {_listed(scored['lambda'])}. Set smaller ones, or sweep.learning_rate=[auto]."
         )
     best = usable.iloc[0]
     worse = usable[score] - best[score] if score in LOSSES else best[score] - usable[score]
@@ -46,12 +49,12 @@ def choose(scored: pd.DataFrame, score: str) -> Choice:
 
 
 def best_by_lambda(scored: pd.DataFrame, score: str) -> pd.DataFrame:
-    """The best learning rate's row of each lambda; lambdas with which every learning rate diverged are left out."""
+    """The row with the best learning rate of each lambda; lambdas whose every learning rate diverged are left out."""
     return ranked(scored, score).drop_duplicates("lambda").sort_values("lambda")
 
 
 def as_json(choice: Choice) -> dict[str, dict[str, Any]]:
-    """The two members by name, in Python's own types."""
+    """The two combinations by name, in Python's own types."""
     return {
         name: {key: value.item() if isinstance(value, np.generic) else value for key, value in row.items()}
         for name, row in choice._asdict().items()

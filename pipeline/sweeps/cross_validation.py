@@ -1,170 +1,178 @@
-"""Score a grid of models on rows that they were not trained on, all of them trained together.
+"""Score a grid of combinations on rows that they were not trained on, all of them trained together.
 
-The rows are cut into k folds (`tables.splitting.folds`); every member is trained on all folds but one and scored on
-that one, k times over. Preprocessing is fitted inside each fold, on the rows trained on.
-Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.10.
-
-Members are trained a chunk at a time, all folds of it, so that an interrupt loses one chunk.
+The rows are cut into k folds (`columns.splitting.folds`); every combination is trained on all folds but one and scored
+on that one, k times. Preprocessing is fitted inside each fold, on its training rows. The score of a combination depends
+on nothing but its own settings and the data: the encoding is the same for every lambda, and each starts from the
+weights that `train` starts from. Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.10.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
-from pipeline import config, model, tables
+from pipeline import config
+from pipeline.columns import features, splitting
+from pipeline.columns.target import features_and_target
+from pipeline.config import Combination
+from pipeline.logistic.grid import GridFit, fit_grid
+from pipeline.logistic.loss import predicted, probabilities
+from pipeline.logistic.start import random_start
+from pipeline.outputs import WEIGHT_DIGITS, significant
+from pipeline.scores import scores
 from pipeline.sweeps.choice import best_by_lambda
-from pipeline.config import Member
-from pipeline.logistic.estimator import probabilities
-from pipeline.logistic.many import Members, fit_members
-from pipeline.logistic.minimize import CONVERGED, DIVERGED, RAN_OUT, STALLED
-from pipeline.logistic.objective import Objective
-from pipeline.stages.evaluate import scores
-from pipeline.columns import splitting
+from pipeline.training import smallest
 
-CHUNK = 64  # columns of weights: enough to fill the processor, few enough to lose in an interrupt
-WORST_LAST = [CONVERGED, STALLED, RAN_OUT, DIVERGED]
+WORST_LAST = ["converged", "stalled", "ran out", "diverged"]
+CACHED_BYTES = 2**30  # of the matrices of all folds together; larger ones are made again when they are needed
 
 
 class Validation(NamedTuple):
-    """What became of each member: NaN for the scores of one that diverged, no row for one that was not finished."""
+    """How each combination did: NaN for the scores of one that diverged, no row for one that was not finished."""
 
-    members: pd.DataFrame  # lambda, learning_rate, each score and its standard error over folds, iterations, status
+    combinations: pd.DataFrame  # lambda, learning_rate, each score and its standard error over folds, iterations, status
     curves: pd.DataFrame  # lambda, learning_rate, iteration, cost: the mean over folds and classes
     interrupted: bool
 
 
-def members(sweep: config.Sweep, train: config.Train) -> list[Member]:
-    """The grid. Methods that find their step themselves have no learning rate, so its members are the lambdas alone."""
+class Rows(NamedTuple):
+    """The matrices of one fold, scaled by its training rows."""
+
+    training: np.ndarray  # (n_training, n_features)
+    held_out: np.ndarray  # (n_held_out, n_features)
+
+
+def combinations(sweep: config.Sweep, train: config.Train) -> list[Combination]:
+    """The grid. Optimisers that find their own step have no learning rate, so their grid is the lambdas alone."""
     if train.optimizer in ("newton", "quasi_newton"):
-        return list(dict.fromkeys(member._replace(learning_rate="auto") for member in sweep.members))
-    return sweep.members
+        return list(dict.fromkeys(pair._replace(learning_rate="auto") for pair in sweep.combinations))
+    return sweep.combinations
 
 
 def cross_validate(
-    table: pd.DataFrame, train: config.Train, sweep: config.Sweep, grid: list[Member], folds: list[splitting.Fold]
+    table: pd.DataFrame,
+    train: config.Train,
+    sweep: config.Sweep,
+    grid: list[Combination],
+    folds: list[splitting.Fold],
 ) -> Validation:
-    """Score every member of `grid`, trained as `train` says but for its lambda and learning rate, on `table`'s rows.
+    """Score every combination of `grid` on the rows of `table`; all other settings are those of `train`.
 
     Ctrl-C ends the training, and what was finished is returned.
     """
-    X, y = tables.features_and_target(table)
-    classes, codes = _encode(y, train)
-    size = max(CHUNK // (1 if len(classes) == 2 else len(classes)), 1)
-    chunks = [grid[start : start + size] for start in range(0, len(grid), size)]
-    rows, curves = [], []
-    with tqdm(total=len(chunks) * len(folds), desc="sweep", unit=" folds", disable=None) as bar:
-        try:
-            for chunk in chunks:
-                fits, scored = [], []
-                for training, held_out in folds:
-                    preprocessing = model.build(train, X)[:-1]
-                    Z = _matrix(preprocessing.fit_transform(X.iloc[training]))
-                    fits.append(_fit(Z, codes[training], train, sweep, chunk))
-                    margins = fits[-1].margins(_matrix(preprocessing.transform(X.iloc[held_out])), 0)
-                    scored.append([_score(z, codes[held_out], classes, sweep.score) for z in margins.swapaxes(0, 1)])
-                    bar.update()
-                rows += _rows(chunk, fits, scored)
-                curves += _curves(chunk, fits)
-        except KeyboardInterrupt:
-            return Validation(*_tables(rows, curves), interrupted=True)
-    return Validation(*_tables(rows, curves), interrupted=False)
+    X, y = features_and_target(table)
+    classes, codes = np.unique(y, return_inverse=True)
+    held_out = sum(len(rows) for _, rows in folds)
+
+    @lru_cache(maxsize=len(folds) if held_out * X.shape[1] * 8 * len(folds) < CACHED_BYTES else 1)
+    def matrices(fold: int) -> Rows:
+        training, others = folds[fold]
+        preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
+        Z = preprocessing.fit_transform(X.iloc[training])
+        return Rows(*(np.ascontiguousarray(part, float) for part in (Z, preprocessing.transform(X.iloc[others]))))
+
+    fit = _fit(lambda fold: (matrices(fold).training, codes[folds[fold][0]]), len(folds), train, sweep, grid, classes)
+    finished = np.flatnonzero(fit.finished)
+    scored = [
+        [
+            _scores(margins, codes[rows], classes, sweep.score)
+            for margins in fit.margins(matrices(fold).held_out, fold)[:, finished].swapaxes(0, 1)
+        ]
+        for fold, (_, rows) in enumerate(folds)
+    ]
+    rows = [
+        _row(grid[k], fit.status[k], fit.n_iter[k], [fold[place] for fold in scored])
+        for place, k in enumerate(finished)
+    ]
+    curves = [_curve(grid[k], fit.iterations, fit.curves[:, k]) for k in finished]
+    return Validation(
+        pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(), fit.interrupted
+    )
 
 
 def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: pd.DataFrame) -> pd.DataFrame:
     """Weights on all rows of `table`, with the best learning rate of each lambda: lambda, class, feature, weight."""
-    X, y = tables.features_and_target(table)
-    classes, codes = _encode(y, train)
-    best = best_by_lambda(scored, sweep.score)
-    grid = [Member(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
-    preprocessing: Pipeline = model.build(train, X)[:-1]
-    fit = _fit(_matrix(preprocessing.fit_transform(X)), codes, train, sweep, grid)
-    features, labels = preprocessing.get_feature_names_out(), classes[-fit.weights.shape[2] :]
-    weights = pd.DataFrame(
-        fit.weights[:, 0, :, :-1].reshape(-1, len(features)),
-        columns=features,
-        index=pd.MultiIndex.from_product([[member.l2 for member in grid], labels], names=["lambda", "class"]),
-    )
-    return weights.rename_axis(columns="feature").stack().rename("weight").reset_index()  # noqa: PD013
-
-
-def _encode(y: np.ndarray, train: config.Train) -> tuple[np.ndarray, np.ndarray]:
-    """The classes, of two the positive one last, and their numbers for the rows."""
+    X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) == 2 and train.positive == classes[0]:
-        return classes[::-1], 1 - codes
-    return classes, codes
+    best = best_by_lambda(scored, sweep.score)
+    grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
+    preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
+    Z = np.ascontiguousarray(preprocessing.fit_transform(X), float)
+    weights = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights[0][:, :, :-1]
+    weights = np.stack([w if pair.l2 > 0 else smallest(w, preprocessing) for w, pair in zip(weights, grid, strict=True)])
+    labels = list(classes)
+    if len(classes) == 2:
+        labels = [train.positive or classes[1]]
+        weights = weights if labels[0] == classes[1] else -weights
+    names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
+    flat = significant(weights.reshape(len(names), -1), WEIGHT_DIGITS)
+    found = pd.DataFrame(flat, columns=preprocessing.get_feature_names_out(), index=names)
+    return found.rename_axis(columns="feature").stack().rename("weight").reset_index()  # noqa: PD013
 
 
-def _matrix(transformed: object) -> np.ndarray:
-    return np.ascontiguousarray(transformed, dtype=np.float64)
+def _fit(
+    rows: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    n_folds: int,
+    train: config.Train,
+    sweep: config.Sweep,
+    grid: list[Combination],
+    classes: np.ndarray,
+) -> GridFit:
+    n_columns = 1 if len(classes) == 2 else len(classes)
 
+    def weighted(fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        Z, codes = rows(fold)
+        return Z, codes, None if train.class_weight is None else compute_sample_weight(train.class_weight, codes)
 
-def _fit(Z: np.ndarray, codes: np.ndarray, train: config.Train, sweep: config.Sweep, chunk: list[Member]) -> Members:
-    l2 = np.array([member.l2 for member in chunk])
-    weight = None if train.class_weight is None else compute_sample_weight(train.class_weight, codes)
-    rates = np.array([np.nan if member.learning_rate == "auto" else member.learning_rate for member in chunk])
-    if np.isnan(rates).any():
-        safe = Objective(Z, codes, np.ones(len(chunk), int), l2, weight).safe_learning_rate()
-        rates = np.where(np.isnan(rates), safe, rates)
-    fit = fit_members(
-        Z,
-        codes,
-        l2,
-        rates,
-        standardize=False,
-        optimizer=train.optimizer,
-        max_iter=train.max_iterations,
-        tol=train.tolerance,
-        sample_weight=weight,
-        memory=sweep.memory * 2**20,
-    )
-    if fit.interrupted:
-        raise KeyboardInterrupt
-    return fit
-
-
-def _score(margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, score: str) -> dict[str, float]:
-    """Log-loss and the chosen score of margins (n_rows, n_columns)."""
-    if not np.isfinite(margins).all():
-        return dict.fromkeys(["log_loss", score], np.nan)
-    P = probabilities(margins[:, 0] if len(classes) == 2 else margins)
-    # As scikit-learn's log_loss, whose checks would take longer than the training did.
-    log_loss = -np.log(np.maximum(P[np.arange(len(P)), codes], np.finfo(float).eps)).mean()
-    if score == "log_loss":
-        return {"log_loss": log_loss}
-    return {"log_loss": log_loss, **scores(classes[codes], classes[P.argmax(axis=1)], P, classes, only=score)}
-
-
-def _rows(chunk: list[Member], fits: list[Members], scored: list[list[dict[str, float]]]) -> Iterator[dict]:
-    for k, member in enumerate(chunk):
-        ended = np.concatenate([fit.status[k].ravel() for fit in fits])
-        status = max(ended, key=WORST_LAST.index)
-        n_iter = np.concatenate([fit.n_iter[k].ravel() for fit in fits])
-        row = {"lambda": member.l2, "learning_rate": member.learning_rate}
-        for name in scored[0][k]:
-            values = np.array([fold[k][name] for fold in scored]) if status != DIVERGED else np.full(len(fits), np.nan)
-            row[name] = values.mean()
-            row[f"{name}_standard_error"] = values.std(ddof=1) / np.sqrt(len(values))
-        # A diverged member ended where its first column did.
-        iterations = n_iter[ended == DIVERGED].min() if status == DIVERGED else n_iter.max()
-        yield row | {"iterations": int(iterations), "status": status}
-
-
-def _curves(chunk: list[Member], fits: list[Members]) -> Iterator[pd.DataFrame]:
-    """A column that stopped keeps its last cost while others go on."""
-    for k, member in enumerate(chunk):
-        costs = pd.DataFrame(np.hstack([fit.curves[:, k].reshape(len(fit.curves), -1) for fit in fits]))
-        costs = costs.loc[: costs.last_valid_index()].ffill().mean(axis="columns")
-        iterations = fits[0].iterations[: len(costs)]
-        yield pd.DataFrame(
-            {"lambda": member.l2, "learning_rate": member.learning_rate, "iteration": iterations, "cost": costs}
+    with tqdm(total=n_folds * len(grid) * n_columns, desc="sweep", unit=" models", disable=None) as bar:
+        return fit_grid(
+            weighted,
+            n_folds,
+            np.array([pair.l2 for pair in grid]),
+            np.array([np.nan if pair.learning_rate == "auto" else pair.learning_rate for pair in grid]),
+            n_classes=len(classes),
+            optimizer=train.optimizer,
+            max_iter=train.max_iterations,
+            tol=train.tolerance,
+            start=lambda n_features: random_start(n_features, n_columns, train.seed),
+            memory=sweep.memory * 2**20,
+            callback=lambda finished, _: bar.update(finished - bar.n),
         )
 
 
-def _tables(rows: list[dict], curves: list[pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
+def _scores(margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, score: str) -> dict[str, float]:
+    """Log-loss and the chosen score of margins (n_rows, n_columns)."""
+    if not np.isfinite(margins).all():
+        return dict.fromkeys(["log_loss", score], np.nan)
+    margins = margins[:, 0] if len(classes) == 2 else margins
+    P = probabilities(margins)
+    # As scikit-learn's log_loss, whose checks would take longer than the training did.
+    log_loss = float(-np.log(np.maximum(P[np.arange(len(P)), codes], np.finfo(float).eps)).mean())
+    if score == "log_loss":
+        return {"log_loss": log_loss}
+    return {"log_loss": log_loss, **scores(classes[codes], classes[predicted(margins)], P, classes, only=score)}
+
+
+def _row(pair: Combination, status: np.ndarray, n_iter: np.ndarray, scored: list[dict[str, float]]) -> dict:
+    """status and n_iter are (n_folds, n_columns); `scored` has the scores of each fold."""
+    worst = max(status.ravel(), key=WORST_LAST.index)
+    row: dict = {"lambda": pair.l2, "learning_rate": pair.learning_rate}
+    for name in scored[0]:
+        values = np.array([fold[name] if worst != "diverged" else np.nan for fold in scored])
+        row[name] = values.mean()
+        row[f"{name}_standard_error"] = values.std(ddof=1) / np.sqrt(len(values))
+    # A combination that diverged ended where its first column did.
+    iterations = n_iter[status == "diverged"].min() if worst == "diverged" else n_iter.max()
+    return row | {"iterations": int(iterations), "status": worst}
+
+
+def _curve(pair: Combination, iterations: np.ndarray, costs: np.ndarray) -> pd.DataFrame:
+    """The mean of costs (n_points, n_folds, n_columns); a column that stopped keeps its last cost while others go on."""
+    table = pd.DataFrame(costs.reshape(len(costs), -1))
+    mean = table.loc[: table.last_valid_index()].ffill().mean(axis="columns")
+    shown = iterations[: len(mean)]
+    return pd.DataFrame({"lambda": pair.l2, "learning_rate": pair.learning_rate, "iteration": shown, "cost": mean})

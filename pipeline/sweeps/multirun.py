@@ -1,8 +1,8 @@
-"""Sweeps over anything, in Hydra's grammar: `python -m pipeline.sweep --multirun data=iris,wine train.lambda=0.01,0.1`.
+"""Sweep over anything, in Hydra's grammar: `python -m pipeline multirun data=iris,wine train.lambda=0.01,0.1`.
 
-Every combination is a member, scored on folds of its training rows. Members that differ in lambda and learning rate
-alone make a study and are trained together; studies follow one another. Hydra hands over a whole batch at once, be it
-the grid of its own sweeper or a batch of Optuna's trials (hydra/sweeper=optuna hydra.sweeper.n_jobs=10).
+Every combination is scored on folds of its training rows. Combinations that differ in lambda and learning rate alone
+make a study and are trained together; studies follow one another. Hydra hands over a whole batch at once, be it the
+grid of its own sweeper or a batch of Optuna's trials (hydra/sweeper=optuna hydra.sweeper.n_jobs=10).
 
 The test rows are not used: the command that adopts a winner trains and evaluates it.
 """
@@ -10,117 +10,176 @@ The test rows are not used: the command that adopts a winner trains and evaluate
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hydra
 import pandas as pd
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import choice, config, stages, tracking
-from pipeline.config import Member, Params
+from pipeline import config, dataset, outputs
+from pipeline.columns import splitting
+from pipeline.config import Combination, Params
+from pipeline.config.composition import CONF
+from pipeline.errors import UserError, reported_warnings
+from pipeline.sweeps import choice, results
 from pipeline.sweeps.cross_validation import Validation, cross_validate
-from pipeline.errors import UserError
-from pipeline.stages import load, split, sweep, told, track
-from pipeline.stages.configure import CONF
 
-SHOWN = 20  # members on the terminal at most
+SHOWN = 20  # combinations on the terminal at most
+Track = Callable[[dict[str, Any], pd.DataFrame, Path, bool], None]  # values, training rows, folder, interrupted
 
 
 class Study:
-    """Members that share their rows and settings, and what became of them; their files are in `root`."""
+    """Combinations that share their rows and settings, and how they did; their files are below `root`.
 
-    def __init__(self, values: dict[str, Any], params: Params, root: Path) -> None:
-        self.values, self.params, self.root = values, params, root
-        with told():
-            self.training_rows, _, key = split.split(load.load(params.data), params.split, params.data)
-            self.folds = sweep.folds(self.training_rows, params.sweep, key)
+    values     the composed configuration of the first of them
+    overrides  the overrides that they have in common, as typed
+    track      logs what is in `root`
+    """
+
+    def __init__(
+        self, values: dict[str, Any], params: Params, overrides: list[str], root: Path, track: Track
+    ) -> None:
+        self.values, self.params, self.overrides, self.root, self.track = values, params, overrides, root, track
+        with reported_warnings():
+            parts = dataset.split(dataset.load(params.data), params.split, params.data)
+            self.training_rows = parts.train
+            classes, sweep = parts.train.iloc[:, -1].to_numpy(dtype=str), params.sweep
+            self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
-    def train(self, members: list[Member]) -> None:
-        """Train those of `members` that are new, and show all. On Ctrl-C: keep what was finished, then exit."""
-        known = (
-            set() if self.scored.empty else set(zip(self.scored["lambda"], self.scored["learning_rate"], strict=True))
-        )
-        new = [member for member in dict.fromkeys(members) if member not in known]
+    def train(self, combinations: list[Combination]) -> None:
+        """Train those that are new, and show all. On Ctrl-C: keep what was finished, then exit."""
+        known = set(zip(self.scored["lambda"], self.scored["learning_rate"], strict=True))
+        new = [pair for pair in dict.fromkeys(combinations) if pair not in known]
         if not new:
             return
         added = cross_validate(self.training_rows, self.params.train, self.params.sweep, new, self.folds)
-        self.scored = pd.concat([self.scored, added.members], ignore_index=True) if known else added.members
+        self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if known else added.combinations
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:
             self.keep(added.interrupted)
         if added.interrupted:
-            print(f"interrupted: {len(self.scored)} of {len(known) + len(new)} members are finished", file=sys.stderr)
+            finished, all_of_them = len(self.scored), len(known) + len(new)
+            print(f"interrupted: {finished} of {all_of_them} combinations are finished", file=sys.stderr)
             sys.exit(130)
 
     def keep(self, interrupted: bool) -> None:
         """Files, a table on the terminal, MLflow."""
-        score = self.params.sweep.score
-        sweep.write(Validation(self.scored, self.curves, interrupted), self.root)
+        score, sweep = self.params.sweep.score, self.params.sweep
+        results.write(Validation(self.scored, self.curves, interrupted), self.root / outputs.SWEEP)
         ranked = choice.ranked(self.scored, score)
         diverged = f"; {len(self.scored) - len(ranked)} diverged" if len(ranked) < len(self.scored) else ""
-        print(f"\n{self.params.data.title}, {self.params.train.optimizer}: {len(self.scored)} members{diverged}")
+        print(f"\n{self.params.data.title}, {self.params.train.optimizer}: {len(self.scored)} combinations{diverged}")
         print(ranked.head(SHOWN).to_string(index=False))
         if not interrupted and len(ranked):
             named = choice.as_json(choice.choose(self.scored, score))
-            sweep.write_winner(named, self.params.sweep, self.values, self.root)
+            record = {"score": score, "refit": sweep.refit, "warnings": []} | named
+            outputs.save_json(record, self.root / outputs.WINNER)
+            command = results.adopt(named[sweep.refit], self.overrides)
+            outputs.save_text(command + "\n", self.root / outputs.SWEEP / outputs.ADOPT)
+            print(f"To adopt it: {command}")
         grid = {name: sorted(set(self.scored[name]), key=str) for name in ("lambda", "learning_rate")}
         values = self.values | {"sweep": self.values["sweep"] | grid}
-        record = track.sweep_record(values, self.training_rows, self.root, "multirun", interrupted)
-        tracking.log([record], self.params.tracking)
+        self.track(values, self.training_rows, self.root, interrupted)
 
-    def score(self, member: Member) -> float:
-        """The mean over folds, for Optuna; of a diverged member the worst there is."""
+    def score(self, pair: Combination) -> float:
+        """The mean over folds, for Optuna; of a combination that diverged the worst there is."""
         score = self.params.sweep.score
-        row = self.scored[(self.scored["lambda"] == member.l2) & (self.scored["learning_rate"] == member.learning_rate)]
+        row = self.scored[(self.scored["lambda"] == pair.l2) & (self.scored["learning_rate"] == pair.learning_rate)]
         value = float(row[score].iloc[0])
         worst = float("inf") if score in choice.LOSSES else -float("inf")
         return worst if math.isnan(value) else value
 
 
-def run(batch: list[tuple[dict[str, Any], Params]], folder: Path, studies: dict[str, Study]) -> list[float]:
-    """Train a batch of jobs (values, and the same validated), together where they can be; `studies` is added to."""
-    keys = [_shared(values) for values, _ in batch]
-    members = [Member(params.train.l2, params.train.learning_rate) for _, params in batch]
-    for key, (values, params) in zip(keys, batch, strict=True):
+class Jobs(Sequence[DictConfig]):
+    """Configurations, composed when they are asked for: a tenth of a second each."""
+
+    def __init__(self, compose: Callable[[list[str]], DictConfig], overrides: Sequence[Sequence[str]]) -> None:
+        self.compose, self.overrides = compose, overrides
+
+    def __len__(self) -> int:
+        return len(self.overrides)
+
+    def __getitem__(self, job: Any) -> Any:
+        return self.compose(list(self.overrides[job]))
+
+
+class Together(Launcher):
+    """Hands a whole batch of jobs to the program: task(sequence of configurations) -> their results.
+
+    Source: https://hydra.cc/docs/advanced/plugins/develop
+    """
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.context, self.task, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        compose = partial(self.context.config_loader.load_sweep_config, self.config)
+        returned = self.task(Jobs(compose, job_overrides))
+        return [
+            JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=result)
+            for overrides, result in zip(job_overrides, returned, strict=True)
+        ]
+
+
+def main(overrides: list[str], track: Track) -> None:
+    """Run all combinations of `overrides`; `track` logs a study when it is finished."""
+    Plugins.instance().register(Together)
+    node = {"_target_": f"{__name__}.{Together.__name__}"}
+    ConfigStore.instance().store(group="hydra/launcher", name="together", node=node)
+    studies: dict[str, Study] = {}  # an optimising sweeper comes back with batch after batch
+
+    @hydra.main(config_path=str(CONF.absolute()), config_name="multirun", version_base=None)
+    def task(jobs: Sequence[DictConfig]) -> list[float]:
+        try:
+            bound = _validated(jobs[0])[1].sweep.max_combinations
+            if len(jobs) > bound:
+                raise UserError(
+                    f"{len(jobs)} combinations are more than sweep.max_combinations = {bound}. Use fewer values or "
+                    "raise it."
+                )
+            return _run(jobs, studies, track)
+        except UserError as error:  # Hydra would show a traceback
+            sys.exit(f"\nerror: {error}")
+
+    sys.argv = [sys.argv[0], *overrides]
+    task()
+
+
+def _run(jobs: Sequence[DictConfig], studies: dict[str, Study], track: Track) -> list[float]:
+    """Train a batch of jobs, together where they can be; `studies` is added to."""
+    placed = []
+    for job in jobs:
+        values, params = _validated(job)
+        typed = [text for text in job.hydra.overrides.task if text.split("=")[0] not in results.CHOSEN]
+        key = _shared(values)
         if key not in studies:
-            studies[key] = Study(values, params, folder / f"{len(studies)}-{params.data.title}")
-    for key in dict.fromkeys(keys):
-        studies[key].train([member for other, member in zip(keys, members, strict=True) if other == key])
-    return [studies[key].score(member) for key, member in zip(keys, members, strict=True)]
+            root = Path(job.hydra.sweep.dir) / f"{len(studies)}-{params.data.title}"
+            studies[key] = Study(values, params, typed, root, track)
+        placed.append((key, Combination(params.train.l2, params.train.learning_rate)))
+    for key in dict.fromkeys(key for key, _ in placed):
+        studies[key].train([pair for other, pair in placed if other == key])
+    return [studies[key].score(pair) for key, pair in placed]
 
 
 def _shared(values: dict[str, Any]) -> str:
-    """What members that are trained together have in common."""
+    """What combinations that are trained together have in common."""
     shared = {section: values[section] for section in ("data", "split", "train", "sweep")}
     for section in ("train", "sweep"):
         shared[section] = {k: v for k, v in shared[section].items() if k not in ("lambda", "learning_rate")}
     return json.dumps(shared)
 
 
-def validated(composed: DictConfig) -> tuple[dict[str, Any], Params]:
-    values = {key: value for key, value in OmegaConf.to_container(composed).items() if key != "hydra"}
+def _validated(composed: DictConfig) -> tuple[dict[str, Any], Params]:
+    container = OmegaConf.to_container(composed, resolve=True)
+    values = {str(key): value for key, value in container.items() if key != "hydra"}  # type: ignore[union-attr]
     overrides = " ".join(composed.hydra.overrides.task) or "conf/"
     return values, config.validate(values, source=overrides)
-
-
-STUDIES: dict[str, Study] = {}  # of this process: an optimising sweeper comes back with batch after batch
-
-
-@hydra.main(config_path=str(CONF.absolute()), config_name="multirun", version_base=None)
-def main(jobs: Sequence[DictConfig]) -> list[float]:
-    try:
-        bound = validated(jobs[0])[1].sweep.max_members
-        if len(jobs) > bound:
-            raise UserError(
-                f"{len(jobs)} members are more than sweep.max_members = {bound}. Thin the grid or raise it."
-            )
-        return run([validated(job) for job in jobs], Path(jobs[0].hydra.sweep.dir), STUDIES)
-    except UserError as error:
-        sys.exit(f"\nerror: {error}")
-
-
-if __name__ == "__main__":
-    stages.run(main)

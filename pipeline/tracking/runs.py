@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,20 @@ import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-from pipeline import tables
+from pipeline.columns.target import features_and_target
 from pipeline.config import Tracking
+from pipeline.tracking import shipping
 from pipeline.tracking.stores import DIGEST, provenance
 
+TYPES = {"f": DataType.double, "M": DataType.datetime, "O": DataType.string}  # by the kind of a column
 SIGNS = {"<=": "at most ", ">=": "at least ", "<": "under ", ">": "over ", "+": " plus", "%": " percent", "&": " and "}
-REQUIREMENTS = ["mlflow", "numpy", "pandas", "pyarrow", "scikit-learn", "skops"]
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run: what a stage made, read back from its files."""
+    """One run: what stages made, read back from their files."""
 
     experiment: str
     name: str
@@ -40,7 +39,7 @@ class Record:
     digest: str
     params: dict[str, Any]
     metrics: dict[str, float]
-    costs: pd.DataFrame  # iteration, cost, and a column a class where there are several
+    costs: pd.DataFrame  # iteration, cost, and where there are several classes one column for each
     training: pd.DataFrame
     test: pd.DataFrame
     source: str
@@ -137,34 +136,35 @@ def _log_datasets(client: mlflow.MlflowClient, run_id: str, record: Record) -> N
 
 
 class _Flavour:
-    """`mlflow.pyfunc` for `Model.log`, which may be told not to load what it saved: that takes longer than the rest.
-
-    A `model_config` that it saw would be among the run's parameters.
-    """
+    """`mlflow.pyfunc` for `Model.log`, without loading what it saved to try the example, which takes longest."""
 
     @staticmethod
-    def save_model(path: str, validate_serving_input: bool, cells: dict[str, Any], **settings: Any) -> None:
-        mlflow.pyfunc.save_model(path, model_config=cells, **settings)
+    def save_model(path: str, validate_serving_input: bool, **settings: Any) -> None:
+        mlflow.pyfunc.save_model(path, **settings)
 
 
 def _log_model(record: Record) -> None:
     """The saved file and the code that reads it: `mlflow.pyfunc.load_model` unpickles nothing."""
-    X, y = tables.features_and_target(record.training.head(5))
-    # MLflow would refuse integers where it inferred double, and an empty column where it inferred string.
-    raw = Schema([ColSpec(AnyType(), name) for name in X])
-    answer = mlflow.models.infer_signature(model_output=y).outputs
+    X, y = features_and_target(record.training.head(5))
+    with shipping.copied() as code:
+        mlflow.models.Model.log(
+            artifact_path=None,
+            name="model",
+            flavor=_Flavour,
+            flavor_name="mlflow.pyfunc",
+            validate_serving_input=False,
+            loader_module="pipeline.tracking.serving",
+            data_path=str(record.model),
+            code_paths=[str(code)],
+            signature=signature(record.training),
+            input_example=X,
+            pip_requirements=shipping.REQUIREMENTS,
+        )
+
+
+def signature(training: pd.DataFrame) -> ModelSignature:
+    """The raw columns with their types, all of them optional: a missing cell is a value too."""
+    X, y = features_and_target(training.head(5))
+    raw = Schema([ColSpec(TYPES[kind.kind], name, required=False) for name, kind in X.dtypes.items()])
     probabilities = ParamSchema([ParamSpec("probabilities", "boolean", default=False)])
-    mlflow.models.Model.log(
-        artifact_path=None,
-        name="model",
-        flavor=_Flavour,
-        flavor_name="mlflow.pyfunc",
-        validate_serving_input=False,
-        loader_module="pipeline.model",
-        data_path=str(record.model),
-        cells=record.cells,
-        code_paths=["pipeline"],
-        signature=ModelSignature(raw, answer, probabilities),
-        input_example=X,
-        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-    )
+    return ModelSignature(raw, mlflow.models.infer_signature(model_output=y).outputs, probabilities)

@@ -1,8 +1,8 @@
-"""A sweep: a parent run with the table, the pictures and the winner, and a child run for each member.
+"""A sweep: a parent run with the table, the pictures and the winner, and one child run per combination.
 
-The parent is found by what its members have in common (data, folds, settings), each child by that, its lambda and its
-learning rate. So a grid that grew adds its new members to the same parent, and one that was interrupted goes on.
-A member is one request: a hundred take a few seconds.
+The parent is found by what its combinations have in common (data, folds, settings), each child by that, its lambda and
+its learning rate. So a grid that grew adds its new combinations to the same parent, and one that was interrupted goes
+on. A child is one request: a hundred take a few seconds.
 """
 
 import time
@@ -16,13 +16,13 @@ from mlflow.entities import Experiment, Metric, Param, RunStatus, ViewType
 
 from pipeline.tracking.stores import DIGEST, provenance
 
-STUDY, MEMBER, REASON = "sweep.digest", "member.digest", "failure"
-POINTS = 100  # of a member's cost curve at most
+STUDY, COMBINATION, REASON = "sweep.digest", "combination.digest", "failure"
+POINTS = 100  # of a cost curve at most
 ENDED = {"FINISHED", "FAILED"}
 
 
 @dataclass(frozen=True)
-class Member:
+class Child:
     """One child run."""
 
     name: str
@@ -36,24 +36,24 @@ class Member:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The parent run, and all members that were finished."""
+    """The parent run, and all combinations that were finished."""
 
     experiment: str
     name: str
     stage: str
     description: str
-    study: str  # digest of what all members have in common
+    study: str  # digest of what all combinations have in common
     digest: str  # of the result
     params: dict[str, str]
     tags: dict[str, str]
     metrics: dict[str, float]
-    members: list[Member]
+    children: list[Child]
     artifacts: dict[Path, str]  # a file to the folder that it is shown in, "" for the top
     interrupted: bool
 
 
 def log(sweep: Sweep, experiment: Experiment) -> str:
-    """Log the members that the store does not hold yet and renew the parent; its name is returned.
+    """Log the combinations that the store does not hold yet and renew the parent; its name is returned.
 
     On Ctrl-C the runs that were being written end as KILLED, as does the parent of a sweep that was interrupted itself.
     """
@@ -61,10 +61,10 @@ def log(sweep: Sweep, experiment: Experiment) -> str:
     parent = _parent(client, sweep, experiment)
     status = "FAILED"
     try:
-        there = _members(client, experiment, parent)
-        for member in sweep.members:
-            if member.digest not in there:
-                _log_member(client, experiment, parent, member, sweep)
+        there = _children(client, experiment, parent)
+        for child in sweep.children:
+            if child.digest not in there:
+                _log_child(client, experiment, parent, child, sweep)
         _renew(client, parent, sweep)
         status = "KILLED" if sweep.interrupted else "FINISHED"
     except KeyboardInterrupt:
@@ -88,7 +88,7 @@ def _parent(client: mlflow.MlflowClient, sweep: Sweep, experiment: Experiment) -
     return run_id
 
 
-def _members(client: mlflow.MlflowClient, experiment: Experiment, parent: str) -> set[str]:
+def _children(client: mlflow.MlflowClient, experiment: Experiment, parent: str) -> set[str]:
     """The digests of the parent's children that came to an end; those that a crash left behind are closed."""
     found, token = set(), None
     while True:
@@ -97,7 +97,7 @@ def _members(client: mlflow.MlflowClient, experiment: Experiment, parent: str) -
         )
         for run in page:
             if run.info.status in ENDED:
-                found.add(run.data.tags[MEMBER])
+                found.add(run.data.tags[COMBINATION])
             elif run.info.status == RunStatus.to_string(RunStatus.RUNNING):
                 client.set_terminated(run.info.run_id, "KILLED")
         token = page.token
@@ -105,23 +105,23 @@ def _members(client: mlflow.MlflowClient, experiment: Experiment, parent: str) -
             return found
 
 
-def _log_member(client: mlflow.MlflowClient, experiment: Experiment, parent: str, member: Member, sweep: Sweep) -> None:
-    tags = {"mlflow.parentRunId": parent, MEMBER: member.digest, "dvc.stage": sweep.stage, "stopped": member.status}
-    if member.failure:
-        tags |= {REASON: member.failure, "mlflow.note.content": member.failure}
-    run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=member.name).info.run_id
+def _log_child(client: mlflow.MlflowClient, experiment: Experiment, parent: str, child: Child, sweep: Sweep) -> None:
+    tags = {"mlflow.parentRunId": parent, COMBINATION: child.digest, "dvc.stage": sweep.stage, "stopped": child.status}
+    if child.failure:
+        tags |= {REASON: child.failure, "mlflow.note.content": child.failure}
+    run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=child.name).info.run_id
     status = "KILLED"
     try:
         now = int(time.time() * 1000)
-        metrics = [Metric(key, value, now, 0) for key, value in member.metrics.items() if np.isfinite(value)]
-        shown = member.costs.iloc[np.unique(np.linspace(0, len(member.costs) - 1, POINTS).round().astype(int))]
+        metrics = [Metric(key, value, now, 0) for key, value in child.metrics.items() if np.isfinite(value)]
+        shown = child.costs.iloc[np.unique(np.linspace(0, len(child.costs) - 1, POINTS).round().astype(int))]
         metrics += [
             Metric("cost", float(cost), now, int(iteration))
             for iteration, cost in zip(shown["iteration"], shown["cost"], strict=True)
             if np.isfinite(cost)
         ]
-        client.log_batch(run_id, metrics, [Param(key, value) for key, value in member.params.items()])
-        status = "FAILED" if member.failure else "FINISHED"
+        client.log_batch(run_id, metrics, [Param(key, value) for key, value in child.params.items()])
+        status = "FAILED" if child.failure else "FINISHED"
     finally:
         client.set_terminated(run_id, status)
 

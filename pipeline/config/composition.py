@@ -1,0 +1,110 @@
+"""`conf/` to `params.yaml`: compose with Hydra where something changed there, keep what the user edited by hand.
+
+Whether a side was edited since the last run is seen from dvc.lock, which has the hashes of both as that run left them:
+
+    conf/ edited, params.yaml not   composed again
+    params.yaml edited, conf/ not   kept
+    both edited                     stops, unless they agree; nothing is overwritten
+    params.yaml missing             composed
+
+In an experiment (`dvc exp run -S ...`) DVC has composed conf/ and the overrides already, and it is only validated.
+
+DVC reads params.yaml as YAML 1.2 without interpolations, the stages read it with OmegaConf. A value that the two read
+differently would let DVC skip a stage that would compute something else, so it is refused.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from ruamel.yaml import YAML, YAMLError
+
+from pipeline import config
+from pipeline.errors import UserError
+
+CONF = Path("conf")
+
+
+def configure() -> None:
+    """Make params.yaml what the table above says. Errors: `UserError` for what can't be composed, read or used."""
+    if config.PARAMS.exists() and ("DVC_EXP_NAME" in os.environ or not _edited_since_last_run(CONF)):
+        _check(config.PARAMS.read_text(encoding="utf-8"), str(config.PARAMS))
+        return
+    composed = compose()
+    values = _check(composed, "conf/")
+    if config.PARAMS.exists():
+        differing = _differences(config.load(), values)
+        if differing and _edited_since_last_run(config.PARAMS):
+            raise UserError(
+                "conf/ and params.yaml were both edited since the last run, and differ:\n  "
+                + "\n  ".join(f"{key}: params.yaml has {ours}, conf/ has {theirs}" for key, ours, theirs in differing)
+                + "\nTo take conf/, delete params.yaml. To keep params.yaml, write its values into conf/."
+            )
+        for key, ours, theirs in differing:
+            print(f"params.yaml: {key} = {theirs}, was {ours}")
+    if not config.PARAMS.exists() or config.PARAMS.read_text(encoding="utf-8") != composed:
+        config.PARAMS.write_text(composed, encoding="utf-8")
+
+
+def compose() -> str:
+    """The composition of conf/ as YAML, in the very bytes that DVC would write for it."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    try:
+        with initialize_config_dir(str(CONF.absolute()), version_base=None):
+            composed = compose("config")
+        OmegaConf.resolve(composed)
+        return OmegaConf.to_yaml(composed)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UserError(f"conf/ can't be composed: {error}") from None
+
+
+def _check(text: str, source: str) -> dict[str, Any]:
+    """The values in `text`. Errors: `UserError` for values that can't be used, or that DVC reads differently."""
+    values = config.parse(text, source)
+    config.validate(values, source)
+    try:
+        seen_by_dvc = config.with_string_keys(YAML(typ="safe").load(text), source)
+    except YAMLError as error:
+        raise UserError(f"{source} is not YAML as DVC reads it: {error}") from None
+    if differing := _differences(seen_by_dvc, values):
+        lines = [f"{key} is {theirs} for DVC and {ours} for the stages" for key, theirs, ours in differing]
+        raise UserError(
+            "\n  ".join([f"{source} has values that DVC and the stages read differently:", *lines])
+            + "\nWrite plain values there: a resolved one for an interpolation ${...}, a decimal number, a string in "
+            "quotes. Interpolations belong into conf/; deleting params.yaml lets `dvc repro` compose it again."
+        )
+    return values
+
+
+def _edited_since_last_run(path: Path) -> bool:
+    """Whether `path` differs from what dvc.lock has for this stage. Without a lock everything counts as edited."""
+    lock = Path("dvc.lock")
+    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.exists() else {}
+    stage = stages.get("configure", {})
+    locked = {entry["path"]: entry.get("md5") for entry in stage.get("deps", []) + stage.get("outs", [])}
+    return _dvc_hash(path) != locked.get(str(path))
+
+
+def _dvc_hash(path: Path) -> str | None:
+    """The hash that DVC gives a file or folder (dvc-data, `hashfile/tree.py`: MD5 of the sorted list of entries)."""
+    if path.is_file():
+        return hashlib.md5(path.read_bytes()).hexdigest()
+    if not path.is_dir():
+        return None
+    files = sorted((file.relative_to(path).parts, file) for file in path.rglob("*") if file.is_file())
+    entries = [{"md5": _dvc_hash(file), "relpath": "/".join(parts)} for parts, file in files]
+    return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Key and both values, as Python writes them, where two sets of values differ."""
+    flat = [{key: repr(value) for key, value in config.flatten(values).items()} for values in (ours, theirs)]
+    pairs = [(key, *(values.get(key, "no such key") for values in flat)) for key in {**flat[0], **flat[1]}]
+    return [(key, one, other) for key, one, other in pairs if one != other]

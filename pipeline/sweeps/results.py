@@ -1,0 +1,52 @@
+"""The files and pictures of a sweep, and the command that adopts its winner."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline import config, outputs
+from pipeline.figures import save
+from pipeline.figures import sweeps as figures
+from pipeline.sweeps import choice
+from pipeline.sweeps.cross_validation import Validation
+
+CHOSEN = ("train.lambda", "train.learning_rate")
+
+
+def write(validation: Validation, folder: Path) -> None:
+    """Every combination, and its cost curve."""
+    curves = validation.curves.astype({"learning_rate": str})
+    curves["cost"] = outputs.significant(curves["cost"].to_numpy(), outputs.SCORE_DIGITS)
+    outputs.save_csv(validation.combinations, folder / outputs.COMBINATIONS)
+    outputs.save_table(curves, folder / outputs.CURVES)
+
+
+def adopt(chosen: dict[str, Any], overrides: list[str] | None = None) -> str:
+    """The command that trains the chosen combination.
+
+    It keeps the data and the settings that params.yaml has; where `overrides` are given, those of conf/ with them.
+    """
+    values = [f"{key}={chosen[key.removeprefix('train.')]}" for key in CHOSEN]
+    given = [text for text in overrides or () if not text.startswith("sweep.")]
+    keep = " --no-hydra" if overrides is None else ""
+    return f"dvc exp run{keep} " + " ".join(f"-S {shlex.quote(value)}" for value in [*given, *values])
+
+
+def draw(
+    validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path
+) -> None:
+    scored, score, chosen = validation.combinations, params.score, getattr(found, params.refit)
+    curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
+    save(figures.heat_map, folder / "heat_map.png", combinations=scored, score=score, winner=chosen)
+    save(
+        figures.validation_curve,
+        folder / "validation_curve.png",
+        combinations=choice.best_by_lambda(scored, score),
+        score=score,
+        best=found.best,
+        strongest=found.one_standard_error,
+    )
+    save(figures.learning_rates, folder / "learning_rates.png", curves=curves, penalty=chosen["lambda"])
+    save(figures.coefficient_paths, folder / "coefficient_paths.png", weights=paths, chosen=chosen["lambda"])

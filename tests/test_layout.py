@@ -1,0 +1,89 @@
+"""The walls of the house: which module may import which, and which code DVC knows for each stage."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+# From the top: a room may import only rooms below it.
+ROOMS = (
+    *("__main__", "summary", "stages", "tracking", "sweeps", "evaluation", "training", "dataset", "model", "scores"),
+    *("config", "columns", "reading", "figures", "logistic", "compute", "outputs", "errors"),
+)
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package, by its dotted name."""
+    files = sorted((ROOT / "pipeline").rglob("*.py"))
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+
+
+def imported(file: Path) -> set[str]:
+    """The modules of the package that a file imports or names in a string, with the packages that they are in."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    packages = {name.rsplit(".", n)[0] for name in found for n in range(1, name.count(".") + 1)}
+    return (found | packages) & set(modules()) - {"pipeline"}
+
+
+def needed(module: str) -> set[str]:
+    """The modules that a module needs, itself included."""
+    found, waiting = set(), {module}
+    while waiting:
+        found |= waiting
+        waiting = {name for module in waiting for name in imported(modules()[module])} - found
+    return found
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("module", sorted(set(modules()) - {"pipeline"}))
+def test_a_module_imports_only_its_own_room_and_rooms_below(module: str) -> None:
+    allowed = {room(module), *ROOMS[ROOMS.index(room(module)) + 1 :]}
+    assert {room(name) for name in imported(modules()[module])} <= allowed
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_no_stage_imports_a_stage(stage: str) -> None:
+    assert needed(f"pipeline.stages.{stage}") & {f"pipeline.stages.{other}" for other in STAGES} == {
+        f"pipeline.stages.{stage}"
+    }
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_dvc_knows_the_rooms_whose_code_a_stage_runs_and_no_others(stage: str) -> None:
+    expected = set()
+    for module in needed(f"pipeline.stages.{stage}") - {"pipeline", "pipeline.stages"}:
+        folder = room(module) if (ROOT / "pipeline" / room(module)).is_dir() else f"{room(module)}.py"
+        expected.add(f"pipeline/stages/{stage}.py" if room(module) == "stages" else f"pipeline/{folder}")
+    assert {dependency for dependency in STAGES[stage]["deps"] if dependency.startswith("pipeline")} == expected
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_a_stage_has_one_command_one_module_and_one_name(stage: str) -> None:
+    assert STAGES[stage]["cmd"] == f"python -m pipeline {stage}"
+    assert (ROOT / "pipeline" / "stages" / f"{stage}.py").exists()
+
+
+def test_only_the_tracking_room_imports_mlflow() -> None:
+    users = {
+        room(module)
+        for module, file in modules().items()
+        if any(
+            isinstance(node, ast.Import | ast.ImportFrom)
+            and (getattr(node, "module", None) or node.names[0].name).split(".")[0] == "mlflow"
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        )
+    }
+    assert users == {"tracking"}

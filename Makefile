@@ -9,13 +9,13 @@ help: ## list these commands
 
 run: .venv/installed ## install into .venv, run the pipeline, show the results
 	@dvc repro
-	@python -m pipeline.summary
+	@python -m pipeline summary
 
 test: .venv/installed ## install into .venv, run every test
 	@python -m pytest
 
 sweep: .venv/installed ## every combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
-	@python -m pipeline.queue $(GRID)
+	@python -m pipeline queue $(GRID)
 
 bench: .venv/installed ## measure speed beside what others would pick (ten minutes)
 	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
@@ -25,11 +25,11 @@ bench: .venv/installed ## measure speed beside what others would pick (ten minut
 ui: .venv/installed ## browse the runs in MLflow
 	@mlflow ui --backend-store-uri sqlite:///mlflow.db
 
-lint: .venv/installed ## check style and formatting
-	@ruff check . && ruff format --check .
+lint: .venv/installed ## check style, formatting and types
+	@ruff check . && ruff format --check . && mypy
 
 clean: ## remove the environment and caches; outputs, experiments and runs stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.dvc/*' -prune -exec rm -rf {} +
 
 .venv/installed: requirements.lock

@@ -8,7 +8,7 @@ train:
   lambda: 1e-3
   class_weight: null
   positive: null
-  max_levels: 50
+  max_categories: 50
   min_rows: 10
   tolerance: 1.0e-06
   seed: 0
@@ -44,7 +44,7 @@ def test_a_number_may_be_the_name_of_a_class(params):
         ("newton", "adam", "train.optimizer = 'adam': should be 'gradient_descent'"),
         ("100", "0", "train.max_iterations = 0: should be greater than or equal to 1"),
         ("100", "10.5", "train.max_iterations = 10.5: should be a valid integer"),
-        ("positive: null", "positive: true", "train.positive = True: should be a word; a word in quotes is one"),
+        ("positive: null", "positive: true", "train.positive = True: should be a string; put it in quotes"),
         ("100", "true", "train.max_iterations = True: should be a valid integer"),
         ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, class_weight, positive"),
         ("seed: 0", "seed: ???", "train.seed: has no value"),
@@ -68,13 +68,13 @@ def test_flatten_joins_keys_with_dots():
     assert config.flatten({"a": {"b": 1, "c": {"d": 2}}, "e": {}}) == {"a.b": 1, "a.c.d": 2, "e": {}}
 
 
-def test_the_extension_takes_a_bundled_set_and_says_where_a_table_of_many_classes_goes():
+def test_the_extension_takes_only_a_bundled_set_and_names_the_place_of_a_table_of_many_classes():
     data = {"name": "table", "path": "data/my.csv", "target": "y"}
     with pytest.raises(UserError, match=r"one_vs_rest.data: should be a bundled set; a table .* is for data=table"):
         config.section_of({"one_vs_rest": {"data": data}}, "one_vs_rest", "conf/")
 
 
-def test_numbers_beside_words_as_keys_are_refused_since_dvc_cannot_put_them_in_order(params):
+def test_numbers_beside_strings_as_keys_are_refused_since_dvc_cannot_put_them_in_order(params):
     params.write_text("data: {roles: {1: drop, PLZ: drop}}")
-    with pytest.raises(UserError, match=r"params.yaml has the key 1 beside words: 1, PLZ. Put it in quotes"):
+    with pytest.raises(UserError, match=r"params.yaml has the number 1 as a key beside strings: 1, PLZ. Put it in quotes"):
         config.load(params)

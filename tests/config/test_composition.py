@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 STAGES = """
 stages:
   configure:
-    cmd: python -m pipeline.stages.configure
+    cmd: python -m pipeline configure
     deps: [conf]
     outs:
       - params.yaml: {cache: false, persist: true}
@@ -171,6 +171,34 @@ def test_a_wrong_value_in_an_experiment_stops_before_any_other_stage(shell: Shel
     assert "train.max_iterations = 0: should be greater than or equal to 1" in stopped.stderr
     assert "split.test_size = 1.5: should be less than 1" in stopped.stderr
     assert stages_run(stopped.stdout) == {"configure"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed: 0", "seed: ${explore.rows}", "split.seed is '${explore.rows}' for DVC and 1000 for the stages"),
+        ("seed: 0", "seed: ${oc.env:HOME}", "split.seed is '${oc.env:HOME}' for DVC"),
+        ("seed: 0", "seed: 010", "split.seed is 10 for DVC and 8 for the stages"),
+        ("seed: 0", "seed: 1:30", "split.seed is '1:30' for DVC and 90 for the stages"),
+        ("class_weight: null", "class_weight: off", "train.class_weight is 'off' for DVC and False for the stages"),
+    ],
+)
+def test_a_hand_edit_that_dvc_and_the_stages_read_differently_stops_before_any_other_stage(
+    project: Path, shell: Shell, old: str, new: str, message: str
+) -> None:
+    edit(project / "params.yaml", old, new)
+    stopped = shell("dvc repro", fails=True)
+    assert stages_run(stopped.stdout) == {"configure"}
+    if "class_weight" not in old and "oc.env" not in new:  # these are no usable values either, which is said first
+        assert message in stopped.stderr
+    assert "deleting params.yaml" in stopped.stderr or "params.yaml has values that can't be used" in stopped.stderr
+
+
+@pytest.mark.parametrize("value", ["0.001", "1e-3", "1.0e-3", "2", "1E-3"])
+def test_a_hand_edit_in_any_usual_notation_of_a_number_is_honoured(project: Path, shell: Shell, value: str) -> None:
+    edit(project / "params.yaml", "lambda: 0.01", f"lambda: {value}")
+    shell("dvc repro")
+    assert param(project, "train.lambda") == float(value)
 
 
 def test_an_unknown_key_or_option_in_an_experiment_is_named(shell: Shell) -> None:

@@ -5,10 +5,10 @@ decoding    bytes to text: compression and encoding
 delimited   text to columns: delimiter, header, quotes
 cells       the cells of a column to numbers, strings or dates
 dates       strings to dates
-options     how a file is to be read, and how its cells were found to be written
+options     how to read a file, how its cells were found to be written, and how an error prints an option to set
 """
 
-from pipeline.reading.options import CellFormat, Options
+from pipeline.reading.options import CellFormat, Options, override
 from pipeline.reading.table import Reading, read, unknown_column
 
-__all__ = ["CellFormat", "Options", "Reading", "read", "unknown_column"]
+__all__ = ["CellFormat", "Options", "Reading", "override", "read", "unknown_column"]

@@ -1,5 +1,6 @@
-"""How a table's file is to be read. What is `None` is found out from the file."""
+"""How to read a table's file. An option that is `None` is found out from the file."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ MISSING = (
     *("", "?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "NULL", "Null", "null"),
     *("None", "NONE", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "-", "--", "."),
 )
+PLAIN = r"(?!(?i:null|true|false|inf|nan)$)[A-Za-z_][A-Za-z_0-9-]*"  # names that need no quotes in a Hydra override
 
 
 @dataclass(frozen=True)
@@ -16,16 +18,28 @@ class CellFormat:
     missing_values: Collection[str] = MISSING
     decimal: str | None = None
     thousands: str | None = None  # never guessed: `1,234` may be a decimal
-    date_format: str | Mapping[str, str] | None = None  # of all columns of dates, or by column
-    replace: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # words by column: {"sex": {"f": "female"}}
+    date_format: str | Mapping[str, str] | None = None  # of all dates, or by column
+    replace: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # cells by column: {"sex": {"f": "female"}}
 
 
 @dataclass(frozen=True)
 class Options(CellFormat):
-    columns: Collection[str] | None = None  # to keep; all
+    """How a file is written, and which of its columns to read."""
+
+    columns: Collection[str] | None = None  # to keep; None keeps all
     drop: Collection[str] = ()
-    names: Sequence[str] | None = None  # of the columns of a file without a header; else column_1, column_2, ...
+    names: Sequence[str] | None = None  # of the columns of a file without a header; None is column_1, column_2, ...
     header: bool | None = None
     delimiter: str | None = None
     encoding: str | None = None
     compression: str | None = None
+
+
+def override(setting: str, column: str, value: str | Mapping[str, str]) -> str:
+    """How the user sets `setting` for one column: on the command line, or in conf/ for names that Hydra can't parse."""
+    strings = [value] if isinstance(value, str) else [*value, *value.values()]
+    plain = all(re.fullmatch(PLAIN, string) for string in (column, *strings))
+    if isinstance(value, Mapping):
+        pairs = (f"{old}: {new}" if plain else f"{old!r}: {new!r}" for old, new in value.items())
+        value = f"{{{', '.join(pairs)}}}"
+    return f"-S '+{setting}.{column}={value}'" if plain else f"{setting}: {{{column!r}: {value}}} in conf/"

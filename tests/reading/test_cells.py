@@ -1,0 +1,123 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.reading import CellFormat, cells, override, read
+
+
+def test_decimals_differ_from_groups_of_three_digits_and_from_dates(table):
+    assert table("a;b\n2,338;x\n0,338;x\n")["a"].tolist() == [2.338, 0.338]
+    european = table("a;b;c\n2,5;1.234;01.02.2023\n3,25;98.765;13.02.2023\n", thousands=".")
+    assert european["a"].tolist() == [2.5, 3.25]
+    assert european["b"].tolist() == [1234, 98765]
+    assert european["c"].dt.month.tolist() == [2, 2]
+    assert table("a,b\n1,inf\n2,9\n", missing_values=["inf"])["b"].isna().tolist() == [True, False]
+
+
+def test_thousands_imply_the_other_decimal_mark(table):
+    assert table("a;b\n1.234;2\n99;3\n", thousands=".")["a"].tolist() == [1234, 99]
+    assert table("a;b\n1,234.5;2\n99;3\n", thousands=",")["a"].tolist() == [1234.5, 99]
+
+
+def test_roles_keep_the_strings_of_the_file(table):
+    frame = table("zip,x\n02139,1\n10001,0\n", target="x", roles={"zip": "categorical"})
+    assert frame["zip"].tolist() == ["02139", "10001"]
+    assert frame["x"].tolist() == ["1", "0"]
+
+
+def test_a_string_that_means_missing_can_be_replaced(table):
+    frame = table("a,b\n?,?\nx,1\n,2\n", replace={"a": {"?": "unknown"}})
+    assert frame["a"].fillna("-").tolist() == ["unknown", "x", "-"]
+    np.testing.assert_array_equal(frame["b"], [np.nan, 1, 2])
+
+
+def test_leading_zeros_are_a_warning_unless_the_role_keeps_them(table, recwarn):
+    text = "zip,n\n02139,0\n10001,10\n"
+    assert table(text, roles={"zip": "categorical"})["zip"].tolist() == ["02139", "10001"]
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"'zip' holds numbers such as '02139', .* -S '\+data.roles.zip=categorical'"):
+        assert table(text)["zip"].tolist() == [2139, 10001]
+
+
+@pytest.mark.parametrize("cell", ["${}.50", "{}%", "{} kg", "€ {}", "({}.00)"])
+def test_numbers_with_signs_or_units_are_strings_with_a_warning(table, cell):
+    text = "a,b\n" + "".join(f"{cell.format(i)},1\n" for i in range(30))
+    with pytest.warns(UserWarning, match=r"column 'a' holds strings such as .*, not numbers"):
+        assert str(table(text)["a"].dtype) == "str"
+
+
+def test_a_string_among_numbers_is_named_with_its_row(table):
+    rows = [f"{i},{i % 7}" for i in range(100)]
+    text = "\n".join(["a,b", *rows[:50], "fifty,0", *rows[50:]])
+    with pytest.raises(
+        UserError,
+        match=r"row 51, column 'a': 'fifty' is not a number, but most cells of this column are \(the only such cell\)"
+        r".*data.missing_values.* -S '\+data.roles.a=categorical'",
+    ):
+        table(text)
+
+
+def test_few_distinct_values_of_which_most_are_numbers_are_categories(table):
+    cells_of_a = ["0", "1", "2", "3+"] * 10 + ["0"] * 200
+    assert str(table("a,b\n" + "".join(f"{cell},1\n" for cell in cells_of_a))["a"].dtype) == "str"
+
+
+def test_booleans_become_strings(tmp_path):
+    parquet.write_table(pa.table({"a": [True, False, None]}), tmp_path / "t.parquet")
+    assert read(tmp_path / "t.parquet").frame["a"].fillna("?").tolist() == ["true", "false", "?"]
+
+
+def test_lists_in_parquet_are_no_column(tmp_path):
+    parquet.write_table(pa.table({"a": [[1], [2]]}), tmp_path / "t.parquet")
+    with pytest.raises(UserError, match=r"column 'a' of list.*data.drop"):
+        read(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("a,b\n1,2\n3,-inf\n", {}, r"row 2, column 'b': -inf is infinite"),
+        ("a,b\n1,2\n2,1e160\n", {}, r"row 2, column 'b': 1e\+160 is infinite, or its absolute value is larger than"),
+        ("a,b\n1,2\n2,two\n", {"roles": {"b": "numeric"}}, r"row 2, column 'b': 'two' is not a number"),
+        ('a,b\n1,"1,234"\n2,5\n', {}, r"row 1, column 'b': '1,234' has a thousands separator.*data.thousands=','"),
+        ('a,b\n1,"1,234"\n2,"0,338"\n3,5.5\n', {}, r"row 1, column 'b': '1,234' has a decimal comma.*data.decimal=','"),
+        ("a;b\n1;1.234,5\n", {}, r"data.thousands='[.]'.* -S .data.decimal=','"),
+        ("a;b\n6,674;1\n5,012;2\n", {}, r"data.thousands=','.*if it is a decimal mark, -S .data.decimal=','"),
+        ("a;b\n1,5;1.234\n2,5;5.678\n", {}, r"'1.234' has a thousands separator.*data.thousands='[.]'"),
+        ("a;b\n1,5;1.23\n2,5;5.6\n", {"decimal": ","}, r"'1.23' has a decimal point.*data.decimal='[.]'"),
+    ],
+)
+def test_a_cell_that_does_not_fit_is_one_message(table, text, options, message):
+    with pytest.raises(UserError, match=message):
+        table(text, **options)
+
+
+@pytest.mark.parametrize(
+    ("stored", "kind", "expected"),
+    [
+        (["1", "?"], "numbers", [1.0, None]),
+        ([1.0, 2.0], "strings", ["1", "2"]),
+        ([1.5, None], "strings", ["1.5", None]),
+        ([True, None], "strings", ["true", None]),
+        ([True, False], "numbers", [1.0, 0.0]),
+        (["x", "x"], None, ["x", "x"]),
+    ],
+)
+def test_the_kind_decides_the_type_of_a_column(stored, kind, expected):
+    assert cells.parse(pa.chunked_array([stored]), "a", CellFormat(), kind)[0].to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("zip", "categorical", "-S '+data.x.zip=categorical'"),
+        ("y", {"yes": "Yes"}, "-S '+data.x.y={yes: Yes}'"),
+        ("zip code", "categorical", "data.x: {'zip code': categorical} in conf/"),
+        ("y", {">50K": "a.b"}, "data.x: {'y': {'>50K': 'a.b'}} in conf/"),
+        ("y", {"true": "True"}, "data.x: {'y': {'true': 'True'}} in conf/"),
+    ],
+)
+def test_an_override_is_printed_only_for_names_that_hydra_can_parse(column, value, expected):
+    assert override("data.x", column, value) == expected

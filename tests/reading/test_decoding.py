@@ -1,0 +1,68 @@
+import bz2
+import gzip
+import lzma
+import zipfile
+
+import pyarrow as pa
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.reading import read
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.filterwarnings("ignore:.*Windows-1252")
+def test_encoding_is_found_out(table, encoding):
+    assert table("città,n\nZürich,1\nGenève,2\n".encode(encoding))["città"].tolist() == ["Zürich", "Genève"]
+
+
+def test_an_assumed_encoding_is_a_warning(table):
+    with pytest.warns(UserWarning, match=r"not UTF-8 \(line 2\), so it is read as Windows-1252.*set data.encoding"):
+        table("city,n\nGenève,1\n".encode("cp1252"))
+
+
+@pytest.mark.parametrize(
+    "compress", [gzip.compress, bz2.compress, lzma.compress, lambda data: pa.Codec("zstd").compress(data, asbytes=True)]
+)
+def test_compression_is_found_out_from_the_bytes(table, compress):
+    assert table(compress(b"a,b\n1,2\n3,4\n"), name="no-suffix").shape == (2, 2)
+
+
+def test_a_zip_with_one_file_is_a_table(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("t.csv", "a,b\n1,2\n")
+    assert read(tmp_path / "t.zip").frame.shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a.csv", "b.csv"], r"holds 2 files \(a.csv, b.csv\), not one. .* set data.path"),
+        (["xl/workbook.xml"], r"is a spreadsheet. Save the sheet as CSV"),
+    ],
+)
+def test_a_zip_that_is_no_table_is_one_message(tmp_path, names, message):
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, "a,b\n1,2\n")
+    with pytest.raises(UserError, match=message):
+        read(tmp_path / "t.zip")
+
+
+CUT_OFF = gzip.compress(b"a,b\n" + b"1,2\n" * 99, mtime=0)[:-9]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (gzip.compress(b""), {}, r"is empty. Give a table"),
+        (b"\x00\x01\x02", {}, r"not text: byte 0 is zero.* -S data.encoding=utf-16"),
+        ("a,b\n1,é\n".encode("cp1252"), {"encoding": "utf-8"}, r"line 2: the byte b'\\xe9' is not utf-8"),
+        ("a,b\n1,2\n", {"encoding": "klingon"}, r"data.encoding = 'klingon' is not a known encoding"),
+        ("a,b\n1,2\n", {"compression": "gzip"}, r"can't be decompressed as gzip.*set data.compression to something"),
+        (CUT_OFF, {}, r"can't be decompressed as gzip.*incomplete or damaged: copy it again\.$"),
+    ],
+)
+def test_bytes_that_are_no_text_are_one_message(table, content, options, message):
+    with pytest.raises(UserError, match=message):
+        table(content, **options)

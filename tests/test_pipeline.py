@@ -48,8 +48,8 @@ def test_no_test_row_reaches_training(reproduced):
 
 
 def test_training_beats_random_weights_by_far(reproduced):
-    for root in ("outputs", "outputs/one_vs_rest"):
-        scores = json.loads((reproduced / root / "evaluate/metrics.json").read_text())
+    for name in ("evaluate", "one_vs_rest"):
+        scores = json.loads((reproduced / "outputs" / f"{name}.json").read_text())
         assert scores["test"]["f1_macro"] > 0.95
         assert scores["test"]["log_loss"] < scores["baseline"]["log_loss"] / 5
 
@@ -69,21 +69,21 @@ def test_mlflow_holds_a_complete_run_for_each_data_set(reproduced, client):
         assert run.outputs.model_outputs
 
 
-def test_mlflow_holds_the_sweep_and_its_members(reproduced, client):
+def test_mlflow_has_the_sweep_and_one_child_run_per_combination(reproduced, client):
     found = runs(client, "breast_cancer", sweeps=True)
     (parent,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
-    members = pd.read_csv(reproduced / "outputs/sweep/members.csv")
-    assert len(found) == 1 + len(members)
-    assert sum(run.info.status == "FAILED" for run in found) == (members["status"] == "diverged").sum() > 0
-    assert "dvc exp run -S train.lambda=" in parent.data.tags["mlflow.note.content"]
+    combinations = pd.read_csv(reproduced / "outputs/sweep/combinations.csv")
+    assert len(found) == 1 + len(combinations)
+    assert sum(run.info.status == "FAILED" for run in found) == (combinations["status"] == "diverged").sum() > 0
+    assert "dvc exp run --no-hydra -S train.lambda=" in parent.data.tags["mlflow.note.content"]
     pictures = [file.path for file in client.list_artifacts(parent.info.run_id, "sweep/pictures")]
     assert "sweep/pictures/heat_map.png" in pictures
 
 
-def test_the_queue_waits_shows_a_table_and_tells_of_failures(reproduced, tmp_path):
+def test_the_queue_waits_shows_a_table_and_reports_failures(reproduced, tmp_path):
     shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
     done = shell_in(tmp_path / "clone")(
-        "dvc checkout && python -m pipeline.queue train.learning_rate=0.2,90", fails=True
+        "dvc checkout && python -m pipeline queue train.learning_rate=0.2,90", fails=True
     )
     assert "1 of 2 experiments failed" in done.stderr
     assert "learning rate 90" in done.stderr

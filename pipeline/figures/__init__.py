@@ -32,7 +32,7 @@ STYLE = {
 LISTED = 30  # features named in one picture at most
 LETTERS = 40  # of a name in a picture
 DAY = 24 * 60 * 60  # seconds
-PANELS = 12  # columns with a small picture each: those that tell most
+PANELS = 12  # columns with a small picture each: those that explain most of the target
 
 
 def save(picture: Any, path: Path, **data: Any) -> None:
@@ -42,7 +42,7 @@ def save(picture: Any, path: Path, **data: Any) -> None:
         picture(**data).savefig(path, dpi=120, metadata={"Software": None})
 
 
-def _axes(title: str, x: str, y: str, size: tuple[float, float] = (6, 4)) -> tuple[Figure, Axes]:
+def new_axes(title: str, x: str, y: str, size: tuple[float, float] = (6, 4)) -> tuple[Figure, Axes]:
     figure = Figure(figsize=size)
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
@@ -51,7 +51,7 @@ def _axes(title: str, x: str, y: str, size: tuple[float, float] = (6, 4)) -> tup
 
 def points(table: pd.DataFrame, title: str) -> Figure:
     """Points x, y coloured by class."""
-    figure, axes = _axes(title, "", "", (6, 5))
+    figure, axes = new_axes(title, "", "", (6, 5))
     for colour, (label, rows) in zip(_colours(table["class"].nunique()), table.groupby("class"), strict=True):
         axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=short(label))
     axes.set(xticks=[], yticks=[])
@@ -60,7 +60,7 @@ def points(table: pd.DataFrame, title: str) -> Figure:
 
 
 def class_balance(counts: pd.DataFrame, title: str) -> Figure:
-    figure, axes = _axes(title, "rows", "", (6, 1 + 0.35 * len(counts)))
+    figure, axes = new_axes(title, "rows", "", (6, 1 + 0.35 * len(counts)))
     bars = axes.barh(range(len(counts)), counts["rows"], color=_colours(len(counts)))
     axes.set_yticks(range(len(counts)), [short(label) for label in counts["class"]])
     share = counts["rows"] / counts["rows"].sum()
@@ -72,12 +72,12 @@ def class_balance(counts: pd.DataFrame, title: str) -> Figure:
 
 
 def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
-    """A small picture a column, the bars stacked by class, those that tell most about the target first.
+    """One small picture per column, the bars stacked by class, those that explain most of the target first.
 
-    `bars`: for each column its `levels` or `edges`, and `counts` by class; `report`: columns column, role, information.
+    `bars`: for each column its `categories` or `edges`, and `counts` by class; `report`: columns column, role, information.
     """
-    told = report[report["column"].isin(list(bars)) & (report["role"] != "target")]
-    shown = told.sort_values("information", ascending=False, kind="stable").head(PANELS)
+    used = report[report["column"].isin(list(bars)) & (report["role"] != "target")]
+    shown = used.sort_values("information", ascending=False, kind="stable").head(PANELS)
     n_rows = -(-len(shown) // 3)
     figure = Figure(figsize=(9, 0.4 + 1.7 * n_rows))
     grid = figure.subplots(n_rows, 3, squeeze=False).ravel()
@@ -94,14 +94,14 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
         Patch(color=colour, label=short(label)) for colour, label in zip(_colours(len(labels)), labels, strict=True)
     ]
     figure.legend(handles=handles[:10], loc="outside upper right", ncols=10)
-    which = f"The {len(shown)} of {len(told)} columns that explain most" if len(told) > len(shown) else "Columns"
+    which = f"The {len(shown)} of {len(used)} columns that explain most" if len(used) > len(shown) else "Columns"
     figure.suptitle(f"{which}, each with its share of the target's entropy", x=0.01, ha="left", fontsize=10)
     return figure
 
 
 def _bars(axes: Axes, column: dict, is_date: bool) -> None:
-    if "levels" in column:
-        labels = [short(level, 16) for level in column["levels"]]
+    if "categories" in column:
+        labels = [short(category, 16) for category in column["categories"]]
         bottom = np.zeros(len(labels))
         for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
             axes.barh(range(len(labels)), counts, left=bottom, color=colour)
@@ -122,7 +122,7 @@ def _bars(axes: Axes, column: dict, is_date: bool) -> None:
 
 
 def logistic_curve(curve: pd.DataFrame) -> Figure:
-    figure, axes = _axes("The logistic function  1 / (1 + exp(-r))", "r = x·w + b", "probability of the positive class")
+    figure, axes = new_axes("The logistic function  1 / (1 + exp(-r))", "r = x·w + b", "probability of the positive class")
     axes.plot(curve["r"], curve["probability"], color=BLUE)
     axes.plot([0], [0.5], "o", color=ORANGE)
     axes.annotate("undecided: r = 0, probability 1/2", (0, 0.5), (0.6, 0.44), color=ORANGE)
@@ -131,7 +131,7 @@ def logistic_curve(curve: pd.DataFrame) -> Figure:
 
 def costs(costs: pd.DataFrame) -> Figure:
     """The cost by iteration on logarithmic axes, thin lines for the classes where there are several."""
-    figure, axes = _axes("Cost on the training rows", "iteration + 1", "log-loss + penalty")
+    figure, axes = new_axes("Cost on the training rows", "iteration + 1", "log-loss + penalty")
     steps = costs["iteration"] + 1
     for name, colour in zip(costs.columns[2:], _colours(len(costs.columns) - 2), strict=True):
         axes.loglog(steps, costs[name], color=colour, linewidth=0.9, label=short(name.removeprefix("cost/")))
@@ -140,13 +140,13 @@ def costs(costs: pd.DataFrame) -> Figure:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-    _legend(axes, len(costs.columns) - 1)
+    add_legend(axes, len(costs.columns) - 1)
     return figure
 
 
 def confusion(matrix: pd.DataFrame) -> Figure:
     """Rows of each actual class (index) predicted to be each class (columns), shaded by their share of the class."""
-    figure, axes = _axes("Confusion on the test rows", "predicted", "actual", (5, 4.5))
+    figure, axes = new_axes("Confusion on the test rows", "predicted", "actual", (5, 4.5))
     share = matrix.div(matrix.sum(axis="columns").clip(lower=1), axis="index").to_numpy()
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(matrix.to_numpy()):
@@ -159,18 +159,18 @@ def confusion(matrix: pd.DataFrame) -> Figure:
 
 
 def roc(curve: pd.DataFrame) -> Figure:
-    figure, axes = _axes("ROC on the test rows", "false positive rate", "true positive rate", (5, 4.5))
+    figure, axes = new_axes("ROC on the test rows", "false positive rate", "true positive rate", (5, 4.5))
     return _by_class(figure, axes, curve, diagonal=True)
 
 
 def precision_recall(curve: pd.DataFrame) -> Figure:
-    figure, axes = _axes("Precision and recall on the test rows", "recall", "precision", (5, 4.5))
+    figure, axes = new_axes("Precision and recall on the test rows", "recall", "precision", (5, 4.5))
     axes.set_ylim(0, 1.03)
     return _by_class(figure, axes, curve)
 
 
 def calibration(curve: pd.DataFrame) -> Figure:
-    figure, axes = _axes("Calibration on the test rows", "predicted probability", "share of the class", (5, 4.5))
+    figure, axes = new_axes("Calibration on the test rows", "predicted probability", "share of the class", (5, 4.5))
     return _by_class(figure, axes, curve, diagonal=True, marker="o", markersize=4)
 
 
@@ -181,7 +181,7 @@ def weights(weights: pd.DataFrame) -> Figure:
     table = table.loc[largest]
     title = "Weights, per standard deviation"
     if len(table.columns) > 1:
-        figure, axes = _axes(
+        figure, axes = new_axes(
             title,
             "class",
             "",
@@ -195,7 +195,7 @@ def weights(weights: pd.DataFrame) -> Figure:
         figure.colorbar(image, shrink=0.5)
         return figure
     label, values = table.columns[0], table.iloc[:, 0]
-    figure, axes = _axes(title, f"towards {short(label)} where positive", "", (6, 1 + 0.2 * len(table)))
+    figure, axes = new_axes(title, f"towards {short(label)} where positive", "", (6, 1 + 0.2 * len(table)))
     axes.barh(range(len(values)), values, color=np.where(values > 0, ORANGE, BLUE))
     axes.set_yticks(range(len(values)), map(short, values.index))
     axes.invert_yaxis()
@@ -204,17 +204,17 @@ def weights(weights: pd.DataFrame) -> Figure:
 
 
 def _by_class(figure: Figure, axes: Axes, curve: pd.DataFrame, diagonal: bool = False, **style: Any) -> Figure:
-    """A line for each class of a table class, x, y."""
+    """One line per class, from a table class, x, y."""
     if diagonal:
         axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
     groups = curve.groupby("class", sort=False)
     for colour, (label, rows) in zip(_colours(len(groups)), groups, strict=True):
         axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, label=short(label), **style)
-    _legend(axes, len(groups))
+    add_legend(axes, len(groups))
     return figure
 
 
-def _legend(axes: Axes, entries: int) -> None:
+def add_legend(axes: Axes, entries: int) -> None:
     if entries > 3:
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     elif entries > 1:
@@ -222,7 +222,7 @@ def _legend(axes: Axes, entries: int) -> None:
 
 
 def short(name: object, letters: int = LETTERS) -> str:
-    """A person's word, no longer than a picture can take."""
+    """A name from the user's table, cut to the length that a picture has room for."""
     name = " ".join(str(name).split())
     return name if len(name) <= letters else f"{name[: letters - 1]}…"
 

@@ -1,4 +1,4 @@
-"""The pictures of a sweep: tables of combinations, cost curves and weights of `pipeline.cross_validation` as figures."""
+"""The pictures of a sweep: tables of combinations, cost curves and weights as figures."""
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, _axes, _legend, short
+from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, new_axes, short
 
-LETTERED = 150  # cells of a heat map with their number at most
+LETTERED = 150  # squares of a heat map that show their number at most
 NAMED = 8  # paths named in one picture at most
 
 
@@ -19,7 +19,7 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
     """The score of every lambda (rows) with every learning rate (columns); diverged ones hatched, the winner framed."""
     grid = combinations.pivot(index="lambda", columns="learning_rate", values=score).sort_index(ascending=False)  # noqa: PD010
     grid = grid[sorted(grid.columns, key=lambda rate: (isinstance(rate, str), rate))]
-    figure, axes = _axes(f"Cross-validated {_words(score)}", "learning rate", "lambda")
+    figure, axes = new_axes(f"Cross-validated {_spaced(score)}", "learning rate", "lambda")
     figure.set_size_inches(min(2.6 + 0.75 * len(grid.columns), 12), min(1.6 + 0.4 * len(grid), 9))
     values = grid.to_numpy()
     finite = values[np.isfinite(values)]
@@ -29,8 +29,8 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
     middle = {"ha": "center", "va": "center", "fontsize": 8}
     for (i, j), value in np.ndenumerate(values):
         if not np.isfinite(value):
-            cell = (j - 0.5, i - 0.5), 1, 1
-            axes.add_patch(Rectangle(*cell, facecolor="#f3f4f6", edgecolor="#d5d8dd", hatch="////", linewidth=0))
+            square = (j - 0.5, i - 0.5), 1, 1
+            axes.add_patch(Rectangle(*square, facecolor="#f3f4f6", edgecolor="#d5d8dd", hatch="////", linewidth=0))
         if values.size <= LETTERED:
             shown = f"{value:.3f}" if np.isfinite(value) else "diverged"
             light = np.isfinite(value) and norm(value) < 0.6
@@ -49,7 +49,7 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
 
 def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, strongest: pd.Series) -> Figure:
     """The score over lambda, each with its best learning rate (rows of `combinations`), and one standard error about it."""
-    figure, axes = _axes("Validation curve", "lambda", f"{_words(score)}, mean and standard error over folds")
+    figure, axes = new_axes("Validation curve", "lambda", f"{_spaced(score)}, mean and standard error over folds")
     x = _lambda_axis(axes, combinations["lambda"])
     error = f"{score}_standard_error"
     axes.errorbar(x, combinations[score], combinations[error], color=BLUE, marker="o", markersize=4, capsize=3, elinewidth=1)
@@ -65,7 +65,7 @@ def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, st
 def learning_rates(curves: pd.DataFrame, penalty: float) -> Figure:
     """The cost by iteration for each learning rate at one lambda; the costs of a diverged one leave the picture."""
     title = f"Cost by learning rate, lambda {_number(penalty)}"
-    figure, axes = _axes(title, "iteration + 1", "cost, mean over folds")
+    figure, axes = new_axes(title, "iteration + 1", "cost, mean over folds")
     groups = curves.groupby("learning_rate", sort=False)
     for colour, (rate, rows) in zip(_shades(len(groups)), groups, strict=True):
         axes.loglog(rows["iteration"] + 1, rows["cost"], color=colour, label=_number(rate))
@@ -75,12 +75,12 @@ def learning_rates(curves: pd.DataFrame, penalty: float) -> Figure:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
-    _legend(axes, len(groups))
+    add_legend(axes, len(groups))
     return figure
 
 
 def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
-    """Every weight over lambda, a panel a class; the largest named, the chosen lambda marked."""
+    """Every weight over lambda, one panel per class; the largest named, the chosen lambda marked."""
     classes = weights.groupby("class", sort=False)
     n_rows = -(-len(classes) // 4)
     size = (6, 4) if len(classes) == 1 else (3 * min(len(classes), 4), 2.6 * n_rows)
@@ -106,7 +106,7 @@ def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
 
 
 def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index) -> np.ndarray:
-    """Positions on a logarithmic axis; zero, where it is among them, stands a step left of the smallest."""
+    """Positions on a logarithmic axis; zero, where it is among them, is drawn one step left of the smallest."""
     values = np.asarray(lambdas, dtype=float)
     positive = np.unique(values[values > 0])
     step = positive[1] / positive[0] if len(positive) > 1 else 10
@@ -128,5 +128,5 @@ def _number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.3g}"
 
 
-def _words(score: str) -> str:
+def _spaced(score: str) -> str:
     return score.replace("_", " ")

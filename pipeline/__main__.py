@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
     command = import_module(f"pipeline.{COMMANDS[arguments.name].replace('/', '.')}")
     _imported()
     if arguments.name == "multirun":
-        from pipeline import tracking
+        from pipeline.tracking import log
 
-        command.main(arguments.overrides, tracking.log_study)
+        command.main(arguments.overrides, log.log_study)
     else:
         command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))
 

@@ -1,8 +1,9 @@
 """Two models, the random start and the trained one, judged on the test rows: files and pictures."""
 
+from pathlib import Path
+
 import pandas as pd
 
-from pathlib import Path
 from pipeline import figures, outputs
 from pipeline.columns.target import features_and_target
 from pipeline.model import Model

@@ -68,7 +68,7 @@ class Model:
         return self.classifier.predict(self.matrix(frame)) if len(frame) else self.classes_[:0]
 
     def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
-        """The probability of each class for rows of typed columns, (n_samples, n_classes) in the order of `classes_`."""
+        """The probabilities (n_samples, n_classes) of rows of typed columns, in the order of `classes_`."""
         return self.classifier.predict_proba(self.matrix(frame)) if len(frame) else np.empty((0, len(self.classes_)))
 
     def read(self, raw: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +86,7 @@ class Model:
         return pd.DataFrame(frame).set_axis(raw.index)[self.preprocessing.feature_names_in_]
 
     def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        """What MLflow serves for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""
+        """What is served for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""
         frame = self.read(raw)
         if (params or {}).get("probabilities"):
             return pd.DataFrame(self.probabilities(frame), columns=[str(label) for label in self.classes_])

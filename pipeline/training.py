@@ -184,8 +184,11 @@ def inferences(fitted: Model, table: pd.DataFrame) -> dict[str, Inference]:
 def write(training: Training, table: pd.DataFrame, root: Path) -> None:
     """The models, costs, weights, inference and summary, below `root`."""
     found = inferences(training.model, table)
-    names = np.array([*training.model.preprocessing.get_feature_names_out(), "(intercept)"])
-    parts = [pd.DataFrame({"class": label, "feature": names[fit.kept], **fit.table()}) for label, fit in found.items()]
+    names = training.model.preprocessing.get_feature_names_out()
+    parts = [
+        pd.DataFrame({"class": label, "feature": [*names[fit.kept], "(intercept)"], **fit.table()})
+        for label, fit in found.items()
+    ]
     record = summary(training.model)
     for label, fit in found.items():
         record[label] |= {key: getattr(fit, key) for key in ("deviance", "null_deviance", "mcfadden_r2", "aic", "note")}

@@ -60,7 +60,7 @@ def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> dict
             words = column.fillna("missing")
             bars = words.value_counts().index[:LEVELS]
             place = bars.get_indexer(words)
-            axis = {"levels": bars.tolist()}
+            axis = {"categories": bars.tolist()}
         else:
             numbers = column.to_numpy("datetime64[s]").astype(float) if role == "date" else column.to_numpy()
             numbers = np.where(column.isna(), np.nan, numbers)

@@ -93,9 +93,8 @@ def with_string_keys(values: Any, source: str) -> Any:
         return values
     if len({isinstance(key, str) for key in values}) > 1:
         number = next(key for key in values if not isinstance(key, str))
-        raise UserError(
-            f"{source} has the number {number!r} as a key beside strings: {', '.join(map(str, values))}. Put it in quotes."
-        )
+        keys = ", ".join(map(str, values))
+        raise UserError(f"{source} has the number {number!r} as a key beside strings: {keys}. Put it in quotes.")
     return {str(key): with_string_keys(value, source) for key, value in values.items()}
 
 

@@ -74,7 +74,8 @@ def class_balance(counts: pd.DataFrame, title: str) -> Figure:
 def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     """One small picture per column, the bars stacked by class, those that explain most of the target first.
 
-    `bars`: for each column its `categories` or `edges`, and `counts` by class; `report`: columns column, role, information.
+    `bars` has for each column its `categories` or `edges`, and `counts` by class; `report` the columns column, role and
+    information.
     """
     used = report[report["column"].isin(list(bars)) & (report["role"] != "target")]
     shown = used.sort_values("information", ascending=False, kind="stable").head(PANELS)
@@ -122,7 +123,9 @@ def _bars(axes: Axes, column: dict, is_date: bool) -> None:
 
 
 def logistic_curve(curve: pd.DataFrame) -> Figure:
-    figure, axes = new_axes("The logistic function  1 / (1 + exp(-r))", "r = x·w + b", "probability of the positive class")
+    figure, axes = new_axes(
+        "The logistic function  1 / (1 + exp(-r))", "r = x·w + b", "probability of the positive class"
+    )
     axes.plot(curve["r"], curve["probability"], color=BLUE)
     axes.plot([0], [0.5], "o", color=ORANGE)
     axes.annotate("undecided: r = 0, probability 1/2", (0, 0.5), (0.6, 0.44), color=ORANGE)

@@ -48,11 +48,13 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
 
 
 def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, strongest: pd.Series) -> Figure:
-    """The score over lambda, each with its best learning rate (rows of `combinations`), and one standard error about it."""
+    """The score over lambda, each with its best learning rate (a row of `combinations`), and its standard error."""
     figure, axes = new_axes("Validation curve", "lambda", f"{_spaced(score)}, mean and standard error over folds")
     x = _lambda_axis(axes, combinations["lambda"])
     error = f"{score}_standard_error"
-    axes.errorbar(x, combinations[score], combinations[error], color=BLUE, marker="o", markersize=4, capsize=3, elinewidth=1)
+    axes.errorbar(
+        x, combinations[score], combinations[error], color=BLUE, marker="o", markersize=4, capsize=3, elinewidth=1
+    )
     position = dict(zip(combinations["lambda"], x, strict=True))
     for row, colour, label in ((best, ORANGE, "best"), (strongest, CLASSES[2], "one standard error")):
         text = f"{label}: {_number(row['lambda'])}"

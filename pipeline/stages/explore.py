@@ -28,7 +28,9 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
 
     if len(table) > params.rows:
         table = table.sample(params.rows, random_state=params.seed)
-    perplexity = min(params.perplexity, max((len(table) - 1) // 3, 1))  # with more, every row is a neighbour of every row
+    perplexity = min(
+        params.perplexity, max((len(table) - 1) // 3, 1)
+    )  # with more, every row is a neighbour of every row
     if perplexity < params.perplexity:
         warnings.warn(
             f"explore.perplexity = {params.perplexity:g} is too much for {len(table)} rows; {perplexity} is used.",
@@ -37,7 +39,9 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
     X, y = features_and_target(table)
     tsne = TSNE(perplexity=perplexity, random_state=params.seed, init="random", max_iter=500)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
-        positions = tsne.fit_transform(features.preprocessing(X, max_categories=CATEGORIES, min_rows=1).fit_transform(X))
+        positions = tsne.fit_transform(
+            features.preprocessing(X, max_categories=CATEGORIES, min_rows=1).fit_transform(X)
+        )
     return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})
 
 

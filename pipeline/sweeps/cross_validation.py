@@ -19,22 +19,25 @@ from pipeline import config
 from pipeline.columns import features, splitting
 from pipeline.columns.target import features_and_target
 from pipeline.config import Combination
-from pipeline.logistic.grid import GridFit, fit_grid
+from pipeline.logistic import Status
+from pipeline.logistic.fitting import random_start
+from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.loss import predicted, probabilities
-from pipeline.logistic.start import random_start
 from pipeline.outputs import WEIGHT_DIGITS, significant
 from pipeline.scores import scores
 from pipeline.sweeps.choice import best_by_lambda
 from pipeline.training import smallest
 
-WORST_LAST = ["converged", "stalled", "ran out", "diverged"]
+WORST_LAST = list(Status)
 CACHED_BYTES = 2**30  # of the matrices of all folds together; larger ones are made again when they are needed
 
 
 class Validation(NamedTuple):
     """How each combination did: NaN for the scores of one that diverged, no row for one that was not finished."""
 
-    combinations: pd.DataFrame  # lambda, learning_rate, each score and its standard error over folds, iterations, status
+    combinations: (
+        pd.DataFrame
+    )  # lambda, learning_rate, each score and its standard error over folds, iterations, status
     curves: pd.DataFrame  # lambda, learning_rate, iteration, cost: the mean over folds and classes
     interrupted: bool
 
@@ -103,7 +106,9 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
     Z = np.ascontiguousarray(preprocessing.fit_transform(X), float)
     weights = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights[0][:, :, :-1]
-    weights = np.stack([w if pair.l2 > 0 else smallest(w, preprocessing) for w, pair in zip(weights, grid, strict=True)])
+    for pair, coef in zip(grid, weights, strict=True):
+        if pair.l2 == 0:
+            coef[:] = smallest(coef, preprocessing)
     labels = list(classes)
     if len(classes) == 2:
         labels = [train.positive or classes[1]]
@@ -111,7 +116,7 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
     flat = significant(weights.reshape(len(names), -1), WEIGHT_DIGITS)
     found = pd.DataFrame(flat, columns=preprocessing.get_feature_names_out(), index=names)
-    return found.rename_axis(columns="feature").stack().rename("weight").reset_index()  # noqa: PD013
+    return found.rename_axis(columns="feature").stack().reset_index(name="weight")  # noqa: PD013
 
 
 def _fit(
@@ -121,7 +126,7 @@ def _fit(
     sweep: config.Sweep,
     grid: list[Combination],
     classes: np.ndarray,
-) -> GridFit:
+) -> Grid:
     n_columns = 1 if len(classes) == 2 else len(classes)
 
     def weighted(fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -162,16 +167,16 @@ def _row(pair: Combination, status: np.ndarray, n_iter: np.ndarray, scored: list
     worst = max(status.ravel(), key=WORST_LAST.index)
     row: dict = {"lambda": pair.l2, "learning_rate": pair.learning_rate}
     for name in scored[0]:
-        values = np.array([fold[name] if worst != "diverged" else np.nan for fold in scored])
+        values = np.array([fold[name] if worst != Status.DIVERGED else np.nan for fold in scored])
         row[name] = values.mean()
         row[f"{name}_standard_error"] = values.std(ddof=1) / np.sqrt(len(values))
     # A combination that diverged ended where its first column did.
-    iterations = n_iter[status == "diverged"].min() if worst == "diverged" else n_iter.max()
+    iterations = n_iter[status == Status.DIVERGED].min() if worst == Status.DIVERGED else n_iter.max()
     return row | {"iterations": int(iterations), "status": worst}
 
 
 def _curve(pair: Combination, iterations: np.ndarray, costs: np.ndarray) -> pd.DataFrame:
-    """The mean of costs (n_points, n_folds, n_columns); a column that stopped keeps its last cost while others go on."""
+    """The mean of costs (n_points, n_folds, n_columns); a column that stopped keeps its last cost."""
     table = pd.DataFrame(costs.reshape(len(costs), -1))
     mean = table.loc[: table.last_valid_index()].ffill().mean(axis="columns")
     shown = iterations[: len(mean)]

@@ -44,9 +44,7 @@ class Study:
     track      logs what is in `root`
     """
 
-    def __init__(
-        self, values: dict[str, Any], params: Params, overrides: list[str], root: Path, track: Track
-    ) -> None:
+    def __init__(self, values: dict[str, Any], params: Params, overrides: list[str], root: Path, track: Track) -> None:
         self.values, self.params, self.overrides, self.root, self.track = values, params, overrides, root, track
         with reported_warnings():
             parts = dataset.split(dataset.load(params.data), params.split, params.data)

@@ -17,9 +17,9 @@ CHOSEN = ("train.lambda", "train.learning_rate")
 
 def write(validation: Validation, folder: Path) -> None:
     """Every combination, and its cost curve."""
-    curves = validation.curves.astype({"learning_rate": str})
+    scored, curves = (table.assign(learning_rate=table["learning_rate"].map(_number)) for table in validation[:2])
     curves["cost"] = outputs.significant(curves["cost"].to_numpy(), outputs.SCORE_DIGITS)
-    outputs.save_csv(validation.combinations, folder / outputs.COMBINATIONS)
+    outputs.save_csv(scored, folder / outputs.COMBINATIONS)
     outputs.save_table(curves, folder / outputs.CURVES)
 
 
@@ -28,15 +28,13 @@ def adopt(chosen: dict[str, Any], overrides: list[str] | None = None) -> str:
 
     It keeps the data and the settings that params.yaml has; where `overrides` are given, those of conf/ with them.
     """
-    values = [f"{key}={chosen[key.removeprefix('train.')]}" for key in CHOSEN]
+    values = [f"{key}={_number(chosen[key.removeprefix('train.')])}" for key in CHOSEN]
     given = [text for text in overrides or () if not text.startswith("sweep.")]
     keep = " --no-hydra" if overrides is None else ""
     return f"dvc exp run{keep} " + " ".join(f"-S {shlex.quote(value)}" for value in [*given, *values])
 
 
-def draw(
-    validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path
-) -> None:
+def draw(validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path) -> None:
     scored, score, chosen = validation.combinations, params.score, getattr(found, params.refit)
     curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
     save(figures.heat_map, folder / "heat_map.png", combinations=scored, score=score, winner=chosen)
@@ -50,3 +48,7 @@ def draw(
     )
     save(figures.learning_rates, folder / "learning_rates.png", curves=curves, penalty=chosen["lambda"])
     save(figures.coefficient_paths, folder / "coefficient_paths.png", weights=paths, chosen=chosen["lambda"])
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.15g}"

@@ -174,9 +174,7 @@ def _child(row: dict[str, Any], curves: dict[tuple, pd.DataFrame], study: str, c
     )
 
 
-def describe_sweep(
-    scored: pd.DataFrame, score: str, chosen: dict[str, Any], adopt: str, warnings: list[str]
-) -> str:
+def describe_sweep(scored: pd.DataFrame, score: str, chosen: dict[str, Any], adopt: str, warnings: list[str]) -> str:
     """A few lines of Markdown: what was tried, and the five best."""
     warned = [f"- **warning:** {line}" for line in warnings]
     if not chosen:

@@ -44,7 +44,6 @@ class Record:
     test: pd.DataFrame
     source: str
     model: Path
-    cells: dict[str, Any]  # how those of the user's table are written (`pipeline.reading.options.CellFormat`)
     artifacts: dict[Path, str]  # a file to the folder that it is shown in
 
 
@@ -145,7 +144,7 @@ class _Flavour:
 
 def _log_model(record: Record) -> None:
     """The saved file and the code that reads it: `mlflow.pyfunc.load_model` unpickles nothing."""
-    X, y = features_and_target(record.training.head(5))
+    X, _ = features_and_target(record.training.head(5))
     with shipping.copied() as code:
         mlflow.models.Model.log(
             artifact_path=None,

@@ -22,7 +22,9 @@ REQUIREMENTS = [
 
 def sources() -> list[Path]:
     """The source files that are shipped."""
-    return sorted(file for name in CODE for file in ([PACKAGE / name] if "." in name else (PACKAGE / name).glob("*.py")))
+    return sorted(
+        file for name in CODE for file in ([PACKAGE / name] if "." in name else (PACKAGE / name).glob("*.py"))
+    )
 
 
 def fingerprint() -> list[str]:

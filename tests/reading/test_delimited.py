@@ -30,8 +30,12 @@ def test_given_options_are_not_guessed(table):
     assert table("a;b\n1.234,5;x\n", thousands=".", decimal=",")["a"].tolist() == [1234.5]
 
 
-def test_lines_that_spreadsheets_put_above_the_table_are_left_out(table):
+def test_a_delimiter_that_excel_declares_is_used_without_a_warning(table, recwarn):
     assert table("sep=;\na;b\n1,5;x\n")["a"].tolist() == [1.5]
+    assert not recwarn.list
+
+
+def test_lines_that_spreadsheets_put_above_the_table_are_left_out(table):
     for blanks in ("", ";;"):
         with pytest.warns(UserWarning, match=r"lines above the table are left out; the first is 'Report 2024'"):
             frame = table(f"Report 2024{blanks}\na;b;c\n1;2;3\n4;5;6\n")

@@ -100,4 +100,6 @@ def _violation(name: str, rule: str, cases: pd.DataFrame) -> str:
         return f"column {name!r}, {rule}: the column is read as another type, which data.roles can change"
     few = "; ".join(f"row {row:,}: {value}" for row, value in zip(rows[:SHOWN], cases["failure_case"], strict=False))
     more = "; ..." if len(rows) > SHOWN else ""
-    return f"column {name!r}, {rule}: {len(rows):,} row{'s break' if len(rows) > 1 else ' breaks'} this ({few}{more})"
+    return (
+        f"column {name!r}, {rule}: {len(rows):,} row{'s break' if len(rows) > 1 else ' breaks'} this rule ({few}{more})"
+    )

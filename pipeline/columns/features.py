@@ -6,9 +6,9 @@
                that training has not seen counts as rare, or as none where no category is rare
     all        standardised: mean 0, standard deviation 1
 
-Fitted on training rows only, and stored in the model. It contains no classes or functions of this project but the three
-in `TRUSTED`, the list that skops needs to load it. Feature names keep the names and categories of the user's table:
-`education = Bachelors`, `age is missing`, `sold: month`.
+Fitted on training rows only, and stored in the model. Only three of its classes and functions are this project's: they
+are in `TRUSTED`, the list of types that skops needs to load it. Names of features contain the names and categories of
+the user's table: `education = Bachelors`, `age is missing`, `sold: month`.
 """
 
 import math
@@ -37,6 +37,7 @@ class DateParts(TransformerMixin, BaseEstimator):
     """
 
     def fit(self, X: pd.DataFrame, y: object = None) -> "DateParts":
+        """Find out which parts vary; `y` is ignored."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.parts_ = []
         for i, name in enumerate(self.feature_names_in_):
@@ -46,9 +47,11 @@ class DateParts(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """The parts (n_samples, n_parts) as numbers, NaN where the date is missing."""
         return np.column_stack([self._part(X[name], part) for name, part in self._named()])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """A name for each column of the result, such as `sold: month` and `sold is missing`."""
         weekday = {"day_of_week": "weekday"}
         names = [
             category_name(name, None) if part == "missing" else f"{name}: {weekday.get(part, part)}"

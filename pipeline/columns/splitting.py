@@ -18,13 +18,9 @@ def stratified(classes: pd.Series, test_size: float, seed: int) -> tuple[np.ndar
     """Rows drawn at random, each class in the same proportion on both sides. Errors: `UserError` if that can't be."""
     from sklearn.model_selection import train_test_split
 
+    rows, codes = np.arange(len(classes)), pd.factorize(classes, sort=True)[0]
     try:
-        train, test = train_test_split(
-            np.arange(len(classes)),
-            test_size=test_size,
-            random_state=seed,
-            stratify=pd.factorize(classes, sort=True)[0],
-        )
+        train, test = train_test_split(rows, test_size=test_size, random_state=seed, stratify=codes)
     except ValueError:  # one side has fewer rows than there are classes
         counts = classes.value_counts()
         raise UserError(

@@ -65,8 +65,8 @@ def parse(
 ) -> tuple[pa.Array | pa.ChunkedArray, str | None]:
     """`column` as float64, string or timestamp, and the format of its dates if these were strings.
 
-    `kind` is numbers, strings or dates; None decides by the cells. Errors: `UserError` for a cell that does not fit
-    the kind or the other cells.
+    `kind` is numbers, strings or dates; if it is None, the cells decide. Errors: `UserError` for a cell that does not
+    fit the kind or the other cells.
     """
     stored = column.type
     if pa.types.is_dictionary(stored):

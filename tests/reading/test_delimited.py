@@ -48,6 +48,7 @@ def test_lines_that_spreadsheets_put_above_the_table_are_left_out(table):
     [
         ("\n\n", {}, r"no row"),
         ("a,b\n", {}, r"header but no rows"),
+        ("a,b", {}, r"header but no rows"),
         ("a,b\n1,2\n3,4,5\n6\n", {}, r"line 3 has 3 cells instead of 2 \(2 such lines\): '3,4,5'"),
         ('a,b\n1,2\n3,"x\n4,"y,z"\n5,6\n', {}, r"line 3 has 3 cells instead of 2"),
         ('a,b\n1,"x\n2,y\n', {}, r"row 1, column 'b': the quote before 'x\\n2,y\\n' is never closed"),

@@ -119,7 +119,7 @@ def rounded_weights(weights: np.ndarray) -> np.ndarray:
     """Weights (..., n_features) rounded to so many digits of the largest of each vector, which all errors relate to."""
     largest = np.abs(weights).max(axis=-1, keepdims=True)
     unit = 10 ** (np.floor(np.log10(np.where(largest > 0, largest, 1))) - WEIGHT_DIGITS + 1)
-    return significant(np.rint(weights / unit) * unit, WEIGHT_DIGITS + 1)
+    return significant(np.rint(weights / unit) * unit, WEIGHT_DIGITS + 1) + 0.0  # no -0
 
 
 def save_table(frame: pd.DataFrame, path: Path) -> None:

@@ -11,8 +11,9 @@ import warnings
 from datetime import date
 from pathlib import Path
 
-from benchmarks import fits, passes, sweeps
 from pipeline.logistic.threads import thread_count
+
+from benchmarks import fits, passes, sweeps
 
 PARTS = {"passes": passes.rows, "fits": fits.rows, "sweeps": sweeps.rows}
 

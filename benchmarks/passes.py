@@ -1,6 +1,7 @@
 """One cost and gradient, and ten thousand of them."""
 
 import numpy as np
+from pipeline.logistic.threads import thread_count, workers
 from sklearn._loss.loss import HalfBinomialLoss
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model._linear_loss import LinearModelLoss
@@ -8,7 +9,6 @@ from sklearn.linear_model._linear_loss import LinearModelLoss
 from benchmarks.measure import table, timed
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.objective import Objective
-from pipeline.logistic.threads import thread_count, workers
 
 
 def rows():

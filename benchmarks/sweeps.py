@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 
 import numpy as np
+from pipeline.logistic.many import fit_members
 from sklearn import linear_model
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
@@ -12,7 +13,6 @@ from sklearn.multiclass import OneVsRestClassifier
 from benchmarks.measure import table, timed
 from benchmarks.passes import tutorial_descent
 from pipeline.logistic import DivergenceError, LogisticRegression
-from pipeline.logistic.many import fit_members
 from pipeline.logistic.objective import log_loss, sigmoid
 
 C = np.logspace(-4, 4, 10)

@@ -22,7 +22,6 @@ from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
 from pipeline.reading import CellFormat
 
-
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
 
 

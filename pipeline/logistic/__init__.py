@@ -1,15 +1,27 @@
-"""Logistic regression from scratch: NumPy in, NumPy out.
+"""Logistic regression from scratch: NumPy in, NumPy out. Read in this order:
+
+    loss.py            sigmoid, log-loss, probabilities, the predicted class: pointwise
+    penalty.py         the ridge penalty
+    objective.py       cost, gradient and curvature, as the formula
+    fast_objective.py  the same three, fast
+    optimizers.py      gradient descent, Nesterov, Newton, quasi-Newton
+    fitting.py         the loop around them, and when it stops (status.py)
+    estimator.py       scikit-learn's interface
+    inference.py       standard errors, tests, intervals
+    grid.py            many combinations of penalty and learning rate on many folds, trained together
 
 `LogisticRegression` is the only part that needs scikit-learn, which takes a second to import, so it is imported when it
-is first asked for.
+is first used.
 """
 
-from pipeline.logistic.divergence import DivergenceError
+from typing import Any
 
-__all__ = ["DivergenceError", "LogisticRegression"]
+from pipeline.logistic.status import DivergenceError, Status
+
+__all__ = ["DivergenceError", "LogisticRegression", "Status"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name == "LogisticRegression":
         from pipeline.logistic.estimator import LogisticRegression
 

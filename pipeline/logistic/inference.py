@@ -1,83 +1,114 @@
-"""What a statistician reads off a fit: standard errors, tests, intervals, deviance.
+"""What a statistician reads from a fit: standard errors, tests, intervals, deviance.
 
-The maximum of the likelihood is asymptotically normal with the inverse of the observed information as its covariance,
+The maximum of the likelihood is asymptotically normal; its covariance is the inverse of the observed information,
 (X' diag(s p (1 - p)) X)^-1, the column of ones included. A penalised fit is not that maximum: its standard
 errors, tests, intervals and AIC are not defined and left out.
 See McCullagh and Nelder, Generalized Linear Models, chapter 4.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from numpy import ndarray
+from numpy.typing import ArrayLike
 
-from pipeline.logistic.objective import Objective, log_loss
+from pipeline.compute import workers
+from pipeline.logistic.fast_objective import FastObjective, margins
+from pipeline.logistic.loss import log_loss
+from pipeline.logistic.penalty import Ridge
 
 
 @dataclass
 class Inference:
-    """Coefficients (n_features,), the intercept last where there is one, and how well the model fits.
+    """Coefficients of the features `kept`, the intercept last where there is one, and how well the model fits.
 
-    The arrays from standard_error on, and aic, are None where `note` says why.
+    The arrays from standard_error on have the shape of coefficient. They, and aic, are None where `note` says why.
     """
 
-    coefficient: np.ndarray
-    standard_error: np.ndarray | None
-    z_value: np.ndarray | None
-    p_value: np.ndarray | None  # two-sided
-    lower: np.ndarray | None  # of the confidence interval
-    upper: np.ndarray | None
+    coefficient: ndarray  # (n_kept + 1,), without intercept (n_kept,)
+    kept: ndarray  # (n_kept,), which features of X these are: all but the references
     deviance: float  # -2 log-likelihood
     null_deviance: float  # of the intercept alone
-    aic: float | None
     mcfadden_r2: float  # 1 - deviance / null deviance
     note: str
+    aic: float | None = None
+    standard_error: ndarray | None = None
+    z_value: ndarray | None = None
+    p_value: ndarray | None = None  # two-sided
+    lower: ndarray | None = None  # of the confidence interval
+    upper: ndarray | None = None
 
-    def table(self) -> dict[str, np.ndarray]:
+    def table(self) -> dict[str, ndarray]:
         """The columns that are defined, by name."""
         names = "coefficient", "standard_error", "z_value", "p_value", "lower", "upper"
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
-def inference(X, y, coef, intercept, l2=0.0, sample_weight=None, fit_intercept=True, confidence=0.95) -> Inference:
+def inference(
+    X: ndarray, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
+    fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[ArrayLike] = (),
+) -> Inference:  # fmt: skip
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
 
-    sample_weight (n_samples,) counts repetitions of a row. One-vs-rest: one call a class, with y its indicator.
+    sample_weight (n_samples,) counts repetitions of a row. With more than two classes, call it once per class, with
+    y = 1 for the rows of the class.
+
+    groups are the features that are one-hot encoded together, an array of indices for each column of categories: of
+    these features exactly one is 1 in each row. Together they equal the intercept, so without penalty only differences
+    between them are defined. The first of each group becomes the reference: its coefficient is added to the intercept,
+    subtracted from the others, and left out. A penalised fit keeps all its coefficients. Raises ValueError for
+    groups without an intercept.
     """
     X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
+    coef, intercept, kept = np.array(coef, dtype=np.float64), float(intercept), np.arange(X.shape[1])
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    deviance = 2 * float(weight @ log_loss(X @ coef + intercept, y))
-    share = float(weight @ y / weight.sum()) if fit_intercept else 0.5
-    null_deviance = 2 * float(weight @ log_loss(math.log(share / (1 - share)), y))
-    coefficient = np.append(coef, intercept) if fit_intercept else np.array(coef, dtype=np.float64)
-    fit = {"deviance": deviance, "null_deviance": null_deviance, "mcfadden_r2": 1 - deviance / null_deviance}
-    undefined = dict.fromkeys(("standard_error", "z_value", "p_value", "lower", "upper", "aic"))
-    if l2 > 0:
-        note = "standard errors, tests, intervals and AIC are not defined for a penalised fit"
-        return Inference(coefficient, **undefined, **fit, note=note)
-    objective = Objective(X, y.astype(int), np.array([1]), [0.0], sample_weight, fit_intercept)
-    information = weight.sum() * objective.curvature(np.append(coef, intercept)[:, None])[0]
-    information = information[: len(coefficient), : len(coefficient)]
-    scale = np.sqrt(np.diag(information))
-    try:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lower_factor = np.linalg.cholesky(information / np.outer(scale, scale))
-    except np.linalg.LinAlgError:
-        note = "standard errors are not defined: a feature is constant or follows from others, or a plane separates y"
-        return Inference(coefficient, **undefined | {"aic": deviance + 2 * len(coefficient)}, **fit, note=note)
-    inverse = np.linalg.inv(lower_factor)
-    standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale
-    z_value = coefficient / standard_error
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * standard_error
-    return Inference(
-        coefficient=coefficient,
-        standard_error=standard_error,
-        z_value=z_value,
-        p_value=np.array([math.erfc(abs(z) / math.sqrt(2)) for z in z_value]),
-        lower=coefficient - reach,
-        upper=coefficient + reach,
-        aic=deviance + 2 * len(coefficient),
-        note=f"intervals hold with {confidence:.0%} confidence, from the observed information",
-        **fit,
-    )
+    with workers() as run:
+        if l2 == 0 and len(groups):
+            if not fit_intercept:
+                raise ValueError("groups need an intercept: their references are part of it.")
+            members = [np.asarray(group, dtype=int) for group in groups]
+            for group in members:
+                reference = coef[group[0]]
+                coef[group] -= reference
+                intercept += reference
+            kept = np.delete(kept, [group[0] for group in members])
+            X, coef = X[:, kept], coef[kept]
+        W = np.append(coef, intercept)[:, None]
+        # Sums of products, not dot products: the order of their additions is the same on any number of threads.
+        deviance = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y)))
+        share = float(np.sum(weight * y) / weight.sum()) if fit_intercept else 0.5
+        null_deviance = 2 * float(np.sum(weight * log_loss(math.log(share / (1 - share)), y)))
+        fit = Inference(
+            coefficient=W[:, 0] if fit_intercept else coef,
+            kept=kept,
+            deviance=deviance,
+            null_deviance=null_deviance,
+            mcfadden_r2=1 - deviance / null_deviance,
+            note="standard errors, tests, intervals and AIC are not defined for a penalised fit",
+        )
+        if l2 > 0:
+            return fit
+        fit.aic = deviance + 2 * len(fit.coefficient)
+        positive = np.array([1])
+        objective = FastObjective(X, y.astype(int), positive, Ridge(0.0), sample_weight, fit_intercept, run)
+        information = weight.sum() * objective.curvature(W)[0, : len(fit.coefficient), : len(fit.coefficient)]
+        scale = np.sqrt(np.diag(information))
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                lower_factor = np.linalg.cholesky(information / np.outer(scale, scale))
+        except np.linalg.LinAlgError:
+            fit.note = (
+                "standard errors are not defined: a feature is constant or follows from others, or a plane separates y"
+            )
+            return fit
+        inverse = np.linalg.inv(lower_factor)
+    fit.standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale
+    fit.z_value = fit.coefficient / fit.standard_error
+    fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
+    fit.lower, fit.upper = fit.coefficient - reach, fit.coefficient + reach
+    fit.note = f"intervals hold with {confidence:.0%} confidence, from the observed information"
+    return fit

@@ -1,162 +1,216 @@
-"""The optimisers: rules that turn weights and gradient, (n_features + 1, n_columns), into the next weights.
+"""The optimisers: a search (how far to go) around a direction (which way).
 
-`step` writes where to evaluate next, `keep` narrows the state to the columns still running. Rules that are `guarded`
-first see the cost of each evaluation in `judge`, and go back where it rose.
+| optimizer        | search    | direction   | one step                                                      |
+|------------------|-----------|-------------|---------------------------------------------------------------|
+| gradient_descent | FixedStep | Gradient    | W - learning_rate * gradient                                  |
+| nesterov         | FixedStep | Accelerated | W - learning_rate * (gradient + momentum * sum of gradients)  |
+| newton           | Halving   | Newton      | W - size * curvature^-1 gradient                              |
+| quasi_newton     | Halving   | QuasiNewton | W - size * (an estimate of curvature^-1) gradient             |
+
+`fitting.minimize` runs them. By hand, with any search around any direction:
+
+    search = Halving(Newton())
+    W = np.zeros(objective.shape)
+    for _ in range(10):
+        gradient = objective.gradient(W)
+        search.accept(objective, W, objective.cost(W), gradient)  # puts back columns whose cost rose
+        W = search.step(objective, W, gradient)
+
+Nocedal and Wright, Numerical Optimization, chapters 3, 6 and 7.
 """
 
 import numpy as np
+from numpy import ndarray
+
+from pipeline.logistic.fast_objective import FastObjective
 
 
-class GradientDescent:
-    """w <- w - learning_rate * gradient."""
+class Direction:
+    """Which way to go from W: a step is minus a positive multiple of `find`, (n_features + 1, n_columns)."""
 
-    guarded = False
+    def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
+        raise NotImplementedError
 
-    def __init__(self, learning_rate):
-        self.learning_rate = learning_rate
+    def update(self, objective: FastObjective, W: ndarray, step: ndarray, change: ndarray, accepted: ndarray) -> None:
+        """Hook of `Halving`, after a step to W that changed the gradient by `change`; accepted (n_columns,) of bool."""
 
-    def step(self, objective, W, gradient, out):
-        np.multiply(gradient, self.learning_rate, out)
-        np.subtract(W, out, out)
-
-    def keep(self, columns):
-        self.learning_rate = self.learning_rate[:, columns]
+    def keep(self, columns: ndarray) -> None:
+        """Hook when only these columns (n_columns,) of bool go on."""
 
 
-class Nesterov:
-    """Accelerated gradient descent: a gradient step from a point ahead, momentum forgotten where it points uphill.
+class Gradient(Direction):
+    """Steepest descent."""
 
-    Nesterov (1983); O'Donoghue and Candes (2015), Adaptive restart for accelerated gradient schemes.
+    def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
+        return gradient
+
+
+class Accelerated(Direction):
+    """Nesterov's acceleration, for `FixedStep`: W is the point ahead, where the momentum leads.
+
+    v <- gradient + beta v,  direction = gradient + beta' v,  with t' = (1 + sqrt(1 + 4 t^2)) / 2, beta' = (t - 1) / t'.
+    Where v points uphill, t = 1 forgets the momentum. Nesterov (1983); O'Donoghue and Candes (2015), Adaptive restart.
     """
 
-    guarded = False
+    def __init__(self) -> None:
+        self.t, self.momentum = np.ones(1), np.zeros((1, 1))  # beta v; at first of any number of columns
 
-    def __init__(self, learning_rate):
-        self.learning_rate = learning_rate
-        self.last = None
-        self.momentum = np.ones(learning_rate.shape[1])
+    def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
+        velocity = gradient + self.momentum
+        t = np.where(np.einsum("jk,jk->k", gradient, velocity) < 0, 1.0, self.t)
+        self.t = (1 + np.sqrt(1 + 4 * t**2)) / 2
+        self.momentum = np.multiply(velocity, (t - 1) / self.t, velocity)
+        return gradient + self.momentum
 
-    def step(self, objective, W, gradient, out):
-        reached = W - self.learning_rate * gradient
-        moved = reached - (W if self.last is None else self.last)
-        momentum = np.where(np.einsum("jk,jk->k", gradient, moved) > 0, 1.0, self.momentum)
-        self.momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        np.multiply(moved, (momentum - 1) / self.momentum, out=out)
-        np.add(reached, out, out=out)
-        self.last = reached
-
-    def keep(self, columns):
-        self.learning_rate = self.learning_rate[:, columns]
-        self.momentum = self.momentum[columns]
-        self.last = None if self.last is None else self.last[:, columns]
+    def keep(self, columns: ndarray) -> None:
+        if len(self.t) == len(columns):
+            self.t, self.momentum = self.t[columns], self.momentum[:, columns]
 
 
-class _Guarded:
-    """A rule with a direction of its own and a unit step, halved for as long as the cost rises."""
+class Newton(Direction):
+    """Newton's method, also known as iteratively re-weighted least squares."""
 
-    guarded = True
-
-    def __init__(self):
-        self.weights = self.direction = None
-
-    def judge(self, W, cost, gradient):
-        """Put columns whose cost rose back to where they came from, in place. True where nothing falls any more."""
-        norm = np.sqrt(np.einsum("jk,jk->k", gradient, gradient))
-        if self.weights is None:
-            self.size, self.stale = np.ones_like(cost), np.zeros_like(cost)
-            self.rose = np.zeros(len(cost), dtype=bool)
-        else:
-            self.rose = rose = ~(cost <= self.cost + 1e-14 * np.abs(self.cost))
-            falls = (cost < self.cost - 1e-15 * np.abs(self.cost)) | (norm < self.norm / 2)
-            self.stale = np.where(rose, self.stale, np.where(falls, 0, self.stale + 1))
-            self.size = np.where(rose, self.size / 2, 1.0)
-            W[:, rose], gradient[:, rose] = self.weights[:, rose], self.gradient[:, rose]
-            cost[rose], norm[rose] = self.cost[rose], self.norm[rose]
-            self.learn(W, gradient)
-        self.weights, self.gradient, self.cost, self.norm = W.copy(), gradient.copy(), cost.copy(), norm
-        return (self.stale >= 5) | (self.size < 1e-12)
-
-    def learn(self, W, gradient):
-        """What a rule takes from the step to W."""
-
-    def step(self, objective, W, gradient, out):
-        if self.direction is None or not self.rose.all():
-            self.direction = self.find_direction(objective, W, gradient)
-        np.multiply(self.direction, self.size, out=out)
-        np.subtract(W, out, out=out)
-
-    def keep(self, columns):
-        for name in ("size", "stale", "rose", "cost", "norm"):
-            setattr(self, name, getattr(self, name)[columns])
-        self.weights, self.gradient = self.weights[:, columns], self.gradient[:, columns]
-        self.direction = None
-
-
-class Newton(_Guarded):
-    """Newton's method, also known as iteratively re-weighted least squares: w <- w - curvature^-1 gradient."""
-
-    def find_direction(self, objective, W, gradient):
+    def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
         H = objective.curvature(W)
         diagonal = np.arange(len(W))
-        # Features that repeat each other make H singular: a trace on the diagonal keeps them still.
+        # Features that repeat each other make H singular: a small addition to the diagonal keeps them still.
         H[:, diagonal, diagonal] = H[:, diagonal, diagonal] * (1 + 1e-12) + np.finfo(float).tiny
         return np.linalg.solve(H, gradient.T[:, :, None])[:, :, 0].T
 
 
-class QuasiNewton(_Guarded):
-    """Limited-memory BFGS in coordinates where the curvature of all columns together is near to a multiple of one.
+class QuasiNewton(Direction):
+    """Limited-memory BFGS, in coordinates where the curvature is close to a multiple of one.
 
-    The coordinates are the eigenvectors of the curvature averaged over columns; with eigenvalues e, column k starts
-    from the inverse curvature V diag(1 / (e + l2_k)) V'. They are taken at W = 0, where this is Bohning and Lindsay's
-    bound X'X/4 + l2, or near the optimum once it is known from a sample; elsewhere the curvature may vanish, as it does
-    at random weights. The last ten steps correct it, column by column. Where that is not enough (a sample may lack the
-    rows of a rare level) it is taken again, on all rows, each time that it costs no more than the iterations since.
-    Nocedal and Wright, Numerical Optimization, section 7.2.
+    The coordinates are the eigenvectors V of a curvature without penalty; with its eigenvalues e, column k starts from
+    the inverse curvature V diag(1 / (e + l2_k)) V'. At first that is the bound X'X/4, the same for all columns (it is
+    safe at random weights, where the curvature may vanish); or, where a sample showed that the optimum is near `at`,
+    the mean curvature there of the columns of one model. The last ten steps correct it, column by column. Where that
+    is not enough (a sample may lack the rows of a rare category), the curvature is computed again on all rows, each
+    time that this costs no more than the iterations since. Numerical Optimization, section 7.2.
+
+    models (n_columns,) are numbers that say which columns (classes) are one model. The direction of a model does not
+    depend on the other models.
     """
 
     memory = 10
 
-    def __init__(self, sample, factorised_at):
-        super().__init__()
-        self._factorise(sample, factorised_at)
+    def __init__(self, models: ndarray, sample: FastObjective | None = None, at: ndarray | None = None):
+        self.models, self.sample, self.at = models, sample, at
+        self.eigen: list[tuple[int | None, ndarray, ndarray]] = []  # model (None: all), eigenvalues, eigenvectors
+        self.pairs: list[tuple[ndarray, ndarray, ndarray]] = []  # steps, gradient changes, 1 / (their product)
+        self.iterations = 0  # since the curvature was computed
 
-    def _factorise(self, objective, W):
-        self.curved, self.at, self.values = objective, W, None
-        self.pairs = []  # of steps and gradient differences, and 1 / (their product), the newest last
-        self.patience = max(20, len(W) // 4)  # the iterations that cost about as much as the curvature does
-
-    def learn(self, W, gradient):
-        step, change = W - self.weights, gradient - self.gradient
+    def update(self, objective: FastObjective, W: ndarray, step: ndarray, change: ndarray, accepted: ndarray) -> None:
         product = np.einsum("jk,jk->k", step, change)
-        usable = ~self.rose & (product > 0)
+        usable = accepted & (product > 0)
         self.pairs.append((step, change, np.where(usable, 1 / np.where(usable, product, 1), 0)))
         del self.pairs[: -self.memory]
-        self.patience -= 1
+        self.iterations += 1
+        if self.iterations >= max(20, len(W) // 4):  # as many as cost about as much as the curvature does
+            self._factorise(objective, W)
 
-    def find_direction(self, objective, W, gradient):
-        if self.patience <= 0:
-            self._factorise(objective, W.copy())
-        if self.values is None:
-            self.values, self.vectors = np.linalg.eigh(self.curved.average_curvature(self.at))
-            self.values = np.maximum(self.values, self.values[-1] * 1e-10)
+    def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
+        if not self.eigen:
+            self._factorise(self.sample or objective, self.at)
         direction = gradient.copy()
         weights = []
         for step, change, inverse in reversed(self.pairs):
             weights.append(inverse * np.einsum("jk,jk->k", step, direction))
             direction -= weights[-1] * change
-        direction = self.vectors @ ((self.vectors.T @ direction) / (self.values[:, None] + objective.l2))
+        penalty = objective.largest_penalty_curvature
+        for model, values, V in self.eigen:
+            k = slice(None) if model is None else self.models == model
+            direction[:, k] = V @ ((V.T @ direction[:, k]) / (values[:, None] + penalty[k]))
         for step, change, inverse in self.pairs:
             direction += (weights.pop() - inverse * np.einsum("jk,jk->k", change, direction)) * step
         return direction
 
-    def keep(self, columns):
-        super().keep(columns)
+    def keep(self, columns: ndarray) -> None:
+        self.models = self.models[columns]
+        self.eigen = [part for part in self.eigen if part[0] is None or part[0] in self.models]
         self.pairs = [(step[:, columns], change[:, columns], inverse[columns]) for step, change, inverse in self.pairs]
+        if self.sample is not None and self.at is not None:
+            self.sample, self.at = self.sample.select(columns), self.at[:, columns]
+
+    def _factorise(self, objective: FastObjective, W: ndarray | None) -> None:
+        self.eigen, self.pairs, self.iterations = [], [], 0
+        models = np.unique(self.models)
+        for model in [None] if W is None or len(models) == 1 else models.tolist():
+            k = np.full(len(self.models), True) if model is None else self.models == model
+            H = objective.bound() if W is None else objective.select(k).mean_curvature(W[:, k])
+            values, V = np.linalg.eigh(H)
+            self.eigen.append((model, np.maximum(values, values[-1] * 1e-10), V))
 
 
-OPTIMIZERS = {
-    "gradient_descent": GradientDescent,
-    "nesterov": Nesterov,
-    "newton": Newton,
-    "quasi_newton": QuasiNewton,
+class FixedStep:
+    """W - learning_rate * direction, learning_rate (n_columns,), or of the shape of W (which is faster)."""
+
+    needs_cost = False
+
+    def __init__(self, direction: Direction, learning_rate: ndarray):
+        self.direction, self.learning_rate = direction, learning_rate
+
+    def accept(self, objective: FastObjective, W: ndarray, cost: ndarray, gradient: ndarray) -> ndarray:
+        """Every step is accepted, and no column is stalled."""
+        return np.zeros(W.shape[1], dtype=bool)
+
+    def step(self, objective: FastObjective, W: ndarray, gradient: ndarray, out: ndarray | None = None) -> ndarray:
+        out = np.multiply(self.direction.find(objective, W, gradient), self.learning_rate, out)
+        return np.subtract(W, out, out)
+
+    def keep(self, columns: ndarray) -> None:
+        self.learning_rate = self.learning_rate[..., columns]
+        self.direction.keep(columns)
+
+
+class Halving:
+    """W - size * direction, where size is 1, halved for as long as the cost of a column is higher than before."""
+
+    needs_cost = True
+
+    def __init__(self, direction: Direction):
+        self.direction = direction
+        self.last: tuple[ndarray, ndarray] | None = None  # the accepted weights, and the gradient there
+
+    def accept(self, objective: FastObjective, W: ndarray, cost: ndarray, gradient: ndarray) -> ndarray:
+        """Put columns whose cost rose back to where they came from, in place. True for columns that are stalled."""
+        norm = np.sqrt(np.einsum("jk,jk->k", gradient, gradient))
+        if self.last is None:
+            self.found = np.zeros_like(W)
+            self.size, self.stale, self.rose = np.ones_like(cost), np.zeros_like(cost), np.zeros(len(cost), dtype=bool)
+        else:
+            weights, slope = self.last
+            self.rose = rose = ~(cost <= self.cost + 1e-14 * np.abs(self.cost))
+            falls = (cost < self.cost - 1e-15 * np.abs(self.cost)) | (norm < self.norm / 2)
+            self.stale = np.where(rose, self.stale, np.where(falls, 0, self.stale + 1))
+            self.size = np.where(rose, self.size / 2, 1.0)
+            W[:, rose], gradient[:, rose] = weights[:, rose], slope[:, rose]
+            cost[rose], norm[rose] = self.cost[rose], self.norm[rose]
+            self.direction.update(objective, W, W - weights, gradient - slope, ~rose)
+        self.last = W.copy(), gradient.copy()
+        self.cost: ndarray = cost.copy()
+        self.norm: ndarray = norm
+        return (self.stale >= 5) | (self.size < 1e-12)
+
+    def step(self, objective: FastObjective, W: ndarray, gradient: ndarray, out: ndarray | None = None) -> ndarray:
+        if not self.rose.all():
+            self.found = np.where(self.rose, self.found, self.direction.find(objective, W, gradient))
+        out = np.multiply(self.found, self.size, out)
+        return np.subtract(W, out, out)
+
+    def keep(self, columns: ndarray) -> None:
+        for name in ("size", "stale", "rose", "cost", "norm"):
+            setattr(self, name, getattr(self, name)[columns])
+        if self.last is not None:
+            self.last = self.last[0][:, columns], self.last[1][:, columns]
+        self.found = self.found[:, columns]
+        self.direction.keep(columns)
+
+
+Search = FixedStep | Halving
+OPTIMIZERS: dict[str, tuple[type, type]] = {
+    "gradient_descent": (FixedStep, Gradient),
+    "nesterov": (FixedStep, Accelerated),
+    "newton": (Halving, Newton),
+    "quasi_newton": (Halving, QuasiNewton),
 }

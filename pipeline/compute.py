@@ -1,0 +1,71 @@
+"""How a function is mapped over blocks of rows: in threads, with the same bytes for any number of threads.
+
+NumPy releases Python's lock inside its loops and matrix products, so plain threads run at the same time. OpenBLAS would
+split a large product among threads of its own (above 2 * 10^5 multiplications): these compete with ours for the
+processor, and the order of a sum depends on their number. So while `workers` is open, OpenBLAS is limited to one thread
+(with threadpoolctl, as scikit-learn does), and rows are cut into a fixed number of strips: sums are added in order.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+STRIPS = 16
+Run = Callable[..., Iterable[Any]]  # called like the built-in `map`, and returns results in the order of the tasks
+
+
+def strips(n_rows: int) -> list[slice]:
+    """At most STRIPS slices of equal length (but the last) that together are all rows."""
+    size = max(-(-n_rows // STRIPS), 1)
+    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+@contextmanager
+def workers(n_tasks: int = 1_000_000) -> Iterator[Run]:
+    """A map function over `thread_count()` threads, but not more threads than tasks, with OpenBLAS on one thread."""
+    n_threads = min(thread_count(), n_tasks)
+    with _one_blas_thread():
+        if n_threads == 1:
+            yield map
+        else:
+            # Each thread has its own settings for NumPy's warnings. `exp` may overflow: the objective handles it.
+            with ThreadPoolExecutor(n_threads, initializer=np.seterr, initargs=(None, None, "ignore")) as pool:
+                yield pool.map
+
+
+def thread_count() -> int:
+    """OMP_NUM_THREADS where it is set (joblib sets it for its workers), else the processors that we may use."""
+    if os.environ.get("OMP_NUM_THREADS"):
+        return int(os.environ["OMP_NUM_THREADS"])
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_lock = threading.Lock()
+_limits: list[Any] = []  # an entry for each open `workers`; the first one limits, the last one restores
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    with _lock:
+        _limits.append(_limits[0] if _limits else _blas().limit(limits=1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _lock:
+            limit = _limits.pop()
+            if not _limits:
+                limit.restore_original_limits()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -1,0 +1,165 @@
+"""Fit the columns of one weight matrix: what the estimator, one-vs-rest and every sweep run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy import ndarray
+
+from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Halving, QuasiNewton, Search
+from pipeline.logistic.status import Status
+
+CHUNK_BYTES = 512 * 1024
+SAMPLE_FLOATS = 6_000_000  # 48 MB
+Callback = Callable[[int, float], object]
+
+
+@dataclass
+class Minimum:
+    """Where each of n_columns columns ended, and how."""
+
+    weights: ndarray  # (n_features + 1, n_columns), the intercept last
+    n_iter: ndarray  # (n_columns,), steps taken
+    gradient_norm: ndarray  # (n_columns,), at the weights
+    status: ndarray  # (n_columns,) of str, the values of `Status`
+    costs: ndarray  # (iterations + 1, n_columns), the start first, NaN after a column stopped
+
+    @property
+    def cost(self) -> ndarray:
+        """At the weights, (n_columns,)."""
+        return self.costs[self.n_iter, np.arange(len(self.n_iter))]
+
+
+def random_start(
+    n_features: int, n_columns: int, random_state: int | np.random.RandomState | None, fit_intercept: bool = True
+) -> ndarray:
+    """Standard normal weights to start from, (n_features + 1, n_columns)."""
+    if not isinstance(random_state, np.random.RandomState):
+        random_state = np.random.RandomState(random_state)
+    start = random_state.standard_normal((n_features + 1, n_columns))
+    start[-1] *= fit_intercept
+    return start
+
+
+def fit_columns(
+    objective: FastObjective, optimizer: str, learning_rate: ndarray | None = None, start: ndarray | None = None,
+    max_iter: int = 10_000, tol: float = 1e-6, callback: Callback | None = None, models: ndarray | None = None,
+) -> Minimum:  # fmt: skip
+    """Minimise every column of the objective.
+
+    optimizer      a key of `OPTIMIZERS`
+    learning_rate  (n_columns,), the step of gradient_descent and nesterov; NaN, or None for all: a safe one
+    start          (n_features + 1, n_columns), None for zeros
+    models         (n_columns,), numbers that say which columns (classes) are one model; None: all are
+    max_iter, tol, callback: see `minimize`
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        start = np.zeros(objective.shape) if start is None else start
+        models = np.zeros(objective.shape[1], dtype=int) if models is None else models
+        make_search, make_direction = OPTIMIZERS[optimizer]
+        search: Search
+        if make_search is FixedStep:
+            rate = np.full(objective.shape[1], np.nan) if learning_rate is None else learning_rate
+            rate = np.where(np.isnan(rate), objective.safe_learning_rate(), rate) if np.isnan(rate).any() else rate
+            search = FixedStep(make_direction(), np.tile(rate, (len(start), 1)))
+        elif make_direction is QuasiNewton:
+            direction = QuasiNewton(models)
+            rows = int(np.clip(SAMPLE_FLOATS // len(start), 5_000, 20_000))
+            if len(objective.X) > 4 * rows and max_iter > 0:
+                # The optimum and curvature of a sample are so close to those of all rows that they save most passes.
+                sample = objective.sample(rows)
+                start = minimize(sample, start, Halving(direction), max_iter, max(tol, 1e-3)).weights
+                direction = QuasiNewton(models, sample, start)
+            search = Halving(direction)
+        else:
+            search = Halving(make_direction())
+        result = minimize(objective, start, search, max_iter, tol, callback)
+        free = (objective.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED)
+        if free.any():
+            result.status[free & objective.separates(result.weights)] = Status.SEPARATED
+    return result
+
+
+def minimize(
+    objective: FastObjective, W: ndarray, search: Search, max_iter: int, tol: float, callback: Callback | None = None
+) -> Minimum:
+    """Follow `search` (of `optimizers`) from W (n_features + 1, n_columns).
+
+    A column converges when its gradient's norm is at most `tol`. It diverges when its cost is not finite, or twice that
+    of the start (or than log 2, that of zero weights, if this is larger): a safe step never climbs. Iterations run in
+    chunks whose weights and gradients are kept, so that costs and stops are found for a whole chunk at once; columns
+    that stopped are dropped. After each chunk, callback(iteration, cost) gets the sum of the running columns' costs.
+    """
+    n_columns = W.shape[1]
+    columns = np.arange(n_columns)
+    weights_found, n_iter, norms_found = W.copy(), np.zeros(n_columns, int), np.empty(n_columns)
+    statuses = np.full(n_columns, Status.RAN_OUT, dtype="<U10")
+    history = []
+    first = 0  # the iteration that the chunk starts with
+    chunk = _Chunk(objective, search, W)
+    while True:
+        weights, gradients, costs = chunk.run(objective, search, max_iter + 1 - first)
+        stalled = search.accept(objective, weights[0], costs[0], gradients[0])
+        norms = np.sqrt(np.einsum("tjk,tjk->tk", gradients, gradients))
+        if first == 0:
+            ceiling = 2 * np.maximum(costs[0], np.log(2))
+        diverged = ~(costs <= ceiling)
+        stops = diverged | (norms <= tol) | stalled
+        finished = stops.any(axis=0)
+        last = np.where(finished, stops.argmax(axis=0), len(costs) - 1)
+        finished |= first + len(costs) > max_iter
+        costs[np.arange(len(costs))[:, None] > last] = np.nan
+        history.append((first, columns, costs))
+        if callback is not None:
+            callback(first + len(costs) - 1, float(np.nansum(costs[-1])))
+        for here in np.flatnonzero(finished):
+            k, t = columns[here], last[here]
+            weights_found[:, k] = weights[t, :, here]
+            n_iter[k] = first + t
+            norms_found[k] = norms[t, here]
+            if diverged[t, here]:
+                statuses[k] = Status.DIVERGED
+            elif norms[t, here] <= tol:
+                statuses[k] = Status.CONVERGED
+            elif stalled[here]:
+                statuses[k] = Status.STALLED
+        if finished.all():
+            break
+        first += len(costs)
+        W, gradient = weights[-1], gradients[-1]
+        if finished.any():
+            running = ~finished
+            columns, ceiling, W, gradient = columns[running], ceiling[running], W[:, running], gradient[:, running]
+            objective = objective.select(running)
+            search.keep(running)
+            chunk = _Chunk(objective, search, W)
+        search.step(objective, W.copy(), gradient, chunk.weights[0])
+    all_costs = np.full((n_iter.max() + 1, n_columns), np.nan)
+    for first, columns, costs in history:
+        kept = costs[: max(len(all_costs) - first, 0)]
+        all_costs[first : first + len(kept), columns] = kept
+    return Minimum(weights_found, n_iter, norms_found, statuses, all_costs)
+
+
+class _Chunk:
+    """Weights and gradients of consecutive iterations, in little memory; one iteration if the search needs its cost."""
+
+    def __init__(self, objective: FastObjective, search: Search, W: ndarray):
+        bytes_each = 8 * (2 * W.size + objective.buffer(1).size)
+        length = 1 if search.needs_cost else min(max(CHUNK_BYTES // bytes_each, 1), 64)
+        self.weights, self.gradients = np.empty((length, *W.shape)), np.empty((length, *W.shape))
+        self.buffer = objective.buffer(length)
+        self.weights[0] = W
+        self.points = list(zip(self.weights, self.gradients, self.buffer, strict=True))
+
+    def run(self, objective: FastObjective, search: Search, at_most: int) -> tuple[ndarray, ndarray, ndarray]:
+        length = min(len(self.points), at_most)
+        W, gradient, buffer = self.points[0]
+        objective.evaluate(W, gradient, buffer)
+        for following, next_gradient, buffer in self.points[1:length]:
+            search.step(objective, W, gradient, following)
+            W, gradient = following, next_gradient
+            objective.evaluate(W, gradient, buffer)
+        weights = self.weights[:length]
+        return weights, self.gradients[:length], objective.costs(weights, self.buffer[:length])

@@ -1,0 +1,152 @@
+"""Train a whole grid of models together: combinations of l2 and learning rate, on each fold, for each class.
+
+The models of one fold share its rows, so they are columns of one weight matrix and one matrix product serves them all.
+Each combination gets what training it alone gives, to the last digits. The columns are trained in groups that fit into
+the processor's cache and the memory allowed. Small data: each thread trains a group on a fold. Large data: all
+threads share the rows of one group on one fold.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy import ndarray
+from numpy.typing import ArrayLike
+
+from pipeline.compute import Run, workers
+from pipeline.logistic.fast_objective import GROUP, SMALL_BYTES, FastObjective, margins
+from pipeline.logistic.fitting import fit_columns
+from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.status import Status
+
+CURVE_POINTS = 1000
+Rows = tuple[ndarray, ndarray, ndarray | None]
+
+
+@dataclass
+class Grid:
+    """How n_combinations ended on n_folds folds, with one column per class (two classes: one column).
+
+    What was not finished, because of an interrupt, has the status "unfinished" and NaN for numbers.
+    """
+
+    weights: list[ndarray]  # of each fold, (n_combinations, n_columns, n_features + 1), the intercept last
+    status: ndarray  # (n_combinations, n_folds, n_columns) of str, the values of `Status`
+    n_iter: ndarray  # (n_combinations, n_folds, n_columns), the iteration that a column stopped at
+    gradient_norm: ndarray  # (n_combinations, n_folds, n_columns), at the end
+    cost: ndarray  # (n_combinations, n_folds, n_columns), at the end
+    iterations: ndarray  # (n_points,), those that `curves` shows: all up to 1000, else as many, log-spaced
+    curves: ndarray  # (n_points, n_combinations, n_folds, n_columns), cost by iteration, NaN after a column stopped
+    interrupted: bool = False
+
+    @property
+    def finished(self) -> ndarray:
+        """Whether a combination was trained on all folds, (n_combinations,)."""
+        return (self.status != Status.UNFINISHED).all(axis=(1, 2))
+
+    def margins(self, X: ndarray, fold: int) -> ndarray:
+        """z of a fold's models, (n_rows, n_combinations, n_columns), for rows prepared like its training rows."""
+        weights = self.weights[fold]
+        return margins(X, weights.reshape(-1, weights.shape[2]).T).reshape(len(X), *weights.shape[:2])
+
+
+def fit_grid(
+    rows: Callable[[int], Rows], n_folds: int, l2: ArrayLike, learning_rate: ArrayLike | None = None, *,
+    n_classes: int, optimizer: str = "gradient_descent", max_iter: int = 10_000, tol: float = 1e-6,
+    start: Callable[[int], ndarray] | None = None, memory: int = 256 * 2**20,
+    callback: Callable[[int, int], object] | None = None,
+) -> Grid:  # fmt: skip
+    """Train every combination on the training rows of every fold.
+
+    rows           rows(fold) returns the training rows of a fold: X (n_samples, n_features), float64, C-contiguous and
+                   prepared as the models need it; codes (n_samples,), classes as whole numbers from 0 up (of two
+                   classes, 1 is the positive one); sample_weight (n_samples,) or None. It is called for each group of
+                   columns again, by one thread at a time. Folds may differ in n_features, and are about equal
+                   in size: the first one decides how the work is shared
+    l2             (n_combinations,), or (n_combinations, n_folds)
+    learning_rate  (n_combinations,), NaN for one that is safe on the fold; None (newton, quasi_newton too): all NaN
+    start          start(n_features) returns the weights to start from, (n_features + 1, n_columns), the same for all
+                   combinations; None: zeros
+    memory         bytes that a group of columns may take, besides the rows; each thread works on one group
+    callback       callback(finished, all) after each group on a fold, in columns times folds
+
+    A combination that diverged is recorded as such and harms no other. Ctrl-C ends training: the combinations that are
+    finished on all folds come first, and are returned.
+    """
+    l2 = np.asarray(l2, dtype=np.float64)
+    l2 = np.broadcast_to(l2.reshape(len(l2), -1), (len(l2), n_folds))
+    positive = np.array([1]) if n_classes == 2 else np.arange(n_classes)
+    X = rows(0)[0]
+    small = X.nbytes <= SMALL_BYTES
+    size = _group_size(len(l2), len(positive), len(X) if small else 0, X.shape[1], max_iter, memory)
+    groups = [np.arange(first, min(first + size, len(l2))) for first in range(0, len(l2), size)]
+    tasks = [(group, fold) for group in groups for fold in range(n_folds)]
+    grid = _empty(len(l2), n_folds, len(positive), max_iter)
+    halt, one_at_a_time = threading.Event(), threading.Lock()
+    finished = 0
+
+    def stop_if_halted(*_: object) -> None:
+        if halt.is_set():
+            raise KeyboardInterrupt
+
+    def train(task: tuple[ndarray, int], run: Run) -> None:
+        nonlocal finished
+        group, fold = task
+        with one_at_a_time:
+            stop_if_halted()
+            X, codes, weight = rows(fold)
+        combination, column = np.repeat(group, len(positive)), np.tile(np.arange(len(positive)), len(group))
+        objective = FastObjective(X, codes, positive[column], Ridge(l2[combination, fold]), weight, run=run)
+        rate = None if learning_rate is None else np.asarray(learning_rate, dtype=np.float64)[combination]
+        first = None if start is None else start(X.shape[1])[:, column]
+        result = fit_columns(objective, optimizer, rate, first, max_iter, tol, stop_if_halted, combination)
+        with one_at_a_time:
+            if not grid.weights[fold].size:
+                grid.weights[fold] = np.full((len(l2), len(positive), X.shape[1] + 1), np.nan)
+            grid.weights[fold][combination, column] = result.weights.T
+            for name in ("n_iter", "gradient_norm", "cost", "status"):
+                getattr(grid, name)[combination, fold, column] = getattr(result, name)
+            shown = grid.iterations[grid.iterations < len(result.costs)]
+            grid.curves[: len(shown), combination, fold, column] = result.costs[shown]
+            finished += len(column)
+            if callback is not None:
+                callback(finished, grid.status.size)
+
+    with workers() as run:
+        try:
+            if small:
+                list(run(lambda task: train(task, map), tasks))
+            else:
+                for task in tasks:
+                    train(task, run)
+        except KeyboardInterrupt:
+            halt.set()
+            grid.interrupted = True
+    return grid
+
+
+def _group_size(n_combinations: int, n_columns: int, n_rows: int, n_features: int, max_iter: int, memory: int) -> int:
+    """Combinations of a group: their columns a multiple of GROUP where memory allows (matrix products like that)."""
+    per_column = 8 * (max_iter + 1 + n_rows + 12 * (n_features + 1))
+    in_cache = max(SMALL_BYTES // (24 * n_rows), 32) if n_rows else 256
+    largest = max(1, min(in_cache, memory // per_column) // n_columns)
+    even = -(-n_combinations // -(-n_combinations // largest))
+    multiple = GROUP // np.gcd(GROUP, n_columns)
+    return min(-(-even // multiple) * multiple, largest)
+
+
+def _empty(n_combinations: int, n_folds: int, n_columns: int, max_iter: int) -> Grid:
+    shape = (n_combinations, n_folds, n_columns)
+    iterations = np.arange(max_iter + 1)
+    if max_iter >= CURVE_POINTS:
+        iterations = np.unique(np.append(0, np.geomspace(1, max_iter, CURVE_POINTS).round().astype(int)))
+    return Grid(
+        weights=[np.empty((n_combinations, n_columns, 0)) for _ in range(n_folds)],
+        status=np.full(shape, Status.UNFINISHED, dtype="<U10"),
+        n_iter=np.zeros(shape, dtype=int),
+        gradient_norm=np.full(shape, np.nan),
+        cost=np.full(shape, np.nan),
+        iterations=iterations,
+        curves=np.full((len(iterations), *shape), np.nan),
+    )

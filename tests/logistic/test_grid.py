@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -135,7 +136,7 @@ def test_the_memory_limit_changes_the_groups_and_not_the_answers(name):
     )
     np.testing.assert_allclose(narrow.weights[1], wide.weights[1], rtol=1e-10, atol=1e-14)
     assert seen[-1] == (wide.status.size, wide.status.size)
-    assert len(seen) == 16
+    assert len(seen) >= 8
 
 
 def test_large_data_is_trained_as_small_data_is():
@@ -183,16 +184,16 @@ def test_long_curves_are_thinned_to_log_spaced_points():
 
 
 @pytest.mark.parametrize("n_threads", ["1", "2"])
-def test_an_interrupt_keeps_the_combinations_that_all_folds_have_finished(n_threads, monkeypatch):
+def test_ctrl_c_keeps_the_combinations_that_all_folds_have_finished(n_threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
 
-    def interrupt(finished, total):
+    def press(finished, total):
         assert total == 15
-        if finished >= 7:
-            raise KeyboardInterrupt
+        if finished == 7:
+            signal.raise_signal(signal.SIGINT)
 
-    rows = without_fold(*breast_cancer(), 5)
-    grid = fit_grid(rows, 5, [0.1, 0.2, 0.3], [0.1] * 3, n_classes=2, max_iter=50, memory=1, callback=interrupt)
+    options = {"n_classes": 2, "max_iter": 3000, "tol": 0, "memory": 1}
+    grid = fit_grid(without_fold(*breast_cancer(), 5), 5, [0.1, 0.2, 0.3], [0.1] * 3, callback=press, **options)
     assert grid.interrupted
     assert grid.finished.tolist() == [True, False, False]
     assert (grid.status[0] == "ran out").all()

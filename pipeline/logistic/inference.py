@@ -13,7 +13,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy import ndarray
-from numpy.typing import ArrayLike
 
 from pipeline.compute import workers
 from pipeline.logistic.fast_objective import FastObjective, margins
@@ -49,7 +48,7 @@ class Inference:
 
 def inference(
     X: ndarray, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
-    fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[ArrayLike] = (),
+    fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[Sequence[int] | ndarray] = (),
 ) -> Inference:  # fmt: skip
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
 
@@ -62,19 +61,17 @@ def inference(
     subtracted from the others, and left out. A penalised fit keeps all its coefficients. Raises ValueError for
     groups without an intercept.
     """
-    X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
-    coef, intercept, kept = np.array(coef, dtype=np.float64), float(intercept), np.arange(X.shape[1])
+    X, coef, kept = np.asarray(X, dtype=np.float64), np.array(coef, dtype=np.float64), np.arange(X.shape[1])
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     with workers() as run:
         if l2 == 0 and len(groups):
             if not fit_intercept:
                 raise ValueError("groups need an intercept: their references are part of it.")
-            members = [np.asarray(group, dtype=int) for group in groups]
-            for group in members:
+            for group in groups:
                 reference = coef[group[0]]
                 coef[group] -= reference
                 intercept += reference
-            kept = np.delete(kept, [group[0] for group in members])
+            kept = np.delete(kept, [group[0] for group in groups])
             X, coef = X[:, kept], coef[kept]
         W = np.append(coef, intercept)[:, None]
         # Sums of products, not dot products: the order of their additions is the same on any number of threads.

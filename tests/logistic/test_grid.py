@@ -59,18 +59,19 @@ def test_each_combination_equals_training_it_alone(name, optimizer):
             np.testing.assert_allclose(together.curves[: len(history), k, fold], history, rtol=1e-9)
 
 
-@pytest.mark.parametrize("n", [300, 90_000])
-def test_quasi_newton_of_a_combination_does_not_depend_on_the_others(n):
-    """Even before it converged, and with penalties that are far from its own."""
+@pytest.mark.parametrize(("n", "max_iter"), [(300, 22), (90_000, 3)])
+def test_quasi_newton_of_a_combination_does_not_depend_on_the_others(n, max_iter):
+    """Compared before it converged (where all ways meet), beside penalties that are far from its own."""
     rng = np.random.default_rng(0)
     X = np.eye(8)[rng.integers(0, 8, (n, 2))].reshape(n, 16) * 6
     y = ((X @ rng.normal(size=16))[:, None] + 3 * rng.normal(size=(n, 3))).argmax(axis=1)
-    options = {"n_classes": 3, "optimizer": "quasi_newton", "max_iter": 25, "tol": 1e-12}
-    together = fit_grid(same_rows(X, y), 1, [1e-5, 1e-3, 10.0], **options)
-    alone = fit_grid(same_rows(X, y), 1, [1e-5], **options)
-    np.testing.assert_array_equal(together.n_iter[0], alone.n_iter[0])
-    np.testing.assert_allclose(together.cost[0], alone.cost[0], rtol=1e-12)
-    np.testing.assert_allclose(together.weights[0][0], alone.weights[0][0], rtol=1e-6, atol=1e-7)
+    options = {"n_classes": 3, "optimizer": "quasi_newton", "max_iter": max_iter, "tol": 1e-12}
+    options["start"] = lambda n_features: random_start(n_features, 3, 0)
+    together = fit_grid(same_rows(X, y), 1, [1e-6, 1e-3, 10.0], **options)
+    alone = fit_grid(same_rows(X, y), 1, [1e-6], **options)
+    assert (alone.gradient_norm > 1e-7).any()
+    np.testing.assert_allclose(together.gradient_norm[0], alone.gradient_norm[0], rtol=1e-3)
+    np.testing.assert_allclose(together.weights[0][0], alone.weights[0][0], rtol=1e-6)
 
 
 def test_a_combination_that_diverges_harms_no_other():

@@ -88,9 +88,7 @@ def test_one_step_is_the_learning_rate_times_the_gradient():
 
 def test_iterations_that_ran_out_are_a_warning_with_the_reason():
     X, y = breast_cancer()
-    with pytest.warns(
-        ConvergenceWarning, match="iterations ran out .* 7 iterations, gradient norm .*, tolerance 1e-06"
-    ):
+    with pytest.warns(ConvergenceWarning, match="iterations ran out .*7 iterations, gradient norm .*, tolerance 1e-06"):
         model = LogisticRegression(0.01, max_iter=7).fit(X, y)
     assert len(model.cost_history_) == 8
     assert model.n_iter_[0] == 7

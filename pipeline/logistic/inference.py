@@ -78,34 +78,30 @@ def inference(
         deviance = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y)))
         share = float(np.sum(weight * y) / weight.sum()) if fit_intercept else 0.5
         null_deviance = 2 * float(np.sum(weight * log_loss(math.log(share / (1 - share)), y)))
-        fit = Inference(
-            coefficient=W[:, 0] if fit_intercept else coef,
-            kept=kept,
-            deviance=deviance,
-            null_deviance=null_deviance,
-            mcfadden_r2=1 - deviance / null_deviance,
-            note="standard errors, tests, intervals and AIC are not defined for a penalised fit",
-        )
+        coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
+        note = "standard errors, tests, intervals and AIC are not defined for a penalised fit"
+        fit = Inference(coefficient, kept, deviance, null_deviance, r2, note)
         if l2 > 0:
             return fit
-        fit.aic = deviance + 2 * len(fit.coefficient)
-        positive = np.array([1])
-        objective = FastObjective(X, y.astype(int), positive, Ridge(0.0), sample_weight, fit_intercept, run)
-        information = weight.sum() * objective.curvature(W)[0, : len(fit.coefficient), : len(fit.coefficient)]
+        n_parameters = len(coefficient)
+        fit.aic = deviance + 2 * n_parameters
+        repeats = None if sample_weight is None else weight
+        objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
+        information = weight.sum() * objective.curvature(W)[0, :n_parameters, :n_parameters]
         scale = np.sqrt(np.diag(information))
         try:
             with np.errstate(divide="ignore", invalid="ignore"):
                 lower_factor = np.linalg.cholesky(information / np.outer(scale, scale))
         except np.linalg.LinAlgError:
             fit.note = (
-                "standard errors are not defined: a feature is constant or follows from others, or a plane separates y"
+                "standard errors are undefined: a feature is constant or follows from others, or a plane separates y"
             )
             return fit
         inverse = np.linalg.inv(lower_factor)
     fit.standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale
-    fit.z_value = fit.coefficient / fit.standard_error
+    fit.z_value = coefficient / fit.standard_error
     fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
-    fit.lower, fit.upper = fit.coefficient - reach, fit.coefficient + reach
+    fit.lower, fit.upper = coefficient - reach, coefficient + reach
     fit.note = f"intervals hold with {confidence:.0%} confidence, from the observed information"
     return fit

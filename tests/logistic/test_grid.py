@@ -59,7 +59,7 @@ def test_each_combination_equals_training_it_alone(name, optimizer):
             np.testing.assert_allclose(together.curves[: len(history), k, fold], history, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("n", "max_iter"), [(300, 22), (90_000, 3)])
+@pytest.mark.parametrize(("n", "max_iter"), [(300, 21), (90_000, 3)])
 def test_quasi_newton_of_a_combination_does_not_depend_on_the_others(n, max_iter):
     """Compared before it converged (where all ways meet), beside penalties that are far from its own."""
     rng = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def test_quasi_newton_of_a_combination_does_not_depend_on_the_others(n, max_iter
     together = fit_grid(same_rows(X, y), 1, [1e-6, 1e-3, 10.0], **options)
     alone = fit_grid(same_rows(X, y), 1, [1e-6], **options)
     assert (alone.gradient_norm > 1e-7).any()
-    np.testing.assert_allclose(together.gradient_norm[0], alone.gradient_norm[0], rtol=1e-3)
+    np.testing.assert_allclose(together.gradient_norm[0], alone.gradient_norm[0], rtol=1e-3, atol=1e-10)
     np.testing.assert_allclose(together.weights[0][0], alone.weights[0][0], rtol=1e-6)
 
 

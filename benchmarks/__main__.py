@@ -11,14 +11,8 @@ import warnings
 from datetime import date
 from pathlib import Path
 
-<<<<<<< HEAD
-from pipeline.logistic.threads import thread_count
-=======
 from benchmarks import fits, passes, sweeps
 from pipeline.compute import thread_count
->>>>>>> logistic
-
-from benchmarks import fits, passes, sweeps
 
 PARTS = {"passes": passes.rows, "fits": fits.rows, "sweeps": sweeps.rows}
 

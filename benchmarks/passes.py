@@ -1,7 +1,6 @@
 """One cost and gradient, and ten thousand of them."""
 
 import numpy as np
-from pipeline.logistic.threads import thread_count, workers
 from sklearn._loss.loss import HalfBinomialLoss
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model._linear_loss import LinearModelLoss
@@ -9,12 +8,8 @@ from sklearn.linear_model._linear_loss import LinearModelLoss
 from benchmarks.measure import table, timed
 from pipeline.compute import thread_count, workers
 from pipeline.logistic import LogisticRegression
-<<<<<<< HEAD
-from pipeline.logistic.objective import Objective
-=======
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.penalty import Ridge
->>>>>>> logistic
 
 
 def rows():

@@ -5,7 +5,6 @@ from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
-from pipeline.logistic.many import fit_members
 from sklearn import linear_model
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
@@ -14,12 +13,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from benchmarks.measure import table, timed
 from benchmarks.passes import tutorial_descent
 from pipeline.logistic import DivergenceError, LogisticRegression
-<<<<<<< HEAD
-from pipeline.logistic.objective import log_loss, sigmoid
-=======
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.loss import log_loss, sigmoid
->>>>>>> logistic
 
 C = np.logspace(-4, 4, 10)
 

@@ -9,7 +9,10 @@ class Status(StrEnum):
     sentence: str
 
     CONVERGED = "converged", "the gradient norm is under the tolerance"
-    STALLED = "stalled", "the cost no longer falls: the gradient norm is as low as rounding allows; this is the optimum"
+    STALLED = (
+        "stalled",
+        "the cost no longer falls: the gradient norm is as low as rounding allows; raise tol to end before",
+    )
     RAN_OUT = (
         "ran out",
         "the iterations ran out before the gradient norm was under the tolerance: scale the features, raise max_iter "

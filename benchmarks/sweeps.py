@@ -12,9 +12,14 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from benchmarks.measure import table, timed
 from benchmarks.passes import tutorial_descent
+from pipeline import config
+from pipeline.columns import splitting
+from pipeline.config import composition
+from pipeline.dataset import bundled
 from pipeline.logistic import DivergenceError, LogisticRegression
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.loss import log_loss, sigmoid
+from pipeline.sweeps.cross_validation import cross_validate
 
 C = np.logspace(-4, 4, 10)
 
@@ -44,15 +49,21 @@ def training_rows(X, y, folds, prepare):
 
 
 def sweep():
-    X, y = load_breast_cancer(return_X_y=True)
+    """The sweep of `dvc repro` on a larger grid: preprocessing, training and scores."""
+    table, params = bundled("breast_cancer"), config.validate(config.parse(composition.compose(), "conf/"), "conf/")
     l2, rates = np.repeat(np.logspace(-4, 0, 10), 10), np.tile(np.logspace(-3, 0, 10), 10)
+    grid = [config.Combination(*pair) for pair in zip(l2.tolist(), rates.tolist(), strict=True)]
+    folds = splitting.folds(table["target"].to_numpy(), 5, 0)
+    settings = table, params.train, params.sweep, grid, folds
+    yield "this project, together", timed(lambda: cross_validate(*settings), 1)[0], ""
+    X, y = load_breast_cancer(return_X_y=True)
     folds = np.arange(len(y)) % 5
-    training = training_rows(X, y, folds, scaled)
-    yield "this project, together", timed(lambda: fit_grid(training, 5, l2, rates, n_classes=2), 1)[0], ""
     start = time.perf_counter()
     for k, fold in np.ndindex(100, 5):
         with suppress(DivergenceError):
-            LogisticRegression(l2[k], rates[k]).fit(scaled(X[folds != fold]), y[folds != fold])
+            LogisticRegression(l2[k], rates[k], init="random", random_state=0).fit(
+                scaled(X[folds != fold]), y[folds != fold]
+            )
     yield "this project, one after another", time.perf_counter() - start, ""
     train = scaled(X[folds != 0]), y[folds != 0]
     every_tenth = timed(lambda: [tutorial_descent(*train, l2[k], rates[k], 10_000) for k in range(0, 100, 10)], 1)[0]

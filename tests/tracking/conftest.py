@@ -18,7 +18,7 @@ from pipeline.tracking.runs import Record
 SETTINGS = config.Tracking(uri=None, points=50)
 SMALL = (
     *("data=iris", "train.max_iterations=200", "one_vs_rest.train.max_iterations=20"),
-    *("sweep.lambda={minimum: 0.001, maximum: 0.1, points: 4}", "sweep.learning_rate=[0.1,1]"),
+    *("sweep.lambda=[{minimum: 0.001, maximum: 0.1, points: 4}]", "sweep.learning_rate=[0.1,1]"),
 )
 COLOURS = ("red", "green", "blue")
 
@@ -36,7 +36,7 @@ def write_table(path: Path, n_rows: int = 60) -> Path:
         f"{1 + i % 27:02}.{1 + i % 9:02}.2023,{'yes' if i % 5 < 2 else 'no'}"
         for i in range(n_rows)
     ]
-    path.write_text("\n".join(["age,income,colour,code,member,sold,y", *rows]) + "\n")
+    path.write_text("\n".join(["age,income,colour,code,retired,sold,y", *rows]) + "\n")
     return path
 
 

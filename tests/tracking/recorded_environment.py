@@ -1,7 +1,7 @@
 """Load a logged model and predict, with nothing to import but the distributions that its requirements.txt needs.
 
-`python -I recorded_environment.py <model> <rows.csv>` prints as JSON the predictions, the files of the project's modules
-that were imported, and of the distributions installed here those that can't be imported.
+`python -I recorded_environment.py <model> <rows.csv>` prints as JSON the predictions, the files of the project's
+modules that were imported, and the installed top-level modules that could not be imported.
 """
 
 import importlib.metadata

@@ -24,14 +24,15 @@ from pipeline.tracking import log
 from .conftest import SETTINGS, record_of, runs, train_on, write_table
 
 Post = Callable[..., tuple[int, Any]]
+Logged = tuple[str, model.Model, pd.DataFrame, Path]
 ROWS = [
-    {"age": 30, "income": 4.5, "colour": "red", "code": "001", "member": True, "sold": "02.03.2023"},
-    {"age": 55.5, "income": 11, "colour": "blue", "code": "003", "member": False, "sold": "11.09.2023"},
+    {"age": 30, "income": 4.5, "colour": "red", "code": "001", "retired": True, "sold": "02.03.2023"},
+    {"age": 55.5, "income": 11, "colour": "blue", "code": "003", "retired": False, "sold": "11.09.2023"},
 ]
 
 
 @pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, model.Model, pd.DataFrame, Path]]:
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
     """The address of a logged model of the table, the model itself, the table, and its file."""
     folder = tmp_path_factory.mktemp("served")
     (folder / ".dvc" / "tmp").mkdir(parents=True)
@@ -45,7 +46,9 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, mode
 
 
 @pytest.fixture(scope="module")
-def post(logged: tuple[str, model.Model, pd.DataFrame, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
+def post(
+    logged: tuple[str, model.Model, pd.DataFrame, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Post]:
     """`post(body, content_type)` sends to `mlflow models serve`, and returns the status and the answer."""
     folder = tmp_path_factory.mktemp("server")  # from where this repository can't be imported
     with socket.socket() as free:
@@ -116,7 +119,7 @@ def test_the_signature_has_the_types_of_the_columns_all_optional(logged):
         "income": ("double", False),
         "colour": ("string", False),
         "code": ("string", False),
-        "member": ("string", False),
+        "retired": ("string", False),
         "sold": ("datetime", False),
     }
 
@@ -158,7 +161,7 @@ def test_the_server_gives_probabilities_on_request(logged, post):
 
 
 def test_missing_cells_missing_columns_and_unseen_categories_are_served(logged, post):
-    missing = {name: None for name in ROWS[0]}
+    missing = dict.fromkeys(ROWS[0])
     _, answer = post({"dataframe_records": [missing], "params": {"probabilities": True}})
     assert post({"dataframe_records": [{"age": None}], "params": {"probabilities": True}}) == (200, answer)
     _, answers = post({"dataframe_records": [missing | {"age": 30}, missing | {"age": 30, "colour": "?"}]})
@@ -189,7 +192,7 @@ def test_a_bad_cell_is_answered_with_400_and_the_projects_own_message(post, chan
     [("forty", "column 'age': 'forty' is not a number"), ("30.02.2023", "column 'sold': '30.02.2023' is not a date")],
 )
 def test_a_bad_cell_of_text_csv_is_answered_with_400_and_the_projects_own_message(post, cell, message):
-    row = f"forty,1,red,001,true,01.02.2023\n" if cell == "forty" else f"30,1,red,001,true,{cell}\n"
+    row = "forty,1,red,001,true,01.02.2023\n" if cell == "forty" else f"30,1,red,001,true,{cell}\n"
     status, answer = post(f"{','.join(ROWS[0])}\n30,1,red,001,true,01.02.2023\n{row}", "text/csv")
     assert status == 400
     assert message in answer

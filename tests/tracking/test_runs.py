@@ -36,7 +36,7 @@ def record(trained: Trained, tmp_path: Path) -> Record:
     return record_of(fitted.model, table, tmp_path, "iris")
 
 
-def test_a_run_holds_the_whole_record(record, tmp_path):
+def test_a_run_holds_the_whole_record(record: Record, tmp_path: Path) -> None:
     log.log([record], SETTINGS)
     (run,) = runs("iris")
     client = mlflow.MlflowClient()
@@ -54,7 +54,7 @@ def test_a_run_holds_the_whole_record(record, tmp_path):
     assert run.info.artifact_uri.startswith(f"file://{tmp_path}/mlartifacts/iris")
 
 
-def test_cost_curves_are_thinned_but_keep_both_ends_and_every_class(record):
+def test_cost_curves_are_thinned_but_keep_both_ends_and_every_class(record: Record) -> None:
     log.log([record], SETTINGS)
     (run,) = runs("iris")
     for name in ("cost", "cost/setosa"):
@@ -67,7 +67,7 @@ def test_cost_curves_are_thinned_but_keep_both_ends_and_every_class(record):
     assert last.step == record.costs["iteration"].iloc[-1]
 
 
-def test_classes_of_any_name_have_curves_and_metrics_of_their_own(record):
+def test_classes_of_any_name_have_curves_and_metrics_of_their_own(record: Record) -> None:
     labels = ["кот", "пёс", "a/b", "a_b", "a:b", "a?b", "a*b", "<=50K", "x//y", "..", "cost", "iteration", "l" * 400]
     columns = {"iteration": [0, 1], "cost": [1.0, 0.5]} | {
         f"cost/{label}": [float(i), i / 2] for i, label in enumerate(labels)
@@ -80,7 +80,9 @@ def test_classes_of_any_name_have_curves_and_metrics_of_their_own(record):
     assert metrics["train/iterations/at most 50K"] == 7
 
 
-def test_the_model_loads_without_pickle_and_predicts_raw_rows(record, trained, monkeypatch):
+def test_the_model_loads_without_pickle_and_predicts_raw_rows(
+    record: Record, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     log.log([record], SETTINGS)
     (run,) = runs("iris")
@@ -91,14 +93,14 @@ def test_the_model_loads_without_pickle_and_predicts_raw_rows(record, trained, m
     pd.testing.assert_frame_equal(loaded.input_example, rows.iloc[::2].head(5).reset_index(drop=True))
 
 
-def test_the_same_result_is_logged_once(record):
+def test_the_same_result_is_logged_once(record: Record) -> None:
     log.log([record], SETTINGS)
     log.log([record], SETTINGS)
     assert len(runs("iris")) == 1
 
 
-def test_an_interrupted_run_is_killed_and_logged_again(record, monkeypatch):
-    def interrupt(*_args, **_keywords):
+def test_an_interrupted_run_is_killed_and_logged_again(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_args: object, **_keywords: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -110,7 +112,7 @@ def test_an_interrupted_run_is_killed_and_logged_again(record, monkeypatch):
     assert sorted(run.info.status for run in runs("iris")) == ["FINISHED", "KILLED"]
 
 
-def test_a_deleted_experiment_is_restored(record):
+def test_a_deleted_experiment_is_restored(record: Record) -> None:
     log.log([record], SETTINGS)
     client = mlflow.MlflowClient()
     client.delete_experiment(client.get_experiment_by_name("iris").experiment_id)
@@ -119,7 +121,9 @@ def test_a_deleted_experiment_is_restored(record):
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////dev/null/mlflow.db", "gopher://store"])
-def test_a_store_that_cannot_be_reached_is_named_with_the_way_on(record, monkeypatch, uri):
+def test_a_store_that_cannot_be_reached_is_named_with_the_way_on(
+    record: Record, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(UserError) as caught:
@@ -128,7 +132,9 @@ def test_a_store_that_cannot_be_reached_is_named_with_the_way_on(record, monkeyp
     assert "`dvc repro` then goes on from here" in str(caught.value)
 
 
-def test_the_environment_wins_over_the_setting_and_files_are_the_repositorys(monkeypatch, tmp_path):
+def test_the_environment_wins_over_the_setting_and_files_are_the_repositorys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert store(SETTINGS) == f"sqlite:///{tmp_path}/mlflow.db"
     setting = Tracking(uri="sqlite:///other.db", points=2)
     assert store(setting) == f"sqlite:///{tmp_path}/other.db"

@@ -97,7 +97,9 @@ def post(
         server.wait()
 
 
-def test_the_model_loads_and_predicts_in_exactly_the_environment_that_it_records(logged, tmp_path):
+def test_the_model_loads_and_predicts_in_exactly_the_environment_that_it_records(
+    logged: Logged, tmp_path: Path
+) -> None:
     uri, fitted, table, file = logged
     script = Path(__file__).with_name("recorded_environment.py")
     done = subprocess.run(
@@ -111,7 +113,7 @@ def test_the_model_loads_and_predicts_in_exactly_the_environment_that_it_records
     assert answer["modules"] == shipped  # all that is shipped is needed, and all that is needed is shipped
 
 
-def test_the_signature_has_the_types_of_the_columns_all_optional(logged):
+def test_the_signature_has_the_types_of_the_columns_all_optional(logged: Logged) -> None:
     inputs = mlflow.models.Model.load(logged[0]).signature.inputs
     types = {column.name: (column.type.name, column.required) for column in inputs}
     assert types == {
@@ -124,7 +126,7 @@ def test_the_signature_has_the_types_of_the_columns_all_optional(logged):
     }
 
 
-def test_frames_of_types_of_strings_and_as_pandas_reads_them_are_predicted_alike(logged):
+def test_frames_of_types_of_strings_and_as_pandas_reads_them_are_predicted_alike(logged: Logged) -> None:
     uri, fitted, table, file = logged
     loaded = mlflow.pyfunc.load_model(uri)
     expected = fitted.classify(table.iloc[:, :-1])
@@ -132,7 +134,7 @@ def test_frames_of_types_of_strings_and_as_pandas_reads_them_are_predicted_alike
         np.testing.assert_array_equal(loaded.predict(frame), expected)
 
 
-def test_the_server_answers_text_csv_as_the_training_file_has_it(logged, post):
+def test_the_server_answers_text_csv_as_the_training_file_has_it(logged: Logged, post: Post) -> None:
     _, fitted, table, file = logged
     expected = fitted.classify(table.iloc[:, :-1]).tolist()
     assert len(set(expected)) == 2
@@ -140,7 +142,7 @@ def test_the_server_answers_text_csv_as_the_training_file_has_it(logged, post):
 
 
 @pytest.mark.parametrize("form", ["dataframe_records", "dataframe_split", "instances", "inputs"])
-def test_the_server_answers_json_in_each_of_mlflows_forms(logged, post, form):
+def test_the_server_answers_json_in_each_of_mlflows_forms(logged: Logged, post: Post, form: str) -> None:
     frame = pd.DataFrame(ROWS)
     bodies = {
         "dataframe_records": ROWS,
@@ -152,7 +154,7 @@ def test_the_server_answers_json_in_each_of_mlflows_forms(logged, post, form):
     assert post({form: bodies[form]}) == (200, expected)
 
 
-def test_the_server_gives_probabilities_on_request(logged, post):
+def test_the_server_gives_probabilities_on_request(logged: Logged, post: Post) -> None:
     _, fitted, *_ = logged
     status, answer = post({"dataframe_records": ROWS, "params": {"probabilities": True}})
     assert status == 200
@@ -160,7 +162,7 @@ def test_the_server_gives_probabilities_on_request(logged, post):
     np.testing.assert_allclose(pd.DataFrame(answer)[["no", "yes"]], expected, rtol=1e-12)
 
 
-def test_missing_cells_missing_columns_and_unseen_categories_are_served(logged, post):
+def test_missing_cells_missing_columns_and_unseen_categories_are_served(logged: Logged, post: Post) -> None:
     missing = dict.fromkeys(ROWS[0])
     _, answer = post({"dataframe_records": [missing], "params": {"probabilities": True}})
     assert post({"dataframe_records": [{"age": None}], "params": {"probabilities": True}}) == (200, answer)
@@ -181,7 +183,7 @@ def test_missing_cells_missing_columns_and_unseen_categories_are_served(logged, 
         ({"sold": "soon"}, "column 'sold': 'soon' is not a date of the format %d.%m.%Y"),
     ],
 )
-def test_a_bad_cell_is_answered_with_400_and_the_projects_own_message(post, changed, message):
+def test_a_bad_cell_is_answered_with_400_and_the_projects_own_message(post: Post, changed: dict, message: str) -> None:
     status, answer = post({"dataframe_records": [ROWS[0], ROWS[1] | changed]})
     assert (status, "unexpected error" in answer) == (400, False)
     assert message in answer
@@ -191,14 +193,16 @@ def test_a_bad_cell_is_answered_with_400_and_the_projects_own_message(post, chan
     ("cell", "message"),
     [("forty", "column 'age': 'forty' is not a number"), ("30.02.2023", "column 'sold': '30.02.2023' is not a date")],
 )
-def test_a_bad_cell_of_text_csv_is_answered_with_400_and_the_projects_own_message(post, cell, message):
+def test_a_bad_cell_of_text_csv_is_answered_with_400_and_the_projects_own_message(
+    post: Post, cell: str, message: str
+) -> None:
     row = "forty,1,red,001,true,01.02.2023\n" if cell == "forty" else f"30,1,red,001,true,{cell}\n"
     status, answer = post(f"{','.join(ROWS[0])}\n30,1,red,001,true,01.02.2023\n{row}", "text/csv")
     assert status == 400
     assert message in answer
 
 
-def test_rows_that_are_no_table_of_this_model_are_answered_with_400(post):
+def test_rows_that_are_no_table_of_this_model_are_answered_with_400(post: Post) -> None:
     for body, message in (
         ({"dataframe_records": [{"Age": 3}]}, "none of the model's columns is there. It needs 'age', 'income'"),
         ({"dataframe_split": {"columns": ["age", "age"], "data": [[1, 2]]}}, "column 'age' is there twice"),

@@ -1,10 +1,13 @@
 """What the user finds of a sweep in MLflow, read back through its client."""
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.entities import Run
 
 from pipeline.tracking import log
 from pipeline.tracking.sweeps import COMBINATION, Child, Sweep
@@ -27,7 +30,7 @@ def child(number: int, failure: str | None = None) -> Child:
 
 
 @pytest.fixture
-def recorded(tmp_path):
+def recorded(tmp_path: Path) -> Sweep:
     (tmp_path / "combinations.csv").write_text("lambda\n1\n")
     return Sweep(
         experiment="iris",
@@ -45,14 +48,14 @@ def recorded(tmp_path):
     )
 
 
-def parents_and_children():
+def parents_and_children() -> tuple[list[Run], list[Run]]:
     client = mlflow.MlflowClient()
     found = client.search_runs([client.get_experiment_by_name("iris").experiment_id])
     parents = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
     return parents, [run for run in found if run not in parents]
 
 
-def test_a_sweep_is_a_parent_with_a_child_for_each_child(recorded):
+def test_a_sweep_is_a_parent_with_a_child_for_each_child(recorded: Sweep) -> None:
     log.log([recorded], SETTINGS)
     (parent,), children = parents_and_children()
     assert parent.info.status == "FINISHED"
@@ -73,7 +76,7 @@ def test_a_sweep_is_a_parent_with_a_child_for_each_child(recorded):
     assert (history[0].step, history[-1].step, len(history)) == (0, 499, 100)
 
 
-def test_the_same_sweep_adds_nothing(recorded):
+def test_the_same_sweep_adds_nothing(recorded: Sweep) -> None:
     log.log([recorded], SETTINGS)
     before = parents_and_children()
     log.log([recorded], SETTINGS)
@@ -82,7 +85,7 @@ def test_the_same_sweep_adds_nothing(recorded):
     ]
 
 
-def test_a_grid_that_grew_adds_its_new_combinations_to_the_same_parent(recorded):
+def test_a_grid_that_grew_adds_its_new_combinations_to_the_same_parent(recorded: Sweep) -> None:
     log.log([recorded], SETTINGS)
     grown = dataclasses.replace(
         recorded, digest="d2", children=[*recorded.children, child(4)], tags={"best": "lambda 4"}
@@ -93,10 +96,12 @@ def test_a_grid_that_grew_adds_its_new_combinations_to_the_same_parent(recorded)
     assert parent.data.tags["best"] == "lambda 4"
 
 
-def test_an_interrupt_while_logging_leaves_nothing_running_and_is_made_good(recorded, monkeypatch):
+def test_an_interrupt_while_logging_leaves_nothing_running_and_is_made_good(
+    recorded: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log_batch = mlflow.MlflowClient.log_batch
 
-    def interrupt_the_second_child(self, run_id, metrics=(), params=(), **keywords):
+    def interrupt_the_second_child(self: Any, run_id: str, metrics: Any = (), params: Any = (), **keywords: Any) -> Any:
         if any(param.key == "train.lambda" and param.value == "2" for param in params):
             raise KeyboardInterrupt
         return log_batch(self, run_id, metrics, params, **keywords)
@@ -114,7 +119,7 @@ def test_an_interrupt_while_logging_leaves_nothing_running_and_is_made_good(reco
     assert sorted(child.info.status for child in children) == ["FAILED", "FINISHED", "FINISHED", "KILLED"]
 
 
-def test_an_interrupted_sweep_is_killed_and_goes_on_when_it_is_run_again(recorded):
+def test_an_interrupted_sweep_is_killed_and_goes_on_when_it_is_run_again(recorded: Sweep) -> None:
     log.log([dataclasses.replace(recorded, children=recorded.children[:1], interrupted=True)], SETTINGS)
     (parent,), children = parents_and_children()
     assert (parent.info.status, len(children)) == ("KILLED", 1)
@@ -123,7 +128,7 @@ def test_an_interrupted_sweep_is_killed_and_goes_on_when_it_is_run_again(recorde
     assert (parent.info.status, len(children)) == ("FINISHED", 3)
 
 
-def test_combinations_that_a_crash_left_running_are_closed(recorded):
+def test_combinations_that_a_crash_left_running_are_closed(recorded: Sweep) -> None:
     log.log([dataclasses.replace(recorded, interrupted=True)], SETTINGS)
     _, children = parents_and_children()
     client = mlflow.MlflowClient()

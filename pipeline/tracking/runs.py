@@ -26,6 +26,7 @@ from pipeline.tracking import shipping
 from pipeline.tracking.stores import DIGEST, provenance
 
 TYPES = {"f": DataType.double, "M": DataType.datetime, "O": DataType.string}  # by the kind of a column
+ATTEMPT = "result.attempt"  # the digest from the start on
 SIGNS = {"<=": "at most ", ">=": "at least ", "<": "under ", ">": "over ", "+": " plus", "%": " percent", "&": " and "}
 
 
@@ -55,7 +56,7 @@ def _run(record: Record, experiment: Experiment) -> Iterator[mlflow.ActiveRun]:
         experiment_id=experiment.experiment_id,
         run_name=record.name,
         description=record.description,
-        tags=provenance() | {"dvc.stage": record.stage},
+        tags=provenance() | {"dvc.stage": record.stage, ATTEMPT: record.digest},
     )
     status = "FAILED"
     try:
@@ -69,8 +70,11 @@ def _run(record: Record, experiment: Experiment) -> Iterator[mlflow.ActiveRun]:
 
 
 def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
-    """Log `record` and return the run's name."""
+    """Log `record` and return the run's name; what a crash left behind of an earlier attempt is closed."""
     client = mlflow.MlflowClient()
+    left = f"tags.`{ATTEMPT}` = '{record.digest}' and attributes.status = 'RUNNING'"
+    for earlier in client.search_runs([experiment.experiment_id], left):
+        client.set_terminated(earlier.info.run_id, "KILLED")
     with _run(record, experiment) as run:
         run_id, now = run.info.run_id, int(time.time() * 1000)
         params = [Param(key, str(value)) for key, value in record.params.items()]

@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.reading import CellFormat
 from pipeline.tracking import log
 from pipeline.tracking.runs import Record
-from pipeline.tracking.stores import store
+from pipeline.tracking.stores import DIGEST, store
 
 from .conftest import SETTINGS, record_of, runs
 
@@ -108,6 +108,15 @@ def test_an_interrupted_run_is_killed_and_logged_again(record: Record, monkeypat
         with pytest.raises(KeyboardInterrupt):
             log.log([record], SETTINGS)
     assert [run.info.status for run in runs("iris")] == ["KILLED"]
+    log.log([record], SETTINGS)
+    assert sorted(run.info.status for run in runs("iris")) == ["FINISHED", "KILLED"]
+
+
+def test_a_run_that_a_crash_left_running_is_closed_and_logged_again(record: Record) -> None:
+    log.log([record], SETTINGS)
+    client, (run,) = mlflow.MlflowClient(), runs("iris")
+    client.update_run(run.info.run_id, status="RUNNING")  # as the crash left it: without the digest, not ended
+    client.delete_tag(run.info.run_id, DIGEST)
     log.log([record], SETTINGS)
     assert sorted(run.info.status for run in runs("iris")) == ["FINISHED", "KILLED"]
 

@@ -11,8 +11,10 @@ refuses any type that is not in `TRUSTED`. Source: https://skops.readthedocs.io/
 
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Collection
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,10 @@ import pyarrow as pa
 from sklearn.pipeline import Pipeline
 
 from pipeline.columns import features
+from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
 from pipeline.reading import CellFormat, cells
+from pipeline.reading.delimited import NUMBER
 
 TRUSTED = [
     f"{__name__}.Model",
@@ -74,16 +78,32 @@ class Model:
     def read(self, raw: pd.DataFrame) -> pd.DataFrame:
         """A user's raw rows as typed columns, read as the training table was, whatever types they arrive in.
 
-        Numbers may be strings, categories numbers or booleans, dates strings. Columns that the model does not use are
-        ignored. Errors: `UserError` for a cell that is no number or no date.
+        Numbers and dates may be strings, as the training table wrote them; categories may be numbers or booleans. All
+        cells of a column that is not there are missing, with a warning; columns that the model does not use are
+        ignored. Errors: `UserError` for a cell that is not a number or a date, for a column that is there twice, and
+        where none of the model's columns is there.
         """
+        names = self.preprocessing.feature_names_in_.tolist()
+        given = raw.columns.tolist()
+        if twice := [name for name in names if given.count(name) > 1]:
+            raise UserError(f"column {twice[0]!r} is there twice. Leave one out.")
+        absent = [name for name in names if name not in given]
+        if len(absent) == len(names):
+            raise UserError(
+                f"none of the model's columns is there. It needs {', '.join(map(repr, names))}; the rows have "
+                f"{', '.join(map(repr, given)) or 'no columns'}."
+            )
+        if absent:
+            warnings.warn(f"columns that are not there count as missing: {', '.join(map(repr, absent))}", stacklevel=2)
         frame = {}
-        for kind, transformer, names in self.preprocessing["columns"].transformers_:
-            for place, name in enumerate(names):
-                categories = transformer.categories_[place] if kind == "strings" else ()
-                values, _ = cells.parse(_as_arrow(raw[name], categories), name, self.cell_format, kind)
-                frame[name] = values.to_pandas()
-        return pd.DataFrame(frame).set_axis(raw.index)[self.preprocessing.feature_names_in_]
+        for kind, transformer, columns in self.preprocessing["columns"].transformers_:
+            for place, name in enumerate(columns):
+                column = (raw[name] if name in given else pd.Series(None, raw.index, object)).reset_index(drop=True)
+                if kind == "strings":
+                    column = _as_categories(column, transformer.categories_[place])
+                cells_given = _as_arrow(column, self.cell_format.decimal or ".")
+                frame[name] = cells.parse(cells_given, name, self.cell_format, kind)[0].to_pandas()
+        return pd.DataFrame(frame).set_axis(raw.index)[names]
 
     def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """What is served for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""
@@ -123,20 +143,51 @@ def load(path: Path) -> Model:
     return skops.io.load(path, trusted=TRUSTED)
 
 
-def _as_arrow(column: pd.Series, categories: Collection[str]) -> pa.ChunkedArray:
-    """A column of any types; true and false as they are spelt in training, whether `True`, `TRUE`, `true` or 1."""
-    column = column.reset_index(drop=True).infer_objects()
-    strings = [category for category in categories if isinstance(category, str)]
-    spelt = {category.lower(): category for category in strings if category.lower() in ("true", "false")}
-    if len(spelt) == len(strings):  # and nothing else is a category
-        spelt |= {number: spelt[word] for number, word in (("1", "true"), ("0", "false")) if word in spelt}
-    if spelt or pd.api.types.is_bool_dtype(column) or column.dtype == object:
-        written = column.dropna().map(_as_string)
-        column = written.map(lambda cell: spelt.get(cell.strip().lower(), cell)).reindex(column.index)
+def _as_categories(column: pd.Series, categories: Collection[str]) -> pd.Series:
+    """Numbers and booleans of a category column as the training table spelt them.
+
+    Other software reads the category `007` as the number 7, and `true` as True, `TRUE` or 1. Where a category is
+    spelt like the cell, or two categories mean the same, nothing is changed.
+    """
+    known = {category for category in categories if isinstance(category, str)}
+    spellings: dict[object, list[str]] = {}
+    for category in known:
+        spellings.setdefault(_meaning(category), []).append(category)
+    booleans: set[object] = spellings.keys() & {"true", "false"}
+    if len(booleans) == len(spellings):  # and nothing else is a category
+        spellings |= {number: spellings.get(name, []) for number, name in ((1.0, "true"), (0.0, "false"))}
+        booleans |= {1.0, 0.0}
+    if isinstance(column.dtype, pd.StringDtype) and not booleans:
+        return column
+
+    def spelt(cell: object) -> str:
+        string, meaning = _as_string(cell), _meaning(cell)
+        found = spellings.get(meaning, [])
+        is_spelt = string in known or (isinstance(cell, str) and meaning not in booleans)
+        return string if is_spelt or len(found) != 1 else found[0]
+
+    return column.astype(object).map(spelt, na_action="ignore")
+
+
+def _meaning(cell: object) -> object:
+    """The number, or `true` or `false`, that a cell stands for; else its string."""
+    string = str(cell).strip()
+    if string.lower() in ("true", "false"):
+        return string.lower()
+    return float(string) if re.fullmatch(NUMBER, string) else string
+
+
+def _as_arrow(column: pd.Series, decimal: str) -> pa.ChunkedArray:
+    """A column of any types; cells of several types become strings, their numbers with the table's decimal mark."""
+    column = column.infer_objects()
+    if column.dtype == object:
+        column = column.map(lambda cell: _as_string(cell, decimal), na_action="ignore")
     return pa.chunked_array([pa.array(column, from_pandas=True)])
 
 
-def _as_string(value: object) -> str:
-    if isinstance(value, bool | np.bool_):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _as_string(cell: object, decimal: str = ".") -> str:
+    if isinstance(cell, bool | np.bool_):
+        return str(cell).lower()
+    if isinstance(cell, Real):
+        return (str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)).replace(".", decimal)
+    return str(cell)

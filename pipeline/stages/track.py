@@ -8,15 +8,16 @@ from pathlib import Path
 
 from pipeline import config, outputs
 from pipeline.tracking import log, records
+from pipeline.tracking.runs import Record
+from pipeline.tracking.sweeps import Sweep
 
 
 def main(root: Path) -> None:
     params = config.load()
     training_rows = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
-    found = [
-        records.main_record(params),
-        records.one_vs_rest_record(params),
-        records.sweep_record(params, training_rows, outputs.ROOT, "sweep"),
-    ]
-    log.log([record for record in found if record is not None], config.read("tracking"))
-    outputs.save_json([record.digest for record in found if record is not None], root / outputs.RECEIPT)
+    sweep = records.sweep_record(params, training_rows, outputs.ROOT, "sweep")
+    found: list[Record | Sweep] = [records.main_record(params), records.one_vs_rest_record(params)]
+    if sweep is not None:
+        found.append(sweep)
+    log.log(found, config.read("tracking"))
+    outputs.save_json([record.digest for record in found], root / outputs.RECEIPT)

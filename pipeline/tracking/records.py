@@ -1,7 +1,7 @@
 """What is logged: the files that stages wrote, read back as records of runs.
 
-A record has a digest of everything it holds: parameters, files, and the code and requirements that are shipped with the
-model. A result whose digest the store has already is not logged again.
+A record has a digest of everything it holds: parameters, files, warnings, and the code and requirements that are
+shipped with the model. A result whose digest the store has already is not logged again.
 """
 
 import hashlib
@@ -20,101 +20,25 @@ from pipeline.tracking.runs import Record
 from pipeline.tracking.sweeps import Child, Sweep
 
 FOLDERS = ("load", "explore", "split", "train", "evaluate")  # of the main result
+ELSEWHERE = ("sweep", "one_vs_rest", "tracking")  # sections of params.yaml that do not decide the main result
+FITTED = ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")  # metrics of each column of weights
+CHOSEN = ("lambda", "learning_rate")
 
 
-def main_record(params: dict[str, Any], root: Path = outputs.ROOT) -> Record:
-    """The run of the pipeline's own model, from all sections of params.yaml but those that have runs of their own."""
-    own = {key: value for key, value in params.items() if key not in ("sweep", "one_vs_rest", "tracking")}
-    found = files([root / name for name in FOLDERS])
-    warned = [root / outputs.PROFILE, root / outputs.SPLIT_SUMMARY, root / outputs.WINNER]
-    return record(own, outputs.main_result(root), found, [*found, outputs.main_result(root).metrics], warned)
+def main_record(params: dict[str, Any]) -> Record:
+    """The run of the pipeline's own model, with the warnings of a sweep that has no run of its own."""
+    own = {section: values for section, values in params.items() if section not in ELSEWHERE}
+    warned = [outputs.ROOT / outputs.PROFILE, outputs.ROOT / outputs.SPLIT_SUMMARY]
+    if not (outputs.ROOT / outputs.SWEEP / outputs.COMBINATIONS).exists():
+        warned.append(outputs.ROOT / outputs.WINNER)
+    return _record("evaluate", own, outputs.main_result(), [outputs.ROOT / name for name in FOLDERS], warned)
 
 
-def one_vs_rest_record(params: dict[str, Any], root: Path = outputs.ROOT) -> Record:
+def one_vs_rest_record(params: dict[str, Any]) -> Record:
     """The run of the one-vs-rest extension."""
-    result = outputs.one_vs_rest(root)
-    found = files([result.folder])
+    result = outputs.one_vs_rest()
     warned = [result.folder / outputs.SPLIT_SUMMARY]
-    return record(params["one_vs_rest"], result, found, [*found, result.metrics], warned)
-
-
-def files(folders: list[Path]) -> list[Path]:
-    """Every file that stages wrote in `folders`."""
-    return sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
-
-
-def digest(*parts: Any) -> str:
-    """SHA-256 of plain values."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def contents(found: list[Path], root: Path) -> dict[str, str]:
-    """The digest of each file, by its name below `root`."""
-    return {file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in found}
-
-
-def record(
-    params: dict[str, Any], result: Result, shown: list[Path], digested: list[Path], warned: list[Path]
-) -> Record:
-    """One run: the parameters that made it, and the files of a split, a training and an evaluation.
-
-    shown     the files that become artifacts of the run
-    digested  the files that make this result another one when they change
-    warned    JSON files with a list of warnings
-    """
-    data, folder = config.section_of(params, "data", "params.yaml"), result.folder
-    scored = outputs.load_json(result.metrics)
-    columns = outputs.load_json(folder / outputs.TRAINING_SUMMARY)
-    fit = params["train"]
-    metrics = {f"{part}/{key}": value for part, values in scored.items() for key, value in values.items()}
-    metrics |= {
-        f"train/{key}/{label}": column[key]
-        for label, column in columns.items()
-        for key in ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")
-        if column[key] is not None
-    }
-    warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
-    return Record(
-        experiment=data.title,
-        name=f"{fit['optimizer']}, lambda {fit['lambda']:g}, learning rate {fit['learning_rate']}",
-        stage="evaluate" if folder == outputs.ROOT else "one_vs_rest",
-        description=describe(data.title, scored, columns, warnings),
-        digest=digest(params, contents(digested, outputs.ROOT), shipping.fingerprint()),
-        params=flat(params),
-        metrics=metrics,
-        costs=pd.read_csv(folder / outputs.COSTS),
-        training=outputs.load_table(folder / outputs.TRAINING_ROWS),
-        test=outputs.load_table(folder / outputs.TEST_ROWS),
-        source=data.source,
-        model=folder / outputs.MODEL,
-        artifacts={file: str(file.parent.relative_to(outputs.ROOT)) for file in shown if file.suffix != ".parquet"},
-    )
-
-
-def flat(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters by dotted key. Settings by column are one value each: no key may hold every column's name."""
-    data = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in params["data"].items()}
-    return config.flatten(params | {"data": data})
-
-
-def describe(
-    name: str, scored: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]], warnings: list[str]
-) -> str:
-    """A few lines of Markdown for whoever opens the run."""
-    scores = [f"| {key} | {scored['baseline'][key]:.4f} | {value:.4f} |" for key, value in scored["test"].items()]
-    stops = [f"- {label}: {column['iterations']} iterations; {column['stopped']}" for label, column in columns.items()]
-    return "\n".join(
-        [
-            f"Logistic regression on **{name}**, trained from random weights.",
-            "",
-            "| on the test rows | random weights | trained |",
-            "|---|---|---|",
-            *scores,
-            "",
-            *stops,
-            *(f"- **warning:** {line}" for line in warnings),
-        ]
-    )
+    return _record("one_vs_rest", params["one_vs_rest"], result, [result.folder], warned)
 
 
 def sweep_record(
@@ -124,75 +48,173 @@ def sweep_record(
 
     `stage` is a name for what made them.
     """
-    folder = root / outputs.SWEEP
-    if not (folder / outputs.COMBINATIONS).exists():
+    if not (root / outputs.SWEEP / outputs.COMBINATIONS).exists():
         return None
-    settings = {key: value for key, value in params["train"].items() if key not in ("lambda", "learning_rate")}
-    folds = {key: params["sweep"][key] for key in ("folds", "seed", "score")}
-    common = flat({"data": params["data"], "split": params["split"], "train": settings, "sweep": folds})
-    study = digest(stage, common, list(training_rows), pd.util.hash_pandas_object(training_rows, index=False).tolist())
-    scored = pd.read_csv(folder / outputs.COMBINATIONS, dtype={"learning_rate": str})
-    curves = dict(list(pd.read_parquet(folder / outputs.CURVES).groupby(["lambda", "learning_rate"])))
+    train, sweep = params["train"], params["sweep"]
+    common = _by_dotted_key(
+        {
+            "data": params["data"],
+            "split": params["split"],
+            "train": {key: value for key, value in train.items() if key not in CHOSEN},
+            "sweep": {key: sweep[key] for key in ("folds", "seed", "score")},
+        }
+    )
+    study = _digest(stage, common, list(training_rows), pd.util.hash_pandas_object(training_rows, index=False).tolist())
+    children = _children(root / outputs.SWEEP, study, common)
+    shown = _files([root / outputs.SWEEP])
     winner = outputs.load_json(root / outputs.WINNER) if (root / outputs.WINNER).exists() else {}
     chosen = {name: winner[name] for name in choice.Choice._fields if name in winner}
-    adopt = (folder / outputs.ADOPT).read_text(encoding="utf-8").strip() if chosen else ""
-    shown = files([folder])
+    score = sweep["score"]
     return Sweep(
-        experiment=config.section_of(params, "data", "params.yaml").title,
-        name=f"{stage}, {settings['optimizer']}",
+        experiment=_data(params).title,
+        name=f"{stage}, {train['optimizer']}",
         stage=stage,
-        description=describe_sweep(scored, folds["score"], chosen, adopt, winner.get("warnings", [])),
+        description=_sweep_description(root, score, chosen, winner.get("warnings", [])),
         study=study,
-        digest=digest(study, contents(shown, root), winner),
+        digest=_digest(study, _contents(shown, root), winner),
         params={key: str(value) for key, value in common.items()},
-        tags={f"sweep.{key}": json.dumps(params["sweep"][key]) for key in ("lambda", "learning_rate", "refit")}
-        | {name: choice.describe(row, winner["score"]) for name, row in chosen.items()},
-        metrics={"combinations": len(scored), "diverged": int(scored[folds["score"]].isna().sum())}
-        | {f"{name}/{key}": row[key] for name, row in chosen.items() for key in ("lambda", winner["score"])}
+        tags={f"sweep.{key}": json.dumps(sweep[key]) for key in ("lambda", "learning_rate", "refit")}
+        | {name: choice.describe(row, score) for name, row in chosen.items()},
+        metrics={"combinations": len(children), "diverged": sum(child.failure is not None for child in children)}
+        | {f"{name}/{key}": row[key] for name, row in chosen.items() for key in ("lambda", score)}
         | {f"test/{key}": value for key, value in winner.get("test", {}).items()},
-        children=[_child(row, curves, study, common) for row in scored.to_dict("records")],
-        artifacts={file: str(file.parent.relative_to(root)) for file in shown},
+        children=children,
+        artifacts={file: file.parent.relative_to(root).as_posix() for file in shown},
         interrupted=interrupted,
     )
 
 
-def _child(row: dict[str, Any], curves: dict[tuple, pd.DataFrame], study: str, common: dict[str, Any]) -> Child:
-    penalty, rate, iterations, status = (row[key] for key in ("lambda", "learning_rate", "iterations", "status"))
-    chosen = {"train.lambda": str(penalty), "train.learning_rate": rate}
-    scored = {
-        key: value for key, value in row.items() if key not in ("lambda", "learning_rate", "iterations", "status")
+def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Path], warned: list[Path]) -> Record:
+    """The run of one split, its training and its evaluation.
+
+    params   the sections that decided the result
+    folders  what the stages wrote: their files are shown, but for tables, and decide the digest
+    warned   JSON files with a list of warnings, where there are
+    """
+    found, fit, data = _files(folders), params["train"], _data(params)
+    scores = outputs.load_json(result.metrics)
+    columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
+    warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
+    metrics = {f"{part}/{key}": value for part, values in scores.items() for key, value in values.items()}
+    metrics |= {
+        f"train/{key}/{label}": column[key]
+        for label, column in columns.items()
+        for key in FITTED
+        if column[key] is not None
     }
-    failure = f"with learning rate {rate} and lambda {penalty:g} the cost rose without bound by iteration {iterations}"
-    return Child(
-        name=f"lambda {penalty:g}, learning rate {rate}",
-        digest=digest(study, chosen),
-        params={key: str(value) for key, value in (common | chosen).items()},
-        metrics={"iterations": iterations} | {f"validation/{key}": value for key, value in scored.items()},
-        costs=curves[penalty, rate],
-        status=status,
-        failure=failure if np.isnan(scored[common["sweep.score"]]) else None,
+    return Record(
+        experiment=data.title,
+        name=f"{fit['optimizer']}, lambda {fit['lambda']:g}, learning rate {fit['learning_rate']}",
+        stage=stage,
+        description=_description(data.title, scores, columns, warnings),
+        digest=_digest(params, _contents([*found, result.metrics], outputs.ROOT), warnings, shipping.fingerprint()),
+        params=_by_dotted_key(params),
+        metrics=metrics,
+        costs=pd.read_csv(result.folder / outputs.COSTS),
+        training=outputs.load_table(result.folder / outputs.TRAINING_ROWS),
+        test=outputs.load_table(result.folder / outputs.TEST_ROWS),
+        source=data.source,
+        model=result.folder / outputs.MODEL,
+        artifacts={
+            file: file.parent.relative_to(outputs.ROOT).as_posix() for file in found if file.suffix != ".parquet"
+        },
     )
 
 
-def describe_sweep(scored: pd.DataFrame, score: str, chosen: dict[str, Any], adopt: str, warnings: list[str]) -> str:
-    """A few lines of Markdown: what was tried, and the five best."""
-    warned = [f"- **warning:** {line}" for line in warnings]
-    if not chosen:
-        return "\n".join([f"{len(scored)} combinations were finished, and there is no winner.", "", *warned])
+def _data(params: dict[str, Any]) -> config.Data:
+    return config.section_of(params, "data", "params.yaml")
+
+
+def _files(folders: list[Path]) -> list[Path]:
+    return sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
+
+
+def _contents(files: list[Path], root: Path) -> dict[str, str]:
+    """The digest of each file, by its name below `root`."""
+    return {file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _by_dotted_key(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters by dotted key. Settings by column are one value each: no key may hold every column's name."""
+    data = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in params["data"].items()}
+    return config.flatten(params | {"data": data})
+
+
+def _description(
+    name: str, scores: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]], warnings: list[str]
+) -> str:
+    """A few lines of Markdown for whoever opens the run."""
+    compared = [f"| {key} | {scores['baseline'][key]:.4f} | {value:.4f} |" for key, value in scores["test"].items()]
+    stops = [f"- {label}: {column['iterations']} iterations; {column['stopped']}" for label, column in columns.items()]
+    return "\n".join(
+        [
+            f"Logistic regression on **{name}**, trained from random weights.",
+            "",
+            "| on the test rows | random weights | trained |",
+            "|---|---|---|",
+            *compared,
+            "",
+            *stops,
+            *_warning_lines(warnings),
+        ]
+    )
+
+
+def _warning_lines(warnings: list[str]) -> list[str]:
+    return [f"- **warning:** {line}" for line in warnings]
+
+
+def _combinations(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / outputs.COMBINATIONS, dtype={"learning_rate": str})
+
+
+def _children(folder: Path, study: str, common: dict[str, Any]) -> list[Child]:
+    """The combinations in the sweep's `folder`, each with its cost curve; lambda with all its digits from there."""
+    curves = pd.read_parquet(folder / outputs.CURVES)
+    curves["rounded"] = outputs.significant(curves["lambda"].to_numpy(), outputs.SCORE_DIGITS)
+    by_pair = dict(list(curves.groupby(["rounded", "learning_rate"])))
+    children = []
+    for row in _combinations(folder).to_dict("records"):
+        curve = by_pair[row.pop("lambda"), rate := row.pop("learning_rate")]
+        penalty, iterations, status = float(curve["lambda"].iloc[0]), row.pop("iterations"), row.pop("status")
+        chosen = {"train.lambda": str(penalty), "train.learning_rate": str(rate)}
+        failure = (
+            f"with learning rate {rate} and lambda {penalty:g} the cost rose without bound by iteration {iterations}"
+        )
+        children.append(
+            Child(
+                name=f"lambda {penalty:g}, learning rate {rate}",
+                digest=_digest(study, chosen),
+                params={key: str(value) for key, value in (common | chosen).items()},
+                metrics={"iterations": iterations} | {f"validation/{key}": value for key, value in row.items()},
+                costs=curve[["iteration", "cost"]],
+                status=str(status),
+                failure=failure if np.isnan(row[common["sweep.score"]]) else None,
+            )
+        )
+    return children
+
+
+def _sweep_description(root: Path, score: str, chosen: dict[str, Any], warnings: list[str]) -> str:
+    """A few lines of Markdown: what was tried, the five best, and the winner or why there is none."""
+    scored, adopt = _combinations(root / outputs.SWEEP), root / outputs.SWEEP / outputs.ADOPT
+    ranked = choice.ranked(scored, score).head(5)
     table = [
         f"| {row['lambda']:g} | {row['learning_rate']} | {row[score]:.5f} | {row[f'{score}_standard_error']:.5f} |"
-        for _, row in choice.ranked(scored, score).head(5).iterrows()
+        for _, row in ranked.iterrows()
     ]
+    header = [f"| lambda | learning rate | {score.replace('_', ' ')} | standard error |", "|---|---|---|---|"]
     return "\n".join(
         [
             f"{len(scored)} combinations, cross-validated on the training rows.",
             "",
-            f"| lambda | learning rate | {score.replace('_', ' ')} | standard error |",
-            "|---|---|---|---|",
-            *table,
-            "",
+            *([*header, *table, ""] if table else ["All of them diverged, so there is no winner.", ""]),
             *(f"- {name.replace('_', ' ')}: {choice.describe(row, score)}" for name, row in chosen.items()),
-            f"- to adopt: `{adopt}`",
-            *warned,
+            *([f"- to adopt: `{adopt.read_text(encoding='utf-8').strip()}`"] if chosen and adopt.exists() else []),
+            *_warning_lines(warnings),
         ]
     )

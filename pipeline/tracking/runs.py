@@ -15,6 +15,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
@@ -25,6 +26,7 @@ from pipeline.tracking import shipping
 from pipeline.tracking.stores import DIGEST, provenance
 
 TYPES = {"f": DataType.double, "M": DataType.datetime, "O": DataType.string}  # by the kind of a column
+ATTEMPT = "result.attempt"  # the digest from the start on
 SIGNS = {"<=": "at most ", ">=": "at least ", "<": "under ", ">": "over ", "+": " plus", "%": " percent", "&": " and "}
 
 
@@ -50,15 +52,15 @@ class Record:
 @contextmanager
 def _run(record: Record, experiment: Experiment) -> Iterator[mlflow.ActiveRun]:
     """An MLflow run that ends as FINISHED, FAILED or, on Ctrl-C, KILLED."""
-    mlflow.start_run(
+    run = mlflow.start_run(
         experiment_id=experiment.experiment_id,
         run_name=record.name,
         description=record.description,
-        tags=provenance() | {"dvc.stage": record.stage},
+        tags=provenance() | {"dvc.stage": record.stage, ATTEMPT: record.digest},
     )
     status = "FAILED"
     try:
-        yield mlflow.active_run()
+        yield run
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
@@ -68,8 +70,11 @@ def _run(record: Record, experiment: Experiment) -> Iterator[mlflow.ActiveRun]:
 
 
 def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
-    """Log `record` and return the run's name."""
+    """Log `record` and return the run's name; what a crash left behind of an earlier attempt is closed."""
     client = mlflow.MlflowClient()
+    left = f"tags.`{ATTEMPT}` = '{record.digest}' and attributes.status = 'RUNNING'"
+    for earlier in client.search_runs([experiment.experiment_id], left):
+        client.set_terminated(earlier.info.run_id, "KILLED")
     with _run(record, experiment) as run:
         run_id, now = run.info.run_id, int(time.time() * 1000)
         params = [Param(key, str(value)) for key, value in record.params.items()]
@@ -82,9 +87,9 @@ def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
         _log_datasets(client, run_id, record)
         for file, folder in record.artifacts.items():
             client.log_artifact(run_id, str(file), artifact_path=folder)
-        for file in ("params.yaml", "dvc.lock"):
-            if Path(file).exists():
-                client.log_artifact(run_id, file)
+        for name in ("params.yaml", "dvc.lock"):
+            if Path(name).exists():
+                client.log_artifact(run_id, name)
         _log_model(record)
         client.set_tag(run_id, DIGEST, record.digest)
     return record.name
@@ -93,7 +98,9 @@ def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
 def _cost_metrics(costs: pd.DataFrame, points: int, now: int) -> list[Metric]:
     """The curves, thinned to `points` steps whose distances grow as the cost's changes shrink."""
     last = len(costs) - 1
-    steps = np.unique(np.geomspace(1, last + 1, points).round().astype(int) - 1) if last > points else range(last + 1)
+    steps = np.arange(last + 1)
+    if last > points:
+        steps = np.unique(np.geomspace(1, last + 1, points).round().astype(int) - 1)
     thinned = costs.iloc[steps]
     return [
         Metric(key, float(value), now, int(step))
@@ -122,11 +129,9 @@ def _log_datasets(client: mlflow.MlflowClient, run_id: str, record: Record) -> N
     inputs = []
     for context, table in (("training", record.training), ("test", record.test)):
         source = CodeDatasetSource({"source": record.source})
-        # MLflow looks at each cell in Python: a minute for a million rows. The first ones tell the types.
-        few = mlflow.data.from_pandas(
-            table.head(1000), source=source, targets=table.columns[-1], name=record.experiment
-        )
-        digest = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy()).hexdigest()[:8]
+        # MLflow looks at each cell in Python: a minute for a million rows. The first ones show the types.
+        few = from_pandas(table.head(1000), source=source, targets=table.columns[-1], name=record.experiment)
+        digest = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()).hexdigest()[:8]
         shape = json.dumps({"num_rows": len(table), "num_elements": table.size})
         dataset = Dataset(**dict(few._to_mlflow_entity()) | {"digest": digest, "profile": shape})
         inputs.append(DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", context)]))
@@ -152,7 +157,7 @@ def _log_model(record: Record) -> None:
             flavor=_Flavour,
             flavor_name="mlflow.pyfunc",
             validate_serving_input=False,
-            loader_module="pipeline.tracking.serving",
+            loader_module=shipping.ENTRY,
             data_path=str(record.model),
             code_paths=[str(code)],
             signature=signature(record.training),
@@ -162,8 +167,11 @@ def _log_model(record: Record) -> None:
 
 
 def signature(training: pd.DataFrame) -> ModelSignature:
-    """The raw columns with their types, all of them optional: a missing cell is a value too."""
+    """The raw columns with their types, all of them optional: every cell may be missing.
+
+    `serving` has what the model accepts besides these types, and why.
+    """
     X, y = features_and_target(training.head(5))
-    raw = Schema([ColSpec(TYPES[kind.kind], name, required=False) for name, kind in X.dtypes.items()])
+    raw = Schema([ColSpec(TYPES[kind.kind], str(name), required=False) for name, kind in X.dtypes.items()])
     probabilities = ParamSchema([ParamSpec("probabilities", "boolean", default=False)])
     return ModelSignature(raw, mlflow.models.infer_signature(model_output=y).outputs, probabilities)

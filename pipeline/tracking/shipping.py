@@ -1,5 +1,6 @@
 """The code and the requirements that are stored with a model: what it needs to load and predict, and no more."""
 
+import ast
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -11,20 +12,37 @@ from tempfile import TemporaryDirectory
 import pipeline
 
 PACKAGE = Path(pipeline.__file__).parent
-CODE = (
-    *("__init__.py", "compute.py", "errors.py", "model.py", "columns", "logistic", "reading"),
-    *("tracking/__init__.py", "tracking/serving.py"),
-)
+ENTRY = "pipeline.tracking.serving"  # the module that MLflow loads a model with
 REQUIREMENTS = [
     f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "pyarrow", "scikit-learn", "skops")
 ]
 
 
 def sources() -> list[Path]:
-    """The source files that are shipped."""
-    return sorted(
-        file for name in CODE for file in ([PACKAGE / name] if "." in name else (PACKAGE / name).glob("*.py"))
-    )
+    """The source files that are shipped: the entry and each module that it imports, directly or not."""
+    found: set[Path] = set()
+    waiting = _files(ENTRY)
+    while waiting:
+        found |= waiting
+        waiting = {file for known in waiting for name in _imports(known) for file in _files(name)} - found
+    return sorted(found)
+
+
+def _imports(file: Path) -> Iterator[str]:
+    """The names that `file` imports. One that is not a module but in a module is of no consequence to `_files`."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _files(name: str) -> set[Path]:
+    """The files of this package that Python runs to import `name`: its module, and the packages that it is in."""
+    top, *parts = name.split(".")
+    paths = [PACKAGE.joinpath(*parts[:n]) for n in range(len(parts) + 1)] if top == PACKAGE.name else []
+    candidates = {file for path in paths for file in (path / "__init__.py", path.with_suffix(".py"))}
+    return {file for file in candidates if file.is_file()}
 
 
 def fingerprint() -> list[str]:

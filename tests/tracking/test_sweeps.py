@@ -1,25 +1,26 @@
-"""What a person finds of a sweep in MLflow, read back through its client."""
+"""What the user finds of a sweep in MLflow, read back through its client."""
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.entities import Run
 
-from pipeline import tracking
-from pipeline.config import Tracking
-from pipeline.tracking import sweeps
+from pipeline.tracking import log
+from pipeline.tracking.sweeps import COMBINATION, Child, Sweep
 
-SETTINGS = Tracking(uri=None, points=50)
-
+from .conftest import SETTINGS
 
 pytestmark = pytest.mark.usefixtures("own_store")
 
 
-def member(number: int, failure: str | None = None) -> tracking.Member:
-    return tracking.Member(
-        name=f"member {number}",
-        digest=f"m{number}",
+def child(number: int, failure: str | None = None) -> Child:
+    return Child(
+        name=f"combination {number}",
+        digest=f"c{number}",
         params={"train.lambda": str(number)},
         metrics={"validation/log_loss": float("nan") if failure else 0.1 * number},
         costs=pd.DataFrame({"iteration": range(500), "cost": 1.0 / (1 + number)}),
@@ -29,9 +30,9 @@ def member(number: int, failure: str | None = None) -> tracking.Member:
 
 
 @pytest.fixture
-def recorded(tmp_path):
-    (tmp_path / "members.csv").write_text("lambda\n1\n")
-    return tracking.Sweep(
+def recorded(tmp_path: Path) -> Sweep:
+    (tmp_path / "combinations.csv").write_text("lambda\n1\n")
+    return Sweep(
         experiment="iris",
         name="sweep",
         stage="sweep",
@@ -40,31 +41,31 @@ def recorded(tmp_path):
         digest="d1",
         params={"train.optimizer": "newton"},
         tags={"best": "lambda 1"},
-        metrics={"members": 3},
-        members=[member(1), member(2), member(3, failure="with learning rate 9 it diverged")],
-        artifacts={tmp_path / "members.csv": "sweep"},
+        metrics={"combinations": 3},
+        children=[child(1), child(2), child(3, failure="with learning rate 9 it diverged")],
+        artifacts={tmp_path / "combinations.csv": "sweep"},
         interrupted=False,
     )
 
 
-def runs():
+def parents_and_children() -> tuple[list[Run], list[Run]]:
     client = mlflow.MlflowClient()
     found = client.search_runs([client.get_experiment_by_name("iris").experiment_id])
     parents = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
     return parents, [run for run in found if run not in parents]
 
 
-def test_a_sweep_is_a_parent_with_a_child_for_each_member(recorded):
-    tracking.log([recorded], SETTINGS)
-    (parent,), children = runs()
+def test_a_sweep_is_a_parent_with_a_child_for_each_child(recorded: Sweep) -> None:
+    log.log([recorded], SETTINGS)
+    (parent,), children = parents_and_children()
     assert parent.info.status == "FINISHED"
     assert parent.data.params == {"train.optimizer": "newton"}
     assert (parent.data.tags["best"], parent.data.tags["mlflow.note.content"]) == ("lambda 1", "a table")
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
     client = mlflow.MlflowClient()
-    assert [file.path for file in client.list_artifacts(parent.info.run_id, "sweep")] == ["sweep/members.csv"]
+    assert [file.path for file in client.list_artifacts(parent.info.run_id, "sweep")] == ["sweep/combinations.csv"]
     states = {child.info.run_name: child.info.status for child in children}
-    assert states == {"member 1": "FINISHED", "member 2": "FINISHED", "member 3": "FAILED"}
+    assert states == {"combination 1": "FINISHED", "combination 2": "FINISHED", "combination 3": "FAILED"}
     (failed,) = [child for child in children if child.info.status == "FAILED"]
     assert failed.data.tags["failure"] == "with learning rate 9 it diverged"
     best = min(
@@ -75,61 +76,63 @@ def test_a_sweep_is_a_parent_with_a_child_for_each_member(recorded):
     assert (history[0].step, history[-1].step, len(history)) == (0, 499, 100)
 
 
-def test_the_same_sweep_adds_nothing(recorded):
-    tracking.log([recorded], SETTINGS)
-    before = runs()
-    tracking.log([recorded], SETTINGS)
-    assert [[run.info.run_id for run in part] for part in runs()] == [
+def test_the_same_sweep_adds_nothing(recorded: Sweep) -> None:
+    log.log([recorded], SETTINGS)
+    before = parents_and_children()
+    log.log([recorded], SETTINGS)
+    assert [[run.info.run_id for run in part] for part in parents_and_children()] == [
         [run.info.run_id for run in part] for part in before
     ]
 
 
-def test_a_grid_that_grew_adds_its_new_members_to_the_same_parent(recorded):
-    tracking.log([recorded], SETTINGS)
+def test_a_grid_that_grew_adds_its_new_combinations_to_the_same_parent(recorded: Sweep) -> None:
+    log.log([recorded], SETTINGS)
     grown = dataclasses.replace(
-        recorded, digest="d2", members=[*recorded.members, member(4)], tags={"best": "lambda 4"}
+        recorded, digest="d2", children=[*recorded.children, child(4)], tags={"best": "lambda 4"}
     )
-    tracking.log([grown], SETTINGS)
-    (parent,), children = runs()
-    assert sorted(child.info.run_name for child in children) == [f"member {k}" for k in range(1, 5)]
+    log.log([grown], SETTINGS)
+    (parent,), children = parents_and_children()
+    assert sorted(child.info.run_name for child in children) == [f"combination {k}" for k in range(1, 5)]
     assert parent.data.tags["best"] == "lambda 4"
 
 
-def test_an_interrupt_while_logging_leaves_nothing_running_and_is_made_good(recorded, monkeypatch):
+def test_an_interrupt_while_logging_leaves_nothing_running_and_is_made_good(
+    recorded: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log_batch = mlflow.MlflowClient.log_batch
 
-    def interrupt_the_second_member(self, run_id, metrics=(), params=(), **keywords):
+    def interrupt_the_second_child(self: Any, run_id: str, metrics: Any = (), params: Any = (), **keywords: Any) -> Any:
         if any(param.key == "train.lambda" and param.value == "2" for param in params):
             raise KeyboardInterrupt
         return log_batch(self, run_id, metrics, params, **keywords)
 
     with monkeypatch.context() as patched:
-        patched.setattr(mlflow.MlflowClient, "log_batch", interrupt_the_second_member)
+        patched.setattr(mlflow.MlflowClient, "log_batch", interrupt_the_second_child)
         with pytest.raises(KeyboardInterrupt):
-            tracking.log([recorded], SETTINGS)
-    (parent,), children = runs()
+            log.log([recorded], SETTINGS)
+    (parent,), children = parents_and_children()
     assert parent.info.status == "KILLED"
     assert sorted(child.info.status for child in children) == ["FINISHED", "KILLED"]
-    tracking.log([recorded], SETTINGS)
-    (parent,), children = runs()
+    log.log([recorded], SETTINGS)
+    (parent,), children = parents_and_children()
     assert parent.info.status == "FINISHED"
     assert sorted(child.info.status for child in children) == ["FAILED", "FINISHED", "FINISHED", "KILLED"]
 
 
-def test_an_interrupted_sweep_is_killed_and_goes_on_when_it_is_run_again(recorded):
-    tracking.log([dataclasses.replace(recorded, members=recorded.members[:1], interrupted=True)], SETTINGS)
-    (parent,), children = runs()
+def test_an_interrupted_sweep_is_killed_and_goes_on_when_it_is_run_again(recorded: Sweep) -> None:
+    log.log([dataclasses.replace(recorded, children=recorded.children[:1], interrupted=True)], SETTINGS)
+    (parent,), children = parents_and_children()
     assert (parent.info.status, len(children)) == ("KILLED", 1)
-    tracking.log([recorded], SETTINGS)
-    (parent,), children = runs()
+    log.log([recorded], SETTINGS)
+    (parent,), children = parents_and_children()
     assert (parent.info.status, len(children)) == ("FINISHED", 3)
 
 
-def test_members_that_a_crash_left_running_are_closed(recorded):
-    tracking.log([dataclasses.replace(recorded, interrupted=True)], SETTINGS)
-    _, children = runs()
+def test_combinations_that_a_crash_left_running_are_closed(recorded: Sweep) -> None:
+    log.log([dataclasses.replace(recorded, interrupted=True)], SETTINGS)
+    _, children = parents_and_children()
     client = mlflow.MlflowClient()
     client.update_run(children[0].info.run_id, status="RUNNING")
-    client.delete_tag(children[0].info.run_id, sweeps.MEMBER)
-    tracking.log([recorded], SETTINGS)
-    assert "RUNNING" not in {run.info.status for part in runs() for run in part}
+    client.delete_tag(children[0].info.run_id, COMBINATION)
+    log.log([recorded], SETTINGS)
+    assert "RUNNING" not in {run.info.status for part in parents_and_children() for run in part}

@@ -11,13 +11,13 @@ run: .venv/installed ## install into .venv, run the pipeline, show the results
 	@dvc repro
 	@python -m pipeline summary
 
-test: .venv/installed ## install into .venv, run every test
+test: .venv/installed ## install into .venv, run all tests
 	@python -m pytest
 
-sweep: .venv/installed ## every combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
+sweep: .venv/installed ## run each combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
 	@python -m pipeline queue $(GRID)
 
-bench: .venv/installed ## measure speed beside what others would pick (ten minutes)
+bench: .venv/installed ## compare the speed with the usual alternatives (several minutes)
 	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
 		$$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['bench'])")
 	@python -m benchmarks

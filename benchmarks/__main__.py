@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks import fits, passes, sweeps
-from pipeline.logistic.threads import thread_count
+from pipeline.compute import thread_count
 
 PARTS = {"passes": passes.rows, "fits": fits.rows, "sweeps": sweeps.rows}
 

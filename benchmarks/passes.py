@@ -6,9 +6,10 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model._linear_loss import LinearModelLoss
 
 from benchmarks.measure import table, timed
+from pipeline.compute import thread_count, workers
 from pipeline.logistic import LogisticRegression
-from pipeline.logistic.objective import Objective
-from pipeline.logistic.threads import thread_count, workers
+from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.penalty import Ridge
 
 
 def rows():
@@ -20,12 +21,12 @@ def one_pass():
     X, y = table(1_000_000, 30)
     w = np.random.default_rng(1).normal(size=31) * 0.1
     with workers() as run:
-        objective = Objective(X, y, np.array([1]), [1e-6], run=run)
-        gradient, factors = np.empty(objective.shape), objective.factors(1)
+        objective = FastObjective(X, y, np.array([1]), Ridge(1e-6), run=run)
+        gradient, buffer = np.empty(objective.shape), objective.buffer(1)
 
         def ours():
-            objective.evaluate(w[:, None], gradient, factors[0])
-            return objective.cost(w[None, :, None], factors)
+            objective.evaluate(w[:, None], gradient, buffer[0])
+            return objective.costs(w[None, :, None], buffer)
 
         yield "this project", timed(ours, 25)[0], ""
         halves = np.array_split(X.reshape(-1), thread_count())

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from functools import lru_cache
 
 import numpy as np
 from sklearn import linear_model
@@ -12,8 +13,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from benchmarks.measure import table, timed
 from benchmarks.passes import tutorial_descent
 from pipeline.logistic import DivergenceError, LogisticRegression
-from pipeline.logistic.many import fit_members
-from pipeline.logistic.objective import log_loss, sigmoid
+from pipeline.logistic.grid import fit_grid
+from pipeline.logistic.loss import log_loss, sigmoid
 
 C = np.logspace(-4, 4, 10)
 
@@ -31,18 +32,30 @@ def scaled(X):
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
 
+def training_rows(X, y, folds, prepare):
+    """What `fit_grid` asks for: the rows outside a fold, `prepare`d; the last fold asked for is kept."""
+
+    @lru_cache(maxsize=1)
+    def rows(fold):
+        kept = np.flatnonzero(folds != fold)
+        return prepare(np.take(X, kept, axis=0)), y[kept], None
+
+    return rows
+
+
 def sweep():
     X, y = load_breast_cancer(return_X_y=True)
     l2, rates = np.repeat(np.logspace(-4, 0, 10), 10), np.tile(np.logspace(-3, 0, 10), 10)
     folds = np.arange(len(y)) % 5
-    yield "this project, together", timed(lambda: fit_members(X, y, l2, rates, folds), 1)[0], ""
+    training = training_rows(X, y, folds, scaled)
+    yield "this project, together", timed(lambda: fit_grid(training, 5, l2, rates, n_classes=2), 1)[0], ""
     start = time.perf_counter()
-    for member, fold in np.ndindex(100, 5):
+    for k, fold in np.ndindex(100, 5):
         with suppress(DivergenceError):
-            LogisticRegression(l2[member], rates[member]).fit(scaled(X[folds != fold]), y[folds != fold])
+            LogisticRegression(l2[k], rates[k]).fit(scaled(X[folds != fold]), y[folds != fold])
     yield "this project, one after another", time.perf_counter() - start, ""
     train = scaled(X[folds != 0]), y[folds != 0]
-    every_tenth = timed(lambda: [tutorial_descent(*train, l2[m], rates[m], 10_000) for m in range(0, 100, 10)], 1)[0]
+    every_tenth = timed(lambda: [tutorial_descent(*train, l2[k], rates[k], 10_000) for k in range(0, 100, 10)], 1)[0]
     yield "NumPy as in tutorials (10 of 500, times 50)", 50 * every_tenth, ""
 
 
@@ -55,12 +68,13 @@ def path(X, y, optimizer, tol, repeats):
     l2 = 1 / np.outer(C, len(y) - np.bincount(folds))
 
     def ours():
-        members = fit_members(X, y, l2, None, folds, standardize=False, optimizer=optimizer, tol=tol)
+        training = training_rows(X, y, folds, np.ascontiguousarray)
+        n_classes = int(y.max()) + 1
+        grid = fit_grid(training, 5, l2, n_classes=n_classes, optimizer=optimizer, tol=tol)
         scores = np.empty((5, 10))
         for fold in range(5):
             held_out = folds == fold
-            margins = members.margins(X[held_out], fold)
-            scores[fold] = held_out_loss(margins, y[held_out])
+            scores[fold] = held_out_loss(grid.margins(X[held_out], fold), y[held_out])
         best = scores.mean(axis=0).argmin()
         LogisticRegression(1 / (C[best] * len(y)), optimizer=optimizer, tol=tol).fit(X, y)
         return scores.mean(axis=0).min()
@@ -95,7 +109,7 @@ def path(X, y, optimizer, tol, repeats):
 
 
 def held_out_loss(margins, y):
-    """Mean log-loss (n_members,) of margins (n_rows, n_members, n_columns)."""
+    """Mean log-loss (n_combinations,) of margins (n_rows, n_combinations, n_columns)."""
     if margins.shape[2] == 1:
         return log_loss(margins[:, :, 0], y[:, None]).mean(axis=0)
     P = sigmoid(margins)

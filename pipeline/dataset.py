@@ -92,7 +92,8 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
             f"good.",
             stacklevel=2,
         )
-    return Parts(*(part[[*features, target]].reset_index(drop=True) for part in (train, test)), key)
+    train, test = (part[[*features, target]].reset_index(drop=True) for part in (train, test))
+    return Parts(train, test, key)
 
 
 def write(parts: Parts, warned: list[str], root: Path) -> None:
@@ -168,7 +169,9 @@ def _warn_if_outside(path: Path) -> None:
         warnings.warn(f"{path} is not under data/: DVC will not notice when it changes.", stacklevel=3)
 
 
-def _positions(table: pd.DataFrame, params: config.Split) -> tuple[np.ndarray, np.ndarray]:
+def _positions(
+    table: pd.DataFrame, params: config.RandomSplit | config.GroupSplit | config.TimeSplit
+) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(params, config.GroupSplit):
         return splitting.grouped(table[params.column], params.test_size, params.seed)
     if isinstance(params, config.TimeSplit):

@@ -118,9 +118,16 @@ def restore(stage: str) -> None:
 
 
 def significant(values: np.ndarray, digits: int) -> np.ndarray:
-    """`values` rounded to so many significant decimal digits."""
+    """Each of `values` rounded to so many significant decimal digits."""
     values = np.asarray(values, dtype=float)
     return np.array([float(f"{value:.{digits}g}") for value in values.ravel().tolist()]).reshape(values.shape)
+
+
+def rounded_weights(weights: np.ndarray) -> np.ndarray:
+    """Weights (..., n_features) rounded to so many digits of the largest of each vector, which all errors relate to."""
+    largest = np.abs(weights).max(axis=-1, keepdims=True)
+    unit = 10 ** (np.floor(np.log10(np.where(largest > 0, largest, 1))) - WEIGHT_DIGITS + 1)
+    return significant(np.rint(weights / unit) * unit, WEIGHT_DIGITS + 1) + 0.0  # no -0
 
 
 def save_table(frame: pd.DataFrame, path: Path) -> None:

@@ -19,8 +19,10 @@ from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression
 from pipeline.logistic.inference import Inference, inference
 from pipeline.model import Model
-from pipeline.outputs import WEIGHT_DIGITS, significant
+from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
 from pipeline.reading import CellFormat
+
+NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
 
 
 class Training(NamedTuple):
@@ -74,7 +76,10 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     if params.l2 == 0:
         fitted.coef_ = smallest(fitted.coef_, preprocessing)
     for fit in (start, fitted):
-        fit.coef_, fit.intercept_ = (significant(part, WEIGHT_DIGITS) for part in (fit.coef_, fit.intercept_))
+        rounded = rounded_weights(np.column_stack([fit.coef_, fit.intercept_]))
+        fit.coef_, fit.intercept_ = rounded[:, :-1].copy(), rounded[:, -1].copy()
+        fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
+        fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
     return Training(*(Model(preprocessing, fit, cell_format, params.positive) for fit in (start, fitted)))
 
 

@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.columns.roles import decide
 from pipeline.config import FileSplit, GroupSplit, RandomSplit, TimeSplit
 from pipeline.errors import UserError
+from pipeline.reading.options import CellFormat
 from pipeline.stages.load import Loaded, bundled
 from pipeline.stages.split import split
-from pipeline.reading.options import CellFormat
-from pipeline.columns.roles import decide
 
 
 @pytest.fixture(scope="module")

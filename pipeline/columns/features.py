@@ -1,12 +1,14 @@
 """Raw columns to the matrix that the model learns from: scikit-learn's own transformers, chosen by the columns' types.
 
-    numbers    median for missing cells, and a feature that says so
+    numbers    a missing cell becomes the median, and a feature of its own shows where cells are missing
     dates      year, month, day, weekday, hour, minute (those that vary), then as numbers
-    words      a feature a level; a missing cell is a level, rare levels are pooled, an unseen one counts as rare
+    strings    one-hot encoded, one feature per category; missing is a category; rare categories are pooled, and one
+               that training has not seen counts as rare, or as none where no category is rare
     all        standardised: mean 0, standard deviation 1
 
-Fitted on training rows only, stored in the model, and free of code of our own but for the three names in `TRUSTED`, the
-list that skops needs. Feature names keep the user's words: `education = Bachelors`, `age is missing`, `sold: month`.
+Fitted on training rows only, and stored in the model. Only three of its classes and functions are this project's: they
+are in `TRUSTED`, the list of types that skops needs to load it. Names of features contain the names and categories of
+the user's table: `education = Bachelors`, `age is missing`, `sold: month`.
 """
 
 import math
@@ -22,7 +24,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from pipeline.errors import UserError
 
 TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "category_name", "column_name"))]
-NUMBERS = 250_000_000  # of the dense matrix: 2 GB
+LARGEST_MATRIX = 250_000_000  # numbers: 2 GB
 INDICATOR = "missingindicator_"  # scikit-learn's prefix
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 
@@ -30,11 +32,12 @@ PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 class DateParts(TransformerMixin, BaseEstimator):
     """Dates of shape (n_samples, n_columns) to numbers.
 
-    One column for each part that varies in training (the first where none does), and one that says where a date is
-    missing, if some were.
+    One column for each of `PARTS` that varies in training (the year if none does), and one that is 1 where the date is
+    missing, if training has missing dates.
     """
 
     def fit(self, X: pd.DataFrame, y: object = None) -> "DateParts":
+        """Find out which parts vary; `y` is ignored."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.parts_ = []
         for i, name in enumerate(self.feature_names_in_):
@@ -44,9 +47,11 @@ class DateParts(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """The parts (n_samples, n_parts) as numbers, NaN where the date is missing."""
         return np.column_stack([self._part(X[name], part) for name, part in self._named()])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """A name for each column of the result, such as `sold: month` and `sold is missing`."""
         weekday = {"day_of_week": "weekday"}
         names = [
             category_name(name, None) if part == "missing" else f"{name}: {weekday.get(part, part)}"
@@ -63,36 +68,37 @@ class DateParts(TransformerMixin, BaseEstimator):
         return (dates.isna() if part == "missing" else getattr(dates.dt, part)).to_numpy(float)
 
 
-def category_name(column: str, level: object) -> str:
-    if isinstance(level, str) and level == "infrequent_sklearn":
+def category_name(column: str, category: object) -> str:
+    """The name of the feature that is 1 where `column` has `category`."""
+    if isinstance(category, str) and category == "infrequent_sklearn":
         return f"{column} is rare"
-    if level is None or (isinstance(level, float) and math.isnan(level)):
+    if category is None or (isinstance(category, float) and math.isnan(category)):
         return f"{column} is missing"
-    return f"{column} = {level:g}" if isinstance(level, float) else f"{column} = {level}"
+    return f"{column} = {category:g}" if isinstance(category, float) else f"{column} = {category}"
 
 
 def column_name(transformer: str, feature: str) -> str:
+    """The name of a feature that one of the transformers made."""
     if transformer != "strings" and feature.startswith(INDICATOR):
         return f"{feature.removeprefix(INDICATOR)} is missing"
     return feature
 
 
-def preprocessing(frame: pd.DataFrame, *, max_categories: int, min_rows: int) -> Pipeline:
-    """The unfitted transformer for a frame of features; its last step is a `StandardScaler`.
+def preprocessing(X: pd.DataFrame, *, max_categories: int, min_rows: int) -> Pipeline:
+    """The unfitted transformer for features `X` of shape (n_samples, n_columns); its last step is a `StandardScaler`.
 
-    A category with fewer than `min_rows` training rows, or beyond the `max_categories` commonest of its column, is
-    pooled as rare. Errors: `UserError` when the matrix would hold more than `NUMBERS` numbers.
+    A category with fewer than `min_rows` training rows, or beyond the `max_categories` most frequent of its column, is
+    pooled as rare. Errors: `UserError` if the matrix would hold more than `LARGEST_MATRIX` numbers.
     """
-    numeric, dates, strings = (frame.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
-    width = {name: min(frame[name].nunique(), max_categories) for name in strings}
-    missing = frame[numeric].isna().any().sum()
-    total = sum(width.values()) + len(numeric) + missing + len(PARTS) * len(dates)
-    if total * len(frame) > NUMBERS:
+    numbers, dates, strings = (X.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
+    width = {name: min(X[name].nunique(), max_categories) for name in strings}
+    total = sum(width.values()) + len(numbers) + X[numbers].isna().any().sum() + len(PARTS) * len(dates)
+    if total * len(X) > LARGEST_MATRIX:
         widest = ", ".join(f"{name} ({width[name]})" for name in sorted(width, key=lambda name: -width[name])[:3])
         raise UserError(
-            f"{len(frame):,} rows of up to {total:,} features are more than {NUMBERS:,} numbers, the most that fits in "
-            f"memory here. Lower train.max_categories = {max_categories}, or leave columns out with data.drop (those "
-            f"with the most categories: {widest})."
+            f"{len(X):,} rows of up to {total:,} features are more than {LARGEST_MATRIX:,} numbers, the largest matrix "
+            f"that is kept in memory. Lower train.max_categories = {max_categories}, or leave columns out with "
+            f"data.drop (most categories: {widest})."
         )
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     encoder = OneHotEncoder(
@@ -103,7 +109,7 @@ def preprocessing(frame: pd.DataFrame, *, max_categories: int, min_rows: int) ->
         feature_name_combiner=category_name,
     )
     branches = [
-        ("numbers", clone(imputer).set_params(add_indicator=True), numeric),
+        ("numbers", clone(imputer).set_params(add_indicator=True), numbers),
         ("dates", make_pipeline(DateParts(), imputer), dates),
         ("strings", encoder, strings),
     ]
@@ -112,14 +118,12 @@ def preprocessing(frame: pd.DataFrame, *, max_categories: int, min_rows: int) ->
 
 
 def one_hot_groups(fitted: Pipeline) -> list[np.ndarray]:
-    """For each category column, the positions of its indicators in the matrix that `fitted` makes."""
+    """For each column of strings, the positions of its indicators in the matrix that `fitted` makes."""
     columns = fitted["columns"]
-    place = columns.output_indices_.get("strings", slice(0, 0)).start
-    groups = []
-    for kind, encoder, _ in columns.transformers_:
-        if kind == "strings":
-            for categories, rare in zip(encoder.categories_, encoder.infrequent_categories_, strict=True):
-                width = len(categories) if rare is None else len(categories) - len(rare) + 1
-                groups.append(np.arange(place, place + width))
-                place += width
-    return groups
+    encoder = columns.named_transformers_.get("strings")
+    if encoder is None:
+        return []
+    pairs = zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
+    widths = [len(categories) if rare is None else len(categories) - len(rare) + 1 for categories, rare in pairs]
+    place = columns.output_indices_["strings"]
+    return np.split(np.arange(place.start, place.stop), np.cumsum(widths)[:-1])

@@ -1,46 +1,44 @@
-"""Two signs that a score will be too good: a feature that is the target in disguise, rows in both training and test."""
+"""Two signs that a score will be too good: a feature that is the target in disguise, and rows in training and test."""
 
 import numpy as np
 import pandas as pd
 
 from pipeline.columns.roles import features
 
-ROWS = 20_000  # looked at
-TELLING = 0.3  # a step between two values of a feature in bins explains more, however rare the class is
-PERFECT = 0.99  # balanced accuracy of one feature alone from which it is suspicious
+ROWS = 20_000  # sampled from larger tables
+INFORMATIVE = 0.3  # least `information` of a suspect; a threshold that separates even a rare class has more
+PERFECT = 0.99  # balanced accuracy from which a single feature is suspicious
 
 
 def disguised_targets(frame: pd.DataFrame, report: pd.DataFrame, target: str) -> dict[str, float]:
-    """The features that alone predict the target almost perfectly, each with its balanced accuracy.
+    """The features that predict the target almost perfectly on their own, each with its balanced accuracy.
 
-    That is a small decision tree's, learnt from one half of the rows (a sample of many) and judged on the other, for
-    the features whose `information` in the `report` of `profile.describe` makes it possible.
+    For each feature whose `information` in the `report` of `profile.describe` is high enough, a small decision tree is
+    trained on one half of the rows (or of a sample) and scored on the other half.
     """
-    telling = report.loc[report["information"] >= TELLING, "column"]
-    suspects = [name for name in features(report) if name in set(telling)]
+    informative = set(report.loc[report["information"] >= INFORMATIVE, "column"])
+    suspects = [name for name in features(report) if name in informative]
     if not suspects:
         return {}
-    from sklearn.metrics import balanced_accuracy_score  # a second and more, for those who need it
+    from sklearn.metrics import balanced_accuracy_score  # takes a second or more, so only where there are suspects
     from sklearn.tree import DecisionTreeClassifier
 
-    rows = np.random.default_rng(0).permutation(len(frame))[:ROWS]
-    learn, judge = np.array_split(rows, 2)
+    train, test = np.array_split(np.random.default_rng(0).permutation(len(frame))[:ROWS], 2)
     classes = pd.factorize(frame[target])[0]
     found = {}
     for name in suspects:
         column = frame[name]
-        values = column if pd.api.types.is_numeric_dtype(column) else pd.Series(pd.factorize(column)[0])
-        values = values.to_numpy(float)[:, None]
-        tree = DecisionTreeClassifier(max_depth=10, min_samples_leaf=2, random_state=0).fit(
-            values[learn], classes[learn]
-        )
-        score = balanced_accuracy_score(classes[judge], tree.predict(values[judge]))
+        is_number = pd.api.types.is_numeric_dtype(column)
+        values = np.asarray(column if is_number else pd.factorize(column)[0], dtype=float)[:, None]
+        tree = DecisionTreeClassifier(max_depth=10, min_samples_leaf=2, random_state=0)
+        predicted = tree.fit(values[train], classes[train]).predict(values[test])
+        score = float(balanced_accuracy_score(classes[test], predicted))
         if score >= PERFECT:
-            found[name] = float(score)
+            found[name] = score
     return found
 
 
 def repeated_rows(train: pd.DataFrame, test: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Positions of the test rows whose `columns` are those of some training row."""
+    """Positions of the test rows that have the same values in `columns` as some training row."""
     hashes = [pd.util.hash_pandas_object(part[columns], index=False) for part in (train, test)]
     return np.flatnonzero(np.isin(hashes[1], hashes[0]))

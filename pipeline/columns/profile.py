@@ -1,89 +1,80 @@
-"""What is in a table: for each column its type, range, missing and distinct values, and what it tells about the target.
+"""What is in each column: its type, range, missing and distinct values, and its information about the target.
 
-`information` is the share of the target's entropy that the column alone explains, I(x; y) / H(y), from 0 to 1: numbers
-in bins of equal counts, words by level, a missing cell as a level, with Miller's correction for the bias of small
-samples (G. A. Miller, "Note on the bias of information estimates", 1955). It asks for no straight line, so it sees what
-a correlation does not.
+`information` is the share of the target's entropy that the column alone explains, from 0 to 1:
+
+    I(x; y) / H(y) = (H(x) + H(y) - H(x, y)) / H(y)
+
+Numbers and dates are put into bins of equal counts; each category is a bin, and so are the missing cells. The bias of
+small samples is subtracted as in G. A. Miller, "Note on the bias of information estimates", 1955. Unlike a correlation,
+`information` also sees relations that are no straight line.
 """
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from pipeline.columns.roles import FEATURES
+
 BINS = 20
-LEVELS = 10  # shown of a column of words
+CATEGORIES = 10  # shown of a column of strings
+COLUMNS = [
+    *("column", "role", "reason", "type", "missing", "distinct", "minimum", "median", "maximum", "mean", "deviation"),
+    *("commonest", "information"),
+]
 
 
 def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFrame:
-    """One row a column: its role and reason, type, missing and distinct, range, commonest words, information."""
+    """One row per column of `frame`, with the columns `COLUMNS`; `roles` is what `roles.decide` returns."""
     classes = pd.factorize(frame[target])[0]
     rows = []
     for name, role, reason in roles.itertuples(index=False):
         column = frame[name]
         known = column.dropna()
-        row = {"column": name, "role": role, "reason": reason, "type": _type(column)}
-        distinct = known.nunique()
-        row |= {"missing": len(column) - len(known), "distinct": distinct}
-        if len(known) and not types.is_string_dtype(known):
+        row = {"column": name, "role": role, "reason": reason, "type": type_of(column)}
+        row |= {"missing": len(column) - len(known), "distinct": known.nunique()}
+        if types.is_string_dtype(known):
+            row["commonest"] = "; ".join(f"{cell}: {count:,}" for cell, count in known.value_counts().head(3).items())
+        elif len(known):
             row |= {"minimum": known.min(), "median": known.median(), "maximum": known.max()}
             if types.is_numeric_dtype(known):
                 row |= {"mean": known.mean(), "deviation": known.std(ddof=0)}
-        if types.is_string_dtype(known):
-            row["commonest"] = "; ".join(f"{level}: {count:,}" for level, count in known.value_counts().head(3).items())
-        row["information"] = information(_binned(column, distinct), classes) if name != target else np.nan
+        row["information"] = information(_binned(column), classes) if name != target else np.nan
         rows.append(row)
-    order = [
-        "column",
-        "role",
-        "reason",
-        "type",
-        "missing",
-        "distinct",
-        "minimum",
-        "median",
-        "maximum",
-        "mean",
-        "deviation",
-    ]
-    return pd.DataFrame(rows).reindex(columns=[*order, "commonest", "information"])
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
-def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> dict[str, dict]:
-    """For each column that is used, what a picture needs: labels or edges of the bars, and their heights by class."""
+def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> dict[str, dict[str, Any]]:
+    """The bars of a picture of each feature and of the target: their `categories` or `edges`, and `counts` by class.
+
+    Edges of dates are seconds after 1970.
+    """
     found = {}
     codes, classes = pd.factorize(frame[target], sort=True)
     for name, role in roles[["column", "role"]].itertuples(index=False):
-        column = frame[name]
-        if role not in ("numeric", "categorical", "boolean", "date", "target"):
+        if role not in (*FEATURES, "target"):
             continue
+        column = frame[name]
+        axis: dict[str, list[Any]]
         if types.is_string_dtype(column):
-            words = column.fillna("missing")
-            bars = words.value_counts().index[:LEVELS]
-            place = bars.get_indexer(words)
-            axis = {"categories": bars.tolist()}
+            strings = column.fillna("missing")
+            categories = strings.value_counts().index[:CATEGORIES]
+            place, n_bars, axis = categories.get_indexer(strings), len(categories), {"categories": categories.tolist()}
         else:
-            numbers = column.to_numpy("datetime64[s]").astype(float) if role == "date" else column.to_numpy()
-            numbers = np.where(column.isna(), np.nan, numbers)
+            numbers = _as_numbers(column)
             edges = np.linspace(*_range(numbers[~np.isnan(numbers)]), BINS + 1)
-            place = np.where(
-                np.isnan(numbers), -1, np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, BINS - 1)
-            )
-            bars = range(BINS)
-            axis = {"edges": edges.tolist()}
+            bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, BINS - 1)
+            place, n_bars, axis = np.where(np.isnan(numbers), -1, bins), BINS, {"edges": edges.tolist()}
         is_shown = place >= 0
-        flat = codes[is_shown] * len(bars) + place[is_shown]
-        table = np.bincount(flat, minlength=len(classes) * len(bars)).reshape(len(classes), len(bars))
+        flat = codes[is_shown] * n_bars + place[is_shown]
+        table = np.bincount(flat, minlength=len(classes) * n_bars).reshape(len(classes), n_bars)
         found[name] = axis | {"counts": dict(zip(classes, table.tolist(), strict=True))}
     return found
 
 
-def _range(numbers: np.ndarray) -> tuple[float, float]:
-    low, high = (numbers.min(), numbers.max()) if len(numbers) else (0.0, 1.0)
-    return (low, high) if low < high else (low - 0.5, high + 0.5)
-
-
 def information(x: np.ndarray, y: np.ndarray) -> float:
-    """I(x; y) / H(y) for codes x, y of shape (n,), -1 a level like the others; 0 if y is constant."""
+    """I(x; y) / H(y) for codes x, y of shape (n,), where -1 is a value like the others; 0 if y is constant."""
     n, width = len(x), y.max() + 2
     joint = np.bincount((x + 1) * width + y + 1, minlength=(x.max() + 2) * width).reshape(-1, width)
     rows, columns = joint.sum(axis=1), joint.sum(axis=0)
@@ -95,23 +86,36 @@ def information(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.clip((shared - bias) / entropy, 0, 1))
 
 
+def type_of(column: pd.Series) -> str:
+    """number, string or date."""
+    if types.is_datetime64_dtype(column):
+        return "date"
+    return "number" if types.is_numeric_dtype(column) else "string"
+
+
 def _entropy(counts: np.ndarray, n: int) -> float:
     share = counts[counts > 0] / n
     return float(-np.sum(share * np.log(share)))
 
 
-def _binned(column: pd.Series, distinct: int) -> np.ndarray:
-    if types.is_string_dtype(column) or distinct <= BINS:
+def _binned(column: pd.Series) -> np.ndarray:
+    """Codes (n,) of the bins; -1 for missing cells."""
+    if types.is_string_dtype(column) or column.nunique() <= BINS:
         return pd.factorize(column)[0]
-    numbers = (
-        column.to_numpy("datetime64[us]").astype(float) if types.is_datetime64_dtype(column) else column.to_numpy()
-    )
-    known = numbers[column.notna()]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[:-1]))  # a value that fills several bins gets one
-    return np.where(column.isna(), -1, np.searchsorted(edges, numbers))
+    numbers = _as_numbers(column)
+    known = numbers[~np.isnan(numbers)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[:-1]))  # a value that fills several bins has one
+    return np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers))
 
 
-def _type(column: pd.Series) -> str:
+def _as_numbers(column: pd.Series) -> np.ndarray:
+    """Numbers, and dates in seconds after 1970; NaN for missing cells."""
     if types.is_datetime64_dtype(column):
-        return "date"
-    return "number" if types.is_numeric_dtype(column) else "words"
+        seconds = column.to_numpy("datetime64[us]").astype(float) / 1e6
+        return np.where(column.isna(), np.nan, seconds)
+    return column.to_numpy(float)
+
+
+def _range(numbers: np.ndarray) -> tuple[float, float]:
+    low, high = (numbers.min(), numbers.max()) if len(numbers) else (0.0, 1.0)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
+from pipeline.reading import override
 
-CLASSES = 100  # more is a number to estimate, or a name
-BANDS = 20  # more numbers than that may be one to estimate
-RARE = 0.1  # share of the smallest class under which a person should know
+CLASSES = 100  # at most; more are numbers to estimate, or names
+BANDS = 20  # classes that are numbers: more than so many may be numbers to estimate
+RARE = 0.2  # a smallest class with less than this share of the average class is reported
+REGRESSION = "Is it a number to estimate (regression)? Then put the numbers into bands first. "
 
 
 def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -23,65 +25,71 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     classes = _ordered(counts.index.tolist())
     shown = ", ".join(f"{name!r}: {counts[name]:,}" for name in classes[:10])
     if len(known) < 2:
-        raise UserError(f"There are {len(known)} rows with a {target!r}. A model needs at least two of each class.")
+        raise UserError(f"Rows with a known {target!r}: {len(known)}. A model needs at least two rows of each class.")
     if len(classes) < 2:
         raise UserError(
-            f"The target {target!r} is {classes[0]!r} in every row. Give data.target a column with two classes or more."
+            f"The target {target!r} is {classes[0]!r} in every row. Set data.target to a column with at least two "
+            f"classes."
         )
-    numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
+    are_numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
+    hint = REGRESSION if are_numbers and (len(classes) > BANDS or len(classes) == len(known)) else ""
     if len(classes) == len(known):
-        hint = "Is this a regression? Put the numbers into bands, or give" if numbers else "Give"
         raise UserError(
-            f"The target {target!r} is different in every row ({shown}, ...). {hint} data.target a column of classes."
+            f"The target {target!r} is different in every row ({shown}, ...). {hint}"
+            f"Set data.target to a column of classes."
         )
     if len(classes) > CLASSES:
-        hint = "Is this a regression? Put the numbers into bands" if numbers else "Join the rare ones"
         raise UserError(
-            f"The target {target!r} has {len(classes):,} classes ({shown}, ...). {hint}: at most {CLASSES} are allowed."
+            f"The target {target!r} has {len(classes):,} classes ({shown}, ...), but at most {CLASSES} are allowed. "
+            f"{hint}Join rare classes with data.replace, or set data.target to another column."
         )
     if counts.min() < 2:
         alone = [name for name in classes if counts[name] < 2]
-        hint = " Is this a regression? Then put the numbers into bands." if numbers and len(classes) > BANDS else ""
         raise UserError(
-            f"The target {target!r} has classes of one row: {', '.join(map(repr, alone[:5]))}. Training and test need "
-            f"one each: add rows, or remove these, or join them to another class with data.replace.{target}.{hint}"
+            f"The target {target!r} has classes of one row: {', '.join(map(repr, alone[:5]))}. The training and the "
+            f"test rows need one each. {hint}Add rows, remove these, or join them to another class with "
+            f"data.replace.{target}."
         )
-    spelt: dict[str, list[str]] = {}
+    by_letters: dict[str, list[str]] = {}
     for name in classes:
-        spelt.setdefault(name.casefold(), []).append(name)
-    if several := [names for names in spelt.values() if len(names) > 1]:
+        by_letters.setdefault(name.casefold(), []).append(name)
+    if same := [names for names in by_letters.values() if len(names) > 1]:
         warnings.warn(
-            f"The target {target!r} has classes that differ in their capitals alone ({', '.join(several[0])}). To join "
-            f"them: -S '+data.replace.{target}={{{several[0][1]}: {several[0][0]}}}'.",
+            f"The target {target!r} has classes that differ in capital letters only ({', '.join(same[0])}). To join "
+            f"them: {override('data.replace', target, dict.fromkeys(same[0][1:], same[0][0]))}.",
             stacklevel=2,
         )
-    if counts.min() < RARE * len(known) / len(classes) * 2:
+    if counts.min() < RARE * len(known) / len(classes):
         warnings.warn(
-            f"The classes of {target!r} are uneven ({shown}). Accuracy says little then; train.class_weight=balanced "
-            f"gives each the same weight.",
+            f"The classes of {target!r} are uneven ({shown}), so accuracy alone is misleading. To give each class the "
+            f"same weight: -S train.class_weight=balanced.",
             stacklevel=2,
         )
     if frame.shape[1] > len(known):
         warnings.warn(
-            f"{frame.shape[1]:,} columns but {len(known):,} rows: a strong train.lambda is needed.", stacklevel=2
+            f"The table has {frame.shape[1]:,} columns but {len(known):,} rows, so the model needs a strong penalty: "
+            f"raise train.lambda.",
+            stacklevel=2,
         )
     return known
 
 
 def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFrame:
-    """The rows whose target is known; a warning counts the others, and names the `source`."""
+    """The rows whose target is known; a warning, which begins with `source`, counts the others."""
     known = frame[frame[target].notna()].reset_index(drop=True)
     if dropped := len(frame) - len(known):
-        warnings.warn(f"{source}{dropped:,} of {len(frame):,} rows have no {target!r}; dropped.", stacklevel=3)
+        warnings.warn(
+            f"{source}{dropped:,} of {len(frame):,} rows have no {target!r}; they are left out.", stacklevel=3
+        )
     return known
-
-
-def _ordered(classes: list[str]) -> list[str]:
-    """As numbers if they are numbers (`2` before `10`), else by letter."""
-    numbers = pd.to_numeric(pd.Series(classes), errors="coerce")
-    return [classes[i] for i in numbers.argsort()] if numbers.notna().all() else sorted(classes)
 
 
 def features_and_target(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """The features (n_samples, n_features) and the classes (n_samples,) of a table whose last column is the target."""
     return table.iloc[:, :-1], table.iloc[:, -1].to_numpy(dtype=str)
+
+
+def _ordered(classes: list[str]) -> list[str]:
+    """By value if all are numbers (`2` before `10`), else by letter."""
+    numbers = pd.to_numeric(pd.Series(classes), errors="coerce")
+    return [classes[i] for i in numbers.argsort()] if numbers.notna().all() else sorted(classes)

@@ -4,6 +4,7 @@ Values are read with OmegaConf (a bare YAML 1.1 loader would take `1e-3` for a s
 is wrong becomes one `UserError` that names key, value and what is allowed.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def section_of(values: dict[str, Any], section: str, source: str) -> Any:
     if section not in values:
         raise UserError(f"{source} has no section {section!r}. Delete the file: `dvc repro` composes it from conf/.")
     field = Params.model_fields[section]
-    partial = create_model(section, __base__=Section, **{section: (field.annotation, field)})
+    fields: dict[str, Any] = {section: (field.annotation, field)}
+    partial = create_model(section, __base__=Section, **fields)
     return getattr(_validated(partial, {section: values[section]}, source), section)
 
 
@@ -139,7 +141,7 @@ def _validated(model: type[Section], values: dict[str, Any], source: str) -> Any
         raise UserError("\n  ".join([f"{source} has values that can't be used:", *lines])) from None
 
 
-def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
+def _key_and_value(problem: Mapping[str, Any], values: dict[str, Any]) -> str:
     # pydantic's path also has the type of a union that it tried; only steps that the values have are keys.
     keys, here = [], values
     missing = problem["type"] == "missing"
@@ -156,7 +158,7 @@ def _key_and_value(problem: dict[str, Any], values: dict[str, Any]) -> str:
     return ".".join(keys) + f" = {here!r}"
 
 
-def _allowed(problem: dict[str, Any]) -> str:
+def _allowed(problem: Mapping[str, Any]) -> str:
     if problem["type"] == "missing":
         return "has no value; set it in conf/ or with `dvc exp run -S key=value`"
     if problem["type"] == "union_tag_invalid":

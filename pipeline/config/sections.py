@@ -197,12 +197,14 @@ class Sweep(Section):
     @property
     def combinations(self) -> list[Combination]:
         """Every lambda with every learning rate, in rising order, each once."""
-        lambdas, rates = (
-            {value for entry in grid for value in (entry.values if isinstance(entry, LogRange) else [entry])}
-            for grid in (self.l2, self.learning_rate)
-        )
+        lambdas, rates = set(_listed(self.l2)), set(_listed(self.learning_rate))
         numbers_first = sorted(rates, key=lambda rate: (rate == "auto", rate))
         return [Combination(*pair) for pair in product(sorted(lambdas), numbers_first)]
+
+
+def _listed(grid: list[Any]) -> list[Any]:
+    """The values of a grid, those of its ranges among them."""
+    return [value for entry in grid for value in (entry.values if isinstance(entry, LogRange) else [entry])]
 
 
 class OneVsRest(Section):

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 BLUE, ORANGE, GREY = "#2563a8", "#d9822b", "#8a8f98"
 CLASSES = [BLUE, ORANGE, "#3a9a6b", "#b5485d", "#7a5fb0", "#8c6d46", "#d06ba8", "#5b6670", "#a9a63a", "#3fa7b8"]
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -84,11 +84,12 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     grid = figure.subplots(n_rows, 3, squeeze=False).ravel()
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
-    for axes, row in zip(grid, shown.itertuples(), strict=False):
-        _bars(axes, bars[row.column], row.role == "date")
-        axes.set_title(f"{short(row.column, 30)}  ({row.information:.0%})", fontsize=8)
+    for axes, row in zip(grid, shown.to_dict("records"), strict=False):
+        is_date = row["role"] == "date"
+        _bars(axes, bars[row["column"]], is_date)
+        axes.set_title(f"{short(row['column'], 30)}  ({row['information']:.0%})", fontsize=8)
         axes.tick_params(labelsize=7)
-        if row.role != "date":
+        if not is_date:
             axes.locator_params(axis="x", nbins=4)
     labels = list(next(iter(bars.values()))["counts"])
     handles = [

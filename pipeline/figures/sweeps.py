@@ -1,5 +1,7 @@
 """The pictures of a sweep: tables of combinations, cost curves and weights as figures."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -26,18 +28,16 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
     low, high = finite.min(), finite.max()
     norm = LogNorm(low, high) if 0 < low < high else Normalize(low, high)
     image = axes.imshow(values, cmap="viridis", norm=norm, aspect="auto")
-    middle = {"ha": "center", "va": "center", "fontsize": 8}
+    middle: Any = {"ha": "center", "va": "center", "fontsize": 8}
     for (i, j), value in np.ndenumerate(values):
         if not np.isfinite(value):
-            square = (j - 0.5, i - 0.5), 1, 1
-            axes.add_patch(Rectangle(*square, facecolor="#f3f4f6", edgecolor="#d5d8dd", hatch="////", linewidth=0))
+            axes.add_patch(_square(i, j, facecolor="#f3f4f6", edgecolor="#d5d8dd", hatch="////", linewidth=0))
         if values.size <= LETTERED:
             shown = f"{value:.3f}" if np.isfinite(value) else "diverged"
             light = np.isfinite(value) and norm(value) < 0.6
             axes.text(j, i, shown, color="white" if light else "black", **middle)
-    i, j = grid.index.get_loc(winner["lambda"]), grid.columns.get_loc(winner["learning_rate"])
-    frame = Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=3)
-    axes.add_patch(frame)
+    i, j = list(grid.index).index(winner["lambda"]), list(grid.columns).index(winner["learning_rate"])
+    axes.add_patch(_square(i, j, fill=False, edgecolor=ORANGE, linewidth=3))
     axes.set_xticks(range(len(grid.columns)), map(_number, grid.columns))
     axes.set_yticks(range(len(grid)), map(_number, grid.index))
     axes.grid(visible=False)
@@ -122,11 +122,16 @@ def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index) -> np.ndarray:
     return x
 
 
+def _square(i: int, j: int, **style: Any) -> Rectangle:
+    """The square of row i and column j in a picture of a matrix."""
+    return Rectangle((j - 0.5, i - 0.5), 1, 1, **style)
+
+
 def _shades(n: int) -> np.ndarray:
     return colormaps["viridis"](np.linspace(0, 0.9, n))
 
 
-def _number(value: float | str) -> str:
+def _number(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:.3g}"
 
 

@@ -124,7 +124,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> ndarray:
         """The class of the highest margin for each row, (n_samples,)."""
-        return self.classes_[predicted(self.decision_function(X))]
+        chosen = predicted(self.decision_function(X))
+        return self.classes_[chosen]
 
     def _row_weights(self, codes: ndarray, sample_weight: Any, X: ndarray) -> ndarray | None:
         if sample_weight is None and self.class_weight is None:

@@ -43,7 +43,8 @@ class FastObjective:
     positive       (n_columns,): in column k, y = 1 for the rows of class positive[k] and 0 for all others
     penalty        of each column
     sample_weight  (n_samples,) or None
-    run            maps a function over strips: `map`, or what `compute.workers` yields
+    run            maps a function over strips: `map`, or what `compute.workers` yields. Only inside `workers` are the
+                   last digits the same for any number of threads
     """
 
     def __init__(
@@ -275,7 +276,5 @@ def _sum_of_logs(factors: ndarray, s: ndarray) -> ndarray:
 
 def margins(X: ndarray, W: ndarray) -> ndarray:
     """z = X w + b, (n_samples, n_columns), with the same bytes for any number of threads."""
-    if X.size * W.shape[1] < 100_000:  # below what OpenBLAS would split
-        return X @ W[:-1] + W[-1]
-    with workers(STRIPS) as run:
+    with workers(1 if X.size * W.shape[1] < 100_000 else STRIPS) as run:
         return np.concatenate(list(run(lambda rows: X[rows] @ W[:-1] + W[-1], strips(len(X)))))

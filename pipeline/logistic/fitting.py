@@ -60,9 +60,10 @@ def fit_columns(
         make_search, make_direction = OPTIMIZERS[optimizer]
         search: Search
         if make_search is FixedStep:
-            rate = np.full(objective.shape[1], np.nan) if learning_rate is None else learning_rate
-            rate = np.where(np.isnan(rate), objective.safe_learning_rate(), rate) if np.isnan(rate).any() else rate
-            search = FixedStep(make_direction(), np.tile(rate, (len(start), 1)))
+            rate = np.broadcast_to(np.nan if learning_rate is None else learning_rate, objective.shape)
+            if np.isnan(rate).any():
+                rate = np.where(np.isnan(rate), objective.safe_learning_rate(), rate)
+            search = FixedStep(make_direction(), rate.copy())
         elif make_direction is QuasiNewton:
             direction = QuasiNewton(models)
             rows = int(np.clip(SAMPLE_FLOATS // len(start), 5_000, 20_000))
@@ -91,12 +92,10 @@ def minimize(
     chunks whose weights and gradients are kept, so that costs and stops are found for a whole chunk at once; columns
     that stopped are dropped. After each chunk, callback(iteration, cost) gets the sum of the running columns' costs.
     """
-    n_columns = W.shape[1]
-    columns = np.arange(n_columns)
-    weights_found, n_iter, norms_found = W.copy(), np.zeros(n_columns, int), np.empty(n_columns)
-    statuses = np.full(n_columns, Status.RAN_OUT, dtype="<U10")
-    history = []
-    first = 0  # the iteration that the chunk starts with
+    columns = np.arange(W.shape[1])
+    n_iter, norm, status = np.zeros(len(columns), int), np.empty(len(columns)), np.empty(len(columns), "<U10")
+    result = Minimum(W.copy(), n_iter, norm, status, costs=np.empty(0))
+    history, first = [], 0  # the costs of each chunk; the iteration that the chunk starts with
     chunk = _Chunk(objective, search, W)
     while True:
         weights, gradients, costs = chunk.run(objective, search, max_iter + 1 - first)
@@ -113,33 +112,28 @@ def minimize(
         history.append((first, columns, costs))
         if callback is not None:
             callback(first + len(costs) - 1, float(np.nansum(costs[-1])))
-        for here in np.flatnonzero(finished):
-            k, t = columns[here], last[here]
-            weights_found[:, k] = weights[t, :, here]
-            n_iter[k] = first + t
-            norms_found[k] = norms[t, here]
-            if diverged[t, here]:
-                statuses[k] = Status.DIVERGED
-            elif norms[t, here] <= tol:
-                statuses[k] = Status.CONVERGED
-            elif stalled[here]:
-                statuses[k] = Status.STALLED
-        if finished.all():
-            break
-        first += len(costs)
         W, gradient = weights[-1], gradients[-1]
         if finished.any():
+            here = np.flatnonzero(finished)
+            k, t = columns[here], last[here]
+            result.weights[:, k] = weights[t, :, here].T
+            n_iter[k], norm[k] = first + t, norms[t, here]
+            ends = [diverged[t, here], norms[t, here] <= tol, stalled[here]]
+            status[k] = np.select(ends, [Status.DIVERGED, Status.CONVERGED, Status.STALLED], Status.RAN_OUT)
+            if finished.all():
+                break
             running = ~finished
             columns, ceiling, W, gradient = columns[running], ceiling[running], W[:, running], gradient[:, running]
             objective = objective.select(running)
             search.keep(running)
             chunk = _Chunk(objective, search, W)
+        first += len(costs)
         search.step(objective, W.copy(), gradient, chunk.weights[0])
-    all_costs = np.full((n_iter.max() + 1, n_columns), np.nan)
+    result.costs = np.full((n_iter.max() + 1, len(n_iter)), np.nan)
     for first, columns, costs in history:
-        kept = costs[: max(len(all_costs) - first, 0)]
-        all_costs[first : first + len(kept), columns] = kept
-    return Minimum(weights_found, n_iter, norms_found, statuses, all_costs)
+        kept = costs[: max(len(result.costs) - first, 0)]
+        result.costs[first : first + len(kept), columns] = kept
+    return result
 
 
 class _Chunk:

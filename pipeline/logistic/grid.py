@@ -77,11 +77,6 @@ def fit_grid(
     l2 = np.asarray(l2, dtype=np.float64)
     l2 = np.broadcast_to(l2.reshape(len(l2), -1), (len(l2), n_folds))
     positive = np.array([1]) if n_classes == 2 else np.arange(n_classes)
-    X = rows(0)[0]
-    small = X.nbytes <= SMALL_BYTES
-    size = _group_size(len(l2), len(positive), len(X) if small else 0, X.shape[1], max_iter, memory)
-    groups = [np.arange(first, min(first + size, len(l2))) for first in range(0, len(l2), size)]
-    tasks = [(group, fold) for group in groups for fold in range(n_folds)]
     grid = _empty(len(l2), n_folds, len(positive), max_iter)
     halt, one_at_a_time = threading.Event(), threading.Lock()
     finished = 0
@@ -105,16 +100,21 @@ def fit_grid(
             if not grid.weights[fold].size:
                 grid.weights[fold] = np.full((len(l2), len(positive), X.shape[1] + 1), np.nan)
             grid.weights[fold][combination, column] = result.weights.T
-            for name in ("n_iter", "gradient_norm", "cost", "status"):
-                getattr(grid, name)[combination, fold, column] = getattr(result, name)
             shown = grid.iterations[grid.iterations < len(result.costs)]
             grid.curves[: len(shown), combination, fold, column] = result.costs[shown]
+            for name in ("n_iter", "gradient_norm", "cost", "status"):  # the status last: now the columns are finished
+                getattr(grid, name)[combination, fold, column] = getattr(result, name)
             finished += len(column)
             if callback is not None:
                 callback(finished, grid.status.size)
 
     with workers() as run:
         try:
+            X = rows(0)[0]
+            small = X.nbytes <= SMALL_BYTES
+            size = _group_size(len(l2), len(positive), len(X) if small else 0, X.shape[1], max_iter, memory)
+            groups = [np.arange(first, min(first + size, len(l2))) for first in range(0, len(l2), size)]
+            tasks = [(group, fold) for group in groups for fold in range(n_folds)]
             if small:
                 list(run(lambda task: train(task, map), tasks))
             else:

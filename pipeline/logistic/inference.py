@@ -13,7 +13,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy import ndarray
-from numpy.typing import ArrayLike
 
 from pipeline.compute import workers
 from pipeline.logistic.fast_objective import FastObjective, margins
@@ -49,7 +48,7 @@ class Inference:
 
 def inference(
     X: ndarray, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
-    fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[ArrayLike] = (),
+    fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[Sequence[int] | ndarray] = (),
 ) -> Inference:  # fmt: skip
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
 
@@ -62,53 +61,47 @@ def inference(
     subtracted from the others, and left out. A penalised fit keeps all its coefficients. Raises ValueError for
     groups without an intercept.
     """
-    X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
-    coef, intercept, kept = np.array(coef, dtype=np.float64), float(intercept), np.arange(X.shape[1])
+    X, coef, kept = np.asarray(X, dtype=np.float64), np.array(coef, dtype=np.float64), np.arange(X.shape[1])
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     with workers() as run:
         if l2 == 0 and len(groups):
             if not fit_intercept:
                 raise ValueError("groups need an intercept: their references are part of it.")
-            members = [np.asarray(group, dtype=int) for group in groups]
-            for group in members:
+            for group in groups:
                 reference = coef[group[0]]
                 coef[group] -= reference
                 intercept += reference
-            kept = np.delete(kept, [group[0] for group in members])
+            kept = np.delete(kept, [group[0] for group in groups])
             X, coef = X[:, kept], coef[kept]
         W = np.append(coef, intercept)[:, None]
         # Sums of products, not dot products: the order of their additions is the same on any number of threads.
         deviance = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y)))
         share = float(np.sum(weight * y) / weight.sum()) if fit_intercept else 0.5
         null_deviance = 2 * float(np.sum(weight * log_loss(math.log(share / (1 - share)), y)))
-        fit = Inference(
-            coefficient=W[:, 0] if fit_intercept else coef,
-            kept=kept,
-            deviance=deviance,
-            null_deviance=null_deviance,
-            mcfadden_r2=1 - deviance / null_deviance,
-            note="standard errors, tests, intervals and AIC are not defined for a penalised fit",
-        )
+        coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
+        note = "standard errors, tests, intervals and AIC are not defined for a penalised fit"
+        fit = Inference(coefficient, kept, deviance, null_deviance, r2, note)
         if l2 > 0:
             return fit
-        fit.aic = deviance + 2 * len(fit.coefficient)
-        positive = np.array([1])
-        objective = FastObjective(X, y.astype(int), positive, Ridge(0.0), sample_weight, fit_intercept, run)
-        information = weight.sum() * objective.curvature(W)[0, : len(fit.coefficient), : len(fit.coefficient)]
+        n_parameters = len(coefficient)
+        fit.aic = deviance + 2 * n_parameters
+        repeats = None if sample_weight is None else weight
+        objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
+        information = weight.sum() * objective.curvature(W)[0, :n_parameters, :n_parameters]
         scale = np.sqrt(np.diag(information))
         try:
             with np.errstate(divide="ignore", invalid="ignore"):
                 lower_factor = np.linalg.cholesky(information / np.outer(scale, scale))
         except np.linalg.LinAlgError:
             fit.note = (
-                "standard errors are not defined: a feature is constant or follows from others, or a plane separates y"
+                "standard errors are undefined: a feature is constant or follows from others, or a plane separates y"
             )
             return fit
         inverse = np.linalg.inv(lower_factor)
     fit.standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale
-    fit.z_value = fit.coefficient / fit.standard_error
+    fit.z_value = coefficient / fit.standard_error
     fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
-    fit.lower, fit.upper = fit.coefficient - reach, fit.coefficient + reach
+    fit.lower, fit.upper = coefficient - reach, coefficient + reach
     fit.note = f"intervals hold with {confidence:.0%} confidence, from the observed information"
     return fit

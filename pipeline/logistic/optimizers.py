@@ -112,6 +112,7 @@ class QuasiNewton(Direction):
     def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
         if not self.eigen:
             self._factorise(self.sample or objective, self.at)
+            self.sample = self.at = None
         direction = gradient.copy()
         weights = []
         for step, change, inverse in reversed(self.pairs):

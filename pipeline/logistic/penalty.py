@@ -19,17 +19,17 @@ class Ridge:
 
     def value(self, W: ndarray) -> ndarray:
         """Of W, or of several W at once: (..., n_features + 1, n_columns) to (..., n_columns)."""
-        return self.l2 / 2 * np.sum(W[..., :-1, :] ** 2, axis=-2)
+        w = W[..., :-1, :]
+        return self.l2 / 2 * np.einsum("...jk,...jk->...k", w, w)
 
     def gradient(self, W: ndarray, out: ndarray | None = None) -> ndarray:
-        if self._curvature.shape != W.shape:
-            self._curvature = self.curvature(W)  # kept, as operands of equal shapes are multiplied fastest
-        return np.multiply(W, self._curvature, out)
+        return np.multiply(W, self.curvature(W), out)
 
     def curvature(self, W: ndarray) -> ndarray:
-        curvature = np.ones_like(W) * self.l2
-        curvature[-1] = 0
-        return curvature
+        if self._curvature.shape != W.shape:  # it is the same at any W, so it is kept
+            self._curvature = np.ones(W.shape) * self.l2
+            self._curvature[-1] = 0
+        return self._curvature
 
     def select(self, columns: ndarray) -> "Ridge":
         return Ridge(self.l2[columns]) if self.l2.ndim else self

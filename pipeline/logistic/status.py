@@ -9,7 +9,10 @@ class Status(StrEnum):
     sentence: str
 
     CONVERGED = "converged", "the gradient norm is under the tolerance"
-    STALLED = "stalled", "the cost no longer falls: the gradient norm is as low as rounding allows; this is the optimum"
+    STALLED = (
+        "stalled",
+        "the cost no longer falls: the gradient norm is as low as rounding allows; raise tol to end before",
+    )
     RAN_OUT = (
         "ran out",
         "the iterations ran out before the gradient norm was under the tolerance: scale the features, raise max_iter "
@@ -41,10 +44,8 @@ class DivergenceError(ArithmeticError):
             f"{safe_learning_rate:.3g} is safe for this data and this l2 (one over the largest eigenvalue of "
             "X'X/(4n) + l2); scaled features allow a larger one."
         )
-        self.learning_rate = learning_rate
-        self.iteration = iteration
-        self.cost = cost
-        self.safe_learning_rate = safe_learning_rate
+        self.learning_rate, self.iteration = learning_rate, iteration
+        self.cost, self.safe_learning_rate = cost, safe_learning_rate
 
     def __reduce__(self) -> tuple[type, tuple]:  # exceptions with arguments of their own need it to be pickled
         return type(self), (self.learning_rate, self.iteration, self.cost, self.safe_learning_rate)

@@ -5,6 +5,7 @@ costs five.
 """
 
 import re
+import shlex
 import warnings
 from dataclasses import dataclass
 
@@ -64,8 +65,8 @@ def parse(
 ) -> tuple[pa.Array | pa.ChunkedArray, str | None]:
     """`column` as float64, string or timestamp, and the format of its dates if these were strings.
 
-    `kind` is numbers, strings or dates; None decides by the cells. Errors: `UserError` for a cell that does not fit
-    the kind or the other cells.
+    `kind` is numbers, strings or dates; if it is None, the cells decide. Errors: `UserError` for a cell that does not
+    fit the kind or the other cells.
     """
     stored = column.type
     if pa.types.is_dictionary(stored):
@@ -123,7 +124,7 @@ def _inferred(strings: Strings, cell_format: CellFormat, kind: str | None) -> tu
     decimals = _mask(pc.match_substring_regex(strings.distinct, rf"^[+-]?\d+[{other}]\d+$"))
     if (is_number | decimals)[known].all():
         mark = "comma" if other == "," else "point"
-        raise strings.error(decimals, f"has a decimal {mark}", f"Set it: -S \"data.decimal='{other}'\"")
+        raise strings.error(decimals, f"has a decimal {mark}", f"Set it: {_setting('decimal', other)}")
     if kind == "numbers":
         raise strings.error(~is_number, "is not a number", CORRECT)
     dates, date_format = _dates(strings, cell_format, certain=False)
@@ -153,8 +154,12 @@ def _grouping(grouped: pa.Array) -> str:
     marks = [re.sub(r"[+\-\d]", "", string) for string in grouped.to_pylist()]
     longest = max(marks, key=len)
     decimal = longest[-1] if longest[-1] != longest[0] else None
-    step = f"Set it: -S \"data.thousands='{longest[0]}'\"" + (f" -S \"data.decimal='{decimal}'\"" if decimal else "")
-    return step + (f"; or, if it is a decimal mark, -S \"data.decimal='{longest}'\"" if longest in (",", ".") else "")
+    step = f"Set it: {_setting('thousands', longest[0])}" + (f" {_setting('decimal', decimal)}" if decimal else "")
+    return step + (f"; or, if it is a decimal mark, {_setting('decimal', longest)}" if longest in (",", ".") else "")
+
+
+def _setting(key: str, value: str) -> str:
+    return "-S " + shlex.quote(f'data.{key}="{value}"')
 
 
 def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple[pa.Array | None, str | None]:
@@ -176,7 +181,7 @@ def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple
             raise strings.error(
                 strings.known,
                 f"can be read as {' or '.join(complete)}",
-                f"Set the format that is right, such as -S 'data.date_format=\"{first}\"'",
+                f"Set the format that is right, such as {_setting('date_format', first)}",
             )
         dates = dates.reindex(range(len(strings.distinct)))
         return strings.spread(pa.Array.from_pandas(dates, type=TIME)), first

@@ -44,8 +44,9 @@ def sniff(text: pa.Buffer, path: Path, options: Options, target: str | None = No
     Errors: `UserError` for a text without rows, and for options that do not fit it.
     """
     given = options.delimiter
-    if given is None and (declared := re.match(rb"(?i)(?:\xef\xbb\xbf)?sep=(.)\r?\n", text[:9].to_pybytes())):
-        given = declared[1].decode("latin-1")  # written by Excel
+    declared = re.match(rb"(?i)(?:\xef\xbb\xbf)?sep=(.)\r?\n", text[:9].to_pybytes())  # written by Excel
+    if given is None and declared:
+        given = declared[1].decode("latin-1")
     if given is not None and (len(given) != 1 or given in '"\r\n'):
         raise UserError(f"data.delimiter = {given!r} should be one character, such as ',' or ';', and not a quote.")
     start = text[:SAMPLE].to_pybytes()
@@ -61,9 +62,10 @@ def sniff(text: pa.Buffer, path: Path, options: Options, target: str | None = No
         raise UserError(f"{path} has no row that can be read. Give a file with a header and rows.")
     above = _rows_above(rows)
     if above:
-        warnings.warn(
-            f"{path}: the lines above the table are left out; the first is {rows[0][0][:60]!r}.", stacklevel=3
-        )
+        if remarks := rows[bool(declared) : above]:
+            warnings.warn(
+                f"{path}: the lines above the table are left out; the first is {remarks[0][0][:60]!r}.", stacklevel=3
+            )
         rows, before = rows[above:], ends[above - 1]
     first = [cell.strip() for cell in rows[0]]
     header = options.header

@@ -56,14 +56,14 @@ def read(
     for name in options.replace:
         if name not in table.column_names:
             raise unknown_column(name, table.column_names, "data.replace")
-    options = replace(options, decimal=decimal)
+    cell_format = CellFormat(options.missing_values, decimal, options.thousands, options.date_format, options.replace)
     try:
-        parsed = {name: cells.parse(table[name], name, options, kinds.get(name)) for name in table.column_names}
+        parsed = {name: cells.parse(table[name], name, cell_format, kinds.get(name)) for name in table.column_names}
     except UserError as error:
         raise UserError(f"{path}, {error}") from None
     frame = pa.table({name: values for name, (values, _) in parsed.items()}).to_pandas(self_destruct=True)
     date_formats = {name: date_format for name, (_, date_format) in parsed.items() if date_format}
-    return Reading(frame, CellFormat(options.missing_values, decimal, options.thousands, date_formats, options.replace))
+    return Reading(frame, replace(cell_format, date_format=date_formats))
 
 
 def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:

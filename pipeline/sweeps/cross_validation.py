@@ -23,7 +23,7 @@ from pipeline.logistic import Status
 from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.loss import predicted, probabilities
-from pipeline.outputs import WEIGHT_DIGITS, significant
+from pipeline.outputs import rounded_weights
 from pipeline.scores import scores
 from pipeline.sweeps.choice import best_by_lambda
 from pipeline.training import smallest
@@ -114,7 +114,7 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
         labels = [train.positive or classes[1]]
         weights = weights if labels[0] == classes[1] else -weights
     names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
-    flat = significant(weights.reshape(len(names), -1), WEIGHT_DIGITS)
+    flat = rounded_weights(weights.reshape(len(names), -1))
     found = pd.DataFrame(flat, columns=preprocessing.get_feature_names_out(), index=names)
     return found.rename_axis(columns="feature").stack().reset_index(name="weight")  # noqa: PD013
 

@@ -15,14 +15,14 @@ def test_a_feature_that_is_the_target_in_disguise_is_named():
     frame = pd.DataFrame(
         {
             "honest": random.normal(size=N) + y,
-            "words": pd.Series(np.array(["x", "y", "z"])[y], dtype="str"),
+            "strings": pd.Series(np.array(["x", "y", "z"])[y], dtype="str"),
             "numbers": y * 10 + random.normal(size=N),
             "missing": np.where(y == 0, np.nan, y),
             "y": pd.Series(y.astype(str), dtype="str"),
         }
     )
     found = leaks.disguised_targets(frame, describe(frame, decide(frame, "y"), "y"), "y")
-    assert set(found) == {"words", "numbers", "missing"}
+    assert set(found) == {"strings", "numbers", "missing"}
     assert min(found.values()) >= 0.99
 
 

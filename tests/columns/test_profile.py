@@ -37,6 +37,7 @@ def test_numbers_are_described_as_pandas_does(frame, table):
     assert (row["type"], row["missing"], row["distinct"]) == ("number", 0, N)
     assert [row["minimum"], row["median"], row["maximum"]] == [expected["min"], expected["50%"], expected["max"]]
     assert (row["mean"], row["deviation"]) == pytest.approx((expected["mean"], frame["signal"].std(ddof=0)))
+    assert table.loc[["when", "copy"], "type"].tolist() == ["date", "string"]
     assert table.loc["when", "maximum"] == frame["when"].max()
     assert table.loc["copy", "commonest"].startswith(frame["copy"].mode()[0])
 
@@ -62,4 +63,4 @@ def test_distributions_count_every_row_of_every_class(frame):
     for name in ("signal", "copy", "when"):
         assert {c: sum(n) for c, n in bars[name]["counts"].items()} == frame["y"].value_counts().to_dict()
     assert len(bars["signal"]["edges"]) == len(bars["signal"]["counts"]["a"]) + 1
-    assert set(bars["copy"]["levels"]) == {"ja", "nee"}
+    assert set(bars["copy"]["categories"]) == {"ja", "nee"}

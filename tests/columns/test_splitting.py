@@ -4,18 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import UserError
 from pipeline.columns.splitting import folds, grouped, stratified, timed
+from pipeline.errors import UserError
 
 N = 200
 CLASSES = pd.Series(["a"] * 160 + ["b"] * 40, name="y", dtype="str")
-PEOPLE = pd.Series([f"p{i % 25}" for i in range(N)], name="person", dtype="str")
+PATIENTS = pd.Series([f"p{i % 25}" for i in range(N)], name="patient", dtype="str")
 DAYS = pd.Series(pd.to_datetime("2024-01-01") + pd.to_timedelta(np.arange(N) * 7 % 50, unit="D"), name="day")
 
 
 @pytest.mark.parametrize(
     "positions",
-    [stratified(CLASSES, 0.25, 0), grouped(PEOPLE, 0.25, 0), timed(DAYS, 0.25)],
+    [stratified(CLASSES, 0.25, 0), grouped(PATIENTS, 0.25, 0), timed(DAYS, 0.25)],
     ids=["stratified", "grouped", "timed"],
 )
 def test_every_row_is_on_one_side_in_order(positions):
@@ -31,15 +31,15 @@ def test_stratified_keeps_the_proportion_of_each_class():
     assert (CLASSES[test] == "b").sum() == 10
 
 
-@pytest.mark.parametrize(("split", "column"), [(stratified, CLASSES), (grouped, PEOPLE)])
+@pytest.mark.parametrize(("split", "column"), [(stratified, CLASSES), (grouped, PATIENTS)])
 def test_the_seed_decides(split, column):
     first, again, other = (split(column, 0.25, seed)[1].tolist() for seed in (0, 0, 1))
     assert first == again != other
 
 
 def test_a_group_is_on_one_side():
-    train, test = grouped(PEOPLE, 0.25, 0)
-    assert not set(PEOPLE[train]) & set(PEOPLE[test])
+    train, test = grouped(PATIENTS, 0.25, 0)
+    assert not set(PATIENTS[train]) & set(PATIENTS[test])
 
 
 def test_the_test_rows_are_the_latest_and_a_moment_is_on_one_side():
@@ -51,13 +51,19 @@ def test_the_test_rows_are_the_latest_and_a_moment_is_on_one_side():
     ("split", "message"),
     [
         (
-            lambda: grouped(PEOPLE.where(PEOPLE == "p1"), 0.25, 0),
-            r"192 rows have no 'person'.*is row 1 of those with a target",
+            lambda: grouped(PATIENTS.where(PATIENTS == "p1"), 0.25, 0),
+            r"split.column = 'patient' is missing in 192 rows .*is row 1 of the rows with a target",
         ),
-        (lambda: grouped(PEOPLE.where(PEOPLE == "p1", "p1"), 0.25, 0), r"'person' is 'p1' in every row"),
-        (lambda: timed(PEOPLE, 0.25), r"'person' holds 'p0', neither date nor number"),
-        (lambda: timed(DAYS.where(DAYS.index > 0), 0.25), r"1 rows have no 'day'.*row 1 "),
-        (lambda: stratified(CLASSES, 0.001, 0), r"column 'y' can't be split with split.test_size = 0.001"),
+        (lambda: grouped(PATIENTS.where(PATIENTS == "p1", "p1"), 0.25, 0), r"'patient' is 'p1' in every row"),
+        (
+            lambda: timed(PATIENTS, 0.25),
+            r"split.column = 'patient' holds 'p0', but a split by time needs dates or numbers",
+        ),
+        (lambda: timed(DAYS.where(DAYS.index > 0), 0.25), r"split.column = 'day' is missing in 1 rows .*row 1 "),
+        (
+            lambda: stratified(CLASSES, 0.001, 0),
+            r"With split.test_size = 0.001, .* lack one of the 2 classes of 'y'.*'b', has 40 of 200 rows",
+        ),
     ],
 )
 def test_a_split_that_cannot_be_is_one_message(split, message):
@@ -74,8 +80,8 @@ def test_folds_hold_every_row_out_once_with_each_class_in_proportion():
 
 
 def test_folds_by_group_keep_a_group_together():
-    for training, held_out in folds(CLASSES.to_numpy(), 5, 0, PEOPLE.rename("group")):
-        assert not set(PEOPLE[training]) & set(PEOPLE[held_out])
+    for training, held_out in folds(CLASSES.to_numpy(), 5, 0, PATIENTS.rename("group")):
+        assert not set(PATIENTS[training]) & set(PATIENTS[held_out])
         assert len(training) + len(held_out) == N
 
 
@@ -95,10 +101,10 @@ def test_folds_by_time_learn_from_the_past_alone_and_each_is_later_than_the_last
         (pd.Series(np.arange(200.0) // 40, name="time"), 9, 4),
     ],
 )
-def test_folds_are_as_many_as_rows_groups_and_moments_allow_which_is_told(key, asked, used):
+def test_folds_are_as_many_as_rows_groups_and_moments_allow_with_a_warning(key, asked, used):
     classes = CLASSES.sample(frac=1, random_state=0).to_numpy()
     with pytest.warns(
-        UserWarning, match=rf"sweep.folds = {asked} is more than these training rows allow; {used} are used"
+        UserWarning, match=rf"sweep.folds = {asked} is more than these training rows allow; {used} folds are used"
     ):
         found = folds(classes, asked, 0, key)
     assert len(found) == used
@@ -108,15 +114,15 @@ def test_folds_are_as_many_as_rows_groups_and_moments_allow_which_is_told(key, a
 @pytest.mark.parametrize(
     ("classes", "key", "message"),
     [
-        (["a"] * 9 + ["b"], None, r"\(10 rows, 1 of the smallest class\)"),
-        (["a", "b"] * 5, pd.Series(["one"] * 10, name="group"), r"5 of the smallest class, 1 groups, by which"),
+        (["a"] * 9 + ["b"], None, r"10 rows, 1 of the smallest class. Add rows"),
+        (["a", "b"] * 5, pd.Series(["one"] * 10, name="group"), r"5 of the smallest class, and 1 groups to split by"),
         (
             ["a"] * 5 + ["b"] * 5,
             pd.Series(np.arange(10.0), name="time"),
-            r"5 of the smallest class, 10 times, by which",
+            r"5 of the smallest class, and 10 times to split by",
         ),
     ],
 )
-def test_rows_that_make_no_two_folds_are_told_with_the_next_step(classes, key, message):
+def test_rows_that_make_no_two_folds_are_one_message_with_the_next_step(classes, key, message):
     with pytest.raises(UserError, match=message):
         folds(np.array(classes), 3, 0, key)

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pipeline.logistic import LogisticRegression
-from pipeline.logistic.objective import log_loss
+from pipeline.logistic.loss import log_loss, predicted
 from tests.logistic.reference import EXPECTED, breast_cancer, standardized
 
 NEWTON = {"optimizer": "newton", "tol": 1e-10}
@@ -70,13 +70,19 @@ def test_one_vs_rest_equals_scikit_learns_meta_estimator():
     np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
 
 
-def test_probabilities_add_up_however_far_the_margins():
-    X, y = datasets.load_iris(return_X_y=True)
-    model = LogisticRegression(0.1, **NEWTON).fit(X, y)
-    for scale in 1, 1e3, 1e6:
-        P = model.predict_proba(X * scale)
-        np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-12)
-        assert (P >= 0).all()
+def test_the_class_is_that_of_the_highest_margin_where_probabilities_are_equal():
+    X, y = datasets.load_digits(return_X_y=True)
+    model = LogisticRegression(0.01, max_iter=50, optimizer="newton").fit(X / 16, y)
+    far = X * 50
+    assert (model.predict_proba(far).argmax(axis=1) != model.predict(far)).any()
+    np.testing.assert_array_equal(model.predict(far), model.decision_function(far).argmax(axis=1))
+    np.testing.assert_array_equal(model.predict(far), model.classes_[predicted(model.decision_function(far))])
+
+
+def test_a_class_weight_for_a_class_that_does_not_exist_is_an_error():
+    X, y = breast_cancer()
+    with pytest.raises(ValueError, match=r"class_weight has a weight for 'yes', but the classes of y are \[0, 1\]"):
+        LogisticRegression(class_weight={0: 1.0, "yes": 2.0}).fit(X, y)
 
 
 def test_fits_inside_scikit_learns_tools():

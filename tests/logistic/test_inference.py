@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -41,6 +45,89 @@ def test_integer_weights_count_repetitions():
     np.testing.assert_allclose(weighted.standard_error, repeated.standard_error, rtol=1e-10)
     assert weighted.deviance == pytest.approx(repeated.deviance)
     assert weighted.null_deviance == pytest.approx(repeated.null_deviance)
+
+
+def with_categories(n=400):
+    """Two numbers and two one-hot encoded columns, in mixed order; the groups; and y."""
+    rng = np.random.default_rng(0)
+    colour, size = rng.integers(0, 3, n), rng.integers(0, 4, n)
+    colours, sizes, numbers = np.eye(3)[colour], np.eye(4)[size], rng.normal(size=(n, 2))
+    X = np.column_stack([colours, numbers[:, 0], sizes, numbers[:, 1]])
+    y = numbers @ [1, -0.5] + 0.4 * colour - 0.3 * size + rng.logistic(size=n) > 0
+    return X, [[0, 1, 2], [4, 5, 6, 7]], y.astype(int)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_groups_equal_a_fit_of_features_without_the_reference_categories(weighted):
+    X, groups, y = with_categories()
+    weight = np.random.default_rng(1).integers(1, 4, len(y)) if weighted else None
+    full = LogisticRegression(0.0, optimizer="newton", tol=1e-10).fit(X, y, weight)
+    ours = inference(X, y, full.coef_[0], full.intercept_[0], sample_weight=weight, groups=groups)
+    assert ours.kept.tolist() == [1, 2, 3, 5, 6, 7, 8]
+    coded = X[:, ours.kept]
+    reduced = LogisticRegression(0.0, optimizer="newton", tol=1e-10).fit(coded, y, weight)
+    theirs = inference(coded, y, reduced.coef_[0], reduced.intercept_[0], sample_weight=weight)
+    np.testing.assert_allclose(ours.coefficient, np.append(reduced.coef_[0], reduced.intercept_), rtol=1e-6, atol=1e-8)
+    for name, column in theirs.table().items():
+        np.testing.assert_allclose(ours.table()[name], column, rtol=1e-6, atol=1e-8)
+    assert ours.deviance == pytest.approx(theirs.deviance, rel=1e-12)
+    assert ours.aic == pytest.approx(theirs.aic, rel=1e-12)
+    # The covariance is the inverse of the information, written out.
+    A = np.column_stack([coded, np.ones(len(y))])
+    p = reduced.predict_proba(coded)[:, 1]
+    squares = p * (1 - p) * (1 if weight is None else weight)
+    errors = np.sqrt(np.diag(np.linalg.inv(A.T @ (A * squares[:, None]))))
+    np.testing.assert_allclose(ours.standard_error, errors, rtol=1e-6)
+
+
+def test_admissions_match_the_published_table_with_all_ranks_encoded():
+    X, y = BINARY["ucla_admit"]()
+    X = np.column_stack([X[:, :2], 1 - X[:, 2:].sum(axis=1), X[:, 2:]])
+    model = LogisticRegression(0.0, optimizer="newton", tol=1e-10).fit(X, y)
+    table = inference(X, y, model.coef_[0], model.intercept_[0], groups=[[2, 3, 4, 5]])
+    assert table.kept.tolist() == [0, 1, 3, 4, 5]
+    published = [0.002264, 0.804038, -0.675443, -1.340204, -1.551464, -3.989979]
+    np.testing.assert_allclose(table.coefficient, published, atol=6e-7)
+    errors = [0.001094, 0.331819, 0.316490, 0.345306, 0.417832, 1.139951]
+    np.testing.assert_allclose(table.standard_error, errors, atol=6e-7)
+
+
+def test_penalised_fits_keep_all_categories():
+    X, groups, y = with_categories()
+    model = LogisticRegression(0.1, optimizer="newton").fit(X, y)
+    table = inference(X, y, model.coef_[0], model.intercept_[0], l2=0.1, groups=groups)
+    np.testing.assert_array_equal(table.coefficient, np.append(model.coef_[0], model.intercept_))
+    assert table.kept.tolist() == list(range(9))
+
+
+def test_groups_need_an_intercept():
+    X, groups, y = with_categories()
+    with pytest.raises(ValueError, match="need an intercept"):
+        inference(X, y, np.zeros(9), 0.0, fit_intercept=False, groups=groups)
+
+
+def test_the_number_of_threads_does_not_change_a_bit():
+    """In processes of their own: OpenBLAS reads its number of threads when it is loaded."""
+    script = """if True:
+        import numpy as np
+        from pipeline.logistic.inference import inference
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(20_001, 8))
+        y = (X.sum(axis=1) + rng.logistic(size=len(X)) > 0).astype(int)
+        fit = inference(X, y, np.ones(8), 0.1, sample_weight=rng.uniform(size=len(X)))
+        print(fit.deviance.hex(), fit.null_deviance.hex(), fit.standard_error.tobytes().hex())
+    """
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for n in ("1", "2", "3")
+    }
+    assert len(answers) == 1
 
 
 def test_penalised_fits_leave_out_what_is_not_defined():

@@ -3,7 +3,11 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import DivergenceError, LogisticRegression
-from pipeline.logistic.objective import log_loss
+from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.loss import log_loss
+from pipeline.logistic.objective import cost, gradient
+from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Gradient, Halving, Newton
+from pipeline.logistic.penalty import Ridge
 from tests.logistic.reference import BINARY, EXPECTED, breast_cancer, exam_scores, standardized
 
 
@@ -69,7 +73,9 @@ def test_cost_history_starts_with_the_start_and_ends_with_the_model():
     assert model.cost_history_[0] == pytest.approx(np.log(2), rel=1e-14)
     assert model.cost_history_[-1] == pytest.approx(cost_of(model, X, y), rel=1e-13)
     assert len(model.cost_history_) == model.n_iter_[0] + 1
-    assert "under the tolerance 1e-06" in model.stop_reason_[0]
+    assert model.status_.tolist() == ["converged"]
+    assert model.stop_reason_[0].startswith("the gradient norm is under the tolerance (")
+    assert "tolerance 1e-06" in model.stop_reason_[0]
 
 
 def test_one_step_is_the_learning_rate_times_the_gradient():
@@ -82,7 +88,7 @@ def test_one_step_is_the_learning_rate_times_the_gradient():
 
 def test_iterations_that_ran_out_are_a_warning_with_the_reason():
     X, y = breast_cancer()
-    with pytest.warns(ConvergenceWarning, match="iterations ran out after 7: gradient norm .* tolerance 1e-06"):
+    with pytest.warns(ConvergenceWarning, match="iterations ran out .*7 iterations, gradient norm .*, tolerance 1e-06"):
         model = LogisticRegression(0.01, max_iter=7).fit(X, y)
     assert len(model.cost_history_) == 8
     assert model.n_iter_[0] == 7
@@ -122,7 +128,7 @@ def test_a_tolerance_below_rounding_ends_the_fit_and_says_so():
     for optimizer in "newton", "quasi_newton":
         model = LogisticRegression(0.01, optimizer=optimizer, tol=0).fit(X, y)
         assert model.n_iter_[0] < 500
-        assert "as low as rounding lets it be" in model.stop_reason_[0]
+        assert "as low as rounding allows" in model.stop_reason_[0]
 
 
 def test_quasi_newton_converges_from_random_weights_where_the_curvature_vanishes():
@@ -138,14 +144,60 @@ def test_quasi_newton_converges_from_random_weights_where_the_curvature_vanishes
     assert "under the tolerance" in fits[0].stop_reason_[0]
 
 
-def test_quasi_newton_converges_where_the_sample_lacks_the_rows_of_rare_levels():
+def test_quasi_newton_converges_where_the_sample_lacks_the_rows_of_rare_categories():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((90_000, 40))
-    for level in range(20):
-        X[:, level] = 0
-        X[rng.choice(len(X), 4, replace=False), level] = 1
+    for category in range(20):
+        X[:, category] = 0
+        X[rng.choice(len(X), 4, replace=False), category] = 1
     y = rng.random(len(X)) < 1 / (1 + np.exp(-X.sum(axis=1)))
     X = standardized(X)
     model = LogisticRegression(1e-4, optimizer="quasi_newton", tol=1e-7, max_iter=150).fit(X, y)
     assert model.gradient_norm_[0] < 1e-7
     assert cost_of(model, X, y) == pytest.approx(cost_of(LogisticRegression(1e-4, optimizer="newton").fit(X, y), X, y))
+
+
+def by_hand(search, objective, n_steps):
+    W = np.zeros(objective.shape)
+    for _ in range(n_steps):
+        slope = objective.gradient(W)
+        search.accept(objective, W, objective.cost(W), slope)
+        W = search.step(objective, W, slope)
+    return W
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "newton"])
+def test_steps_by_hand_are_those_of_fit(optimizer):
+    X, y = breast_cancer()
+    objective = FastObjective(X, y, np.array([1]), Ridge([0.1]))
+    search, direction = OPTIMIZERS[optimizer]
+    options = [np.array([0.2])] if optimizer == "gradient_descent" else []
+    W = by_hand(search(direction(), *options), objective, 5)
+    with pytest.warns(ConvergenceWarning):
+        model = LogisticRegression(0.1, 0.2, optimizer, max_iter=5, tol=1e-12).fit(X, y)
+    np.testing.assert_allclose(W[:-1, 0], model.coef_[0], rtol=1e-12)
+
+
+def test_a_search_and_a_direction_combine_freely():
+    """Halving around the gradient, and fixed steps of Newton's direction: no optimiser of the table."""
+    X, y = BINARY["heart_scale_lam1"]()
+    penalty = Ridge([EXPECTED["heart_scale_lam1"]["lam_sum"] / len(X)])
+    objective = FastObjective(X, y, np.array([1]), penalty)
+    for search, n_steps in (Halving(Gradient()), 3000), (FixedStep(Newton(), np.array([0.5])), 60):
+        W = by_hand(search, objective, n_steps)
+        assert cost(W, X, y[:, None], penalty)[0] == pytest.approx(EXPECTED["heart_scale_lam1"]["J"], rel=1e-9)
+        assert np.linalg.norm(gradient(W, X, y[:, None], penalty)) < 1e-5
+
+
+def test_halving_takes_back_a_step_that_climbs():
+    X, y = breast_cancer()
+    objective = FastObjective(1000 * X, y, np.array([1]), Ridge([0.1]))
+    search, W = Halving(Gradient()), np.zeros(objective.shape)
+    slope, first = objective.gradient(W), objective.cost(W)
+    search.accept(objective, W, first, slope)
+    W = search.step(objective, W, slope)
+    after = objective.cost(W)
+    assert after > first
+    search.accept(objective, W, after, objective.gradient(W))
+    assert (W == 0).all()
+    assert after == first

@@ -30,8 +30,12 @@ def test_given_options_are_not_guessed(table):
     assert table("a;b\n1.234,5;x\n", thousands=".", decimal=",")["a"].tolist() == [1234.5]
 
 
-def test_lines_that_spreadsheets_put_above_the_table_are_left_out(table):
+def test_a_delimiter_that_excel_declares_is_used_without_a_warning(table, recwarn):
     assert table("sep=;\na;b\n1,5;x\n")["a"].tolist() == [1.5]
+    assert not recwarn.list
+
+
+def test_lines_that_spreadsheets_put_above_the_table_are_left_out(table):
     for blanks in ("", ";;"):
         with pytest.warns(UserWarning, match=r"lines above the table are left out; the first is 'Report 2024'"):
             frame = table(f"Report 2024{blanks}\na;b;c\n1;2;3\n4;5;6\n")
@@ -44,6 +48,7 @@ def test_lines_that_spreadsheets_put_above_the_table_are_left_out(table):
     [
         ("\n\n", {}, r"no row"),
         ("a,b\n", {}, r"header but no rows"),
+        ("a,b", {}, r"header but no rows"),
         ("a,b\n1,2\n3,4,5\n6\n", {}, r"line 3 has 3 cells instead of 2 \(2 such lines\): '3,4,5'"),
         ('a,b\n1,2\n3,"x\n4,"y,z"\n5,6\n', {}, r"line 3 has 3 cells instead of 2"),
         ('a,b\n1,"x\n2,y\n', {}, r"row 1, column 'b': the quote before 'x\\n2,y\\n' is never closed"),

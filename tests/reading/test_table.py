@@ -50,6 +50,7 @@ def test_columns_are_kept_and_dropped_in_the_order_of_the_file(table):
     assert table(text, drop=["b"]).columns.tolist() == ["a", "c", "y"]
 
 
+@pytest.mark.filterwarnings("ignore:.*leading zeros")
 def test_real_files_have_the_published_shapes():
     adult = read(DATA / "adult-400.csv", target="column_15").frame
     assert adult.shape == (400, 15)

@@ -4,11 +4,11 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from pipeline import figures
+from pipeline.columns import profile
+from pipeline.columns.roles import decide
 from pipeline.config import Explore
 from pipeline.stages import explore
 from pipeline.stages.load import bundled
-from pipeline.columns import profile
-from pipeline.columns.roles import decide
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import cross_validation, tables
-from pipeline.sweeps.choice import choose
+from pipeline.columns.splitting import folds
 from pipeline.config import Member, Sweep, Train, section_of
-from pipeline.sweeps.cross_validation import cross_validate
 from pipeline.errors import UserError
 from pipeline.logistic import many
 from pipeline.stages.load import bundled
-from pipeline.columns.splitting import folds
+from pipeline.sweeps.choice import choose
+from pipeline.sweeps.cross_validation import cross_validate
 
 NEWTON = Train(
     **{"lambda": 1.0},

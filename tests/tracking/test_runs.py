@@ -11,9 +11,9 @@ from conftest import train_params
 from pipeline import model, tracking
 from pipeline.config import Tracking
 from pipeline.errors import UserError
+from pipeline.reading.options import CellFormat
 from pipeline.stages import train
 from pipeline.stages.load import bundled
-from pipeline.reading.options import CellFormat
 
 SETTINGS = Tracking(uri=None, points=50)
 

@@ -6,15 +6,17 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from pipeline import outputs
 from pipeline.errors import UserError
 
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
 COMMANDS = {"summary": "summary", "multirun": "sweeps/multirun", "queue": "sweeps/queue"}
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # Where a BLAS library cuts a sum depends on its number of threads. The fits bring threads of their own.
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -38,37 +40,45 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> None:
     """Run the stage or command. Its imports are part of it, since they take most of the time of a small stage."""
     if arguments.name in STAGES:
-        stage = import_module(f"pipeline.stages.{arguments.name}")
-        _imported()
+        from pipeline import outputs
+
         with outputs.replaced(arguments.name) as root:
-            stage.main(root)
+            stage = import_module(f"pipeline.stages.{arguments.name}")
+            with interruptible():
+                stage.main(root)
         return
     command = import_module(f"pipeline.{COMMANDS[arguments.name].replace('/', '.')}")
-    _imported()
     if arguments.name == "multirun":
         from pipeline.tracking import log
 
-        command.main(arguments.overrides, log.log_study)
+        with interruptible():
+            command.main(arguments.overrides, log.log_study)
     else:
-        command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))
+        with interruptible():
+            command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))
 
 
-def _imported() -> None:
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let signals in while the block runs. Imports, and outputs that are replaced or restored, are not interrupted."""
     gc.freeze()
     gc.enable()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
 
 
 def main() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stage as Ctrl-C does
     arguments = parser().parse_args()
     for name in BLAS_THREADS:
         os.environ.setdefault(name, "1")
     # The garbage collector would walk the objects of scikit-learn, matplotlib or MLflow again and again while these are
-    # imported, and once more at exit: a second for each stage. Ctrl-C ends imports without a traceback.
+    # imported, and once more at exit: a second for each stage.
     gc.disable()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         run(arguments)
     except UserError as error:

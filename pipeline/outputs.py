@@ -9,6 +9,7 @@ that different processors leave: the same commit, parameters and data give the s
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,8 +77,8 @@ def one_vs_rest(root: Path = ROOT) -> Result:
 def replaced(stage: str, root: Path = ROOT) -> Iterator[Path]:
     """A fresh folder to write a stage's outputs in; when the block ends they take the place of the earlier ones.
 
-    If the block raises, the fresh folder is removed and the earlier outputs stay. DVC deletes the outputs of a stage
-    before it runs; in that case they are taken from its cache again.
+    If the block raises, the fresh folder is removed and the earlier outputs stay. Where DVC runs the stage, it has
+    deleted them before; in that case they are taken from its cache again. (After `kill -9`, `dvc checkout` does that.)
     """
     fresh = root / f".{stage}"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -97,16 +98,23 @@ def replaced(stage: str, root: Path = ROOT) -> Iterator[Path]:
 
 
 def restore(stage: str) -> None:
-    """Take the outputs that dvc.lock records for `stage` from DVC's cache, where they are missing."""
-    if not Path("dvc.lock").exists():
+    """Where DVC runs `stage`: take the outputs that dvc.lock records from DVC's cache, if they are missing.
+
+    Those that the cache does not have stay missing.
+    """
+    if os.environ.get("DVC_STAGE") != stage:
         return
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    with Repo() as repo:
-        for out in repo.stage.load_one(name=stage).outs:
-            if not out.exists and out.hash_info:
-                out.use_cache = True  # metrics, which git keeps, are in the cache as well
-                out.checkout(allow_missing=True)
+    try:
+        with Repo() as repo:
+            for out in repo.stage.load_one(name=stage).outs:
+                if not (out.persist or out.exists) and out.hash_info:
+                    out.use_cache = True  # metrics, which git keeps, are in the cache as well
+                    out.checkout(allow_missing=True)
+    except DvcException as error:
+        print(f"warning: the earlier outputs of {stage} can't be restored: {error}")
 
 
 def significant(values: np.ndarray, digits: int) -> np.ndarray:

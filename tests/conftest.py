@@ -1,15 +1,18 @@
-"""A copy of the project as its user has it, and the commands that they type in it."""
+"""A copy of the project as its user has it, the commands that they type in it, and stages run without DVC."""
 
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
+import hydra
 import pytest
 from omegaconf import OmegaConf
 
+from pipeline import config, outputs
 from pipeline.config import Train
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +39,27 @@ def train_params(**changes: object) -> Train:
     files = ("train/default", "optimizer/gradient_descent")
     values = OmegaConf.merge(*(OmegaConf.load(ROOT / "conf" / f"{file}.yaml") for file in files))
     return Train(**{**OmegaConf.to_container(values), **changes})
+
+
+def compose(*overrides: str) -> None:
+    """Write params.yaml of the current folder: its conf/ with `overrides`, validated."""
+    with hydra.initialize_config_dir(str(Path("conf").absolute()), version_base=None):
+        composed = hydra.compose("config", list(overrides))
+    OmegaConf.resolve(composed)
+    config.PARAMS.write_text(OmegaConf.to_yaml(composed))
+    config.validate(config.load(), "conf/")
+
+
+def run_stages(*names: str) -> None:
+    """Run stages in the current folder, in this process."""
+    for name in names:
+        with outputs.replaced(name) as root:
+            import_module(f"pipeline.stages.{name}").main(root)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder`, by its name there."""
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.fixture

@@ -1,25 +1,27 @@
-"""A person's own file, from the configuration that they would write to the table that the other stages see."""
+"""The user's own file, from the configuration that they would write to the table and the rows that stages see."""
 
-import json
 import shutil
 from pathlib import Path
+from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT, compose, contents, run_stages
 
-from pipeline import config, model, outputs, tracking
+from pipeline import config, dataset, model, outputs, training
+from pipeline.columns.roles import decide
+from pipeline.config import FileSplit, GroupSplit, RandomSplit, TimeSplit
+from pipeline.dataset import Loaded, Parts
 from pipeline.errors import UserError
-from pipeline.stages import configure, evaluate, load, split, track, train
+from pipeline.reading import CellFormat
 
-ROOT = Path(__file__).parents[2]
-ADULT = "age,workclass,fnlwgt,education,education-num,marital-status,occupation,relationship,race,sex,capital-gain"
-NAMES = [*ADULT.split(","), "capital-loss", "hours-per-week", "native-country", "income"]
+ROWS = "\n".join(f"{i},{i % 7}.5,{'ab'[i % 2]},{'yes' if i % 3 else 'no'}" for i in range(30))
+TABLE = f"id,height,group,y\n{ROWS}\n"
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path, monkeypatch):
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with conf/ and data/, in which the stages run."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     (tmp_path / "data").mkdir()
@@ -27,24 +29,20 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def compose(*overrides: str) -> None:
-    config.PARAMS.write_text(configure.compose(["data=table", *overrides]))
-    config.validate(config.load(), "conf/")
+def configured(*overrides: str) -> Loaded:
+    """The table of a configuration for the user's own file."""
+    compose("data=table", *overrides)
+    return dataset.load(config.read("data"))
 
 
 def loaded(content: str, *overrides: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table and its report for a file of this content."""
     Path("data/my.csv").write_text(content)
-    compose("data.path=data/my.csv", "data.target=y", *overrides)
-    return load.load(config.read("data"))[:2]
+    return configured("data.path=data/my.csv", "data.target=y", *overrides)[:2]
 
 
-ROWS = "\n".join(f"{i},{i % 7}.5,{'ab'[i % 2]},{'yes' if i % 3 else 'no'}" for i in range(30))
-TABLE = f"id,height,group,y\n{ROWS}\n"
-
-
-def run(*stages) -> None:
-    for stage in stages:
-        stage.main()
+def split_as_configured() -> Parts:
+    return dataset.split(dataset.load(config.read("data")), config.read("split"), config.read("data"))
 
 
 @pytest.mark.parametrize(
@@ -52,15 +50,15 @@ def run(*stages) -> None:
 )
 def test_a_real_file_goes_from_the_command_to_scores_above_chance(file, target, classes):
     shutil.copy(ROOT / "tests" / "data" / file, "data")
-    compose(f"data.path=data/{file}", f"data.target={target}")
-    run(load, split, train, evaluate)
-    scored = json.loads((outputs.ROOT / outputs.METRICS).read_text())
+    compose("data=table", f"data.path=data/{file}", f"data.target={target}")
+    run_stages("load", "split", "train", "evaluate")
+    scored = outputs.load_json(outputs.main_result().metrics)
     assert scored["test"]["f1_macro"] > (0.95 if classes == 3 else 0.75)
     assert scored["test"]["log_loss"] < scored["baseline"]["log_loss"] / 2
     report = pd.read_csv(outputs.ROOT / outputs.COLUMNS).set_index("column")
     assert report.loc[target, "role"] == "target"
     assert report["reason"].notna().all()
-    assert len(json.loads((outputs.ROOT / outputs.PROFILE).read_text())["classes"]) == classes
+    assert len(outputs.load_json(outputs.ROOT / outputs.PROFILE)["classes"]) == classes
 
 
 def test_census_income_is_learnt_with_a_test_file_of_its_own():
@@ -68,23 +66,23 @@ def test_census_income_is_learnt_with_a_test_file_of_its_own():
     Path("data/adult.data").write_text("\n".join(lines[:300]) + "\n")
     Path("data/adult.test").write_text("|1x3 Cross validator\n" + "".join(f"{line}.\n" for line in lines[300:]))
     compose("data=census_income", "split=test_file", "split.path=data/adult.test")
-    run(load, split, train, evaluate)
+    run_stages("load", "split", "train", "evaluate")
     assert len(pd.read_parquet(outputs.ROOT / outputs.TRAINING_ROWS)) == 300
     assert len(pd.read_parquet(outputs.ROOT / outputs.TEST_ROWS)) == 100
-    assert json.loads((outputs.ROOT / outputs.METRICS).read_text())["test"]["accuracy"] > 0.75
+    assert outputs.load_json(outputs.main_result().metrics)["test"]["accuracy"] > 0.75
     weights = pd.read_csv(outputs.ROOT / outputs.WEIGHTS).set_index("feature")["odds_ratio_per_unit"]
     assert weights["marital-status = Married-civ-spouse"] > 1 > weights["marital-status = Never-married"]
     assert "occupation is missing" in weights
-    assert "left out what stands above the table" in (outputs.ROOT / outputs.SPLIT_SUMMARY).read_text()
+    assert "the lines above the table are left out" in (outputs.ROOT / outputs.SPLIT_SUMMARY).read_text()
 
 
 def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors():
     shutil.copy(ROOT / "tests" / "data" / "ucla_binary.csv", "data")
-    rank = "+data.roles.rank=categorical"
-    compose("data.path=data/ucla_binary.csv", "data.target=admit", rank, "train.lambda=0", "optimizer=newton")
-    table, _, _ = load.load(config.read("data"))
-    fitted = train.train(table[["gre", "gpa", "rank", "admit"]], config.read("train"))
-    train.write(fitted, table, outputs.ROOT)
+    overrides = ["data.path=data/ucla_binary.csv", "data.target=admit", "train.lambda=0", "optimizer=newton"]
+    table, _, cell_format = configured("+data.roles.rank=categorical", *overrides)
+    table = table[["gre", "gpa", "rank", "admit"]]
+    fitted = training.train(table, config.read("train"), cell_format)
+    training.write(fitted, table, outputs.ROOT)
     found = pd.read_csv(outputs.ROOT / outputs.INFERENCE).set_index("feature")
     published = {
         "gre": (0.002264, 0.001094),
@@ -99,15 +97,14 @@ def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors(
 
 def test_the_same_file_gives_the_same_bytes():
     shutil.copy(ROOT / "tests" / "data" / "penguins.csv", "data")
-    compose("data.path=data/penguins.csv", "data.target=species")
-    found = []
-    for _ in range(2):
-        run(load, split, train)
-        found.append({file: file.read_bytes() for file in sorted(outputs.ROOT.rglob("*")) if file.is_file()})
-    assert found[0] == found[1]
+    compose("data=table", "data.path=data/penguins.csv", "data.target=species")
+    run_stages("load", "split", "train")
+    before = contents(outputs.ROOT)
+    run_stages("load", "split", "train")
+    assert contents(outputs.ROOT) == before
 
 
-def test_the_target_is_last_and_the_roles_tell_the_features_from_the_rest():
+def test_the_target_is_last_and_every_column_has_a_role():
     table, roles = loaded(TABLE)
     assert table.columns[-1] == "y"
     assert roles.set_index("column")["role"].to_dict() == {
@@ -118,7 +115,7 @@ def test_the_target_is_last_and_the_roles_tell_the_features_from_the_rest():
     }
 
 
-def test_roles_columns_and_words_are_a_persons_to_change():
+def test_roles_columns_and_strings_can_be_overridden():
     table, roles = loaded(TABLE, "+data.roles.height=categorical", "data.drop=[id]", "+data.replace.group={a: first}")
     assert roles.set_index("column")["role"].to_dict()["height"] == "categorical"
     assert table["height"][0] == "0.5"
@@ -126,7 +123,7 @@ def test_roles_columns_and_words_are_a_persons_to_change():
     assert set(table["group"]) == {"first", "b"}
 
 
-def test_a_word_that_is_replaced_by_a_number_is_one_and_a_number_by_a_word_a_level():
+def test_a_string_can_be_replaced_by_a_number_and_a_number_by_a_category():
     text = TABLE.replace(",0.5,", ",half,").replace(",a,", ",1,").replace(",b,", ",2,")
     table, _ = loaded(text, "+data.replace.height={half: 0.5}", "+data.replace.group={1: one, 2: two}")
     assert table["height"].tolist() == [i % 7 + 0.5 for i in range(30)]
@@ -141,13 +138,13 @@ def test_a_word_that_is_replaced_by_a_number_is_one_and_a_number_by_a_word_a_lev
         (["data.target=yy"], r"no column 'yy'. Did you mean 'y'"),
         (["data.delimiter=';;'"], r"data.delimiter = ';;': should have at most 1 character"),
         (["+data.expectations.height.maximun=3"], r"no such key: maximun = 3; the keys here are type, minimum"),
-        (["+data.expectations.height.maximum=3"], r"column 'height', maximum: 3.0: 16 rows not so \(row 4: 3.5"),
+        (["+data.expectations.height.maximum=3"], r"column 'height', maximum: 3.0: 16 rows break this rule \(row 4: 3.5"),
         (["+data.replace.hight={a: b}"], r"data.replace has no column 'hight'. Did you mean 'height'"),
-        (["+data.roles.group=numeric"], r"row 1, column 'group': 'a' is no number \(30 such cells\)"),
-        (["+data.roles.height=date"], r"row 1, column 'height': '0.5' is no date"),
-        (["data.drop=[height,group,id]"], r"my.csv: There is no column but the target 'y'. Keep a feature"),
-        (["data.drop=[y]"], r"data.drop has 'y', which data.target, roles or date_format needs. Remove one of the two"),
-        (["data.drop=[group]", "+data.roles.group=drop"], r"data.drop has 'group'"),
+        (["+data.roles.group=numeric"], r"row 1, column 'group': 'a' is not a number"),
+        (["+data.roles.height=date"], r"row 1, column 'height': '0.5' is not a date"),
+        (["data.drop=[height,group,id]"], r"my.csv: The target 'y' is the only column. Keep at least one feature"),
+        (["data.drop=[y]"], r"data.drop leaves out 'y', but data.target, data.roles or data.date_format needs it"),
+        (["data.drop=[group]", "+data.roles.group=drop"], r"data.drop leaves out 'group'"),
         (["split=test_file"], r"split.path: has no value"),
     ],
 )
@@ -156,91 +153,177 @@ def test_a_configuration_that_does_not_fit_the_table_is_one_message(overrides, m
         loaded(TABLE, *overrides)
 
 
-def test_what_misleads_is_told():
+def test_a_column_that_gives_the_target_away_is_reported():
     leak = "\n".join(f"{line},{'won' if 'yes' in line else 'lost'}" for line in ROWS.splitlines())
-    with pytest.warns(UserWarning, match=r"'outcome' alone tells 'y' almost perfectly \(balanced accuracy 1.000\)"):
+    with pytest.warns(UserWarning, match=r"'outcome' alone predicts 'y' almost perfectly \(balanced accuracy 1.000\)"):
         loaded(f"id,height,group,y,outcome\n{leak}\n")
 
 
-def test_a_path_outside_data_works_with_a_warning(tmp_path):
+def test_a_path_outside_data_works_with_a_warning():
     Path("elsewhere.csv").write_text(TABLE)
-    compose("data.path=elsewhere.csv", "data.target=y")
     with pytest.warns(UserWarning, match=r"elsewhere.csv is not under data/: DVC will not notice"):
-        load.load(config.read("data"))
+        configured("data.path=elsewhere.csv", "data.target=y")
 
 
 def test_bad_input_leaves_earlier_outputs_alone():
     loaded(TABLE)
-    run(load)
-    before = {file: file.read_bytes() for file in sorted(outputs.ROOT.rglob("*")) if file.is_file()}
+    run_stages("load")
+    before = contents(outputs.ROOT)
     Path("data/my.csv").write_text(TABLE + "1,2\n")
     with pytest.raises(UserError, match=r"line 32 has 2 cells instead of 4"):
-        run(load)
-    assert {file: file.read_bytes() for file in sorted(outputs.ROOT.rglob("*")) if file.is_file()} == before
+        run_stages("load")
+    assert contents(outputs.ROOT) == before
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("yes", "maybe", r"my-test.csv has y = 'maybe'; data/my.csv has 'no', 'yes'"),
-        ("2.5", "tall", r"my-test.csv, row 3, column 'height': 'tall' is no number \(4 such cells\)"),
+        ("2.5", "tall", r"my-test.csv, row 3, column 'height': 'tall' is not a number"),
         ("height", "length", r"my-test.csv has no column 'height'"),
-        ("2.5", "9.5", r"my-test.csv breaks data.expectations:\n  column 'height', maximum: 7.0: 4 rows not so"),
+        ("2.5", "9.5", r"my-test.csv breaks data.expectations:\n  column 'height', maximum: 7.0: 4 rows break this rule"),
     ],
 )
 def test_a_test_file_that_differs_is_one_message(old, new, message):
     Path("data/my-test.csv").write_text(TABLE.replace(old, new))
     loaded(TABLE, "split=test_file", "split.path=data/my-test.csv", "+data.expectations.height.maximum=7")
     with pytest.raises(UserError, match=message):
-        split.split(load.load(config.read("data")), config.read("split"), config.read("data"))
+        split_as_configured()
 
 
 def test_a_test_file_is_read_as_the_training_file_was():
-    """Its own cells would not tell the order of day and month, nor the words that mean missing."""
+    """Its own cells don't show the order of day and month, nor which strings mean missing."""
     rows = "".join(f"{i % 27 + 1:02}/05/2023;{i % 9},5;{'yes' if i % 3 else 'no'}\n" for i in range(40))
     Path("data/my-test.csv").write_text("day;size;y\n01/05/2023;1;yes\n02/05/2023;-1;no\n03/05/2023;2;\n")
     loaded("day;size;y\n" + rows, "data.missing_values=['','-1']", "split=test_file", "split.path=data/my-test.csv")
-    run(load)
-    with pytest.warns(UserWarning, match=r"my-test.csv: 1 of 3 rows have no 'y'") as said:
-        parts = split.split(load.read_back(outputs.ROOT), config.read("split"), config.read("data"))
-    assert len(said) == 1
+    run_stages("load")
+    with pytest.warns(UserWarning, match=r"my-test.csv: 1 of 3 rows have no 'y'") as warned:
+        parts = dataset.split(dataset.read_back(outputs.ROOT), config.read("split"), config.read("data"))
+    assert len(warned) == 1
     assert parts.test["day"].dt.month.tolist() == [5, 5]
     np.testing.assert_array_equal(parts.test["size"], [1, np.nan])
 
 
-def test_the_model_in_mlflow_reads_rows_as_the_training_file_was_read(tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
-    Path("pipeline").symlink_to(ROOT / "pipeline")  # goes with the model
+def test_the_saved_model_reads_rows_as_the_training_file_was_read():
     cells = [
         (f"{i % 7},5" if i % 5 else "-99", f"{i % 27 + 1:02}/05/2023", "mf"[i % 2], "yn"[i % 3 > 0]) for i in range(60)
     ]
     Path("data/my.csv").write_text("size;day;sex;y\n" + "\n".join(map(";".join, cells)) + "\n")
     options = ["data.missing_values=['-99']", "+data.replace.sex={m: male}", "split.test_size=0.5"]
-    compose("data.path=data/my.csv", "data.target=y", *options)
-    run(load, split, train, evaluate)
-    record = track.record(config.load(), config.read("data"), outputs.ROOT, track.FOLDERS)
-    tracking.log([record], config.read("tracking"))
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-    (run_,) = client.search_runs([client.get_experiment_by_name("my").experiment_id])
-    served = mlflow.pyfunc.load_model(f"runs:/{run_.info.run_id}/model")
+    table = configured("data.path=data/my.csv", "data.target=y", *options).table
+    run_stages("load", "split", "train")
+    saved = model.load(outputs.ROOT / outputs.MODEL)
     raw = pd.read_csv("data/my.csv", sep=";", dtype=str, keep_default_na=False)
-    rows = load.load(config.read("data")).table
-    found = served.predict(raw, params={"probabilities": True})
-    mlflow.set_tracking_uri(None)
-    np.testing.assert_array_equal(found, model.load(outputs.ROOT / outputs.MODEL).predict_proba(rows.iloc[:, :-1]))
-    assert served.model_config["missing_values"] == ["-99"]
+    found = saved.predict(raw, params={"probabilities": True})
+    np.testing.assert_array_equal(found, saved.probabilities(table.iloc[:, :-1]))
 
 
-def test_columns_may_be_called_as_numbers_or_as_nothing_is():
-    names = "NA,2024,null,y"
-    Path("data/my.csv").write_text(TABLE.replace("id,height,group,y", names))
-    compose("data.path=data/my.csv", "data.target=y", "data.header=true")
-    run(load, split, train)
+def test_a_column_may_be_called_by_a_number_or_by_a_string_that_means_missing():
+    loaded(TABLE.replace("id,height,group,y", "NA,2024,null,y"), "data.header=true")
+    run_stages("load", "split", "train")
     assert "2024" in pd.read_csv(outputs.ROOT / outputs.WEIGHTS, dtype=str)["feature"].tolist()
 
 
 def test_bundled_sets_are_tables_of_numbers():
-    table = load.bundled("wine")
+    table = dataset.bundled("wine")
     assert set(table.dtypes.iloc[:-1]) == {np.dtype(float)}
     assert table["target"].nunique() == 3
+
+
+@pytest.fixture(scope="module")
+def wine() -> pd.DataFrame:
+    return dataset.bundled("wine").assign(row=np.arange(178.0))[["row", "alcohol", "target"]]
+
+
+METHODS = {RandomSplit: "stratified", GroupSplit: "group", TimeSplit: "time", FileSplit: "test_file"}
+WINE = config.section_of({"data": {"name": "wine"}}, "data", "conf/")
+
+
+def parts(table: pd.DataFrame, method: type = RandomSplit, roles: dict | None = None, **params: object) -> Parts:
+    decided = decide(table, "target", {"row": "numeric"} | (roles or {}))
+    return dataset.split(Loaded(table, decided, CellFormat()), method(method=METHODS[method], **params), WINE)
+
+
+def both(*arguments: Any, **params: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return parts(*arguments, **params)[:2]
+
+
+def test_every_row_is_on_exactly_one_side(wine):
+    train, test = both(wine, test_size=0.25, seed=3)
+    assert sorted([*train["row"], *test["row"]]) == list(range(178))
+    assert len(test) == 45
+
+
+def test_classes_keep_their_proportions(wine):
+    _, test = both(wine, test_size=0.5, seed=0)
+    share = wine["target"].value_counts(normalize=True)
+    pd.testing.assert_series_equal(test["target"].value_counts(normalize=True)[share.index], share, atol=0.01)
+
+
+def test_the_seed_decides_the_rows(wine):
+    first, again, other = (both(wine, test_size=0.25, seed=seed)[1] for seed in (0, 0, 1))
+    pd.testing.assert_frame_equal(first, again)
+    assert set(first["row"]) != set(other["row"])
+
+
+def test_only_features_and_the_target_are_kept(wine):
+    train, _ = both(wine, test_size=0.5, seed=0, roles={"row": "drop"})
+    assert train.columns.tolist() == ["alcohol", "target"]
+
+
+def test_all_rows_of_a_group_are_on_one_side_and_the_group_is_no_feature(wine):
+    visits = wine.assign(patient=[f"p{i % 30}" for i in range(178)])[["row", "alcohol", "patient", "target"]]
+    train, test = both(visits, GroupSplit, column="patient", test_size=0.2, seed=0)
+    assert train.columns.tolist() == test.columns.tolist() == ["row", "alcohol", "target"]
+    assert not set(train["row"] % 30) & set(test["row"] % 30)
+
+
+def test_the_group_or_time_of_the_training_rows_is_kept_for_the_folds_of_a_sweep(wine):
+    table = wine.assign(target=["a", "b"] * 89)
+    by_time = parts(table, TimeSplit, column="row", test_size=0.2)
+    pd.testing.assert_series_equal(by_time.key, by_time.train["row"], check_names=False)
+    by_group = parts(table, GroupSplit, column="row", test_size=0.2, seed=0)
+    alcohol = table.set_index("row")["alcohol"]
+    assert alcohol[by_group.key].tolist() == by_group.train["alcohol"].tolist()
+    assert (by_time.key.name, by_group.key.name) == ("time", "group")
+
+
+def test_the_latest_rows_are_the_test(wine):
+    shuffled = wine.sample(frac=1, random_state=0).reset_index(drop=True)
+    times = shuffled.assign(target=["a", "b"] * 89)
+    train, test = both(times, TimeSplit, column="row", test_size=0.2)
+    assert train["row"].max() < test["row"].min()
+
+
+def test_test_rows_that_training_has_too_are_reported(wine):
+    with pytest.warns(UserWarning, match=r"of 178 test rows \(\d+\.\d%\) have the same features as a training row"):
+        both(pd.concat([wine, wine], ignore_index=True), test_size=0.5, seed=0)
+
+
+def test_a_class_too_small_to_split_is_named(wine):
+    table = wine.assign(target=["rare"] + ["common"] * 177)
+    with pytest.raises(UserError, match=r"'target'.*smallest class, 'rare', has 1 of 178 rows"):
+        both(table, test_size=0.25, seed=0)
+
+
+def test_a_side_without_a_class_is_named(wine):
+    times = wine.assign(target=np.where(wine["row"] > 150, "late", "early"))
+    with pytest.raises(UserError, match=r"'time' leaves no training row with target = 'late'"):
+        both(times, TimeSplit, column="row", test_size=0.2)
+
+
+def test_an_error_names_the_settings_that_can_be_changed(wine):
+    with pytest.raises(UserError, match=r"Change split.test_size, or add such rows"):
+        both(wine.assign(target=np.where(wine["row"] > 150, "late", "early")), TimeSplit, column="row", test_size=0.2)
+    with pytest.raises(UserError, match=r"2 groups .* split.test_size = 0.6"):
+        both(wine.assign(row=wine["row"] % 2), GroupSplit, column="row", test_size=0.6, seed=0)
+
+
+def test_a_share_of_the_rows_is_the_latest_whatever_the_rounding(wine):
+    times = wine.iloc[:10].assign(target=["a", "b"] * 5)
+    assert [len(side) for side in both(times, TimeSplit, column="row", test_size=0.8)] == [2, 8]
+
+
+def test_a_column_that_is_not_there_is_named(wine):
+    with pytest.raises(UserError, match=r"split\.column has no column 'rwo'. Did you mean 'row'\?"):
+        both(wine, TimeSplit, column="rwo", test_size=0.2)

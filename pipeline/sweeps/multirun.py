@@ -11,17 +11,11 @@ import json
 import math
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hydra
 import pandas as pd
-from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import config, dataset, outputs
@@ -97,42 +91,8 @@ class Study:
         return worst if math.isnan(value) else value
 
 
-class Jobs(Sequence[DictConfig]):
-    """Configurations, composed when they are asked for: a tenth of a second each."""
-
-    def __init__(self, compose: Callable[[list[str]], DictConfig], overrides: Sequence[Sequence[str]]) -> None:
-        self.compose, self.overrides = compose, overrides
-
-    def __len__(self) -> int:
-        return len(self.overrides)
-
-    def __getitem__(self, job: Any) -> Any:
-        return self.compose(list(self.overrides[job]))
-
-
-class Together(Launcher):
-    """Hands a whole batch of jobs to the program: task(sequence of configurations) -> their results.
-
-    Source: https://hydra.cc/docs/advanced/plugins/develop
-    """
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.context, self.task, self.config = hydra_context, task_function, config
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        compose = partial(self.context.config_loader.load_sweep_config, self.config)
-        returned = self.task(Jobs(compose, job_overrides))
-        return [
-            JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=result)
-            for overrides, result in zip(job_overrides, returned, strict=True)
-        ]
-
-
 def main(overrides: list[str], track: Track) -> None:
     """Run all combinations of `overrides`; `track` logs a study when it is finished."""
-    Plugins.instance().register(Together)
-    node = {"_target_": f"{__name__}.{Together.__name__}"}
-    ConfigStore.instance().store(group="hydra/launcher", name="together", node=node)
     studies: dict[str, Study] = {}  # an optimising sweeper comes back with batch after batch
 
     @hydra.main(config_path=str(CONF.absolute()), config_name="multirun", version_base=None)
@@ -177,7 +137,7 @@ def _shared(values: dict[str, Any]) -> str:
 
 
 def _validated(composed: DictConfig) -> tuple[dict[str, Any], Params]:
-    container = OmegaConf.to_container(composed, resolve=True)
-    values = {str(key): value for key, value in container.items() if key != "hydra"}  # type: ignore[union-attr]
+    sections = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+    values = dict(OmegaConf.to_container(sections, resolve=True))  # type: ignore[arg-type]
     overrides = " ".join(composed.hydra.overrides.task) or "conf/"
     return values, config.validate(values, source=overrides)

@@ -18,14 +18,18 @@ GROUPS = {"data": "data.name", "split": "split.method", "optimizer": "train.opti
 
 
 def main(overrides: list[str]) -> None:
-    before = set(statuses())
-    dvc("exp", "run", "--queue", *(part for text in overrides for part in ("-S", text)))
-    names = [name for name in statuses() if name not in before]
+    """Queue, run, wait and report. Errors: `UserError` where the experiments can't be queued, or one of them failed."""
+    queued = dvc("exp", "run", "--queue", *(part for text in overrides for part in ("-S", text)))
+    names = re.findall(r"^Queued experiment '(.+)' for future execution", queued.stdout, re.MULTILINE)
+    if queued.returncode:
+        withdraw(names)
+        raise UserError(f"the experiments can't be queued: {queued.stderr.strip()}")
     print(f"{len(names)} experiments queued: {', '.join(names)}", flush=True)
     try:
         subprocess.run(["dvc", "exp", "run", "--run-all", "--jobs", str(WORKERS)], check=False)
     except KeyboardInterrupt:
         withdraw(names)
+        print(f"\ninterrupted: {len(set(names) & set(statuses()))} of {len(names)} experiments ended, and are kept")
         raise
     print("\n" + table(names, [text.split("=")[0].lstrip("+~") for text in overrides]).to_string())
     ended = statuses()
@@ -37,31 +41,39 @@ def main(overrides: list[str]) -> None:
         )
 
 
-def dvc(*arguments: str) -> str:
-    done = subprocess.run(["dvc", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"dvc {' '.join(arguments)}\n{done.stderr.strip()}")
-    return done.stdout
+def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of DVC, shielded from Ctrl-C on the terminal."""
+    return subprocess.run(["dvc", *arguments], capture_output=True, text=True, check=False, start_new_session=True)
 
 
 def statuses() -> dict[str, str]:
     """Queued, Running, Failed or Success for each experiment that the queue knows, by name."""
-    found = re.findall(r"^\w{7} +(\S+) .* (Queued|Running|Failed|Success) *$", dvc("queue", "status"), re.MULTILINE)
+    listed = dvc("queue", "status").stdout
+    found = re.findall(r"^\w{7} +(\S+) .* (Queued|Running|Failed|Success) *$", listed, re.MULTILINE)
     return dict(reversed(found))  # DVC lists the newest first
 
 
 def withdraw(names: list[str]) -> None:
-    """Remove from the queue what has not started, and stop what is running."""
-    now = statuses()
-    for status, command in (("Queued", "remove"), ("Running", "kill")):
-        if chosen := [name for name in names if now.get(name) == status]:
-            dvc("queue", command, *chosen)
+    """Remove those of `names` that have not ended; one that is running is stopped first."""
+    stopped: set[str] = set()
+    while True:
+        now = {name: status for name, status in statuses().items() if name in names}
+        queued, running = ([name for name in now if now[name] == status] for status in ("Queued", "Running"))
+        if queued:  # one that starts meanwhile is stopped in the next round
+            dvc("queue", "remove", *queued)
+        if running:
+            dvc("queue", "kill", *running)
+            stopped |= set(running)
+        if not queued + running:
+            break
+    if left := sorted(stopped & {name for name, status in now.items() if status == "Failed"}):
+        dvc("queue", "remove", *left)
 
 
 def table(names: list[str], keys: list[str]) -> pd.DataFrame:
     """One row per experiment: how it ended, the values that were swept, the scores on the test rows."""
     shown = pd.DataFrame(exp_show())
-    shown = shown[shown["Experiment"].isin(names)].set_index("Experiment").loc[names]
+    shown = shown.drop_duplicates("Experiment").set_index("Experiment").reindex(names)
     scores = {score: f"outputs/evaluate.json:test.{score}" for score in SHOWN}
     columns = {"State": "State", **{key: GROUPS.get(key, key) for key in keys}, **scores}
     kept = pd.DataFrame({name: shown[column] for name, column in columns.items() if column in shown})
@@ -72,5 +84,5 @@ def table(names: list[str], keys: list[str]) -> pd.DataFrame:
 
 def reason(name: str) -> str:
     """The error that ended an experiment, from its log."""
-    lines = [line for line in dvc("queue", "logs", name).splitlines() if line.strip()]
+    lines = [line for line in dvc("queue", "logs", name).stdout.splitlines() if line.strip()]
     return next((line for line in lines if line.startswith("error:")), lines[-1] if lines else "no log")

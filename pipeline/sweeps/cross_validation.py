@@ -116,7 +116,8 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
     flat = rounded_weights(weights.reshape(len(names), -1))
     found = pd.DataFrame(flat, columns=preprocessing.get_feature_names_out(), index=names)
-    return found.rename_axis(columns="feature").stack().reset_index(name="weight")  # noqa: PD013
+    stacked: pd.Series = found.rename_axis(columns="feature").stack()  # type: ignore[assignment]  # noqa: PD013
+    return stacked.rename("weight").reset_index()
 
 
 def _fit(

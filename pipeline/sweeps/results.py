@@ -17,7 +17,9 @@ CHOSEN = ("train.lambda", "train.learning_rate")
 
 def write(validation: Validation, folder: Path) -> None:
     """Every combination, and its cost curve."""
-    scored, curves = (table.assign(learning_rate=table["learning_rate"].map(_number)) for table in validation[:2])
+    exact = {key: validation.combinations[key].map(_number) for key in ("lambda", "learning_rate")}
+    scored = validation.combinations.assign(**exact)
+    curves = validation.curves.assign(learning_rate=validation.curves["learning_rate"].map(_number))
     curves["cost"] = outputs.significant(curves["cost"].to_numpy(), outputs.SCORE_DIGITS)
     outputs.save_csv(scored, folder / outputs.COMBINATIONS)
     outputs.save_table(curves, folder / outputs.CURVES)
@@ -51,4 +53,4 @@ def draw(validation: Validation, paths: pd.DataFrame, found: choice.Choice, para
 
 
 def _number(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.15g}"
+    return value if isinstance(value, str) else repr(float(value)).removesuffix(".0")

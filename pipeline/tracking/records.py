@@ -173,14 +173,13 @@ def _combinations(folder: Path) -> pd.DataFrame:
 
 
 def _children(folder: Path, study: str, common: dict[str, Any]) -> list[Child]:
-    """The combinations in the sweep's `folder`, each with its cost curve; lambda with all its digits from there."""
-    curves = pd.read_parquet(folder / outputs.CURVES)
-    curves["rounded"] = outputs.significant(curves["lambda"].to_numpy(), outputs.SCORE_DIGITS)
-    by_pair = dict(list(curves.groupby(["rounded", "learning_rate"])))
+    """The combinations in the sweep's `folder`, each with its cost curve."""
+    curves = dict(list(pd.read_parquet(folder / outputs.CURVES).groupby(["lambda", "learning_rate"])))
     children = []
     for row in _combinations(folder).to_dict("records"):
-        curve = by_pair[row.pop("lambda"), rate := row.pop("learning_rate")]
-        penalty, iterations, status = float(curve["lambda"].iloc[0]), row.pop("iterations"), row.pop("status")
+        penalty, rate, iterations, status = (
+            row.pop(key) for key in ("lambda", "learning_rate", "iterations", "status")
+        )
         chosen = {"train.lambda": str(penalty), "train.learning_rate": str(rate)}
         failure = (
             f"with learning rate {rate} and lambda {penalty:g} the cost rose without bound by iteration {iterations}"
@@ -191,7 +190,7 @@ def _children(folder: Path, study: str, common: dict[str, Any]) -> list[Child]:
                 digest=_digest(study, chosen),
                 params={key: str(value) for key, value in (common | chosen).items()},
                 metrics={"iterations": iterations} | {f"validation/{key}": value for key, value in row.items()},
-                costs=curve[["iteration", "cost"]],
+                costs=curves[penalty, rate][["iteration", "cost"]],
                 status=str(status),
                 failure=failure if np.isnan(row[common["sweep.score"]]) else None,
             )

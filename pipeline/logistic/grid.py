@@ -45,9 +45,9 @@ class Grid:
         """Whether a combination was trained on all folds, (n_combinations,)."""
         return (self.status != Status.UNFINISHED).all(axis=(1, 2))
 
-    def margins(self, X: ndarray, fold: int) -> ndarray:
+    def margins(self, X: ndarray, fold: int, combinations: ndarray | slice = slice(None)) -> ndarray:
         """z of a fold's models, (n_rows, n_combinations, n_columns), for rows prepared like its training rows."""
-        weights = self.weights[fold]
+        weights = self.weights[fold][combinations]
         return margins(X, weights.reshape(-1, weights.shape[2]).T).reshape(len(X), *weights.shape[:2])
 
 
@@ -55,7 +55,7 @@ def fit_grid(
     rows: Callable[[int], Rows], n_folds: int, l2: ArrayLike, learning_rate: ArrayLike | None = None, *,
     n_classes: int, optimizer: str = "gradient_descent", max_iter: int = 10_000, tol: float = 1e-6,
     start: Callable[[int], ndarray] | None = None, memory: int = 256 * 2**20,
-    callback: Callable[[int, int], object] | None = None,
+    callback: Callable[[Grid, int, ndarray], object] | None = None,
 ) -> Grid:  # fmt: skip
     """Train every combination on the training rows of every fold.
 
@@ -69,7 +69,8 @@ def fit_grid(
     start          start(n_features) returns the weights to start from, (n_features + 1, n_columns), the same for all
                    combinations; None: zeros
     memory         bytes that a group of columns may take, besides the rows; each thread works on one group
-    callback       callback(finished, all) after each group on a fold, in columns times folds
+    callback       callback(grid, fold, combinations) after each group on a fold, by the thread that trained it:
+                   what `grid` has of these combinations (n_group,) on this fold is final
 
     A combination that diverged is recorded as such and harms no other. Ctrl-C ends training: the combinations that are
     finished on all folds come first, and are returned.
@@ -79,14 +80,12 @@ def fit_grid(
     positive = np.array([1]) if n_classes == 2 else np.arange(n_classes)
     grid = _empty(len(l2), n_folds, len(positive), max_iter)
     halt, one_at_a_time = threading.Event(), threading.Lock()
-    finished = 0
 
     def stop_if_halted(*_: object) -> None:
         if halt.is_set():
             raise KeyboardInterrupt
 
     def train(task: tuple[ndarray, int], run: Run) -> None:
-        nonlocal finished
         group, fold = task
         with one_at_a_time:
             stop_if_halted()
@@ -102,17 +101,18 @@ def fit_grid(
             grid.weights[fold][combination, column] = result.weights.T
             shown = grid.iterations[grid.iterations < len(result.costs)]
             grid.curves[: len(shown), combination, fold, column] = result.costs[shown]
-            for name in ("n_iter", "gradient_norm", "cost", "status"):  # the status last: now the columns are finished
+            for name in ("n_iter", "gradient_norm", "cost"):
                 getattr(grid, name)[combination, fold, column] = getattr(result, name)
-            finished += len(column)
-            if callback is not None:
-                callback(finished, grid.status.size)
+        if callback is not None:
+            callback(grid, fold, group)
+        grid.status[combination, fold, column] = result.status  # now they are finished
 
     with workers() as run:
         try:
             X = rows(0)[0]
             small = X.nbytes <= SMALL_BYTES
             size = _group_size(len(l2), len(positive), len(X) if small else 0, X.shape[1], max_iter, memory)
+            del X
             groups = [np.arange(first, min(first + size, len(l2))) for first in range(0, len(l2), size)]
             tasks = [(group, fold) for group in groups for fold in range(n_folds)]
             if small:

@@ -7,6 +7,8 @@ A sweep without a winner, because no folds can be cut or because every combinati
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline import config, evaluation, outputs, training
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
@@ -19,7 +21,7 @@ from pipeline.sweeps.cross_validation import combinations, cross_validate, path
 def main(root: Path) -> None:
     train, sweep = config.read("train"), config.read("sweep")
     table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
-    training.check_positive(train.positive, features_and_target(table)[1])
+    training.check_positive(train.positive, np.unique(table.iloc[:, -1]))
     key_file, folder = outputs.ROOT / outputs.KEY, root / outputs.SWEEP
     key = outputs.load_table(key_file).iloc[:, 0] if key_file.exists() else None
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}

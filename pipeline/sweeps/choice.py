@@ -39,7 +39,7 @@ def choose(scored: pd.DataFrame, score: str) -> Choice:
     usable = ranked(scored, score)
     if usable.empty:
         raise UserError(
-            f"all {len(scored)} combinations diverged, with learning rates {_listed(scored['learning_rate'])} and "
+            f"every combination diverged ({len(scored)}), with learning rates {_listed(scored['learning_rate'])} and "
             f"lambdas {_listed(scored['lambda'])}. Set smaller ones, or sweep.learning_rate=[auto]."
         )
     best = usable.iloc[0]

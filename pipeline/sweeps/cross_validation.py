@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
@@ -35,16 +36,16 @@ CACHED_BYTES = 2**30  # of the matrices of all folds together; larger ones are m
 class Validation(NamedTuple):
     """How each combination did: NaN for the scores of one that diverged, no row for one that was not finished."""
 
-    combinations: (
-        pd.DataFrame
-    )  # lambda, learning_rate, each score and its standard error over folds, iterations, status
+    # lambda, learning_rate, each score and its standard error over folds, iterations, status
+    combinations: pd.DataFrame
     curves: pd.DataFrame  # lambda, learning_rate, iteration, cost: the mean over folds and classes
     interrupted: bool
 
 
 class Rows(NamedTuple):
-    """The matrices of one fold, scaled by its training rows."""
+    """The matrices of one fold, made by preprocessing that is fitted on its training rows."""
 
+    preprocessing: Pipeline
     training: np.ndarray  # (n_training, n_features)
     held_out: np.ndarray  # (n_held_out, n_features)
 
@@ -75,11 +76,13 @@ def cross_validate(
     def matrices(fold: int) -> Rows:
         training, others = folds[fold]
         preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
-        Z = preprocessing.fit_transform(X.iloc[training])
-        return Rows(*(np.ascontiguousarray(part, float) for part in (Z, preprocessing.transform(X.iloc[others]))))
+        parts = preprocessing.fit_transform(X.iloc[training]), preprocessing.transform(X.iloc[others])
+        return Rows(preprocessing, *(np.ascontiguousarray(part, float) for part in parts))
 
     fit = _fit(lambda fold: (matrices(fold).training, codes[folds[fold][0]]), len(folds), train, sweep, grid, classes)
     finished = np.flatnonzero(fit.finished)
+    for fold, weights in enumerate(fit.weights):
+        keep_smallest(weights, grid, matrices(fold).preprocessing)
     scored = [
         [
             _scores(margins, codes[rows], classes, sweep.score)
@@ -105,10 +108,9 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
     preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
     Z = np.ascontiguousarray(preprocessing.fit_transform(X), float)
-    weights = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights[0][:, :, :-1]
-    for pair, coef in zip(grid, weights, strict=True):
-        if pair.l2 == 0:
-            coef[:] = smallest(coef, preprocessing)
+    (weights,) = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights
+    keep_smallest(weights, grid, preprocessing)
+    weights = weights[:, :, :-1]
     labels = list(classes)
     if len(classes) == 2:
         labels = [train.positive or classes[1]]
@@ -117,6 +119,13 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     flat = rounded_weights(weights.reshape(len(names), -1))
     found = pd.DataFrame(flat, columns=preprocessing.get_feature_names_out(), index=names)
     return found.rename_axis(columns="feature").stack().reset_index(name="weight")  # noqa: PD013
+
+
+def keep_smallest(weights: np.ndarray, grid: list[Combination], preprocessing: Pipeline) -> None:
+    """As `train` does: of weights (n_combinations, n_columns, n_features + 1) without penalty, the smallest ones."""
+    for pair, columns in zip(grid, weights, strict=True):
+        if pair.l2 == 0:
+            columns[:, :-1] = smallest(columns[:, :-1], preprocessing)
 
 
 def _fit(

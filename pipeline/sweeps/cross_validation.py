@@ -7,11 +7,11 @@ weights that `train` starts from. Hastie, Tibshirani and Friedman, The Elements 
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
@@ -29,22 +29,22 @@ from pipeline.sweeps.choice import best_by_lambda
 from pipeline.training import smallest
 
 WORST_LAST = list(Status)
-CACHED_BYTES = 2**30  # of the matrices of all folds together; larger ones are made again when they are needed
+KEPT_BYTES = 2**30  # of the matrices of all folds together; larger ones are made again when they are needed
 
 
 class Validation(NamedTuple):
     """How each combination did: NaN for the scores of one that diverged, no row for one that was not finished."""
 
-    combinations: (
-        pd.DataFrame
-    )  # lambda, learning_rate, each score and its standard error over folds, iterations, status
+    # lambda, learning_rate, each score and its standard error over folds, iterations, status
+    combinations: pd.DataFrame
     curves: pd.DataFrame  # lambda, learning_rate, iteration, cost: the mean over folds and classes
     interrupted: bool
 
 
 class Rows(NamedTuple):
-    """The matrices of one fold, scaled by its training rows."""
+    """The matrices of one fold, made by preprocessing that is fitted on its training rows."""
 
+    preprocessing: Pipeline
     training: np.ndarray  # (n_training, n_features)
     held_out: np.ndarray  # (n_held_out, n_features)
 
@@ -70,26 +70,34 @@ def cross_validate(
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
     held_out = sum(len(rows) for _, rows in folds)
+    keep_all = held_out * X.shape[1] * 8 * len(folds) < KEPT_BYTES
+    made: dict[int, Rows] = {}
+    scored: dict[tuple[int, int], dict[str, float]] = {}  # by combination and fold
 
-    @lru_cache(maxsize=len(folds) if held_out * X.shape[1] * 8 * len(folds) < CACHED_BYTES else 1)
     def matrices(fold: int) -> Rows:
-        training, others = folds[fold]
-        preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
-        Z = preprocessing.fit_transform(X.iloc[training])
-        return Rows(*(np.ascontiguousarray(part, float) for part in (Z, preprocessing.transform(X.iloc[others]))))
+        if fold not in made:
+            if not keep_all:
+                made.clear()
+            training, others = folds[fold]
+            preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
+            parts = preprocessing.fit_transform(X.iloc[training]), preprocessing.transform(X.iloc[others])
+            made[fold] = Rows(preprocessing, *(np.ascontiguousarray(part, float) for part in parts))
+        return made[fold]
 
-    fit = _fit(lambda fold: (matrices(fold).training, codes[folds[fold][0]]), len(folds), train, sweep, grid, classes)
-    finished = np.flatnonzero(fit.finished)
-    scored = [
-        [
-            _scores(margins, codes[rows], classes, sweep.score)
-            for margins in fit.margins(matrices(fold).held_out, fold)[:, finished].swapaxes(0, 1)
-        ]
-        for fold, (_, rows) in enumerate(folds)
-    ]
+    def judge(fit: Grid, fold: int, trained: np.ndarray) -> None:
+        rows = matrices(fold)
+        keep_smallest(fit.weights[fold], grid, trained, rows.preprocessing)
+        margins = fit.margins(rows.held_out, fold, trained)
+        for place, k in enumerate(trained.tolist()):
+            scored[k, fold] = _scores(margins[:, place], codes[folds[fold][1]], classes, sweep.score)
+
+    def training_rows(fold: int) -> tuple[np.ndarray, np.ndarray]:
+        return matrices(fold).training, codes[folds[fold][0]]
+
+    fit = _fit(training_rows, len(folds), train, sweep, grid, classes, judge)
+    finished = np.flatnonzero(fit.finished).tolist()
     rows = [
-        _row(grid[k], fit.status[k], fit.n_iter[k], [fold[place] for fold in scored])
-        for place, k in enumerate(finished)
+        _row(grid[k], fit.status[k], fit.n_iter[k], [scored[k, fold] for fold in range(len(folds))]) for k in finished
     ]
     curves = [_curve(grid[k], fit.iterations, fit.curves[:, k]) for k in finished]
     return Validation(
@@ -105,10 +113,9 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
     preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
     Z = np.ascontiguousarray(preprocessing.fit_transform(X), float)
-    weights = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights[0][:, :, :-1]
-    for pair, coef in zip(grid, weights, strict=True):
-        if pair.l2 == 0:
-            coef[:] = smallest(coef, preprocessing)
+    (weights,) = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights
+    keep_smallest(weights, grid, np.arange(len(grid)), preprocessing)
+    weights = weights[:, :, :-1]
     labels = list(classes)
     if len(classes) == 2:
         labels = [train.positive or classes[1]]
@@ -120,6 +127,13 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     return stacked.rename("weight").reset_index()
 
 
+def keep_smallest(weights: np.ndarray, grid: list[Combination], trained: np.ndarray, preprocessing: Pipeline) -> None:
+    """As `train` does: of weights (n_combinations, n_columns, n_features + 1) without penalty, the smallest ones."""
+    for k in trained:
+        if grid[k].l2 == 0:
+            weights[k, :, :-1] = smallest(weights[k, :, :-1], preprocessing)
+
+
 def _fit(
     rows: Callable[[int], tuple[np.ndarray, np.ndarray]],
     n_folds: int,
@@ -127,6 +141,7 @@ def _fit(
     sweep: config.Sweep,
     grid: list[Combination],
     classes: np.ndarray,
+    judge: Callable[[Grid, int, np.ndarray], None] | None = None,
 ) -> Grid:
     n_columns = 1 if len(classes) == 2 else len(classes)
 
@@ -134,7 +149,13 @@ def _fit(
         Z, codes = rows(fold)
         return Z, codes, None if train.class_weight is None else compute_sample_weight(train.class_weight, codes)
 
-    with tqdm(total=n_folds * len(grid) * n_columns, desc="sweep", unit=" models", disable=None) as bar:
+    with tqdm(total=n_folds * len(grid), desc="sweep", unit=" models", disable=None) as bar:
+
+        def trained(fit: Grid, fold: int, group: np.ndarray) -> None:
+            if judge is not None:
+                judge(fit, fold, group)
+            bar.update(len(group))
+
         return fit_grid(
             weighted,
             n_folds,
@@ -146,7 +167,7 @@ def _fit(
             tol=train.tolerance,
             start=lambda n_features: random_start(n_features, n_columns, train.seed),
             memory=sweep.memory * 2**20,
-            callback=lambda finished, _: bar.update(finished - bar.n),
+            callback=trained,
         )
 
 

@@ -53,4 +53,4 @@ def draw(validation: Validation, paths: pd.DataFrame, found: choice.Choice, para
 
 
 def _number(value: float | str) -> str:
-    return value if isinstance(value, str) else repr(float(value)).removesuffix(".0")
+    return value if isinstance(value, str) else repr(float(value)).removesuffix(".0")  # all its digits, no more

@@ -7,8 +7,8 @@ from pipeline import figures
 from pipeline.columns import profile
 from pipeline.columns.roles import decide
 from pipeline.config import Explore
+from pipeline.dataset import bundled
 from pipeline.stages import explore
-from pipeline.stages.load import bundled
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,12 @@ def test_many_rows_are_sampled_with_the_seed(wine):
     pd.testing.assert_frame_equal(first, again)
 
 
-def test_a_perplexity_too_large_for_the_rows_is_lowered_which_is_told(wine):
+def test_a_perplexity_too_large_for_the_rows_is_lowered_with_a_warning(wine):
     with pytest.warns(UserWarning, match=r"explore\.perplexity = 30 is too much for 10 rows; 3 is used"):
         assert len(explore.embed(wine, Explore(rows=10, perplexity=30, seed=0))) == 10
 
 
-def test_rows_of_words_dates_and_gaps_are_embedded_and_drawn(tmp_path):
+def test_rows_of_strings_dates_and_missing_cells_are_embedded_and_drawn(tmp_path):
     table = pd.DataFrame({"colour": ["red", "blue", None] * 20, "size": [1.0, np.nan, 3.0] * 20, "y": list("aab") * 20})
     table.insert(0, "sold", pd.date_range("2024-01-01", periods=60, unit="us"))
     table = table.astype({"colour": "str", "y": "str"})
@@ -46,7 +46,7 @@ def test_rows_of_words_dates_and_gaps_are_embedded_and_drawn(tmp_path):
     assert (tmp_path / "columns.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_names_with_signs_of_mathematics_and_dates_at_the_end_of_time_are_drawn(tmp_path):
+def test_names_with_mathematical_signs_and_the_first_and_last_dates_are_drawn(tmp_path):
     table = pd.DataFrame({"price ($) of $x_": [1.0, 2.0, 3.0] * 20, "level": ["$5", "$x^2$", "a_{"] * 20})
     table["until"] = pd.to_datetime(["9999-12-31", "0001-01-01", "2024-01-01"] * 20, format="ISO8601")
     table = table.assign(y=["$a_$", "$", "c"] * 20).astype({"level": "str", "y": "str"})

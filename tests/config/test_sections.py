@@ -76,5 +76,5 @@ def test_the_extension_takes_only_a_bundled_set_and_names_the_place_of_a_table_o
 
 def test_numbers_beside_strings_as_keys_are_refused_since_dvc_cannot_put_them_in_order(params):
     params.write_text("data: {roles: {1: drop, PLZ: drop}}")
-    with pytest.raises(UserError, match=r"params.yaml the number 1 as a key beside strings: 1, PLZ. Put it in quotes"):
+    with pytest.raises(UserError, match=r"has the number 1 as a key beside strings: 1, PLZ. Put it in quotes"):
         config.load(params)

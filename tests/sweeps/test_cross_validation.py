@@ -65,7 +65,7 @@ def test_scores_are_those_of_scikit_learns_cross_validation(name, score, scoring
         for learn, held_out in cut.split(X, y):
             one = LogisticRegression(C=1 / (len(learn) * row["lambda"]), tol=1e-10, max_iter=10_000)
             model = make_pipeline(StandardScaler(), OneVsRestClassifier(one))
-            parts.append(cross_val_score(model, X, y, cv=[(training, held_out)], scoring=scoring)[0])
+            parts.append(cross_val_score(model, X, y, cv=[(learn, held_out)], scoring=scoring)[0])
         assert row[score] == pytest.approx(abs(np.mean(parts)), abs=1e-6)
         assert row[f"{score}_standard_error"] == pytest.approx(np.std(parts, ddof=1) / np.sqrt(5), abs=1e-6)
         assert row["status"] == "converged"

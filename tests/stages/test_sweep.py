@@ -125,7 +125,7 @@ def test_a_sweep_of_which_every_combination_diverges_is_a_result_with_a_warning(
     assert "warning: there is no winner: every combination diverged" in done.stdout
     record = outputs.load_json(WINNER)
     assert not set(choice.Choice._fields) & set(record)
-    assert "all 6 combinations diverged" in record["warnings"][0]
+    assert "every combination diverged" in record["warnings"][0]
     scored = pd.read_csv(SWEEP / outputs.COMBINATIONS)
     assert scored["status"].tolist() == ["diverged"] * 6
     assert set(contents(SWEEP)) == {"combinations.csv", "curves.parquet"}

@@ -1,6 +1,8 @@
 """The whole pipeline with the real tools, in a copy of the project that its user could have made."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from conftest import copy_project, shell_in
+from conftest import contents, copy_project, shell_in
 
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
 
@@ -22,6 +24,18 @@ def reproduced(tmp_path_factory):
     folder = copy_project(tmp_path_factory.mktemp("project"))
     shell_in(folder)("dvc repro && git add --all && git commit --quiet --message results")
     return folder
+
+
+@pytest.fixture
+def clone(reproduced: Path, tmp_path: Path) -> Path:
+    """Another clone of the project, with its results in place."""
+    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
+    shell_in(tmp_path / "clone")("dvc checkout")
+    return tmp_path / "clone"
+
+
+def stages_run(printed: str) -> set[str]:
+    return {stage for stage in STAGES if f"Running stage '{stage}'" in printed}
 
 
 @pytest.fixture
@@ -80,20 +94,6 @@ def test_mlflow_has_the_sweep_and_one_child_run_per_combination(reproduced, clie
     assert "sweep/pictures/heat_map.png" in pictures
 
 
-def test_the_queue_waits_shows_a_table_and_reports_failures(reproduced, tmp_path):
-    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
-    done = shell_in(tmp_path / "clone")(
-        "dvc checkout && python -m pipeline queue train.learning_rate=0.2,90", fails=True
-    )
-    assert "1 of 2 experiments failed" in done.stderr
-    assert "learning rate 90" in done.stderr
-    table = done.stdout.split("Experiment")[1]
-    assert [("Success" in line, "NaN" in line) for line in table.splitlines()[1:3]] in (
-        [(True, False), (False, True)],
-        [(False, True), (True, False)],
-    )
-
-
 def test_the_logged_model_predicts_what_the_pipeline_predicted(reproduced, client):
     mlflow.set_tracking_uri(f"sqlite:///{reproduced}/mlflow.db")
     (run,) = runs(client, "breast_cancer")
@@ -137,37 +137,107 @@ def test_an_experiment_in_a_copy_lands_in_the_one_store_and_dvc_compares_it(repr
     assert all(name in page for name in ("costs", "roc", "confusion", "wines"))
 
 
-def test_a_table_edited_in_place_runs_again_what_depends_on_it_and_nothing_else(reproduced, tmp_path):
-    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
-    project = tmp_path / "clone"
-    shell = shell_in(project)
+def test_a_table_edited_in_place_runs_again_what_depends_on_it_and_nothing_else(clone: Path) -> None:
+    project, shell = clone, shell_in(clone)
     lines = (Path(__file__).parent / "data" / "penguins.csv").read_text().splitlines(keepends=True)
     (project / "data" / "penguins.csv").write_text("".join(lines))
-    shell("dvc checkout")
     shell("dvc exp run -S data=table -S data.path=data/penguins.csv -S data.target=species -S explore.rows=60")
     (project / "data" / "penguins.csv").write_text("".join(lines[:-20]))
     again = shell("dvc repro").stdout
     assert json.loads((project / "outputs/load/profile.json").read_text())["rows"] == len(lines) - 21
-    ran = {stage for stage in STAGES if f"Running stage '{stage}'" in again}
-    assert ran == {"load", "explore", "split", "train", "evaluate", "sweep", "track"}
+    assert stages_run(again) == {"load", "explore", "split", "train", "evaluate", "sweep", "track"}
 
 
-def test_training_survives_a_store_that_is_down_and_goes_on_at_track(reproduced, tmp_path):
-    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
-    shell = shell_in(tmp_path / "clone")
-    shell("dvc checkout")
+def test_training_survives_a_store_that_is_down_and_goes_on_at_track(clone: Path, tmp_path: Path) -> None:
+    shell = shell_in(clone)
     stopped = shell(
         "dvc repro", fails=True, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0"
     )
     assert "the MLflow store http://127.0.0.1:9 can't be used" in stopped.stderr
     with Server(tmp_path) as address:
         went_on = shell("dvc repro", MLFLOW_TRACKING_URI=address).stdout
-        assert went_on.count("Running stage") == 1
-        assert "Running stage 'track'" in went_on
+        assert stages_run(went_on) == {"track"}
         client = mlflow.MlflowClient(address)
         (run,) = runs(client, "breast_cancer")
         assert client.list_artifacts(run.info.run_id, "evaluate/pictures")
-    assert not (tmp_path / "clone/mlflow.db").exists()
+    assert not (clone / "mlflow.db").exists()
+
+
+def test_the_adopting_command_runs_only_training_and_gives_what_the_sweep_promised(clone: Path) -> None:
+    shell, outputs = shell_in(clone), clone / "outputs"
+    done = shell((outputs / "sweep" / "adopt.txt").read_text())
+    assert {"train", "evaluate", "track"} <= stages_run(done.stdout) <= {"configure", "train", "evaluate", "track"}
+    assert contents(outputs / "train") == contents(outputs / "sweep" / "train")
+    evaluated, promised = (json.loads((outputs / f"{name}.json").read_text()) for name in ("evaluate", "sweep"))
+    assert evaluated["test"] == promised["test"]
+
+
+def test_results_computed_before_are_restored_without_running_a_stage(clone: Path) -> None:
+    shell = shell_in(clone)
+    start = contents(clone / "outputs")
+    iris = "dvc exp run -S data=iris -S explore.rows=60 -S explore.perplexity=5"
+    shell(iris)
+    there = contents(clone / "outputs")
+    for command, expected in (("dvc exp run", start), (iris, there)):
+        assert stages_run(shell(command).stdout) <= {"configure", "track"}
+        found = contents(clone / "outputs")
+        assert {**found, "track/receipt.json": b""} == {**expected, "track/receipt.json": b""}
+
+
+def test_a_stage_that_fails_leaves_its_earlier_outputs(clone: Path) -> None:
+    before = contents(clone / "outputs")
+    stopped = shell_in(clone)("dvc exp run -S train.learning_rate=90", fails=True)
+    assert "learning rate 90" in stopped.stderr
+    assert contents(clone / "outputs") == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stage_that_is_interrupted_leaves_its_earlier_outputs_and_metrics(
+    clone: Path, number: signal.Signals
+) -> None:
+    before = contents(clone / "outputs")
+    fresh, params = clone / "outputs" / ".sweep", clone / "params.yaml"
+    params.write_text(params.read_text().replace("memory: 256", "memory: 255"))
+    environment = {**os.environ, "PATH": shell_in(clone)("echo $PATH").stdout.strip()}
+    process = subprocess.Popen(
+        ["dvc", "repro", "--single-item", "sweep"],
+        **{"cwd": clone, "env": environment, "start_new_session": True, "text": True},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
+    )
+    while not fresh.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    assert not (clone / "outputs/sweep").exists()  # DVC deleted it
+    if number == signal.SIGINT:  # as a terminal sends it, to all; kill sends it to one
+        os.killpg(process.pid, number)
+    else:
+        (stage,) = subprocess.run(
+            ["pgrep", "-g", str(process.pid), "-f", "pipeline sweep"], capture_output=True, text=True, check=True
+        ).stdout.split()
+        os.kill(int(stage), number)
+    printed, _ = process.communicate()
+    assert "exited with 130" in printed
+    assert "Traceback" not in printed
+    assert contents(clone / "outputs") == before
+
+
+def test_without_a_cache_or_a_lock_there_is_nothing_to_restore(clone: Path) -> None:
+    shell = shell_in(clone)
+    shell("rm -rf .dvc/cache dvc.lock")
+    params = clone / "params.yaml"
+    params.write_text(params.read_text().replace("learning_rate: 0.3", "learning_rate: 90"))
+    stopped = shell("dvc repro --single-item train", fails=True)
+    assert "learning rate 90" in stopped.stderr
+    assert not (clone / "outputs/train").exists()
+
+
+def test_a_stray_file_among_the_outputs_does_not_survive_the_next_run(clone: Path) -> None:
+    shell, before = shell_in(clone), contents(clone / "outputs")
+    for command in ("dvc repro train", "python -m pipeline train"):
+        (clone / "outputs/train/stray.txt").write_text("mine")
+        shell(command)
+        assert contents(clone / "outputs") == before
+    assert shell("git status --porcelain").stdout == ""
 
 
 class Server:

@@ -47,9 +47,7 @@ def test_average_precision_alone_of_all_scores_depends_on_the_positive_class():
 def test_the_report_is_that_of_scikit_learn(evaluated):
     _, rows, found = evaluated
     y = rows["target"].to_numpy(dtype=str)
-    assert found.report == metrics.classification_report(
-        y, found.predictions["predicted"].to_numpy(dtype=str)
-    )
+    assert found.report == metrics.classification_report(y, found.predictions["predicted"].to_numpy(dtype=str))
 
 
 def test_the_area_under_the_roc_curve_is_the_score(evaluated):

@@ -73,7 +73,7 @@ class Study:
         print(ranked.head(SHOWN).to_string(index=False))
         if not interrupted and len(ranked):
             named = choice.as_json(choice.choose(self.scored, score))
-            record = {"score": score, "refit": sweep.refit, "warnings": []} | named
+            record: dict[str, Any] = {"score": score, "refit": sweep.refit, "warnings": []} | named
             outputs.save_json(record, self.root / outputs.WINNER)
             command = results.adopt(named[sweep.refit], self.overrides)
             outputs.save_text(command + "\n", self.root / outputs.SWEEP / outputs.ADOPT)
@@ -137,7 +137,7 @@ def _shared(values: dict[str, Any]) -> str:
 
 
 def _validated(composed: DictConfig) -> tuple[dict[str, Any], Params]:
-    sections = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+    sections = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     values = dict(OmegaConf.to_container(sections, resolve=True))  # type: ignore[arg-type]
     overrides = " ".join(composed.hydra.overrides.task) or "conf/"
     return values, config.validate(values, source=overrides)

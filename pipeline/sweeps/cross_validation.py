@@ -118,7 +118,7 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
     flat = rounded_weights(weights.reshape(len(names), -1))
     found = pd.DataFrame(flat, columns=preprocessing.get_feature_names_out(), index=names)
-    return found.rename_axis(columns="feature").stack().rename("weight").reset_index()  # noqa: PD013
+    return pd.Series(found.rename_axis(columns="feature").stack(), name="weight").reset_index()  # noqa: PD013
 
 
 def keep_smallest(weights: np.ndarray, grid: list[Combination], preprocessing: Pipeline) -> None:

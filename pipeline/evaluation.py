@@ -14,7 +14,7 @@ from pipeline.scores import Evaluation, confusion, curves, evaluate
 def judge(fitted: Model, table: pd.DataFrame) -> Evaluation:
     """The model's predictions for the rows of `table`, whose last column is the target."""
     X, y = features_and_target(table)
-    return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_)
+    return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_, fitted.positive)
 
 
 def write(start: Model, trained: Model, table: pd.DataFrame, training: Path, result: Result) -> str:

@@ -18,15 +18,19 @@ class Evaluation(NamedTuple):
     predictions: pd.DataFrame  # one row per test row: actual, predicted, a probability for each class
 
 
-def evaluate(y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> Evaluation:
+def evaluate(
+    y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, positive: str | None = None
+) -> Evaluation:
     """Judge predictions of labels y (n_samples,).
 
-    predicted (n_samples,) are the classes that the model predicts, probabilities (n_samples, n_classes) its
-    probabilities in the order of `classes`, which is sorted.
+    predicted      (n_samples,), the classes that the model predicts
+    probabilities  (n_samples, n_classes), in the order of `classes`
+    classes        (n_classes,), sorted
+    positive       of two classes, the one that ROC and average precision are about; None is the last
     """
     columns = {f"probability_{label}": column for label, column in zip(classes, probabilities.T, strict=True)}
     return Evaluation(
-        scores(y, predicted, probabilities, classes),
+        scores(y, predicted, probabilities, classes, positive),
         metrics.classification_report(
             y, predicted, labels=classes, target_names=[str(label) for label in classes], zero_division=0
         ),
@@ -35,12 +39,17 @@ def evaluate(y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, cl
 
 
 def scores(
-    y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, only: str | None = None
+    y: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    positive: str | None = None,
+    only: str | None = None,
 ) -> dict[str, float]:
-    """Every score by its name, or the one that `only` names. Parameters as for `evaluate`."""
+    """Every score by its name, or the one that `only` names. Other parameters as for `evaluate`."""
     average = {"average": "macro", "zero_division": 0}
     indicators = (y[:, None] == classes).astype(int)
-    judged = slice(1, 2) if len(classes) == 2 else slice(None)
+    judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
     ranked = indicators[:, judged], probabilities[:, judged]
     every = {
         "accuracy": lambda: metrics.accuracy_score(y, predicted),

@@ -138,10 +138,7 @@ def test_a_string_can_be_replaced_by_a_number_and_a_number_by_a_category():
         (["data.target=yy"], r"no column 'yy'. Did you mean 'y'"),
         (["data.delimiter=';;'"], r"data.delimiter = ';;': should have at most 1 character"),
         (["+data.expectations.height.maximun=3"], r"no such key: maximun = 3; the keys here are type, minimum"),
-        (
-            ["+data.expectations.height.maximum=3"],
-            r"column 'height', maximum: 3.0: 16 rows break this rule \(row 4: 3.5",
-        ),
+        (["+data.expectations.height.maximum=3"], r"column 'height', maximum: 3.0: 16 rows break this rule"),
         (["+data.replace.hight={a: b}"], r"data.replace has no column 'hight'. Did you mean 'height'"),
         (["+data.roles.group=numeric"], r"row 1, column 'group': 'a' is not a number"),
         (["+data.roles.height=date"], r"row 1, column 'height': '0.5' is not a date"),
@@ -184,11 +181,7 @@ def test_bad_input_leaves_earlier_outputs_alone():
         ("yes", "maybe", r"my-test.csv has y = 'maybe'; data/my.csv has 'no', 'yes'"),
         ("2.5", "tall", r"my-test.csv, row 3, column 'height': 'tall' is not a number"),
         ("height", "length", r"my-test.csv has no column 'height'"),
-        (
-            "2.5",
-            "9.5",
-            r"my-test.csv breaks data.expectations:\n  column 'height', maximum: 7.0: 4 rows break this rule",
-        ),
+        ("2.5", "9.5", r"my-test.csv breaks data.expectations:\n  column 'height', maximum: 7.0: 4 rows"),
     ],
 )
 def test_a_test_file_that_differs_is_one_message(old, new, message):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,17 +14,35 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from conftest import contents, copy_project, shell_in
+from conftest import ROOT, contents, copy_project, shell_in
 
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
 
 
+# Another data set, a few rows of it in the picture: computed once, and then restored wherever a test asks for it.
+PENGUINS = (
+    "-S data=table -S data.path=data/penguins.csv -S data.target=species -S optimizer=gradient_descent "
+    "-S explore.rows=60 -S explore.perplexity=5"
+)
+
+
 @pytest.fixture(scope="module")
-def reproduced(tmp_path_factory):
-    """The project after one `dvc repro`, its results committed."""
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, with a smaller sweep and picture, after one `dvc repro`, its results committed."""
     folder = copy_project(tmp_path_factory.mktemp("project"))
-    shell_in(folder)("dvc repro && git add --all && git commit --quiet --message results")
+    shutil.copy(ROOT / "tests" / "data" / "penguins.csv", folder / "data")
+    edit(folder / "conf/sweep/grid.yaml", "points: 6", "points: 3")
+    edit(folder / "conf/sweep/grid.yaml", "[0.3, 1, 3, 10]", "[1, 10]")
+    edit(folder / "conf/config.yaml", "rows: 1000", "rows: 200")
+    (folder / "params.yaml").unlink()
+    commit = "git add --all && git commit --quiet --message"
+    shell_in(folder)(f"{commit} smaller && dvc repro && {commit} results")
     return folder
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
 
 
 @pytest.fixture
@@ -123,28 +142,27 @@ def test_another_clone_gives_the_same_bytes_and_so_the_same_lock(reproduced, tmp
 
 def test_an_experiment_in_a_copy_lands_in_the_one_store_and_dvc_compares_it(reproduced, client):
     shell = shell_in(reproduced)
-    shell("dvc exp run --temp --name wines -S data=wine -S explore.rows=60 -S explore.perplexity=5")
-    (run,) = runs(client, "wine")
-    assert run.data.tags["dvc.experiment"] == "wines"
-    assert run.data.params["data.name"] == "wine"
-    assert run.info.artifact_uri.startswith(f"file://{reproduced}/mlartifacts/wine")
+    shell(f"dvc exp run --temp --name birds {PENGUINS}")
+    (run,) = runs(client, "penguins")
+    assert run.data.tags["dvc.experiment"] == "birds"
+    assert run.data.params["data.name"] == "table"
+    assert run.info.artifact_uri.startswith(f"file://{reproduced}/mlartifacts/penguins")
     assert client.list_artifacts(run.info.run_id, "evaluate/pictures")
     assert len(runs(client, "digits")) == 1
-    assert "wine" in shell("dvc params diff main wines").stdout
-    assert "test.accuracy" in shell("dvc metrics diff main wines").stdout
-    shell("dvc plots diff main wines --out overlay")
+    assert "penguins" in shell("dvc params diff main birds").stdout
+    assert "test.accuracy" in shell("dvc metrics diff main birds").stdout
+    shell("dvc plots diff main birds --out overlay")
     page = (reproduced / "overlay/index.html").read_text()
-    assert all(name in page for name in ("costs", "roc", "confusion", "wines"))
+    assert all(name in page for name in ("costs", "roc", "confusion", "birds"))
 
 
 def test_a_table_edited_in_place_runs_again_what_depends_on_it_and_nothing_else(clone: Path) -> None:
-    project, shell = clone, shell_in(clone)
-    lines = (Path(__file__).parent / "data" / "penguins.csv").read_text().splitlines(keepends=True)
-    (project / "data" / "penguins.csv").write_text("".join(lines))
-    shell("dvc exp run -S data=table -S data.path=data/penguins.csv -S data.target=species -S explore.rows=60")
-    (project / "data" / "penguins.csv").write_text("".join(lines[:-20]))
+    shell, table = shell_in(clone), clone / "data" / "penguins.csv"
+    shell(f"dvc exp run {PENGUINS}")
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:-20]))
     again = shell("dvc repro").stdout
-    assert json.loads((project / "outputs/load/profile.json").read_text())["rows"] == len(lines) - 21
+    assert json.loads((clone / "outputs/load/profile.json").read_text())["rows"] == len(lines) - 21
     assert stages_run(again) == {"load", "explore", "split", "train", "evaluate", "sweep", "track"}
 
 
@@ -175,10 +193,10 @@ def test_the_adopting_command_runs_only_training_and_gives_what_the_sweep_promis
 def test_results_computed_before_are_restored_without_running_a_stage(clone: Path) -> None:
     shell = shell_in(clone)
     start = contents(clone / "outputs")
-    iris = "dvc exp run -S data=iris -S explore.rows=60 -S explore.perplexity=5"
-    shell(iris)
+    shell(f"dvc exp run {PENGUINS}")
     there = contents(clone / "outputs")
-    for command, expected in (("dvc exp run", start), (iris, there)):
+    assert there["evaluate.json"] != start["evaluate.json"]
+    for command, expected in (("dvc exp run", start), (f"dvc exp run {PENGUINS}", there)):
         assert stages_run(shell(command).stdout) <= {"configure", "track"}
         found = contents(clone / "outputs")
         assert {**found, "track/receipt.json": b""} == {**expected, "track/receipt.json": b""}
@@ -196,13 +214,17 @@ def test_a_stage_that_is_interrupted_leaves_its_earlier_outputs_and_metrics(
     clone: Path, number: signal.Signals
 ) -> None:
     before = contents(clone / "outputs")
-    fresh, params = clone / "outputs" / ".sweep", clone / "params.yaml"
-    params.write_text(params.read_text().replace("memory: 256", "memory: 255"))
+    fresh = clone / "outputs" / ".sweep"
+    edit(clone / "params.yaml", "memory: 256", "memory: 255")
     environment = {**os.environ, "PATH": shell_in(clone)("echo $PATH").stdout.strip()}
     process = subprocess.Popen(
         ["dvc", "repro", "--single-item", "sweep"],
-        **{"cwd": clone, "env": environment, "start_new_session": True, "text": True},
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
+        cwd=clone,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     while not fresh.exists():
         assert process.poll() is None, process.communicate()
@@ -224,8 +246,7 @@ def test_a_stage_that_is_interrupted_leaves_its_earlier_outputs_and_metrics(
 def test_without_a_cache_or_a_lock_there_is_nothing_to_restore(clone: Path) -> None:
     shell = shell_in(clone)
     shell("rm -rf .dvc/cache dvc.lock")
-    params = clone / "params.yaml"
-    params.write_text(params.read_text().replace("learning_rate: 0.3", "learning_rate: 90"))
+    edit(clone / "params.yaml", "learning_rate: 0.3", "learning_rate: 90")
     stopped = shell("dvc repro --single-item train", fails=True)
     assert "learning rate 90" in stopped.stderr
     assert not (clone / "outputs/train").exists()

@@ -31,7 +31,6 @@ def test_scores_are_those_of_the_predictions(evaluated):
     assert scored["recall_macro"] == pytest.approx(np.mean(recalls))
 
 
-@pytest.mark.xfail(strict=True, reason="average precision is that of the last class, not of train.positive")
 def test_average_precision_alone_of_all_scores_depends_on_the_positive_class():
     table = dataset.bundled("breast_cancer")
     scored = []

@@ -89,7 +89,7 @@ def cross_validate(
         keep_smallest(fit.weights[fold], grid, trained, rows.preprocessing)
         margins = fit.margins(rows.held_out, fold, trained)
         for place, k in enumerate(trained.tolist()):
-            scored[k, fold] = _scores(margins[:, place], codes[folds[fold][1]], classes, sweep.score)
+            scored[k, fold] = _scores(margins[:, place], codes[folds[fold][1]], classes, train.positive, sweep.score)
 
     def training_rows(fold: int) -> tuple[np.ndarray, np.ndarray]:
         return matrices(fold).training, codes[folds[fold][0]]
@@ -123,8 +123,7 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
     flat = rounded_weights(weights.reshape(len(names), -1))
     found = pd.DataFrame(flat, columns=preprocessing.get_feature_names_out(), index=names)
-    stacked: pd.Series = found.rename_axis(columns="feature").stack()  # type: ignore[assignment]  # noqa: PD013
-    return stacked.rename("weight").reset_index()
+    return pd.Series(found.rename_axis(columns="feature").stack(), name="weight").reset_index()  # noqa: PD013
 
 
 def keep_smallest(weights: np.ndarray, grid: list[Combination], trained: np.ndarray, preprocessing: Pipeline) -> None:
@@ -171,7 +170,9 @@ def _fit(
         )
 
 
-def _scores(margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, score: str) -> dict[str, float]:
+def _scores(
+    margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, positive: str | None, score: str
+) -> dict[str, float]:
     """Log-loss and the chosen score of margins (n_rows, n_columns)."""
     if not np.isfinite(margins).all():
         return dict.fromkeys(["log_loss", score], np.nan)
@@ -181,7 +182,7 @@ def _scores(margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, score: 
     log_loss = float(-np.log(np.maximum(P[np.arange(len(P)), codes], np.finfo(float).eps)).mean())
     if score == "log_loss":
         return {"log_loss": log_loss}
-    return {"log_loss": log_loss, **scores(classes[codes], classes[predicted(margins)], P, classes, only=score)}
+    return {"log_loss": log_loss, **scores(classes[codes], classes[predicted(margins)], P, classes, positive, score)}
 
 
 def _row(pair: Combination, status: np.ndarray, n_iter: np.ndarray, scored: list[dict[str, float]]) -> dict:

@@ -58,14 +58,14 @@ def test_scores_are_those_of_scikit_learns_cross_validation(name, score, scoring
     X, y = features_and_target(table)
     if score == "roc_auc":
         y = y == "malignant"
-    cut = StratifiedKFold(5, shuffle=True, random_state=3)
+    stratified = StratifiedKFold(5, shuffle=True, random_state=3)
     for row in validation.combinations.to_dict("records"):
         # scikit-learn's C takes the number of rows that a fold trains on; here it is nearly the same in all folds.
         parts = []
-        for learn, held_out in cut.split(X, y):
-            one = LogisticRegression(C=1 / (len(learn) * row["lambda"]), tol=1e-10, max_iter=10_000)
+        for rows, held_out in stratified.split(X, y):
+            one = LogisticRegression(C=1 / (len(rows) * row["lambda"]), tol=1e-10, max_iter=10_000)
             model = make_pipeline(StandardScaler(), OneVsRestClassifier(one))
-            parts.append(cross_val_score(model, X, y, cv=[(learn, held_out)], scoring=scoring)[0])
+            parts.append(cross_val_score(model, X, y, cv=[(rows, held_out)], scoring=scoring)[0])
         assert row[score] == pytest.approx(abs(np.mean(parts)), abs=1e-6)
         assert row[f"{score}_standard_error"] == pytest.approx(np.std(parts, ddof=1) / np.sqrt(5), abs=1e-6)
         assert row["status"] == "converged"
@@ -88,9 +88,8 @@ def test_the_cost_curve_of_a_combination_falls_and_ends_with_its_last_iteration(
 
 
 def test_auto_is_the_safe_learning_rate_of_each_fold():
-    (row,) = cross_validated(bundled("iris"), DESCENT, settings(), [Combination(0.1, "auto")]).combinations.to_dict(
-        "records"
-    )
+    found = cross_validated(bundled("iris"), DESCENT, settings(), [Combination(0.1, "auto")])
+    (row,) = found.combinations.to_dict("records")
     assert row["learning_rate"] == "auto"
     assert row["status"] in ("converged", "ran out")
 

@@ -41,10 +41,10 @@ def test_leading_zeros_are_a_warning_unless_the_role_keeps_them(table, recwarn):
         assert table(text)["zip"].tolist() == [2139, 10001]
 
 
-@pytest.mark.parametrize("cell", ["${}.50", "{}%", "{} kg", "€ {}", "({}.00)"])
-def test_numbers_with_signs_or_units_are_strings_with_a_warning(table, cell):
+@pytest.mark.parametrize("cell", ["{} kg", "{}k", "{} years", "<{}"])
+def test_quantities_and_bounds_are_strings_with_a_warning(table, cell):
     text = "a,b\n" + "".join(f"{cell.format(i)},1\n" for i in range(30))
-    with pytest.warns(UserWarning, match=r"column 'a' holds strings such as .*, not numbers"):
+    with pytest.warns(UserWarning, match=r"column 'a': 30 cells such as '<?0.*' are read as strings, not as numbers"):
         assert str(table(text)["a"].dtype) == "str"
 
 
@@ -54,7 +54,7 @@ def test_a_string_among_numbers_is_named_with_its_row(table):
     with pytest.raises(
         UserError,
         match=r"row 51, column 'a': 'fifty' is not a number, but most cells of this column are \(the only such cell\)"
-        r".*data.missing_values.* -S '\+data.roles.a=categorical'",
+        r".*99.0% of the known cells are numbers.* -S 'data.more_missing=\[fifty\]'.* -S '\+data.roles.a=categorical'",
     ):
         table(text)
 
@@ -79,13 +79,11 @@ def test_lists_in_parquet_are_no_column(tmp_path):
     ("text", "options", "message"),
     [
         ("a,b\n1,2\n3,-inf\n", {}, r"row 2, column 'b': -inf is infinite"),
-        ("a,b\n1,2\n2,1e160\n", {}, r"row 2, column 'b': 1e\+160 is infinite, or its absolute value is larger than"),
+        ("a,b\n1,2\n2,1e301\n", {}, r"row 2, column 'b': 1e\+301 is infinite, or its absolute value is larger than"),
         ("a,b\n1,2\n2,two\n", {"roles": {"b": "numeric"}}, r"row 2, column 'b': 'two' is not a number"),
         ('a,b\n1,"1,234"\n2,5\n', {}, """row 1, column 'b': '1,234' has a thousands.*-S 'data.thousands=","'"""),
         ('a,b\n1,"1,234"\n2,"0,338"\n3,5.5\n', {}, """'1,234' has a decimal comma.*-S 'data.decimal=","'"""),
-        ("a;b\n1;1.234,5\n", {}, """-S 'data.thousands="[.]"' -S 'data.decimal=","'"""),
         ("a;b\n6,674;1\n5,012;2\n", {}, """data.thousands=",".*if it is a decimal mark, -S 'data.decimal=","'"""),
-        ("a;b\n1'234;1\n", {}, """'data.thousands="'"'"'"'"""),
         ("a;b\n1,5;1.234\n2,5;5.678\n", {}, """'1.234' has a thousands separator.*data.thousands="[.]"'"""),
         ("a;b\n1,5;1.23\n2,5;5.6\n", {"decimal": ","}, """'1.23' has a decimal point.*data.decimal="[.]"'"""),
     ],

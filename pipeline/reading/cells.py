@@ -360,7 +360,7 @@ def _warn_of_quantities(strings: Strings, is_number: np.ndarray) -> None:
     if quantity.any() and 2 * strings.cells(quantity | is_number) > strings.cells(strings.known):
         strings.warn(
             f"{_n_cells(strings.cells(quantity))} such as {strings.most_frequent(quantity, 1)[0]!r} are read as "
-            f"strings, not as numbers. If they should be numbers, remove units and signs from the file. To read them as "
+            f"strings, not as numbers. If they should be numbers, remove units from the file. To read them as "
             f"strings without this warning: {override('data.roles', strings.name, 'categorical')}."
         )
 

@@ -88,13 +88,13 @@ def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
     left_out = roles[~roles["role"].isin([*FEATURES, "target", "drop"])]
     if left_out.empty:
         return
-    groups = left_out.groupby(["role", "reason"], sort=False)["column"].agg(", ".join)
-    shown = "; ".join(f"{names} ({why[0]}: {why[1]})" for why, names in groups.items())
+    groups = left_out.groupby(["role", "reason"], sort=False)["column"]
+    shown = "; ".join(f"{', '.join(names)} ({role}: {reason})" for (role, reason), names in groups)
     first = left_out["column"].iloc[0]
-    role = "numeric" if types.is_numeric_dtype(frame[first]) else "categorical"
+    usual = "numeric" if types.is_numeric_dtype(frame[first]) else "categorical"
     count = "1 column is" if len(left_out) == 1 else f"{len(left_out):,} columns are"
     warnings.warn(
-        f"{count} left out: {shown}. To use one as a feature, give it a role: {override('data.roles', first, role)}.",
+        f"{count} left out: {shown}. To use one as a feature, give it a role: {override('data.roles', first, usual)}.",
         stacklevel=3,
     )
 

@@ -205,11 +205,11 @@ def _with_classes(strings: Strings) -> Strings:
     are_numbers = pc.match_substring_regex(strings.distinct.filter(pa.array(strings.known)), f"^({NUMBER})$")
     if not pc.any(pc.invert(are_numbers)).as_py():
         is_none[:] = False
-    for which, text, other in (
+    for which, text, other in (  # and what the first one could be replaced by
         (is_none, "kept as a class. If it means that the class is not known", "NA"),
         (letters & ~strings.known & ~is_none, "read as missing. If it is a class, give it another name", "no_{}"),
     ):
-        for string in strings.most_frequent(which, 5):
+        for string in strings.most_frequent(which, 1):
             example = override("data.replace", strings.name, {string: other.format(string)})
             strings.warn(f"{strings.shown(which)} in the target is {text}: {example}.")
     return replace(strings, known=strings.known | is_none)
@@ -441,11 +441,11 @@ def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple
     if certain:
         problem = f"is not a date of the format {given}" if given else "is not a date of a known format"
         raise strings.error(strings.known, problem, "Set data.date_format, or change the column's role in data.roles")
-    is_number = known.str.fullmatch(NUMBER)
-    for date_format, dates in readings.items():  # 2024 is a number and ISO 8601
-        is_date = dates.notna() & ~is_number
-        if _judged(strings, places(is_date), places(~is_date), "date", f" of the format {date_format}"):
-            break
+    if readings:
+        are_dates = {date_format: dates.notna() for date_format, dates in readings.items()}
+        best = max(are_dates, key=lambda date_format: are_dates[date_format].sum())
+        is_date = are_dates[best] & ~known.str.fullmatch(NUMBER)  # 2024 is a number, and a year in ISO 8601
+        _judged(strings, places(is_date), places(~is_date), "date", f" of the format {best}")
     return None, None
 
 

@@ -38,7 +38,7 @@ STEPS = (  # notation, what is replaced, by what; RE2's syntax
     ("currency", rf"^([(+-]*)\s*{CURRENCY}\s*([(+-]*[\d.,])", r"\1\2"),
     ("currency", rf"([\d.,])\s*{CURRENCY}(\)?)$", r"\1\2"),
     ("percent", r"([\d.,])\s*%(\)?)$", r"\1\2"),
-    ("brackets", r"^\(([\d.,][^()]*)\)$", r"-\1"),
+    ("brackets", r"^\(\s*([\d.,][^()]*?)\s*\)$", r"-\1"),
     ("minus at the end", r"^([\d.,][^-]*)-$", r"-\1"),
     ("exponent", r"(\d*[.,]\d*)[dD]([+-]?\d+)$|(\d)[dD]([+-]\d+)$", r"\1\3e\2\4"),
 )

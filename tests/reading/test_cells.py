@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
@@ -120,3 +121,68 @@ def test_the_kind_decides_the_type_of_a_column(stored, kind, expected):
 )
 def test_an_override_is_printed_only_for_names_that_hydra_can_parse(column, value, expected):
     assert override("data.x", column, value) == expected
+
+
+def test_whole_numbers_with_more_digits_than_a_float_keeps_are_strings():
+    codes = [2**53 + 1 + 2 * n for n in range(30)]
+    for stored in (codes, [str(2**80 + code) for code in codes], pa.array(codes, pa.uint64())):
+        with pytest.warns(UserWarning, match=r"'a': 30 cells such as \d+ have more digits .* -S '\+data.roles.a=nu"):
+            found, _ = cells.parse(pa.chunked_array([stored]), "a", CellFormat())
+        assert len(set(found.to_pylist())) == 30
+        assert found.to_pylist()[0] == str(stored[0])
+    assert cells.parse(pa.chunked_array([codes]), "a", CellFormat(), "numbers")[0].type == pa.float64()
+    assert cells.parse(pa.chunked_array([codes]), "a", CellFormat(), "strings")[0].to_pylist()[0] == str(codes[0])
+
+
+def test_one_number_with_too_many_digits_is_rounded_with_a_warning():
+    stored = pa.chunked_array([[str(n) for n in range(30)] + ["98765432109876543210"]])
+    with pytest.warns(UserWarning, match=r"'98765432109876543210' \(1 cell\) has more digits than a number keeps"):
+        found, _ = cells.parse(stored, "a", CellFormat())
+    assert found.to_pylist()[-1] == 98765432109876543210.0
+
+
+def test_a_class_called_none_is_kept_with_a_warning():
+    stored = pa.chunked_array([["None", "mild", "severe", "None", "?", None]])
+    with pytest.warns(UserWarning, match=r"'None' \(2 cells\) .* kept as a class.*-S '\+data.replace.y={None: NA}'"):
+        found, _ = cells.parse(stored, "y", CellFormat(), "classes")
+    assert found.to_pylist() == ["None", "mild", "severe", "None", None, None]
+    replaced = CellFormat(replace={"y": {"None": "NA"}})
+    assert cells.parse(stored, "y", replaced, "classes")[0].to_pylist() == [None, "mild", "severe", None, None, None]
+
+
+def test_a_word_that_cuts_the_target_is_named():
+    with pytest.warns(UserWarning, match=r"'NA' \(2 cells\) in the target is read as missing.*replace.y={NA: no_NA}"):
+        found, _ = cells.parse(pa.chunked_array([["NA", "yes", "no", "NA"]]), "y", CellFormat(), "classes")
+    assert found.to_pylist() == [None, "yes", "no", None]
+
+
+def test_none_is_missing_in_a_target_of_numbers():
+    with pytest.warns(UserWarning, match=r"'None' \(1 cell\) in the target is read as missing"):
+        found, _ = cells.parse(pa.chunked_array([["None", "1", "0"]]), "y", CellFormat(), "classes")
+    assert found.to_pylist() == [None, "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("categories", "served", "expected"),
+    [
+        (["no", "yes"], [True, "TRUE", 1, 1.0, " Yes", "n", None], ["yes", "yes", "yes", "yes", "yes", "no", None]),
+        (["N", "Y"], ["no", False, "y", 0], ["N", "N", "Y", "N"]),
+        (["0", "1"], ["yes", False, 1], ["1", "0", "1"]),
+        (["False", "True", None], ["false", "off"], ["False", "False"]),
+        (["false", "maybe", "true"], [True, "maybe"], ["true", "maybe"]),
+        (["blue", "red"], ["red", "green", "1", 1], ["red", "green", "1", "1"]),
+        (["no", "yes"], ["perhaps"], ["perhaps"]),
+    ],
+)
+def test_true_and_false_are_served_as_they_were_spelt_in_training(categories, served, expected):
+    column = pd.Series(served, dtype=object, name="smoker")
+    found = cells.as_in_training(column, categories)
+    assert [None if pd.isna(cell) else cell for cell in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("categories", "served"), [(["blue", "red"], True), (["no", "unknown", "yes"], "true"), (["yes"], "no")]
+)
+def test_true_and_false_that_can_not_be_understood_are_one_message(categories, served):
+    with pytest.raises(UserError, match=rf"'smoker': '{str(served).lower()}' is a truth value.*{categories[0]!r}"):
+        cells.as_in_training(pd.Series([served], dtype=object, name="smoker"), categories)

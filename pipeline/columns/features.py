@@ -82,9 +82,10 @@ class Scaler(StandardScaler):
         """Mean and standard deviation of each column of X (n_samples, n_features); `y` is ignored."""
         unit = np.ldexp(1.0, np.frexp(np.abs(X).max(axis=0))[1])
         super().fit(X / unit, y, sample_weight)
-        is_constant = self.scale_ != np.sqrt(self.var_)  # and then the scale is 1
+        is_usual = (unit > 2.0**-300) & (unit < 2.0**300)
+        is_one = is_usual & (self.scale_ != np.sqrt(self.var_))  # of a constant column
         self.mean_ = self.mean_ * unit
-        self.scale_ = np.where(is_constant, 1.0, self.scale_ * unit)
+        self.scale_ = np.where(is_one, 1.0, self.scale_ * unit)
         with np.errstate(over="ignore", under="ignore"):
             self.var_ = self.var_ * unit**2
         return self

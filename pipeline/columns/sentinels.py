@@ -16,7 +16,7 @@ from pandas.api import types
 
 from pipeline.columns.roles import features
 
-NINES = [10**n - 1 for n in range(1, 8)]  # 9, 99, 999, ...
+NINES = [10**n - 1 for n in range(1, 11)]  # 9, 99, 999, ...
 CODES = [*NINES[1:], *(nines - k for nines in NINES[1:4] for k in (1, 2)), *(8 * n // 9 for n in NINES[1:4])]  # 98, 88
 LIMITS = [2.0**15, 2.0**15 - 1, 2.0**16 - 1, 2.0**31, 2.0**31 - 1, 2.0**32 - 1, 2.0**63, 1e20, 1e30, 1e31, 1e36]
 NUMBERS = np.array([*CODES, *LIMITS, *(-float(n) for n in [1, 7, 8, 9, *CODES, *LIMITS])])
@@ -27,7 +27,7 @@ DATES = np.array(
     ],
     dtype="datetime64[us]",
 ).astype(float)
-FILLS = 3e37  # of climate and satellite data: 9.96921e36 in netCDF, +-3.4e38
+FILLS = 9e36  # of climate and satellite data: 9.96921e36 in netCDF, +-3.4e38
 LEAST_DISTINCT = 10  # other values of the column; with fewer, a number is a code like the others
 LEAST_SHARE = 0.02  # of -1 in a column without other negative numbers
 
@@ -97,4 +97,4 @@ def _of(name: str, values: np.ndarray, codes: np.ndarray, known: pd.Series) -> l
 
 
 def _shown(value: object) -> str:
-    return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else f"{value:.15g}"
+    return value.date().isoformat() if isinstance(value, pd.Timestamp) else f"{value:.15g}"

@@ -130,7 +130,7 @@ def parse(
         if is_string or is_boolean or may_be_codes or is_given:
             strings = _strings(column, name, cell_format)
             if kind == "classes":
-                return _with_classes(strings).as_strings(), None
+                return _with_classes(strings, cell_format).as_strings(), None
             if kind == "strings" or is_boolean:
                 return strings.as_strings(), None
             if kind == "dates":
@@ -198,9 +198,12 @@ def _replaced(string: str, others: Mapping[str, str], by_value: Mapping[float, s
     return others.get(string, string)
 
 
-def _with_classes(strings: Strings) -> Strings:
+def _with_classes(strings: Strings, cell_format: CellFormat) -> Strings:
     """The target, with `None` as a class if the others are strings. Warns of it, and of strings that mean missing."""
-    letters = mask(pc.match_substring_regex(strings.distinct, r"\pL"))
+    wanted = pa.array(
+        [*cell_format.replace.get(strings.name, {}).values()], pa.large_string()
+    )  # so the user has decided
+    letters = mask(pc.match_substring_regex(strings.distinct, r"\pL")) & ~mask(pc.is_in(strings.distinct, wanted))
     is_none = mask(pc.equal(pc.utf8_lower(strings.distinct), "none")) & ~strings.known
     are_numbers = pc.match_substring_regex(strings.distinct.filter(pa.array(strings.known)), f"^({NUMBER})$")
     if not pc.any(pc.invert(are_numbers)).as_py():

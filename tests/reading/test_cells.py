@@ -186,3 +186,9 @@ def test_true_and_false_are_served_as_they_were_spelt_in_training(categories, se
 def test_true_and_false_that_can_not_be_understood_are_one_message(categories, served):
     with pytest.raises(UserError, match=rf"'smoker': '{str(served).lower()}' is a truth value.*{categories[0]!r}"):
         cells.as_in_training(pd.Series([served], dtype=object, name="smoker"), categories)
+
+
+def test_a_word_that_the_user_put_into_the_target_is_no_warning(recwarn):
+    replaced = CellFormat(replace={"y": {"None": "NA"}})
+    cells.parse(pa.chunked_array([["None", "mild", "severe"]]), "y", replaced, "classes")
+    assert not recwarn.list

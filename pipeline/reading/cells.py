@@ -8,7 +8,7 @@ mistaken is read (`numbers`), and any other cell is an error, or a warning if th
 import re
 import shlex
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -144,19 +144,30 @@ def parse(
         ) from None
 
 
-def as_in_training(column: pd.Series, categories: Collection[object]) -> pd.Series:
-    """The cells of a column of categories as strings, true and false spelt as in training.
+def served(column: pd.Series, categories: Collection[object] | None) -> pa.ChunkedArray:
+    """A column that a model is served, of any types, for `parse`: true and false are spelt as in training.
 
-    `true`, `Yes` or 1 is understood if training had the same word, or if its `categories` are one of `PAIRS` and
-    nothing else: then 1 means `yes`. A category that is not a string (missing) doesn't count. Errors: `UserError` for
-    true and false that can't be understood; they would count as an unseen category.
+    `categories` are those that training had (missing is one that is no string), None for numbers and dates. `true`,
+    `Yes` or 1 is understood if training had the same word, or if its categories are one of `PAIRS` and nothing else:
+    then 1 means `yes`. In a column of numbers, True is 1. Errors: `UserError` for true and false that can't be
+    understood, which would count as an unseen category.
     """
-    known = {category.casefold(): category for category in categories if isinstance(category, str)}
-    pair = next((pair for pair in PAIRS if known and set(known) <= set(pair)), ())
-    spelt = {word: known.get(pair[side]) for words in PAIRS for side, word in enumerate(words) if pair}
+    column = column.reset_index(drop=True).infer_objects()
+    if categories is not None:
+        column = column.dropna().astype(object).map(_in_training(column.name, categories)).reindex(column.index)
+    elif column.dtype == object:
+        column = column.dropna().map(lambda cell: _as_string(cell, "1", "0")).reindex(column.index)
+    return pa.chunked_array([pa.array(column, from_pandas=True)])
 
-    def understood(cell: object) -> object:
-        string = _as_string(cell)
+
+def _in_training(name: object, categories: Collection[object]) -> Callable[[object], str]:
+    """How a cell was spelt in training."""
+    known = {category.casefold(): category for category in categories if isinstance(category, str)}
+    pair = next((pair for pair in PAIRS if known and set(known) <= set(pair)), None)
+    spelt = {word: known.get(pair[side]) for words in PAIRS for side, word in enumerate(words)} if pair else {}
+
+    def spell(cell: object) -> str:
+        string = _as_string(cell, "true", "false")
         word = string.strip().casefold()
         if string.strip() in known.values():
             return string
@@ -164,17 +175,17 @@ def as_in_training(column: pd.Series, categories: Collection[object]) -> pd.Seri
         if found is None and (word in ("true", "false") or word in spelt):
             shown = ", ".join(map(repr, list(known.values())[:5])) + (", ..." if len(known) > 5 else "")
             raise UserError(
-                f"column {column.name!r}: {string!r} is a truth value, but the model was trained with {shown}. Use one "
-                f"of these; leave the cell empty if it is not known."
+                f"column {name!r}: {string!r} is a truth value, but the model was trained with {shown}. Use one of "
+                f"these; leave the cell empty if it is not known."
             )
         return found or string
 
-    return column.dropna().astype(object).map(understood).reindex(column.index)
+    return spell
 
 
-def _as_string(value: object) -> str:
+def _as_string(value: object, true: str, false: str) -> str:
     if isinstance(value, bool | np.bool_):
-        return str(value).lower()
+        return true if value else false
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

@@ -41,7 +41,7 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
             if types.is_numeric_dtype(known):
                 unit = np.ldexp(1.0, np.frexp(known.abs().max())[1])  # in which the square of 1e300 is not infinite
                 row |= {"mean": known.mean(), "deviation": (known / unit).std(ddof=0) * unit}
-        row["information"] = information(_binned(column), classes) if name != target else np.nan
+        row["information"] = information(_binned(column, row["distinct"]), classes) if name != target else np.nan
         rows.append(row)
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
@@ -99,9 +99,9 @@ def _entropy(counts: np.ndarray, n: int) -> float:
     return float(-np.sum(share * np.log(share)))
 
 
-def _binned(column: pd.Series) -> np.ndarray:
+def _binned(column: pd.Series, distinct: int) -> np.ndarray:
     """Codes (n,) of the bins; -1 for missing cells."""
-    if types.is_string_dtype(column) or column.nunique() <= BINS:
+    if types.is_string_dtype(column) or distinct <= BINS:
         return pd.factorize(column)[0]
     numbers = as_numbers(column)
     known = numbers[~np.isnan(numbers)]

@@ -32,6 +32,7 @@ FEW = 20  # so few distinct identifiers (shops, sites), or so many rows of each,
 UNIQUE = 0.5  # share of distinct strings from which they are text or names, not categories ...
 MANY = 100  # ... or so many distinct strings, ...
 FREQUENT, ENCODED, COVERED = 10, 50, 0.2  # ... unless the 50 most frequent, of 10 rows each, cover a fifth of the cells
+HEAD = 1_000  # cells
 EPOCH, MIDNIGHT = pd.Timestamp("1970-01-01"), pd.Timestamp("1970-01-02")  # the day of times without a date
 SENTENCE = 4  # words in a cell
 
@@ -101,11 +102,11 @@ def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
 
 def _warn_of_repeated(column: pd.Series, role: str) -> None:
     """An identifier of which several rows have the same: a patient, a shop."""
+    if role in ("boolean", "date") or not _names_identifier(str(column.name), repeats=True):
+        return
     known = column.dropna()
     counts = known.value_counts()
-    if not _names_identifier(str(column.name), repeats=True) or len(counts) in (0, 1, len(known)) or role == "boolean":
-        return
-    if role == "date" or (types.is_numeric_dtype(column) and not _are_whole(known)):
+    if len(counts) in (0, 1, len(known)) or (types.is_numeric_dtype(column) and not _are_whole(known)):
         return
     as_codes = ""
     if role == "numeric":
@@ -136,12 +137,14 @@ def _names_identifier(name: str, *, repeats: bool) -> bool:
 
 def _decided(column: pd.Series, is_blank: bool) -> tuple[str, str]:
     known = column.dropna()
-    distinct = known.nunique()
+    is_number = types.is_numeric_dtype(column)
+    distinct = known.head(HEAD).nunique()
+    if distinct <= 2 or not is_number or _are_whole(known):  # of others it does not matter, and takes long
+        distinct = known.nunique()
     if distinct == 0:
         return "empty", "every cell is missing"
     if distinct == 1 and len(known) == len(column):
         return "constant", f"every cell is {_shown(known.iloc[0])}"
-    is_number = types.is_numeric_dtype(column)
     counts_rows = distinct == len(column) and (_are_whole(known) if is_number else not is_blank)
     if INDEX.fullmatch(str(column.name)) or is_blank:
         is_level = str(column.name).startswith("__index")

@@ -43,6 +43,7 @@ ASKED = (  # proposed as a string that means missing; RE2's syntax
 UNIT = r"(%|[$€£¥]|°[CF]|USD|EUR|GBP|[kcm]?m|k?g|lbs?|in|ft|k?Wh?|m?s|h|[kKMB]|bn|years?|yrs?|days?|months?)"
 QUANTITY = rf"^[(+-]*\s*[$€£¥]?\s*\d[\d,.]*\s*{UNIT}?\)?$"
 BOUND = r"^([<>≤≥~≈±]|<=|>=)\s*[+-]?[\d.,]+\s*%?$"  # `<0.1`, below what could be measured
+NEARLY = r"^\W*\d[\d.,]*\W*$"  # a number with a mark of a footnote
 PAIRS = (("yes", "no"), ("true", "false"), ("y", "n"), ("t", "f"), ("on", "off"), ("1", "0"))
 CORRECT = "Correct it, or, if it means missing, add it to data.more_missing"
 
@@ -84,7 +85,7 @@ class Strings:
         """The most frequent of these strings with their numbers of cells: `'unknown' (40 cells), 'x' (1 cell)`."""
         strings, counts = self.most_frequent(which, n), sorted(self.counts[which], reverse=True)
         few = [f"{string[:60]!r} ({_n_cells(count)})" for string, count in zip(strings, counts, strict=False)]
-        return ", ".join([*few, *["..."] * (len(counts) > n)])
+        return ", ".join(few) + (f" and {len(counts) - n:,} others" if len(counts) > n else "")
 
     def spread(self, values: pa.Array) -> pa.Array:
         """`values`, one per distinct string, to the rows."""
@@ -243,11 +244,11 @@ def _inferred(strings: Strings, cell_format: CellFormat, kind: str | None) -> tu
             _warn_of_missing(strings, is_missing, "numbers")
             _warn_of_notations(strings, found)
         return _number(strings.spread(found.read), strings.name, cell_format), None
-    grouped = mask(pc.match_substring_regex(strings.distinct, THOUSANDS)) & other
+    grouped = mask(pc.match_substring_regex(found.written, THOUSANDS)) & other
     if grouped.any() and not (other & ~grouped).any():
-        raise strings.error(grouped, "has a thousands separator", _grouping(strings.distinct.filter(pa.array(grouped))))
+        raise strings.error(grouped, "has a thousands separator", _grouping(found.written.filter(pa.array(grouped))))
     mark = "." if cell_format.decimal == "," else ","
-    decimals = mask(pc.match_substring_regex(strings.distinct, rf"^[+-]?\d+[{mark}]\d+$")) & other
+    decimals = mask(pc.match_substring_regex(found.written, rf"^[+-]?\d+[{mark}]\d+$")) & other
     if decimals.any() and not (other & ~decimals).any():
         word = "comma" if mark == "," else "point"
         raise strings.error(decimals, f"has a decimal {word}", f"Set it: {_setting('decimal', mark)}")
@@ -282,12 +283,13 @@ def _judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, fo
     are_few = distinct + others <= CATEGORIES and 2 * (distinct + others) <= cells
     are_few &= noun == "number" or n_fits < MOSTLY * cells
     digits = mask(pc.match_substring_regex(strings.distinct, r"\d")) & other
+    nearly = mask(pc.match_substring_regex(strings.distinct, NEARLY)) & other
     bounds = mask(pc.match_substring_regex(strings.distinct, BOUND)) & other
     quantities = mask(pc.match_substring_regex(strings.distinct, QUANTITY)) & other
     are_codes = (
         noun == "number"
         and n_fits < MOSTLY * cells
-        and (strings.cells(digits & ~bounds & ~quantities) > strings.cells(other) / 2)
+        and (strings.cells(digits & ~bounds & ~quantities & ~nearly) > strings.cells(other) / 2)
     )
     steps = []
     proposed = strings.most_frequent(asked, 5) or (strings.most_frequent(other, 5) if others <= 3 else [])

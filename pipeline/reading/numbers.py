@@ -49,10 +49,12 @@ class Numbers(NamedTuple):
 
     read       float64, null for a string that is not a number
     notations  by name, which strings (n,) needed it; plain numbers are in none
+    written    the strings without the signs that numbers may have
     """
 
     read: pa.Array
     notations: dict[str, np.ndarray]
+    written: pa.Array
 
     @property
     def known(self) -> np.ndarray:
@@ -68,19 +70,20 @@ def read(strings: pa.Array, decimal: str | None, thousands: str | None) -> Numbe
     text = _plain(strings, decimal, thousands)
     is_number, known = mask(pc.match_substring_regex(text, f"^({NUMBER})$")), mask(strings.is_valid())
     notations: dict[str, np.ndarray] = {}
+    written = strings
     if not is_number[known].all():
         written, notations = _undecorated(strings, known & ~is_number)
         candidates = _plain(written, decimal, thousands)
         is_read = mask(pc.match_substring_regex(candidates, f"^({NUMBER})$")) & ~is_number
         text, is_number = pc.if_else(pa.array(is_read), candidates, text), is_number | is_read
         if thousands is None and not is_number[known].all():
-            text, is_number, notations["digit groups"] = _ungrouped(written, text, is_number)
+            text, is_number, notations["digit groups"] = _ungrouped(written, text, is_number, notations["currency"])
         if (priced := notations["currency"] & is_number).any():
             signs = pc.extract_regex(strings.filter(pa.array(priced)), f"(?P<sign>{CURRENCY})").field("sign")
             if len(signs.unique()) > 1:
                 is_number &= ~priced
         notations = {name: which & is_number for name, which in notations.items() if (which & is_number).any()}
-    return Numbers(pc.if_else(pa.array(is_number), text, None).cast(pa.float64()), notations)
+    return Numbers(pc.if_else(pa.array(is_number), text, None).cast(pa.float64()), notations, written)
 
 
 def mask(column: pa.Array) -> np.ndarray:
@@ -126,14 +129,20 @@ def _ascii(string: str) -> str:
     )
 
 
-def _ungrouped(written: pa.Array, text: pa.Array, is_number: np.ndarray) -> tuple[pa.Array, np.ndarray, np.ndarray]:
-    """`text` with the groups of digits removed, where all numbers of the column agree on the marks."""
+def _ungrouped(
+    written: pa.Array, text: pa.Array, is_number: np.ndarray, is_price: np.ndarray
+) -> tuple[pa.Array, np.ndarray, np.ndarray]:
+    """`text` with the groups of digits removed, where all numbers of the column agree on the marks.
+
+    A price such as `$1,234` has no three decimals after a comma.
+    """
     grouped = mask(pc.match_substring_regex(written, r"^[+-]?[1-9]\d{0,2}([,.' ]\d{2,3})*[,.' ]\d{3}([.,]\d+)?$"))
     grouped &= ~is_number
     like_numbers = mask(pc.match_substring_regex(written, r"^[+-]?[\d,.' ]+$"))
     involved = written.filter(pa.array(is_number | like_numbers))
     readings = []
-    for group in GROUP_MARKS if grouped.any() else "":
+    present = [mark for mark in GROUP_MARKS if pc.any(pc.match_substring(involved, mark)).as_py()]
+    for group in present if grouped.any() else ():
         short = r"\d{2,3}" if group == "," else r"\d{3}"  # of groups, two digits are Indian
         for point in ".,".replace(group, ""):
             many = rf"[1-9]\d{{0,2}}(\Q{group}\E{short})*\Q{group}\E\d{{3}}"
@@ -143,7 +152,8 @@ def _ungrouped(written: pa.Array, text: pa.Array, is_number: np.ndarray) -> tupl
                 rf"^[+-]?\d+(\Q{group}\E\d+){{2,}}|^[+-]?\d+\Q{group}\E\d+\Q{point}\E|"
                 rf"^[+-]?(0|\d{{4,}})\Q{point}\E\d|^[+-]?\d*\Q{point}\E(\d|\d\d|\d{{4,}})$"
             )
-            is_sure = group not in ",." or pc.any(pc.match_substring_regex(involved, decides)).as_py()
+            is_sure = group not in ",." or (group == "," and (grouped & is_price).any())
+            is_sure = is_sure or pc.any(pc.match_substring_regex(involved, decides)).as_py()
             if pc.all(fits).as_py() and is_sure:
                 readings.append((group, point))
     if not readings or len({group for group, _ in readings}) > 1:

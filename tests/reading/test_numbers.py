@@ -186,3 +186,21 @@ def test_a_replacement_of_a_number_holds_however_it_is_written(table):
 @pytest.mark.parametrize("size", [1e-170, 1e-300, 1e299])
 def test_very_small_and_very_large_numbers_are_read(table, size):
     assert column(table, [f"{n * size!r}" for n in range(1, 9)]).tolist() == [n * size for n in range(1, 9)]
+
+
+def test_a_price_has_no_three_decimals_so_its_comma_groups_digits(table):
+    with pytest.warns(UserWarning, match=r"'\$[0-9,]+', which is read as the number"):
+        assert column(table, [f"${n * 1000:,}" for n in range(40)]).tolist() == [n * 1000 for n in range(40)]
+
+
+@pytest.mark.parametrize("cell", ["(1,234)", "1,234-", "1,234%"])
+def test_groups_with_a_sign_that_may_be_decimals_are_one_message_with_both_settings(table, cell):
+    with pytest.raises(
+        UserError, match=r"has a thousands separator .*data.thousands=\",\".*decimal mark.*data.decimal"
+    ):
+        column(table, [cell, "5,678", "12"])
+
+
+def test_marks_of_footnotes_beside_numbers_stop_with_the_choices(table):
+    with pytest.raises(UserError, match=r"'7.5\*' is not a number, but most.*'7.5\*' \(1 cell\).* and 3 others"):
+        column(table, [*PLAIN, *[f"{n}.5*" for n in range(7, 13)]])

@@ -150,3 +150,13 @@ def one_hot_groups(fitted: Pipeline) -> list[np.ndarray]:
     widths = [len(categories) if rare is None else len(categories) - len(rare) + 1 for categories, rare in pairs]
     place = columns.output_indices_["strings"]
     return np.split(np.arange(place.start, place.stop), np.cumsum(widths)[:-1])
+
+
+def pooled(fitted: Pipeline) -> list[str]:
+    """The columns of strings without effect: each of their categories is rare, so all are pooled into one."""
+    encoder = fitted["columns"].named_transformers_.get("strings")
+    if encoder is None:
+        return []
+    pairs = zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
+    is_pooled = [rare is not None and len(rare) == len(categories) for categories, rare in pairs]
+    return [str(name) for name, pooled in zip(encoder.feature_names_in_, is_pooled, strict=True) if pooled]

@@ -34,10 +34,10 @@ FOREIGN = {
 SIGNS = str.maketrans(dict.fromkeys(MINUS, "-") | FOREIGN)
 GROUP_MARKS = ",.' "
 STEPS = (  # notation, what is replaced, by what; RE2's syntax
-    ("text", r"""^'([^'"=]+)'?$|^="([^"]*)"$""", r"\1\2"),
+    ("text", r"""^'([^"=]*[^"='])'?$|^="([^"]*)"$""", r"\1\2"),
     ("currency", rf"^([(+-]*)\s*{CURRENCY}\s*([(+-]*[\d.,])", r"\1\2"),
-    ("currency", rf"([\d.,])\s*{CURRENCY}(\)?)$", r"\1\2"),
-    ("percent", r"([\d.,])\s*%(\)?)$", r"\1\2"),
+    ("currency", rf"([\d.,])\s*{CURRENCY}([)-]?)$", r"\1\2"),
+    ("percent", r"([\d.,])\s*%([)-]?)$", r"\1\2"),
     ("brackets", r"^\(\s*([\d.,][^()]*?)\s*\)$", r"-\1"),
     ("minus at the end", r"^([\d.,][^-]*)-$", r"-\1"),
     ("exponent", r"(\d*[.,]\d*)[dD]([+-]?\d+)$|(\d)[dD]([+-]\d+)$", r"\1\3e\2\4"),

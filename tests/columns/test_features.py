@@ -167,3 +167,10 @@ def test_the_scaler_is_scikit_learns_to_the_last_bit():
     ours, theirs = features.Scaler().fit(X), StandardScaler().fit(X)
     np.testing.assert_array_equal(ours.transform(X), theirs.transform(X))
     np.testing.assert_array_equal([ours.mean_, ours.scale_], [theirs.mean_, theirs.scale_])
+
+
+def test_columns_of_which_every_category_is_rare_are_named(frame):
+    frame["city"] = pd.Series([f"city{i % 20:02}" for i in range(N)], dtype="str")
+    assert features.pooled(fitted(frame, min_rows=4)) == ["city"]
+    assert features.pooled(fitted(frame, min_rows=3)) == []
+    assert features.pooled(fitted(frame[["age", "y"]])) == []

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.errors import UserError
+from pipeline.reading import numbers
 
 PLAIN = [f"{n}.5" for n in range(1, 25)]
 
@@ -204,3 +208,22 @@ def test_groups_with_a_sign_that_may_be_decimals_are_one_message_with_both_setti
 def test_marks_of_footnotes_beside_numbers_stop_with_the_choices(table):
     with pytest.raises(UserError, match=r"'7.5\*' is not a number, but most.*'7.5\*' \(1 cell\).* and 3 others"):
         column(table, [*PLAIN, *[f"{n}.5*" for n in range(7, 13)]])
+
+
+SPACE = "\N{NARROW NO-BREAK SPACE}"
+
+
+@given(
+    number=st.decimals(-(10**12), 10**12, places=2),
+    sign=st.sampled_from(["-{}", "\N{MINUS SIGN}{}", "({})", "{}-"]),
+    unit=st.sampled_from(["{}", "${}", "{} €", "{}%"]),
+    text=st.sampled_from(["{}", "'{}", '="{}"']),
+    marks=st.sampled_from([("", "."), (",", "."), (".", ","), ("'", "."), (SPACE, ".")]),
+    digits=st.sampled_from(["0123456789", "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669"]),
+)
+def test_a_number_with_decimals_is_read_as_it_was_in_any_notation(number, sign, unit, text, marks, digits):
+    thousands, decimal = marks
+    plain = f"{abs(number):,.2f}".replace(".", "_").replace(",", thousands).replace("_", decimal)
+    written = unit.format(plain.translate(str.maketrans("0123456789", digits)))
+    written = text.format(sign.format(written) if number < 0 else written)
+    assert numbers.read(pa.array([written], pa.large_string()), decimal, None).read.to_pylist() == [float(number)]

@@ -10,6 +10,7 @@ import shlex
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ class Strings:
         """The distinct strings, null for those that mean missing."""
         return pc.if_else(pa.array(self.known), self.distinct, None)
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray:
         """The number of cells with each string, (n_distinct,)."""
         return np.bincount(self.positions[self.positions >= 0], minlength=len(self.distinct))
@@ -293,7 +294,7 @@ def _judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, fo
     )
     steps = []
     proposed = strings.most_frequent(asked, 5) or (strings.most_frequent(other, 5) if others <= 3 else [])
-    if proposed and not digits.any():
+    if proposed and (asked.any() or not digits.any()):
         mean = f"{', '.join(map(repr, proposed))} mean{'s' * (len(proposed) == 1)}"
         steps.append(f"If {mean} missing: {_listed('more_missing', proposed)}.")
     if bounds.any():
@@ -312,7 +313,8 @@ def _judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, fo
         )
         return True
     steps += [f"To read this column as strings: {as_categories}.", leave_out]
-    problem = f"is not a {noun}{form}, but most cells of this column are"
+    most = "most cells" if 2 * n_fits > cells else f"the other {distinct:,} distinct cells"
+    problem = f"is not a {noun}{form}, but {most} of this column are"
     counted = f"{n_fits / cells:.1%} of the known cells are {noun}s" + (
         f"; the others are {strings.shown(other)}" if others > 1 else ""
     )

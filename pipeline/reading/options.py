@@ -18,7 +18,7 @@ class CellFormat:
 
     missing_values: Collection[str] = MISSING
     decimal: str | None = None
-    thousands: str | None = None  # never guessed: `1,234` may be a decimal
+    thousands: str | None = None  # None: where a column leaves no doubt; `1,234` alone may be a decimal
     date_format: str | Mapping[str, str] | None = None  # of all dates, or by column
     replace: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # cells by column: {"sex": {"f": "female"}}
     more_missing: Collection[str] = ()  # beside `missing_values`, to which they are added

@@ -127,6 +127,7 @@ def test_a_word_in_a_column_of_numbers_is_proposed_as_missing_at_any_share(table
     setting = f"[{word}]" if word.isalpha() else f'["{word}"]'
     assert f"If {word!r} means missing: -S 'data.more_missing={setting}'." in str(raised.value)
     assert f"({n_words} such cells)" in str(raised.value)
+    assert ("most cells" in str(raised.value)) == (share < 0.5)
     assert column(table, cells, more_missing=[word]).isna().sum() == n_words
 
 

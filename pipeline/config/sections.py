@@ -84,6 +84,7 @@ class TableData(Section):
     expectations: dict[Name, Expectation]
     replace: dict[Name, dict[Name, Name]]
     missing_values: list[Name]
+    more_missing: list[Name]
     date_format: str | dict[Name, str] | None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     decimal: Literal[".", ","] | None

@@ -36,7 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     table.to_csv(folder / "data/big.csv", index=False)
     shell_in(folder)(
-        f"cp -r {ROOT}/conf . && python -c \"from hydra import compose, initialize_config_dir; "
+        f'cp -r {ROOT}/conf . && python -c "from hydra import compose, initialize_config_dir; '
         "from omegaconf import OmegaConf; initialize_config_dir('$PWD/conf', version_base=None).__enter__(); "
         "OmegaConf.save(compose('config', ['data=table', 'data.path=data/big.csv', 'data.target=y', "
         "'optimizer=gradient_descent', 'train.max_iterations=60', 'sweep.folds=2', 'sweep.lambda=[0.001,1]', "

@@ -38,7 +38,7 @@ def test_a_zip_with_one_file_is_a_table(tmp_path):
     ("names", "message"),
     [
         (["a.csv", "b.csv"], r"holds 2 files \(a.csv, b.csv\), not one. .* set data.path"),
-        (["xl/workbook.xml"], r"is a spreadsheet. Save the sheet as CSV"),
+        (["xl/workbook.xml"], r"(incomplete or damaged.*Excel|a file of Excel. To read it.*pip install openpyxl)"),
     ],
 )
 def test_a_zip_that_is_no_table_is_one_message(tmp_path, names, message):

@@ -64,7 +64,7 @@ def test_real_files_have_the_published_shapes():
     ("content", "options", "message"),
     [
         ("", {}, r"empty"),
-        ("a,a\n1,2\n", {}, r"more than one column named 'a'.*data.header=false"),
+        ("a,a\n1,2\n", {"target": "a"}, r"more than one column named 'a'.*ambiguous.*data.header=false"),
         ("a,b\n1,2\n", {"columns": ["bb"]}, r"no column 'bb'. Did you mean 'b'\? The columns are a, b"),
         ("a,b\n1,2\n", {"target": "c"}, r"no column 'c'"),
         ("a,b\n1,2\n", {"drop": ["a", "b"]}, r"leave no column"),
@@ -84,7 +84,10 @@ def test_a_place_that_is_no_file_is_one_message(tmp_path):
     (tmp_path / "adult.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"adlt.csv doesn't exist. Did you mean .*adult.csv\?"):
         read(tmp_path / "adlt.csv")
-    with pytest.raises(UserError, match=r"is a directory.*adult.csv"):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"is a directory without files"):
+        read(tmp_path / "empty")
+    with pytest.raises(UserError, match=r"is a directory with others in it \(empty\)"):
         read(tmp_path)
 
 

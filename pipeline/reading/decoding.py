@@ -19,7 +19,9 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +30,7 @@ import pyarrow as pa
 from pipeline.errors import UserError
 
 SAMPLE = 1 << 16  # bytes from which to find out how a file is written
+BLOCK = 1 << 24  # bytes of a file that are checked at once
 COMPRESSIONS = {
     "gzip": rb"\x1f\x8b",
     "bz2": rb"BZh[1-9]1AY&SY",
@@ -45,7 +48,46 @@ MARKS = {  # the longer first: UTF-32's mark begins with UTF-16's
 NAMES = {"cp932": "Shift-JIS", "cp1251": "Windows-1251", "koi8-r": "KOI8-R", "cp1252": "Windows-1252"}
 
 
-def text(path: Path, compression: str | None = None, encoding: str | None = None) -> pa.Buffer:
+@dataclass(frozen=True)
+class Text:
+    """UTF-8 text: in memory, or in a file that needs no decoding, which is read in parts and never as a whole."""
+
+    source: bytes | Path
+
+    @cached_property
+    def size(self) -> int:
+        return self.source.stat().st_size if isinstance(self.source, Path) else len(self.source)
+
+    def open(self) -> pa.NativeFile:
+        return pa.OSFile(str(self.source)) if isinstance(self.source, Path) else pa.BufferReader(self.source)
+
+    def start(self, size: int) -> bytes:
+        with self.open() as stream:
+            return stream.read(size)
+
+    def end(self, size: int) -> bytes:
+        with self.open() as stream:
+            stream.seek(max(0, self.size - size))
+            return stream.read()
+
+    def whole(self) -> bytes:
+        return self.start(self.size)
+
+    def blocks(self) -> Iterator[bytes]:
+        with self.open() as stream:
+            while block := stream.read(BLOCK):
+                yield block
+
+    def contains(self, mark: bytes) -> bool:
+        before = b""
+        for block in self.blocks():
+            if mark in block or mark in before + block[: len(mark)]:
+                return True
+            before = block[-len(mark) :]
+        return False
+
+
+def text(path: Path, compression: str | None = None, encoding: str | None = None) -> Text:
     """The file's text as UTF-8. Errors: `UserError` if it is damaged, empty, no text, or in another encoding."""
     data = _decompressed(path, compression)
     if data.size == 0:
@@ -53,13 +95,13 @@ def text(path: Path, compression: str | None = None, encoding: str | None = None
     return _as_utf8(data, path, encoding)
 
 
-def _decompressed(path: Path, compression: str | None) -> pa.Buffer:
-    """The bytes of a file; one that is not compressed is mapped into memory, not read."""
+def _decompressed(path: Path, compression: str | None) -> Text:
+    """The bytes of a file."""
     with path.open("rb") as file:
         start = file.read(10)
     kind = compression or next((name for name, magic in COMPRESSIONS.items() if re.match(magic, start)), "none")
     if kind == "none":
-        return pa.memory_map(str(path)).read_buffer()
+        return Text(path)
     openers: dict[str, Callable[[Path], Any]] = {
         "gzip": gzip.open,
         "bz2": bz2.open,
@@ -70,7 +112,7 @@ def _decompressed(path: Path, compression: str | None) -> pa.Buffer:
     damage = (EOFError, OSError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
     try:
         with openers[kind](path) as stream:
-            return pa.py_buffer(stream.read())
+            return Text(stream.read())
     except damage as error:
         step = "It is incomplete or damaged: copy it again"
         step += f", or set data.compression to something else than {kind}." if compression else "."
@@ -88,20 +130,20 @@ def _only_file(path: Path) -> IO[bytes]:
     return archive.open(names[0])
 
 
-def _as_utf8(data: pa.Buffer, path: Path, encoding: str | None) -> pa.Buffer:
+def _as_utf8(data: Text, path: Path, encoding: str | None) -> Text:
     """The text as UTF-8. Warns when the encoding is assumed."""
-    start = data[:4].to_pybytes()
+    start = data.start(4)
     known = encoding or next((name for mark, name in MARKS.items() if start.startswith(mark)), None)
     try:
         if codecs.lookup(known or "utf-8").name not in ("utf-8", "utf-8-sig"):
-            decoded = pa.py_buffer(data.to_pybytes().decode(known or "utf-8").encode())
+            decoded = Text(data.whole().decode(known or "utf-8").encode())
             _check(decoded, path)
             return decoded
         wrong = _check(data, path)
         if wrong is None:
             return data
         if encoding is None:
-            return pa.py_buffer(_assumed(data.to_pybytes(), path))
+            return Text(_assumed(data.whole(), path))
         raise _undecodable(data, wrong, encoding, path)
     except LookupError:
         raise UserError(
@@ -111,20 +153,19 @@ def _as_utf8(data: pa.Buffer, path: Path, encoding: str | None) -> pa.Buffer:
         raise _undecodable(data, getattr(error, "start", 0), str(known), path) from None
 
 
-def _undecodable(data: pa.Buffer, at: int, encoding: str, path: Path) -> UserError:
-    value = data[at : at + 1].to_pybytes()
+def _undecodable(data: Text, at: int, encoding: str, path: Path) -> UserError:
+    value = data.start(at + 1)[at:]
     return UserError(
         f"{path}, line {_line(data, at)}: the byte {value!r} is not {encoding}. Set data.encoding to the file's "
         f"encoding, or save the file as UTF-8."
     )
 
 
-def _check(data: pa.Buffer, path: Path, step: int = 1 << 24) -> int | None:
+def _check(data: Text, path: Path) -> int | None:
     """Position of the first byte that is not UTF-8; None if all are. Errors: `UserError` for a byte that is zero."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    wrong = None
-    for start in range(0, data.size, step):
-        block = data[start : start + step].to_pybytes()
+    wrong, start = None, 0
+    for block in data.blocks():
         if b"\0" in block:
             at = start + block.index(b"\0")
             raise UserError(
@@ -134,9 +175,10 @@ def _check(data: pa.Buffer, path: Path, step: int = 1 << 24) -> int | None:
         if wrong is None:
             kept = len(decoder.getstate()[0])  # bytes of a letter that the last step cut in two
             try:
-                decoder.decode(block, final=start + step >= data.size)
+                decoder.decode(block, final=start + len(block) >= data.size)
             except UnicodeDecodeError as error:
                 wrong = start - kept + error.start
+        start += len(block)
     return wrong
 
 
@@ -209,5 +251,5 @@ def _in_groups(pattern: str, text: str, length: int) -> bool:
     return sum(size for size in groups if size >= length) > 0.5 * sum(groups)
 
 
-def _line(data: pa.Buffer, at: int) -> int:
-    return data[:at].to_pybytes().count(b"\n") + 1
+def _line(data: Text, at: int) -> int:
+    return data.start(at).count(b"\n") + 1

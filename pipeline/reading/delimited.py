@@ -18,10 +18,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from pipeline.errors import UserError
-from pipeline.reading.decoding import SAMPLE
+from pipeline.reading.decoding import SAMPLE, Text
 from pipeline.reading.options import Options
 
 NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:[+-]?inf(inity)?)"
@@ -91,14 +89,14 @@ class _Layout:
         return count / max(1, sum(widths.values())) if width > 1 else 0
 
 
-def sniff(text: pa.Buffer, path: Path, options: Options, expected: Sequence[str] = ()) -> Dialect:
+def sniff(text: Text, path: Path, options: Options, expected: Sequence[str] = ()) -> Dialect:
     """How `text` is written, found out from its first lines as far as `options` leaves it open.
 
     `expected` are names that the header should hold, the target first. Warns of lines above and below the header that
     are left out. Errors: `UserError` for a text without rows, and for options that do not fit it.
     """
     given = _given_delimiter(text, options)
-    start = text[:SAMPLE].to_pybytes()
+    start = text.start(SAMPLE)
     sample = start.decode("utf-8-sig", errors="ignore")
     first_line = re.split(LINE_END, sample.lstrip("\r\n"), maxsplit=1)[0]
     if len(start) < text.size and "\n" in sample:
@@ -155,7 +153,7 @@ def sniff(text: pa.Buffer, path: Path, options: Options, expected: Sequence[str]
     if has_row_names:
         named.insert(0, ROW_NAMES)
     cells = [(place, cell.strip()) for row in body for place, cell in enumerate(row[: len(named)])]
-    mark = re.escape(f"{layout.delimiter} {layout.quote}").encode()
+    mark = f"{layout.delimiter} {layout.quote}".encode()
     last = first + header + below
     return Dialect(
         delimiter=layout.delimiter,
@@ -167,15 +165,15 @@ def sniff(text: pa.Buffer, path: Path, options: Options, expected: Sequence[str]
         header=ends[first] if header else 0,
         skip=ends[last - 1] if last else options.skip or 0,
         trailing=trailing,
-        spaced=layout.delimiter != BLANK and re.search(mark, text) is not None,
+        spaced=layout.delimiter != BLANK and text.contains(mark),
         padded={place: cell for place, cell in cells if re.fullmatch(r"0+[1-9]\d*", cell)},
         footer=_footer(text, layout, options.comment, len(named), {cell.strip() for row in body[:-1] for cell in row}),
     )
 
 
-def _given_delimiter(text: pa.Buffer, options: Options) -> str | None:
+def _given_delimiter(text: Text, options: Options) -> str | None:
     given = options.delimiter
-    declared = re.match(rb"(?i)(?:\xef\xbb\xbf)?sep=(.)\r?\n", text[:9].to_pybytes())  # written by Excel
+    declared = re.match(rb"(?i)(?:\xef\xbb\xbf)?sep=(.)\r?\n", text.start(9))  # written by Excel
     if given is None and declared:
         given = declared[1].decode("latin-1")
     for key, value in {"delimiter": given, "quote": options.quote, "escape": options.escape}.items():
@@ -314,9 +312,9 @@ def _rows_below(rows: list[list[str]], missing: Collection[str]) -> int:
     return 0
 
 
-def _footer(text: pa.Buffer, layout: _Layout, comment: str | None, width: int, known: set[str]) -> str | None:
+def _footer(text: Text, layout: _Layout, comment: str | None, width: int, known: set[str]) -> str | None:
     """A sentence on the last line of the text, if it looks like a total or a note."""
-    end = text[max(0, text.size - 4096) :].to_pybytes().decode("utf-8", "ignore").rstrip()
+    end = text.end(4096).decode("utf-8", "ignore").rstrip()
     start, _, line = end.replace("\r", "\n").rpartition("\n")
     rows = _rows(line, layout.delimiter, layout.quote, layout.escape).rows
     if not start or not rows or width < 3 or layout.quote in line or (comment and line.startswith(comment)):

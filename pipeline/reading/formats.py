@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
+from pipeline.reading.decoding import Text
 from pipeline.reading.options import Options
 
 MAGIC = {
@@ -192,7 +193,7 @@ def _not_installed(path: Path, kind: str) -> UserError:
     )
 
 
-def spreadsheet(path: Path, kind: str, sheet: str | int | None) -> pa.Buffer:
+def spreadsheet(path: Path, kind: str, sheet: str | int | None) -> Text:
     """A sheet as comma-separated text. Warns which one it is if there are several. Errors: `UserError`."""
     try:
         with pd.ExcelFile(path) as book:
@@ -224,7 +225,7 @@ def spreadsheet(path: Path, kind: str, sheet: str | int | None) -> pa.Buffer:
         raise UserError(
             f"{path}: the sheet {wanted!r} is empty. Set data.sheet to one of {', '.join(map(repr, names))}."
         )
-    return pa.py_buffer(text.encode("utf-8", "replace"))
+    return Text(text.encode("utf-8", "replace"))
 
 
 def _written(cell: Any) -> str:
@@ -236,24 +237,24 @@ def _written(cell: Any) -> str:
     return "" if cell is None else str(cell)
 
 
-def is_json(text: pa.Buffer) -> bool:
-    return re.match(JSON, text[:4096].to_pybytes()) is not None
+def is_json(text: Text) -> bool:
+    return re.match(JSON, text.start(4096)) is not None
 
 
-def json_table(text: pa.Buffer, path: Path) -> pa.Table:
+def json_table(text: Text, path: Path) -> pa.Table:
     """A list of JSON objects, or one object in each line. Errors: `UserError` if it is neither."""
     from pyarrow import json as arrow_json
 
-    is_list = text[:4096].to_pybytes().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    is_list = text.start(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
     if not is_list:
         try:
             return arrow_json.read_json(
-                pa.BufferReader(text),
+                text.open(),
                 parse_options=arrow_json.ParseOptions(newlines_in_values=False),
             )
         except pa.ArrowException:
             pass  # a column with strings and numbers, or a damaged line: Python finds out which
-    decoded = text.to_pybytes().decode("utf-8-sig", "replace")
+    decoded = text.whole().decode("utf-8-sig", "replace")
     lines = [decoded] if is_list else decoded.splitlines()
     rows: list[Any] = []
     for number, line in enumerate(lines, start=1):
@@ -280,12 +281,12 @@ def _json_column(cells: list[Any]) -> pa.Array:
         )
 
 
-def arff(text: pa.Buffer, path: Path, options: Options) -> tuple[Options, dict[str, str]] | None:
+def arff(text: Text, path: Path, options: Options) -> tuple[Options, dict[str, str]] | None:
     """How to read an ARFF file as delimited text, and the kinds of its nominal columns; None if it is none.
 
     Source: https://waikato.github.io/weka-wiki/formats_and_processing/arff_stable/
     """
-    start = text[: 1 << 20].to_pybytes().decode("utf-8-sig", "ignore")
+    start = text.start(1 << 20).decode("utf-8-sig", "ignore")
     if not re.match(r"(?i)(\s*(%[^\n]*)?\n)*\s*@relation\b", start):
         return None
     head = re.search(r"(?im)^\s*@data[^\n]*\n", start)

@@ -53,21 +53,20 @@ def read(
         if name not in table.column_names:
             raise unknown_column(name, table.column_names, "data.replace")
     cell_format = CellFormat(options.missing_values, decimal, options.thousands, options.date_format, options.replace)
-    names, columns = table.column_names, []
+    frames: list[pd.DataFrame] = []
     date_formats: dict[str, str] = {}
     try:
-        for name in names:
+        for name in table.column_names:
             values, date_format = cells.parse(table[name], name, cell_format, known_kinds.get(name))
-            table = table.drop_columns([name])  # its cells are needed no longer
-            columns.append(values)
+            table = table.drop_columns([name])  # so that the column is in memory only once
+            frames.append(pa.table([values], names=[name]).to_pandas())
             date_formats |= {name: date_format} if date_format else {}
     except UserError as error:
         raise UserError(" ".join([f"{path}, {error}", *notes])) from None
     for note in notes:
         warnings.warn(f"{path}: {note}", stacklevel=2)
-    parsed = pa.table(columns, names=names)
-    del columns, values
-    frame = parsed.to_pandas(self_destruct=True, split_blocks=True)
+    frame = pd.concat(frames, axis=1)
+    pa.default_memory_pool().release_unused()  # what the parser needed is not needed by those who use the frame
     return Reading(frame, replace(cell_format, date_format=date_formats))
 
 
@@ -176,7 +175,7 @@ def _file(
     if kind != "text":
         return _Stored(_columns(formats.columns(path, kind), path, kind, options, kinds), decimal, kinds, [])
     text = decoding.text(path, options.compression, options.encoding)
-    formats.refuse_foreign(text[:512].to_pybytes(), path)
+    formats.refuse_foreign(text.start(512), path)
     if formats.is_json(text):
         table = formats.json_table(text, path)
         columns = formats.Columns(table.column_names, [], table.select)
@@ -188,7 +187,7 @@ def _file(
 
 
 def _text(
-    text: pa.Buffer,
+    text: decoding.Text,
     path: Path,
     options: Options,
     kinds: Mapping[str, str | None],
@@ -210,7 +209,7 @@ def _text(
         table = body.parse(text, path, dialect, names, kept, strings | dates, missing=missing)
     for place, cell in dialect.padded.items():
         name = names[place]
-        if name in kept and name not in kinds and pa.types.is_integer(table.schema.field(name).type):
+        if name in kept and name not in kinds and _is_number(table.schema.field(name).type):
             warnings.warn(
                 f"column {name!r} holds numbers such as {cell!r}, which are read without their leading zeros. If they "
                 f"are codes, read them as strings: {override('data.roles', name, 'categorical')}.",

@@ -102,7 +102,8 @@ def sniff(text: Text, path: Path, options: Options, expected: Sequence[str] = ()
     if len(start) < text.size and "\n" in sample:
         sample = sample[: sample.rindex("\n") + 1]
     if options.skip:
-        sample = "\n" * options.skip + [*re.split(LINE_END, sample, maxsplit=options.skip), ""][options.skip]
+        lines_above = re.split(LINE_END, sample, maxsplit=options.skip)
+        sample = "\n" * options.skip + (lines_above[-1] if len(lines_above) > options.skip else "")
     if options.comment:
         sample = re.sub(rf"(?m)^{re.escape(options.comment)}[^\r\n]*", "", sample)
     if options.header is False or options.names:
@@ -123,7 +124,7 @@ def sniff(text: Text, path: Path, options: Options, expected: Sequence[str] = ()
             f"-S 'data.delimiter=\";\"'."
         )
     first = found if found is not None else 0 if options.skip is not None else _rows_above(rows)
-    _warn_of_lines_above(rows[:first], ends[first - 1] + 1 if first else 1, path)
+    _warn_of_lines_above(rows[:first], ends[first] - sum(cell.count("\n") for cell in rows[first]), path)
     names = _names(rows[first])
     header = options.header
     if header is None:
@@ -245,6 +246,7 @@ def _fits(layout: _Layout, usual: _Layout, sample: str) -> bool:
 def _rows(sample: str, delimiter: str, quote: str, escape: str | None) -> _Layout:
     if delimiter == BLANK:
         sample = re.sub(r"(?m)^ +| +(?=\r?$)", "", sample.replace("\t", BLANK))
+        sample = re.sub(r"(?m)^(#+) +", r"\1", sample)  # a comment sign before the header is no cell
     reader = csv.reader(
         io.StringIO(sample, newline=""),
         delimiter=delimiter,

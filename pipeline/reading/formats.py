@@ -60,6 +60,7 @@ FOREIGN = {  # by the first bytes: what it is, and how it becomes a table that c
     rb"version https://git-lfs": ("a pointer of Git LFS, not the file itself", "Fetch it: git lfs pull"),
 }
 LIBRARIES = {"Excel": "openpyxl", "Excel 97": "xlrd", "OpenDocument": "odfpy", "SPSS": "pyreadstat"}
+ENGINES: dict[str, Any] = {"Excel": "openpyxl", "Excel 97": "xlrd", "OpenDocument": "odf"}  # as pandas calls them
 JSON = rb'(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*("|\})'
 
 
@@ -196,7 +197,7 @@ def _not_installed(path: Path, kind: str) -> UserError:
 def spreadsheet(path: Path, kind: str, sheet: str | int | None) -> Text:
     """A sheet as comma-separated text. Warns which one it is if there are several. Errors: `UserError`."""
     try:
-        with pd.ExcelFile(path) as book:
+        with pd.ExcelFile(path, engine=ENGINES[kind]) as book:
             names = book.sheet_names
             wanted = names[sheet or 0] if not isinstance(sheet, str) and (sheet or 0) < len(names) else sheet
             if wanted not in names:

@@ -12,6 +12,7 @@ import contextlib
 import csv
 import io
 import re
+import shlex
 import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -328,12 +329,11 @@ def _footer(text: Text, layout: _Layout, comment: str | None, width: int, known:
         return None
     if len(filled) == 1 and (_is_number(filled[0]) or filled[0] in known or not cells[0]):
         return None
-    prefix = line[: line.index(is_total or filled[0]) + len(is_total or filled[0])][:30]
+    place = line.find(is_total or filled[0])
+    prefix = line[: place + len(is_total or filled[0])][:30] if place >= 0 else line[:10]
     what = "a total of the rows above" if is_total else "a note"
-    return (
-        f"The last line, {line[:60]!r}, looks like {what}, but it is read as a row. To leave it out: "
-        f"-S 'data.comment=\"{prefix}\"'."
-    )
+    setting = shlex.quote(f'data.comment="{prefix}"')
+    return f"The last line, {line[:60]!r}, looks like {what}, but it is read as a row. To leave it out: -S {setting}."
 
 
 def _is_number(cell: str) -> bool:

@@ -1,6 +1,6 @@
 """The rows of a delimited text to an Arrow table, by Arrow's parser.
 
-DuckDB was measured beside it, on a CSV of 1,000,000 x 30 with two threads. Numbers and strings take it 1.5 s of processor
+DuckDB was measured beside it, on a CSV of 1,000,000 x 30 with two threads. Numbers and strings take it 1.5 s of CPU
 time and 0.52 GB, Arrow 1.5 s and 0.35 GB; strings alone 1.7 s and 0.56 GB, Arrow 1.2 s and 0.43 GB. DuckDB also refuses
 a file with both kinds of line ends, removes backslashes from quoted text, takes a `#` within a line for a comment, and
 can't read text from memory, which a compressed or decoded file is. In return it knows the line of a row that has too

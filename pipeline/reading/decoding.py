@@ -172,7 +172,7 @@ def _check(data: Text, path: Path) -> int | None:
                 f"{path} is not text: byte {at} is zero (line {_line(data, at)}). Give a CSV or Parquet file. If "
                 f"it is text in UTF-16, -S data.encoding=utf-16; if only a cell is damaged, correct that line."
             )
-        if wrong is None:
+        if wrong is None and not (block.isascii() and not decoder.getstate()[0]):
             kept = len(decoder.getstate()[0])  # bytes of a letter that the last step cut in two
             try:
                 decoder.decode(block, final=start + len(block) >= data.size)

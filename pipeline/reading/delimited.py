@@ -65,15 +65,19 @@ class _Layout:
     ends: list[int]  # number of lines up to the end of each row
 
     def header(self, expected: Sequence[str], lines: int) -> int | None:
-        """Position of the row, within so many lines, that holds the first of `expected` and most of the others."""
+        """Position of the row, within so many lines, that holds the first of `expected` and most of the others.
+
+        Of equal ones, the first that has as many cells as most rows.
+        """
         found = []
+        width = Counter(map(len, self.rows)).most_common(1)[0][0] if self.rows else 0
         for place, row in enumerate(self.rows):
             if self.ends[place] > lines:
                 break
             cells = set(_names(row))
             if expected and expected[0] in cells:
-                found.append((len(cells & set(expected)), -place))
-        return -max(found)[1] if found else None
+                found.append((len(cells & set(expected)), len(row) in (width, width - 1), -place))
+        return -max(found)[-1] if found else None
 
     def agreement(self, header: int | None) -> float:
         """Share of the rows that have as many cells as the header; without a header, as most rows have.
@@ -237,7 +241,7 @@ def _quoted(sample: str, delimiter: str, options: Options, expected: Sequence[st
 def _fits(layout: _Layout, usual: _Layout, sample: str) -> bool:
     """Whether a quote or escape that changes the number of no row's cells is one nevertheless."""
     if layout.escape:
-        return re.search(rf'\\"(?!\s*({re.escape(layout.delimiter)}|[\r\n]|\Z))', sample) is not None
+        return re.search(rf'\\"(?!"|\s*({re.escape(layout.delimiter)}|[\r\n]|\Z))', sample) is not None
     width = max(map(len, usual.rows), default=0)
     columns = ([row[place].strip() for row in usual.rows[1:] if place < len(row)] for place in range(width))
     known = ([cell for cell in column if cell] for column in columns)

@@ -156,12 +156,23 @@ def _table(path: Path, kind: str) -> pa.Table:
 
         return orc.read_table(path)
     if kind == "Stata":
-        frame = pd.read_stata(path)
+        frame = _stata(path)
     elif kind == "SPSS":
         frame = pd.read_spss(path)
     else:
         frame = pd.read_sas(path, format="xport" if kind == "SAS transport" else "sas7bdat", encoding="infer")
     return _from_frame(frame)
+
+
+def _stata(path: Path) -> pd.DataFrame:
+    """With the labels of values, unless two values of a column have one label."""
+    try:
+        return pd.read_stata(path)
+    except ValueError as error:
+        if "labels" not in str(error):
+            raise
+        warnings.warn(f"{path} has two values with one label, so codes are read instead of labels.", stacklevel=7)
+        return pd.read_stata(path, convert_categoricals=False)
 
 
 def _from_frame(frame: pd.DataFrame) -> pa.Table:

@@ -170,7 +170,7 @@ def _file(
     decimal = options.decimal or "."
     if kind in SHEETS:
         text = formats.spreadsheet(path, kind, options.sheet)
-        as_text = replace(options, delimiter=",", quote='"', escape=None, comment=options.comment)
+        as_text = replace(options, delimiter=",", quote='"', escape='"')
         return _text(text, path, as_text, kinds, target, as_strings)
     if kind != "text":
         return _Stored(_columns(formats.columns(path, kind), path, kind, options, kinds), decimal, kinds, [])

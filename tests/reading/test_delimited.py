@@ -51,6 +51,7 @@ def test_lines_that_spreadsheets_put_above_the_table_are_left_out(table):
         ("# logger 7, version 2\n# units: kg, cm\n", "# logger 7, version 2", 2),
         ('"Table 1, weights",,\n,,\n', "Table 1, weights", 2),
         (",person,,person\n", "person, person", 1),
+        ("outcome is,ill\n\n", "outcome is, ill", 2),
     ],
 )
 def test_the_line_with_the_target_is_the_header_whatever_stands_above_it(table, above, first, line):
@@ -118,6 +119,7 @@ def test_a_backslash_before_a_quote_is_found_out_and_changes_nothing_else(table)
     text = 't,p,ill\n"7\\" pipe, long","C:\\new",no\n"say \\"no\\"",\\x,yes\n'
     assert table(text)["t"].tolist() == ['7" pipe, long', 'say "no"']
     assert table(text)["p"].tolist() == ["C:\\new", "\\x"]
+    assert table('t,n\n"say \\""hi\\"" twice",1\n"C:\\",2\n')["t"].tolist() == ['say \\"hi\\" twice', "C:\\"]
 
 
 def test_given_quotes_escapes_comments_and_lines_to_skip_are_used(table):

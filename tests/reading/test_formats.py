@@ -158,3 +158,15 @@ def test_parquet_files_of_a_folder_may_differ_in_their_numbers(tmp_path):
 def test_a_format_that_is_not_read_is_named_with_the_next_step(table, content, message):
     with pytest.raises(UserError, match=message):
         table(content)
+
+
+def test_codes_of_stata_are_read_where_two_have_one_label(tmp_path):
+    pd.DataFrame({"g": [1, 2, 1]}).to_stata(
+        tmp_path / "t.dta", write_index=False, value_labels={"g": {1: "low", 2: "low"}}
+    )
+    with pytest.warns(UserWarning, match=r"two values with one label, so codes are read"):
+        assert read(tmp_path / "t.dta").frame["g"].tolist() == [1, 2, 1]
+    pd.DataFrame({"g": [1, 2, 1]}).to_stata(
+        tmp_path / "t.dta", write_index=False, value_labels={"g": {1: "low", 2: "high"}}
+    )
+    assert read(tmp_path / "t.dta").frame["g"].tolist() == ["low", "high", "low"]

@@ -89,6 +89,11 @@ class TableData(Section):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     decimal: Literal[".", ","] | None
     thousands: Annotated[str, Field(min_length=1, max_length=1)] | None
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | None
+    escape: Annotated[str, Field(min_length=1, max_length=1)] | None
+    skip: Annotated[int, Field(ge=0)] | None
+    comment: Annotated[str, Field(min_length=1)] | None
+    sheet: Annotated[int, Field(ge=0)] | str | None
     encoding: str | None
     compression: Literal["none", "gzip", "bz2", "xz", "zstd", "zip"] | None
     header: bool | None

@@ -36,7 +36,12 @@ class Options(CellFormat):
     drop: Collection[str] = ()
     names: Sequence[str] | None = None  # of the columns of a file without a header; None is column_1, column_2, ...
     header: bool | None = None
-    delimiter: str | None = None
+    skip: int | None = None  # lines above the header, or above the first row of a file without one
+    comment: str | None = None  # lines that begin with it are left out; None leaves out none below the header
+    delimiter: str | None = None  # " " is any number of spaces and tabs
+    quote: str | None = None
+    escape: str | None = None  # before a quote that is part of a quoted cell; None is the quote itself, written twice
+    sheet: str | int | None = None  # of a spreadsheet, by name or by place from 0; None is the first
     encoding: str | None = None
     compression: str | None = None
 

@@ -95,7 +95,7 @@ def _read(
             arrow_csv.ConvertOptions(
                 decimal_point=dialect.decimal,
                 null_values=[*missing, ""] if dialect.trailing else list(missing),
-                strings_can_be_null=True,
+                strings_can_be_null=False,  # the cells of strings are judged later, with the rest of their column
                 true_values=[],  # `true` and `false` remain strings
                 false_values=[],
                 include_columns=kept,

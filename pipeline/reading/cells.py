@@ -8,6 +8,7 @@ mistaken is read (`numbers`), and any other cell is an error, or a warning if th
 import re
 import shlex
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -146,19 +147,25 @@ def parse(
         ) from None
 
 
-def served(column: pd.Series, categories: Collection[object] | None) -> pa.ChunkedArray:
-    """A column that a model is served, of any types, for `parse`: true and false are spelt as in training.
+def served(column: pd.Series, categories: Collection[object] | None, decimal: str) -> pa.ChunkedArray:
+    """A column that a model is served, of any types, for `parse`: categories are spelt as in training.
 
     `categories` are those that training had (missing is one that is no string), None for numbers and dates. `true`,
     `Yes` or 1 is understood if training had the same word, or if its categories are one of `PAIRS` and nothing else:
-    then 1 means `yes`. In a column of numbers, True is 1. Errors: `UserError` for true and false that can't be
-    understood, which would count as an unseen category.
+    then 1 means `yes`. The category `007` may arrive as the number 7, as other software reads it. In a column of
+    numbers, True is 1; where numbers and strings are mixed, numbers get the `decimal` mark of the training table.
+    Errors: `UserError` for true and false that can't be understood, which would count as an unseen category.
     """
     column = column.reset_index(drop=True).infer_objects()
     if categories is not None:
         column = column.dropna().astype(object).map(_in_training(column.name, categories)).reindex(column.index)
     elif column.dtype == object:
-        column = column.dropna().map(lambda cell: _as_string(cell, "1", "0")).reindex(column.index)
+
+        def string(cell: object) -> str:
+            written = _as_string(cell, "1", "0")
+            return written if isinstance(cell, str) else written.replace(".", decimal)
+
+        column = column.dropna().map(string).reindex(column.index)
     return pa.chunked_array([pa.array(column, from_pandas=True)])
 
 
@@ -167,6 +174,8 @@ def _in_training(name: object, categories: Collection[object]) -> Callable[[obje
     known = {category.casefold(): category for category in categories if isinstance(category, str)}
     pair = next((pair for pair in PAIRS if known and set(known) <= set(pair)), None)
     spelt = {word: known.get(pair[side]) for words in PAIRS for side, word in enumerate(words)} if pair else {}
+    numbers = Counter(float(category) for category in known if re.fullmatch(NUMBER, category))
+    by_number = {float(word): known[word] for word in known if re.fullmatch(NUMBER, word) and numbers[float(word)] == 1}
 
     def spell(cell: object) -> str:
         string = _as_string(cell, "true", "false")
@@ -174,6 +183,8 @@ def _in_training(name: object, categories: Collection[object]) -> Callable[[obje
         if string.strip() in known.values():
             return string
         found = spelt.get(word) or (known.get(word) if word in ("true", "false") else None)
+        if found is None and re.fullmatch(NUMBER, word):
+            found = by_number.get(float(word))
         if found is None and (word in ("true", "false") or word in spelt):
             shown = ", ".join(map(repr, list(known.values())[:5])) + (", ..." if len(known) > 5 else "")
             raise UserError(

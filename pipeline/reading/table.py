@@ -45,7 +45,7 @@ def read(
         raise UserError(f"data.decimal and data.thousands are both {options.decimal!r}. Change one of them.")
     given = options.date_format if isinstance(options.date_format, Mapping) else {}
     kinds = dict.fromkeys(given, "dates") | {name: KINDS[role] for name, role in (roles or {}).items()}
-    kinds |= {target: "strings"} if target else {}
+    kinds |= {target: "classes"} if target else {}
     table, decimal, known_kinds, notes = _stored(path, options, kinds, target)
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
@@ -200,7 +200,11 @@ def _text(
     names = _unique(dialect.names)
     row_names = [name for name in names[:1] if name == delimited.ROW_NAMES]
     kept = [names[place] for place in _kept(dialect.names, options, kinds, path, row_names=row_names)]
-    strings = {*as_strings, *options.replace, *(name for name, kind in kinds.items() if kind in ("strings", "dates"))}
+    strings = {
+        *as_strings,
+        *options.replace,
+        *(name for name, kind in kinds.items() if kind in ("strings", "classes", "dates")),
+    }
     replaced = {old for others in options.replace.values() for old in others}
     missing = set(options.missing_values) - replaced
     table = body.parse(text, path, dialect, names, kept, strings, missing=missing)

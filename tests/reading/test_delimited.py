@@ -156,6 +156,7 @@ def test_names_that_repeat_get_a_number_and_stand_for_all_their_columns(table):
     ("last", "message"),
     [
         ("Total,9,", r"'Total,9,', looks like a total of the rows above.*data.comment=\"Total\""),
+        (",Total,", r"',Total,', looks like a total of the rows above.*data.comment=\",Total\""),
         ("Source: census,,", r"'Source: census,,', looks like a note.*data.comment=\"Source: census\""),
     ],
 )

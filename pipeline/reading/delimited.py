@@ -331,7 +331,7 @@ def _footer(text: Text, layout: _Layout, comment: str | None, width: int, known:
     is_total = next((cell for cell in filled if re.fullmatch(TOTAL, cell) and cell not in known), None)
     if len(filled) != 1 and not is_total:
         return None
-    if len(filled) == 1 and (_is_number(filled[0]) or filled[0] in known or not cells[0]):
+    if not is_total and (_is_number(filled[0]) or filled[0] in known or not cells[0]):
         return None
     place = line.find(is_total or filled[0])
     prefix = line[: place + len(is_total or filled[0])][:30] if place >= 0 else line[:10]

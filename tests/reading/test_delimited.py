@@ -156,11 +156,12 @@ def test_names_that_repeat_get_a_number_and_stand_for_all_their_columns(table):
     ("last", "message"),
     [
         ("Total,9,", r"'Total,9,', looks like a total of the rows above.*data.comment=\"Total\""),
+        (",Total,", r"',Total,', looks like a total of the rows above.*data.comment=\",Total\""),
         ("Source: census,,", r"'Source: census,,', looks like a note.*data.comment=\"Source: census\""),
     ],
 )
 def test_a_total_or_a_note_in_the_last_line_is_named(table, last, message):
-    text = f"city,n,ill\nBern,4,no\nParis,5,yes\n{last}\n"
+    text = f"city,river,ill\nBern,Aare,no\nParis,Seine,yes\n{last}\n"
     with pytest.warns(UserWarning, match=message):
         assert len(table(text)) == 3
     assert len(table(text, comment=last[:5])) == 2

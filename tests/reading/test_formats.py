@@ -120,10 +120,14 @@ def test_columns_of_parquet_with_one_name_get_a_number(tmp_path):
 
 def test_a_folder_of_files_is_one_table(tmp_path):
     (tmp_path / "1.csv").write_text("a,c,ill\n1,7,no\n2,8,yes\n", encoding="utf-8")
-    (tmp_path / "2.csv").write_text("ill;a;c\nno;2,5;x\nno;3;z\n", encoding="utf-8")
+    (tmp_path / "2.csv").write_text("ill;a;c\nno;2,5;x\nno;3;z\nno;4;w\n", encoding="utf-8")
     (tmp_path / "_SUCCESS").touch()
     frame = read(tmp_path, target="ill").frame
-    assert frame.to_dict("list") == {"a": [1, 2, 2.5, 3], "c": ["7", "8", "x", "z"], "ill": ["no", "yes", "no", "no"]}
+    assert frame.to_dict("list") == {
+        "a": [1, 2, 2.5, 3, 4],
+        "c": ["7", "8", "x", "z", "w"],
+        "ill": ["no", "yes", *["no"] * 3],
+    }
     (tmp_path / "3.csv").write_text("A,c,ill\n1,7,no\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"3.csv has no column 'a' and has the column 'A' besides, unlike 1.csv"):
         read(tmp_path, target="ill")

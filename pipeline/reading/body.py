@@ -48,7 +48,7 @@ def parse(
     extra = [EXTRA] * dialect.trailing
     table = _read(text, path, dialect, names, kept + extra, {*as_strings, *extra}, missing)
     if dialect.trailing:
-        if row := pc.index(pc.is_valid(table[EXTRA]), True).as_py() + 1:
+        if row := pc.index(pc.not_equal(pc.fill_null(table[EXTRA], ""), ""), True).as_py() + 1:
             raise UserError(
                 f"{path}, row {row:,} has a cell more than the header names: {table[EXTRA][row - 1].as_py()[:60]!r}. "
                 f"Correct it, or complete the header."
@@ -94,7 +94,7 @@ def _read(
             ),
             arrow_csv.ConvertOptions(
                 decimal_point=dialect.decimal,
-                null_values=[*missing, ""] if dialect.trailing else list(missing),
+                null_values=list(missing),
                 strings_can_be_null=False,  # the cells of strings are judged later, with the rest of their column
                 true_values=[],  # `true` and `false` remain strings
                 false_values=[],

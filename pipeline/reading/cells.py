@@ -147,7 +147,7 @@ def parse(
         ) from None
 
 
-def served(column: pd.Series, categories: Collection[object] | None, decimal: str) -> pa.ChunkedArray:
+def served(column: pd.Series, categories: Collection[object] | None, decimal: str = ".") -> pa.ChunkedArray:
     """A column that a model is served, of any types, for `parse`: categories are spelt as in training.
 
     `categories` are those that training had (missing is one that is no string), None for numbers and dates. `true`,
@@ -183,8 +183,8 @@ def _in_training(name: object, categories: Collection[object]) -> Callable[[obje
         if string.strip() in known.values():
             return string
         found = spelt.get(word) or (known.get(word) if word in ("true", "false") else None)
-        if found is None and re.fullmatch(NUMBER, word):
-            found = by_number.get(float(word))
+        if found is None and not isinstance(cell, str | bool | np.bool_):
+            found = by_number.get(float(word)) if re.fullmatch(NUMBER, word) else None
         if found is None and (word in ("true", "false") or word in spelt):
             shown = ", ".join(map(repr, list(known.values())[:5])) + (", ..." if len(known) > 5 else "")
             raise UserError(

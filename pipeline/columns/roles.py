@@ -9,6 +9,7 @@ import shlex
 import warnings
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from pandas.api import types
 
@@ -31,7 +32,7 @@ COUNTED = (  # before a counter, also if the identifier repeats
 FEW = 20  # so few distinct identifiers (shops, sites), or so many rows of each, are categories
 UNIQUE = 0.5  # share of distinct strings from which they are text or names, not categories ...
 MANY = 100  # ... or so many distinct strings, ...
-FREQUENT, ENCODED, COVERED = 10, 50, 0.2  # ... unless the 50 most frequent, of 10 rows each, cover a fifth of the cells
+FREQUENT, COVERED = 10, 0.3  # ... unless those of 10 rows or more cover three tenths of the cells
 HEAD = 1_000  # cells
 EPOCH, MIDNIGHT = pd.Timestamp("1970-01-01"), pd.Timestamp("1970-01-02")  # the day of times without a date
 SENTENCE = 4  # words in a cell
@@ -178,8 +179,8 @@ def _decided_strings(known: pd.Series, distinct: int) -> tuple[str, str]:
     share = f"{distinct:,} distinct strings in {len(known):,} cells"
     if _is_repeated_identifier(known, distinct):
         return "identifier", f"{share}, with the name of an identifier"
-    frequent = known.value_counts().head(ENCODED)
-    covered = frequent[frequent >= FREQUENT].sum() / len(known)
+    counts = known.value_counts()
+    covered = counts[counts >= FREQUENT].sum() / len(known)
     if covered < COVERED and distinct > 2 and (distinct > UNIQUE * len(known) or distinct > MANY):
         n_words = [len(string.split()) for string in known.iloc[:1000]]
         if sum(n_words) >= SENTENCE * len(n_words):
@@ -193,7 +194,7 @@ def _is_repeated_identifier(known: pd.Series, distinct: int) -> bool:
 
 
 def _are_whole(numbers: pd.Series) -> bool:
-    return bool((numbers % 1 == 0).all())
+    return bool((np.rint(numbers) == numbers).all())  # forty times faster than `% 1`
 
 
 def _shown(value: object) -> str:

@@ -80,9 +80,11 @@ class Scaler(StandardScaler):
 
     def fit(self, X: np.ndarray, y: object = None, sample_weight: np.ndarray | None = None) -> "Scaler":
         """Mean and standard deviation of each column of X (n_samples, n_features); `y` is ignored."""
-        unit = np.ldexp(1.0, np.frexp(np.abs(X).max(axis=0))[1])
-        super().fit(X / unit, y, sample_weight)
+        unit = np.ldexp(1.0, np.frexp(np.maximum(X.max(axis=0), -X.min(axis=0)))[1])
         is_usual = (unit > 2.0**-300) & (unit < 2.0**300)
+        if is_usual.all():
+            return super().fit(X, y, sample_weight)
+        super().fit(X / unit, y, sample_weight)
         is_one = is_usual & (self.scale_ != np.sqrt(self.var_))  # of a constant column
         self.mean_ = self.mean_ * unit
         self.scale_ = np.where(is_one, 1.0, self.scale_ * unit)
@@ -137,7 +139,7 @@ def preprocessing(X: pd.DataFrame, *, max_categories: int, min_rows: int) -> Pip
         ("strings", encoder, strings),
     ]
     columns = ColumnTransformer([branch for branch in branches if branch[2]], verbose_feature_names_out=column_name)
-    return Pipeline([("columns", columns), ("scale", Scaler())])
+    return Pipeline([("columns", columns), ("scale", Scaler(copy=False))])
 
 
 def one_hot_groups(fitted: Pipeline) -> list[np.ndarray]:

@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         if name in OVERRIDES:
             entry.add_argument("overrides", nargs="+", metavar="KEY=VALUE,...", help="values of settings to combine")
         if name == "table":
-            entry.add_argument("file", help="a CSV, Parquet or Feather file")
+            entry.add_argument("file", help="the file of the table, or a folder of files")
             entry.add_argument("target", nargs="?", help="the column to predict")
             entry.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="further settings")
             entry.add_argument(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import config, outputs, reading
-from pipeline.columns import expectations, leaks, profile, roles, splitting
+from pipeline.columns import associations, expectations, leaks, profile, roles, sentinels, splitting
 from pipeline.columns.target import known_rows, with_target
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat, Options
@@ -123,6 +123,8 @@ def _own(data: config.TableData) -> Loaded:
         raise UserError(f"{path}: {error}") from None
     table = table[[*table.columns.drop(data.target), data.target]]
     report = profile.describe(table, decided, data.target)
+    sentinels.warn(table, decided)
+    associations.warn(table, decided)
     for name, score in leaks.disguised_targets(table, report, data.target).items():
         warnings.warn(
             f"{name!r} alone predicts {data.target!r} almost perfectly (balanced accuracy {score:.3f}). If it is known "

@@ -15,7 +15,9 @@ def reported_warnings() -> Iterator[list[str]]:
     messages: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        yield messages
-    messages += [str(warning.message) for warning in caught if warning.category is UserWarning]
-    for message in messages:
-        print(f"warning: {message}")
+        try:
+            yield messages
+        finally:  # where an error follows, the warnings may explain it
+            messages += [str(warning.message) for warning in caught if warning.category is UserWarning]
+            for message in messages:
+                print(f"warning: {message}")

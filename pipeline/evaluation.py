@@ -33,6 +33,6 @@ def write(start: Model, trained: Model, table: pd.DataFrame, training: Path, res
         outputs.save_csv(curve, folder / "curves" / f"{name}.csv")
         figures.save(getattr(figures, name), pictures / f"{name}.png", curve=curve)
     figures.save(figures.confusion, pictures / "confusion.png", matrix=confusion(after.predictions))
-    figures.save(figures.costs, pictures / "costs.png", costs=pd.read_csv(training / outputs.COSTS))
-    figures.save(figures.weights, pictures / "weights.png", weights=pd.read_csv(training / outputs.WEIGHTS))
+    figures.save(figures.costs, pictures / "costs.png", costs=outputs.load_csv(training / outputs.COSTS))
+    figures.save(figures.weights, pictures / "weights.png", weights=outputs.load_csv(training / outputs.WEIGHTS))
     return after.report

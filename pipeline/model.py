@@ -13,21 +13,17 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Collection
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from sklearn.pipeline import Pipeline
 
 from pipeline.columns import features
 from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
 from pipeline.reading import CellFormat, cells
-from pipeline.reading.delimited import NUMBER
 
 TRUSTED = [
     f"{__name__}.Model",
@@ -98,11 +94,10 @@ class Model:
         frame = {}
         for kind, transformer, columns in self.preprocessing["columns"].transformers_:
             for place, name in enumerate(columns):
-                column = (raw[name] if name in given else pd.Series(None, raw.index, object)).reset_index(drop=True)
-                if kind == "strings":
-                    column = _as_categories(column, transformer.categories_[place])
-                cells_given = _as_arrow(column, self.cell_format.decimal or ".")
-                frame[name] = cells.parse(cells_given, name, self.cell_format, kind)[0].to_pandas()
+                column = raw[name] if name in given else pd.Series(None, raw.index, object)
+                categories = transformer.categories_[place] if kind == "strings" else None
+                given_cells = cells.served(column.rename(name), categories, self.cell_format.decimal or ".")
+                frame[name] = cells.parse(given_cells, name, self.cell_format, kind)[0].to_pandas()
         return pd.DataFrame(frame).set_axis(raw.index)[names]
 
     def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
@@ -141,53 +136,3 @@ def load(path: Path) -> Model:
     import skops.io
 
     return skops.io.load(path, trusted=TRUSTED)
-
-
-def _as_categories(column: pd.Series, categories: Collection[str]) -> pd.Series:
-    """Numbers and booleans of a category column as the training table spelt them.
-
-    Other software reads the category `007` as the number 7, and `true` as True, `TRUE` or 1. Where a category is
-    spelt like the cell, or two categories mean the same, nothing is changed.
-    """
-    known = {category for category in categories if isinstance(category, str)}
-    spellings: dict[object, list[str]] = {}
-    for category in known:
-        spellings.setdefault(_meaning(category), []).append(category)
-    booleans: set[object] = spellings.keys() & {"true", "false"}
-    if len(booleans) == len(spellings):  # and nothing else is a category
-        spellings |= {number: spellings.get(name, []) for number, name in ((1.0, "true"), (0.0, "false"))}
-        booleans |= {1.0, 0.0}
-    if isinstance(column.dtype, pd.StringDtype) and not booleans:
-        return column
-
-    def spelt(cell: object) -> str:
-        string, meaning = _as_string(cell), _meaning(cell)
-        found = spellings.get(meaning, [])
-        is_spelt = string in known or (isinstance(cell, str) and meaning not in booleans)
-        return string if is_spelt or len(found) != 1 else found[0]
-
-    return column.astype(object).map(spelt, na_action="ignore")
-
-
-def _meaning(cell: object) -> object:
-    """The number, or `true` or `false`, that a cell stands for; else its string."""
-    string = str(cell).strip()
-    if string.lower() in ("true", "false"):
-        return string.lower()
-    return float(string) if re.fullmatch(NUMBER, string) else string
-
-
-def _as_arrow(column: pd.Series, decimal: str) -> pa.ChunkedArray:
-    """A column of any types; cells of several types become strings, their numbers with the table's decimal mark."""
-    column = column.infer_objects()
-    if column.dtype == object:
-        column = column.map(lambda cell: _as_string(cell, decimal), na_action="ignore")
-    return pa.chunked_array([pa.array(column, from_pandas=True)])
-
-
-def _as_string(cell: object, decimal: str = ".") -> str:
-    if isinstance(cell, bool | np.bool_):
-        return str(cell).lower()
-    if isinstance(cell, Real):
-        return (str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)).replace(".", decimal)
-    return str(cell)

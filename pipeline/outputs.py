@@ -43,6 +43,7 @@ COSTS = Path("train/costs.csv")
 WEIGHTS = Path("train/weights.csv")
 INFERENCE = Path("train/inference.csv")
 TRAINING_SUMMARY = Path("train/summary.json")
+TRAINING_WARNINGS = Path("train/warnings.json")
 
 EVALUATION = Path("evaluate")
 PREDICTIONS = Path("evaluate/predictions.csv")
@@ -152,6 +153,11 @@ def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> Non
     """Write `frame` without its index, its floats rounded to `digits` significant digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(path, index=False, float_format=f"%.{digits}g", lineterminator="\n")
+
+
+def load_csv(path: Path) -> pd.DataFrame:
+    """A table that `save_csv` wrote, in which a class may be called `None` or `NA`: only empty cells are missing."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:

@@ -1,6 +1,7 @@
 """A model fitted as the section `train` of the configuration says, and the record of how the training went."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +54,12 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     check_positive(params.positive, np.unique(y))
     preprocessing = features.preprocessing(X, max_categories=params.max_categories, min_rows=params.min_rows)
     Z = preprocessing.fit_transform(X)
+    if pooled := features.pooled(preprocessing):
+        warnings.warn(
+            f"every category of {', '.join(map(repr, pooled))} has fewer than train.min_rows = {params.min_rows} rows, "
+            f"so all of them are pooled as rare and have no effect. Lower it: -S train.min_rows=1.",
+            stacklevel=2,
+        )
     names = pd.Series(preprocessing.get_feature_names_out())
     if names.duplicated().any():
         raise UserError(
@@ -186,8 +193,8 @@ def inferences(fitted: Model, table: pd.DataFrame) -> dict[str, Inference]:
     return found
 
 
-def write(training: Training, table: pd.DataFrame, root: Path) -> None:
-    """The models, costs, weights, inference and summary, below `root`."""
+def write(training: Training, table: pd.DataFrame, root: Path, warned: Sequence[str] = ()) -> None:
+    """The models, costs, weights, inference, summary and warnings, below `root`."""
     found = inferences(training.model, table)
     names = training.model.preprocessing.get_feature_names_out()
     parts = [
@@ -203,3 +210,4 @@ def write(training: Training, table: pd.DataFrame, root: Path) -> None:
     outputs.save_csv(weights(training.model), root / outputs.WEIGHTS, WEIGHT_DIGITS)
     outputs.save_csv(pd.concat(parts), root / outputs.INFERENCE)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
+    outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, shell_in
 
-KERNELS = ("Nehalem", "Haswell", "SkylakeX")  # of OpenBLAS, by processor
+KERNELS = ("Nehalem", "Haswell")  # of OpenBLAS, by processor
 STAGES = ("load", "split", "train", "evaluate", "sweep")
 
 
@@ -16,8 +16,7 @@ def processors() -> list[dict[str, str]]:
     """Environments in which the libraries use the code of other processors, as far as this one can run it."""
     found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
     without_avx512 = ",".join(name for name in found if "AVX512" in name)
-    can = [name for name in KERNELS if name != "SkylakeX" or without_avx512]
-    kernels = [{"OPENBLAS_CORETYPE": name, "OMP_NUM_THREADS": str(1 + i % 2)} for i, name in enumerate(can)]
+    kernels = [{"OPENBLAS_CORETYPE": name, "OMP_NUM_THREADS": str(1 + i)} for i, name in enumerate(KERNELS)]
     kernels[0] |= {"NPY_DISABLE_CPU_FEATURES": without_avx512} if without_avx512 else {}
     return kernels
 

@@ -6,7 +6,7 @@
                that training has not seen counts as rare, or as none where no category is rare
     all        standardised: mean 0, standard deviation 1
 
-Fitted on training rows only, and stored in the model. Only three of its classes and functions are this project's: they
+Fitted on training rows only, and stored in the model. Only four of its classes and functions are this project's: they
 are in `TRUSTED`, the list of types that skops needs to load it. Names of features contain the names and categories of
 the user's table: `education = Bachelors`, `age is missing`, `sold: month`.
 """
@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from pipeline.errors import UserError
 
-TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "category_name", "column_name"))]
+TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "Scaler", "category_name", "column_name"))]
 LARGEST_MATRIX = 250_000_000  # numbers: 2 GB
 INDICATOR = "missingindicator_"  # scikit-learn's prefix
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
@@ -68,6 +68,29 @@ class DateParts(TransformerMixin, BaseEstimator):
         return (dates.isna() if part == "missing" else getattr(dates.dt, part)).to_numpy(float)
 
 
+class Scaler(StandardScaler):
+    """A `StandardScaler` for values of any size: the square of 1e-170 or 1e300 is no float64.
+
+    The deviations are computed in a unit of its own for each column, a power of two, which changes no digit.
+    """
+
+    mean_: np.ndarray
+    scale_: np.ndarray
+    var_: np.ndarray
+
+    def fit(self, X: np.ndarray, y: object = None, sample_weight: np.ndarray | None = None) -> "Scaler":
+        """Mean and standard deviation of each column of X (n_samples, n_features); `y` is ignored."""
+        unit = np.ldexp(1.0, np.frexp(np.abs(X).max(axis=0))[1])
+        super().fit(X / unit, y, sample_weight)
+        is_usual = (unit > 2.0**-300) & (unit < 2.0**300)
+        is_one = is_usual & (self.scale_ != np.sqrt(self.var_))  # of a constant column
+        self.mean_ = self.mean_ * unit
+        self.scale_ = np.where(is_one, 1.0, self.scale_ * unit)
+        with np.errstate(over="ignore", under="ignore"):
+            self.var_ = self.var_ * unit**2
+        return self
+
+
 def category_name(column: str, category: object) -> str:
     """The name of the feature that is 1 where `column` has `category`."""
     if isinstance(category, str) and category == "infrequent_sklearn":
@@ -85,7 +108,7 @@ def column_name(transformer: str, feature: str) -> str:
 
 
 def preprocessing(X: pd.DataFrame, *, max_categories: int, min_rows: int) -> Pipeline:
-    """The unfitted transformer for features `X` of shape (n_samples, n_columns); its last step is a `StandardScaler`.
+    """The unfitted transformer for features `X` of shape (n_samples, n_columns); its last step is a `Scaler`.
 
     A category with fewer than `min_rows` training rows, or beyond the `max_categories` most frequent of its column, is
     pooled as rare. Errors: `UserError` if the matrix would hold more than `LARGEST_MATRIX` numbers.
@@ -114,7 +137,7 @@ def preprocessing(X: pd.DataFrame, *, max_categories: int, min_rows: int) -> Pip
         ("strings", encoder, strings),
     ]
     columns = ColumnTransformer([branch for branch in branches if branch[2]], verbose_feature_names_out=column_name)
-    return Pipeline([("columns", columns), ("scale", StandardScaler())])
+    return Pipeline([("columns", columns), ("scale", Scaler())])
 
 
 def one_hot_groups(fitted: Pipeline) -> list[np.ndarray]:
@@ -127,3 +150,13 @@ def one_hot_groups(fitted: Pipeline) -> list[np.ndarray]:
     widths = [len(categories) if rare is None else len(categories) - len(rare) + 1 for categories, rare in pairs]
     place = columns.output_indices_["strings"]
     return np.split(np.arange(place.start, place.stop), np.cumsum(widths)[:-1])
+
+
+def pooled(fitted: Pipeline) -> list[str]:
+    """The columns of strings without effect: each of their categories is rare, so all are pooled into one."""
+    encoder = fitted["columns"].named_transformers_.get("strings")
+    if encoder is None:
+        return []
+    pairs = zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
+    is_pooled = [rare is not None and len(rare) == len(categories) for categories, rare in pairs]
+    return [str(name) for name, pooled in zip(encoder.feature_names_in_, is_pooled, strict=True) if pooled]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.columns.profile import as_numbers
 from pipeline.columns.roles import features
 
 ROWS = 20_000  # sampled from larger tables
@@ -28,8 +29,8 @@ def disguised_targets(frame: pd.DataFrame, report: pd.DataFrame, target: str) ->
     found = {}
     for name in suspects:
         column = frame[name]
-        is_number = pd.api.types.is_numeric_dtype(column)
-        values = np.asarray(column if is_number else pd.factorize(column)[0], dtype=float)[:, None]
+        is_string = pd.api.types.is_string_dtype(column)
+        values = (pd.factorize(column)[0].astype(float) if is_string else as_numbers(column))[:, None]
         tree = DecisionTreeClassifier(max_depth=10, min_samples_leaf=2, random_state=0)
         predicted = tree.fit(values[train], classes[train]).predict(values[test])
         score = float(balanced_accuracy_score(classes[test], predicted))

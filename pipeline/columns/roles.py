@@ -1,21 +1,39 @@
 """What each column is for: a feature of some kind, the target, or nothing, and why.
 
 The decision is a table (column, role, reason) that the user reads and can change: `data.roles.zip_code=categorical`.
+What is left out, and an identifier that repeats, are warnings.
 """
 
 import re
+import shlex
+import warnings
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from pipeline.errors import UserError
 from pipeline.reading import override, unknown_column
+from pipeline.reading.cells import PAIRS
+from pipeline.reading.options import PLAIN
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
-PAIRS = ({"yes", "no"}, {"true", "false"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
-IDENTIFIER = re.compile(r"(?i)(^|[_\W])(id|uuid|guid|key|index|row|no|nr|number)$|(?-i:[a-z]I[dD]$)")
-UNIQUE = 0.5  # share of distinct strings from which they are text or names, not categories
+INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__")  # names that pandas gives a saved index
+UNNAMED = re.compile(r"column_\d+")  # a blank in the header, or no header
+WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # EmployeeNumber: Employee, Number
+KEYS = ("id", "uuid", "guid", "pk", "rowid")  # first or last word of the name of an identifier
+CONTACTS = ("ssn", "phone", "telephone", "email", "iban", "account", "acct", "passport")
+COUNTERS = ("no", "nr", "nbr", "num", "number", "key", "index", "idx", "row", "serial")  # last word, of unique numbers
+COUNTED = (  # before a counter, also if the identifier repeats
+    "account|booking|card|case|claim|client|contract|customer|document|employee|invoice|license|member|order|patient|"
+    "person|phone|policy|record|serial|staff|student|subject|ticket|transaction|user|visit"
+)
+FEW = 20  # so few distinct identifiers (shops, sites), or so many rows of each, are categories
+UNIQUE = 0.5  # share of distinct strings from which they are text or names, not categories ...
+MANY = 100  # ... or so many distinct strings, ...
+FREQUENT, COVERED = 10, 0.3  # ... unless those of 10 rows or more cover three tenths of the cells
+HEAD = 1_000  # cells
 EPOCH, MIDNIGHT = pd.Timestamp("1970-01-01"), pd.Timestamp("1970-01-02")  # the day of times without a date
 SENTENCE = 4  # words in a cell
 
@@ -34,13 +52,15 @@ def decide(frame: pd.DataFrame, target: str, given: Mapping[str, str] | None = N
         if name == target:
             raise UserError(f"data.roles.{name} = {role!r}, but {name!r} is data.target. Remove one of the two.")
     decisions = []
-    for name in map(str, frame.columns):
+    has_header = not all(UNNAMED.fullmatch(str(name)) for name in frame.columns)
+    for place, name in enumerate(map(str, frame.columns)):
         if name == target:
             role, reason = "target", "data.target"
         elif name in given:
             role, reason = given[name], f"data.roles.{name}"
         else:
-            role, reason = _decided(frame[name])
+            is_blank = has_header and place == 0 and UNNAMED.fullmatch(name) is not None
+            role, reason = _decided(frame[name], is_blank)
         decisions.append((name, role, reason))
     roles = pd.DataFrame(decisions, columns=["column", "role", "reason"])
     if len(roles) == 1:
@@ -54,6 +74,10 @@ def decide(frame: pd.DataFrame, target: str, given: Mapping[str, str] | None = N
             f"No column is left to predict {target!r} from ({shown}). To use one as a feature, give it a role, such as "
             f"{override('data.roles', left_out[0][0], 'categorical')}."
         )
+    _warn_of_left_out(roles, frame)
+    for name, role in roles[["column", "role"]].itertuples(index=False):
+        if role != "target" and name not in given:
+            _warn_of_repeated(frame[name], role)
     return roles
 
 
@@ -62,45 +86,116 @@ def features(roles: pd.DataFrame) -> list[str]:
     return roles.loc[roles["role"].isin(FEATURES), "column"].tolist()
 
 
-def _decided(column: pd.Series) -> tuple[str, str]:
+def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
+    left_out = roles[~roles["role"].isin([*FEATURES, "target", "drop"])]
+    if left_out.empty:
+        return
+    groups = left_out.groupby(["role", "reason"], sort=False)["column"]
+    shown = "; ".join(f"{', '.join(names)} ({role}: {reason})" for (role, reason), names in groups)
+    first = left_out["column"].iloc[0]
+    usual = "numeric" if types.is_numeric_dtype(frame[first]) else "categorical"
+    count = "1 column is" if len(left_out) == 1 else f"{len(left_out):,} columns are"
+    warnings.warn(
+        f"{count} left out: {shown}. To use one as a feature, give it a role: {override('data.roles', first, usual)}.",
+        stacklevel=3,
+    )
+
+
+def _warn_of_repeated(column: pd.Series, role: str) -> None:
+    """An identifier of which several rows have the same: a patient, a shop."""
+    if role in ("boolean", "date") or not _names_identifier(str(column.name), repeats=True):
+        return
     known = column.dropna()
-    distinct = known.nunique()
+    counts = known.value_counts()
+    if len(counts) in (0, 1, len(known)) or (types.is_numeric_dtype(column) and not _are_whole(known)):
+        return
+    as_codes = ""
+    if role == "numeric":
+        as_codes = f" If its numbers are codes: {override('data.roles', str(column.name), 'categorical')}."
+    warnings.warn(
+        f"column {column.name!r} has the name of an identifier, and rows share it: {len(counts):,} distinct in "
+        f"{len(known):,} rows ({_shown(counts.index[0])} in {counts.iloc[0]:,}). If rows of one identifier belong "
+        f"together, don't let it be in training and in test rows: -S split=group {_split_column(str(column.name))}."
+        f"{as_codes}",
+        stacklevel=3,
+    )
+
+
+def _split_column(name: str) -> str:
+    return f"-S split.column={name}" if re.fullmatch(PLAIN, name) else "-S " + shlex.quote(f'split.column="{name}"')
+
+
+def _names_identifier(name: str, *, repeats: bool) -> bool:
+    """Whether `name` is one of an identifier, or, unless it `repeats`, of a number that counts the rows."""
+    words = [word.lower() for word in WORDS.findall(name)]
+    if not words:
+        return False
+    before, last = words[-2] if len(words) > 1 else "", words[-1]
+    if words[0] in KEYS or last in (*KEYS, *CONTACTS) or re.fullmatch(f"({COUNTED})id", last):
+        return True
+    return last in COUNTERS and (not repeats or re.fullmatch(COUNTED, before) is not None)
+
+
+def _decided(column: pd.Series, is_blank: bool) -> tuple[str, str]:
+    known = column.dropna()
+    is_number = types.is_numeric_dtype(column)
+    distinct = known.head(HEAD).nunique()
+    if distinct <= 2 or not is_number or _are_whole(known):  # of others it does not matter, and takes long
+        distinct = known.nunique()
     if distinct == 0:
         return "empty", "every cell is missing"
     if distinct == 1 and len(known) == len(column):
         return "constant", f"every cell is {_shown(known.iloc[0])}"
+    counts_rows = distinct == len(column) and (_are_whole(known) if is_number else not is_blank)
+    if INDEX.fullmatch(str(column.name)) or is_blank:
+        is_level = str(column.name).startswith("__index")
+        if counts_rows or is_level or (is_number and not is_blank and _are_whole(known)):
+            return "identifier", "the index of a data frame, which was saved with it"
     if types.is_datetime64_dtype(column):
         are_times = known.max() < MIDNIGHT and known.min() >= EPOCH
         kind, form = ("times", "%H:%M") if are_times else ("dates", "%Y-%m-%d")
         return "date", f"{kind} from {known.min():{form}} to {known.max():{form}}"
-    if types.is_numeric_dtype(column):
+    if is_number:
         return _decided_numbers(known, distinct, len(column))
     return _decided_strings(known, distinct)
 
 
 def _decided_numbers(known: pd.Series, distinct: int, rows: int) -> tuple[str, str]:
-    whole = bool((known % 1 == 0).all())
-    if whole and distinct == rows:
-        if known.max() - known.min() == rows - 1:
-            return "identifier", "consecutive whole numbers, one per row"
-        if IDENTIFIER.search(str(known.name)):
-            return "identifier", "a different whole number in every row, and the name of an identifier"
+    whole = _are_whole(known)
+    if whole and distinct == rows and known.max() - known.min() == rows - 1:
+        return "identifier", "consecutive whole numbers, one per row"
+    if whole and distinct == len(known) and 2 * distinct > rows and _names_identifier(str(known.name), repeats=False):
+        return "identifier", "a different whole number in each row, with the name of an identifier"
+    if whole and _is_repeated_identifier(known, distinct):
+        return "identifier", f"{distinct:,} distinct whole numbers, with the name of an identifier"
     if distinct == 2:
         return "numeric", f"numbers, {_shown(known.min())} or {_shown(known.max())}"
     return "numeric", f"{'whole numbers' if whole else 'numbers'} from {_shown(known.min())} to {_shown(known.max())}"
 
 
 def _decided_strings(known: pd.Series, distinct: int) -> tuple[str, str]:
-    if distinct <= 2 and any({string.lower() for string in known.unique()} <= pair for pair in PAIRS):
+    if distinct <= 2 and any({string.lower() for string in known.unique()} <= {*pair} for pair in PAIRS):
         return "boolean", " or ".join(map(repr, sorted(known.unique())))
-    if distinct > UNIQUE * len(known) and distinct > 2:
-        share = f"{distinct:,} distinct strings in {len(known):,} cells"
+    share = f"{distinct:,} distinct strings in {len(known):,} cells"
+    if _is_repeated_identifier(known, distinct):
+        return "identifier", f"{share}, with the name of an identifier"
+    counts = known.value_counts()
+    covered = counts[counts >= FREQUENT].sum() / len(known)
+    if covered < COVERED and distinct > 2 and (distinct > UNIQUE * len(known) or distinct > MANY):
         n_words = [len(string.split()) for string in known.iloc[:1000]]
-        return (
-            ("text", f"{share}, of several words") if sum(n_words) >= SENTENCE * len(n_words) else ("identifier", share)
-        )
+        if sum(n_words) >= SENTENCE * len(n_words):
+            return "text", f"{share}, of several words"
+        return "identifier", share
     return "categorical", f"strings, {distinct:,} distinct"
 
 
+def _is_repeated_identifier(known: pd.Series, distinct: int) -> bool:
+    return distinct > FEW and len(known) < FEW * distinct and _names_identifier(str(known.name), repeats=True)
+
+
+def _are_whole(numbers: pd.Series) -> bool:
+    return bool((np.rint(numbers) == numbers).all())  # forty times faster than `% 1`
+
+
 def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+    return f"{value:{'.15g' if value % 1 == 0 else 'g'}}" if isinstance(value, float) else repr(value)

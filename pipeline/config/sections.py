@@ -84,10 +84,16 @@ class TableData(Section):
     expectations: dict[Name, Expectation]
     replace: dict[Name, dict[Name, Name]]
     missing_values: list[Name]
+    more_missing: list[Name]
     date_format: str | dict[Name, str] | None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     decimal: Literal[".", ","] | None
     thousands: Annotated[str, Field(min_length=1, max_length=1)] | None
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | None
+    escape: Annotated[str, Field(min_length=1, max_length=1)] | None
+    skip: Annotated[int, Field(ge=0)] | None
+    comment: Annotated[str, Field(min_length=1)] | None
+    sheet: Annotated[int, Field(ge=0)] | str | None
     encoding: str | None
     compression: Literal["none", "gzip", "bz2", "xz", "zstd", "zip"] | None
     header: bool | None

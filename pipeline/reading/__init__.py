@@ -2,7 +2,9 @@
 
 table       a file to a frame with three kinds of columns
 decoding    bytes to text: compression and encoding
-delimited   text to columns: delimiter, header, quotes
+formats     spreadsheets, Parquet and other formats that are no delimited text
+delimited   how a delimited text is written: delimiter, quotes, header
+body        delimited text to columns
 cells       the cells of a column to numbers, strings or dates
 dates       strings to dates
 options     how to read a file, how its cells were found to be written, and how an error prints an option to set

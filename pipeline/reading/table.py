@@ -1,14 +1,14 @@
 """A user's table, from a file to a frame with three kinds of columns: float64, str and datetime64[us].
 
-The first bytes of the file decide whether it is Parquet, Feather or delimited text. What is wrong with a file is a
-`UserError` that names file, row, column and value; what had to be assumed is a warning.
+The first bytes of the file decide what it is: delimited text, or a format of its own. A folder of files is one table.
+What is wrong with a file is a `UserError` that names file, row, column and value; what had to be assumed is a warning.
 """
 
 import difflib
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
-from pipeline.reading import cells, decoding, delimited
+from pipeline.reading import body, cells, decoding, delimited, formats
 from pipeline.reading.options import CellFormat, Options, override
 
-FORMATS = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather"}
 KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
+SHEETS = ("Excel", "Excel 97", "OpenDocument")
 
 
 class Reading(NamedTuple):
@@ -45,24 +45,28 @@ def read(
         raise UserError(f"data.decimal and data.thousands are both {options.decimal!r}. Change one of them.")
     given = options.date_format if isinstance(options.date_format, Mapping) else {}
     kinds = dict.fromkeys(given, "dates") | {name: KINDS[role] for name, role in (roles or {}).items()}
-    kinds |= {target: "strings"} if target else {}
-    stored = _stored_as(path)
-    if stored == "text":
-        table, decimal = _read_text(path, options, kinds, target)
-    else:
-        table, decimal = _read_columnar(path, stored, options, kinds), options.decimal or "."
+    kinds |= {target: "classes"} if target else {}
+    table, decimal, known_kinds, notes = _stored(path, options, kinds, target)
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
     for name in options.replace:
         if name not in table.column_names:
             raise unknown_column(name, table.column_names, "data.replace")
     cell_format = CellFormat(options.missing_values, decimal, options.thousands, options.date_format, options.replace)
+    frames: list[pd.DataFrame] = []
+    date_formats: dict[str, str] = {}
     try:
-        parsed = {name: cells.parse(table[name], name, cell_format, kinds.get(name)) for name in table.column_names}
+        for name in table.column_names:
+            values, date_format = cells.parse(table[name], name, cell_format, known_kinds.get(name))
+            table = table.drop_columns([name])  # so that the column is in memory only once
+            frames.append(pa.table([values], names=[name]).to_pandas())
+            date_formats |= {name: date_format} if date_format else {}
     except UserError as error:
-        raise UserError(f"{path}, {error}") from None
-    frame = pa.table({name: values for name, (values, _) in parsed.items()}).to_pandas(self_destruct=True)
-    date_formats = {name: date_format for name, (_, date_format) in parsed.items() if date_format}
+        raise UserError(" ".join([f"{path}, {error}", *notes])) from None
+    for note in notes:
+        warnings.warn(f"{path}: {note}", stacklevel=2)
+    frame = pd.concat(frames, axis=1)
+    pa.default_memory_pool().release_unused()  # what the parser needed is not needed by those who use the frame
     return Reading(frame, replace(cell_format, date_format=date_formats))
 
 
@@ -75,98 +79,221 @@ def unknown_column(name: str, available: Iterable[str], where: str) -> UserError
     return UserError(f"{where} has no column {name!r}. {hint}The columns are {shown}.")
 
 
-def _stored_as(path: Path) -> str:
-    """Parquet, Feather or text. Errors: `UserError` for a path that is no file, or can't be read."""
+class _Stored(NamedTuple):
+    """The columns of a file as they are stored, before the judgement of their cells."""
+
+    table: pa.Table
+    decimal: str
+    kinds: Mapping[str, str | None]  # by column, where the file or the settings decide
+    notes: list[str]  # on lines that may be no rows
+
+
+def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], target: str | None) -> _Stored:
+    """The columns of a file, or of the files in a folder."""
     try:
-        if not path.exists():
-            close = difflib.get_close_matches(path.name, _beside(path), n=1)
-            hint = f" Did you mean {path.with_name(close[0])}?" if close else ""
-            raise UserError(f"{path} doesn't exist.{hint} Put the table there, or set data.path.")
-        if path.is_dir():
-            some = ", ".join(_beside(path / "any")[:5])
-            raise UserError(f"{path} is a directory. Set data.path to one file in it: {some}.")
-        if not path.is_file():
-            raise UserError(f"{path} is not a regular file. Set data.path to a CSV, Parquet or Feather file.")
-        with path.open("rb") as file:
-            start = file.read(8)
+        paths = _files(path)
+        if len(paths) == 1:
+            return _file(paths[0], options, kinds, target)
+        try:
+            return _joined(paths, options, kinds, target)
+        except UserError as error:
+            raise UserError(
+                f"{error} ({path} is a directory, so its {len(paths)} files are read as one table. To read one alone, "
+                f"set data.path to it, as in {paths[0]}.)"
+            ) from None
     except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}. Check its permissions.") from None
-    if not start:
-        raise UserError(f"{path} is empty (0 bytes). Give a table with a header and rows.")
-    kind = next((kind for magic, kind in FORMATS.items() if start.startswith(magic)), "text")
-    if kind == "text" and path.suffix in (".parquet", ".pq", ".feather", ".arrow"):
+        raise UserError(f"{path} can't be read: {error.strerror or error}. Check its permissions.") from None
+
+
+def _joined(paths: Sequence[Path], options: Options, kinds: Mapping[str, str | None], target: str | None) -> _Stored:
+    """The rows of several files with the same columns, in the order of the files."""
+    parts = [_file(path, options, kinds, target) for path in paths]
+    names = parts[0].table.column_names
+    for part, path in zip(parts, paths, strict=True):
+        if problems := [
+            *(f"has no column {name!r}" for name in names if name not in part.table.column_names),
+            *(f"has the column {name!r} besides" for name in part.table.column_names if name not in names),
+        ]:
+            raise UserError(f"{path} {' and '.join(problems[:3])}, unlike {paths[0].name}. Make their headers equal.")
+    decimal = "," if any(part.decimal == "," for part in parts) else "."  # a file of whole numbers alone shows none
+    types = {name: [part.table.schema.field(name).type for part in parts] for name in names}
+    mixed = [name for name in names if len({*types[name]} - {pa.null()}) > 1]
+    strings = [name for name in mixed if not all(map(_is_number, types[name]))]
+    if strings or len({part.decimal for part in parts}) > 1:
+        options = replace(options, decimal=decimal)
+        parts = [_file(path, options, kinds, target, as_strings=strings) for path in paths]
+    tables = [part.table.select(names) for part in parts]
+    for name in mixed:
+        common = pa.string() if name in strings else pa.float64()
+        tables = [table.set_column(names.index(name), name, table[name].cast(common)) for table in tables]
+    notes = [note for part in parts for note in part.notes]
+    return _Stored(pa.concat_tables(tables, promote_options="permissive"), decimal, parts[0].kinds, notes)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, or the files of one table in a folder, by name. Errors: `UserError` for a path that is neither."""
+    if not path.exists():
+        close = difflib.get_close_matches(path.name, _beside(path), n=1)
+        hint = f" Did you mean {path.with_name(close[0])}?" if close else ""
+        raise UserError(f"{path} doesn't exist.{hint} Put the table there, or set data.path.")
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"{path} is not a regular file. Set data.path to a CSV, Excel or Parquet file.")
+    entries = [path / name for name in _beside(path / "any") if not name.startswith((".", "_"))]
+    if folders := [entry.name for entry in entries if entry.is_dir()]:
         raise UserError(
-            f"{path} begins with {start[:4]!r}, so it is not a {path.suffix[1:]} file. Write it again, or, if it is "
-            f"text, rename it to .csv."
+            f"{path} is a directory with others in it ({', '.join(folders[:5])}). A table may be a directory of files "
+            f"alone: set data.path to one of them, or to one file."
         )
-    return kind
+    if not entries:
+        raise UserError(f"{path} is a directory without files. Put the table there, or set data.path.")
+    return entries
 
 
 def _beside(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
 
 
-def _read_text(
-    path: Path, options: Options, kinds: Mapping[str, str | None], target: str | None
-) -> tuple[pa.Table, str]:
-    """The columns as Arrow reads them, and the decimal mark. Warns of numbers that lose leading zeros."""
+def _file(
+    path: Path,
+    options: Options,
+    kinds: Mapping[str, str | None],
+    target: str | None,
+    as_strings: Collection[str] = (),
+) -> _Stored:
+    kind = formats.stored_as(path)
+    decimal = options.decimal or "."
+    if kind in SHEETS:
+        text = formats.spreadsheet(path, kind, options.sheet)
+        as_text = replace(options, delimiter=",", quote='"', escape='"')
+        return _text(text, path, as_text, kinds, target, as_strings)
+    if kind != "text":
+        return _Stored(_columns(formats.columns(path, kind), path, kind, options, kinds), decimal, kinds, [])
     text = decoding.text(path, options.compression, options.encoding)
-    dialect = delimited.sniff(text, path, options, target)
-    kept = _kept(dialect.names, options, kinds, path)
-    as_strings = {name for name, kind in kinds.items() if kind in ("strings", "dates")} | set(options.replace)
+    formats.refuse_foreign(text.start(512), path)
+    if formats.is_json(text):
+        table = formats.json_table(text, path)
+        columns = formats.Columns(table.column_names, [], table.select)
+        return _Stored(_columns(columns, path, "JSON", options, kinds), decimal, kinds, [])
+    if known := formats.arff(text, path, options):
+        options, nominal = known
+        kinds = {**nominal, **kinds}
+    return _text(text, path, options, kinds, target, as_strings)
+
+
+def _text(
+    text: decoding.Text,
+    path: Path,
+    options: Options,
+    kinds: Mapping[str, str | None],
+    target: str | None,
+    as_strings: Collection[str],
+) -> _Stored:
+    """The columns as Arrow reads them. Warns of numbers that lose leading zeros."""
+    expected = [target, *kinds, *options.replace, *(options.columns or ())] if target else []
+    dialect = delimited.sniff(text, path, options, expected)
+    names = _unique(dialect.names)
+    row_names = [name for name in names[:1] if name == delimited.ROW_NAMES]
+    kept = [names[place] for place in _kept(dialect.names, options, kinds, path, row_names=row_names)]
+    strings = {
+        *as_strings,
+        *options.replace,
+        *(name for name, kind in kinds.items() if kind in ("strings", "classes", "dates")),
+    }
     replaced = {old for others in options.replace.values() for old in others}
-    parse = partial(delimited.parse, text, path, dialect, kept, missing=set(options.missing_values) - replaced)
-    table = parse(as_strings)
+    missing = set(options.missing_values) - replaced
+    table = body.parse(text, path, dialect, names, kept, strings, missing=missing)
     dates = {field.name for field in table.schema if pa.types.is_temporal(field.type)}
     if options.date_format and dates:  # in the given format, not in the one that Arrow knows
-        table = parse(as_strings | dates)
-    for name, cell in dialect.padded.items():
-        if name in kept and name not in kinds and pa.types.is_integer(table.schema.field(name).type):
+        table = body.parse(text, path, dialect, names, kept, strings | dates, missing=missing)
+    for place, cell in dialect.padded.items():
+        name = names[place]
+        if name in kept and name not in kinds and _is_number(table.schema.field(name).type):
             warnings.warn(
                 f"column {name!r} holds numbers such as {cell!r}, which are read without their leading zeros. If they "
                 f"are codes, read them as strings: {override('data.roles', name, 'categorical')}.",
-                stacklevel=3,
+                stacklevel=6,
             )
-    return table, dialect.decimal
+    return _Stored(table, dialect.decimal, kinds, [dialect.footer] if dialect.footer else [])
 
 
-def _read_columnar(path: Path, kind: str, options: Options, required: Collection[str]) -> pa.Table:
+def _columns(
+    columns: formats.Columns, path: Path, kind: str, options: Options, kinds: Mapping[str, str | None]
+) -> pa.Table:
+    places = _kept(columns.names, options, kinds, path, row_names=columns.row_names)
+    names = _unique(columns.names)
     try:
-        if kind == "Parquet":
-            import pyarrow.parquet as parquet
-
-            with parquet.ParquetFile(path) as file:
-                return file.read(columns=_kept(file.schema_arrow.names, options, required, path))
-        from pyarrow import feather
-
-        table = feather.read_table(path)
-        return table.select(_kept(table.column_names, options, required, path))
+        return columns.read(places).rename_columns([names[place] for place in places])
     except (pa.ArrowException, OSError, ValueError) as error:
-        problem = str(error).rstrip(".")
-        raise UserError(f"{path} is incomplete or damaged: {problem}. Write or copy the {kind} file again.") from None
+        raise formats.damaged(path, kind, error) from None
 
 
-def _kept(available: Collection[str], options: Options, required: Collection[str], path: Path) -> list[str]:
-    """The columns to read, in the file's order."""
-    known = set(available)
-    if len(known) < len(available):
-        repeated = [name for name in known if list(available).count(name) > 1]
-        raise UserError(
-            f"{path} has more than one column named {', '.join(map(repr, sorted(repeated)[:5]))}. Rename them; if the "
-            f"first line is not a header, -S data.header=false."
-        )
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, those that repeat with a number: d, d_2."""
+    found: list[str] = []
+    for name in names:
+        number, unique = 2, name
+        while unique in found or (unique != name and unique in names):
+            number, unique = number + 1, f"{name}_{number}"
+        found.append(unique)
+    return found
+
+
+def _kept(
+    names: Sequence[str], options: Options, required: Collection[str], path: Path, *, row_names: Collection[str] = ()
+) -> list[int]:
+    """The positions of the columns to read. A name stands for all columns that have it.
+
+    Those in `row_names` are left out unless a setting names them. Warns of these and of repeated names.
+    """
+    unique = _unique(names)
+    known = {*names, *unique}
     for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
         if name not in known:
-            raise unknown_column(name, available, str(path))
+            raise unknown_column(name, unique, str(path))
     for name in required:
         if name in options.drop:
             raise UserError(
                 f"data.drop leaves out {name!r}, but data.target, data.roles or data.date_format needs it. Remove it "
                 f"from one of the two."
             )
-    kept = (known if options.columns is None else {*options.columns, *required}) - set(options.drop)
+    wanted = {*(options.columns or ()), *required}
+    left_out = {*options.drop, *(name for name in row_names if name not in wanted)}
+    kept = [
+        place
+        for place, pair in enumerate(zip(names, unique, strict=True))
+        if not left_out.intersection(pair) and (options.columns is None or wanted.intersection(pair))
+    ]
     if not kept:
         raise UserError(
             f"{path}: data.columns and data.drop leave no column. Keep at least the target and one feature."
         )
-    return [name for name in available if name in kept]
+    is_text = list(row_names) == [delimited.ROW_NAMES]
+    for name in sorted(left_out.intersection(row_names) - set(options.drop)):
+        why = "the header has one name less than the rows have cells" if is_text else "pandas saved it as the index"
+        warnings.warn(
+            f"{path}: the column {name!r} is left out, because it holds row names: {why}. To use it: "
+            f"{override('data.roles', name, 'categorical' if is_text else 'numeric')}.",
+            stacklevel=6,
+        )
+    counts = Counter(names[place] for place in kept)
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        name = repeated[0]
+        if asked := next((name for name in repeated if name in required), None):
+            raise UserError(
+                f"{path} has more than one column named {asked!r}, so data.target, data.roles or data.date_format is "
+                f"ambiguous. Rename them; if the first line is not a header, -S data.header=false."
+            )
+        called = [unique[place] for place in kept if names[place] == name]
+        warnings.warn(
+            f"{path} has more than one column named {', '.join(map(repr, repeated[:5]))}. They are called "
+            f"{' and '.join(map(repr, called))}. To leave out all of them: -S 'data.drop=[{name}]', one of them: "
+            f"-S 'data.drop=[{called[-1]}]'. If the first line is not a header: -S data.header=false.",
+            stacklevel=6,
+        )
+    return kept

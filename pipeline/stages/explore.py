@@ -78,4 +78,4 @@ def main(root: Path) -> None:
     outputs.save_csv(balance, folder / "class_balance.csv")
     outputs.save_csv(curve, folder / "logistic_curve.csv")
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    figures.save(figures.points, folder / "tsne.png", table=pd.read_csv(folder / "tsne.csv"), title=title)
+    figures.save(figures.points, folder / "tsne.png", table=outputs.load_csv(folder / "tsne.csv"), title=title)

@@ -15,7 +15,7 @@ def main(root: Path) -> None:
     with reported_warnings() as warned:
         loaded = dataset.load(params.data)
         parts = dataset.split(loaded, params.split, params.data)
-    trained = training.train(parts.train, params.train, loaded.cell_format)
+        trained = training.train(parts.train, params.train, loaded.cell_format)
     dataset.write(parts, warned, result.folder)
-    training.write(trained, parts.train, result.folder)
+    training.write(trained, parts.train, result.folder, warned)
     print(evaluation.write(trained.start, trained.model, parts.test, result.folder, result))

@@ -47,8 +47,9 @@ def main(root: Path) -> None:
     chosen = named[sweep.refit]
     settings = train.model_copy(update={"l2": chosen["lambda"], "learning_rate": chosen["learning_rate"]})
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
-    trained = training.train(table, settings, cell_format)
-    training.write(trained, table, folder)
+    with reported_warnings() as warned:
+        trained = training.train(table, settings, cell_format)
+    training.write(trained, table, folder, warned)
     test = evaluation.judge(trained.model, outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)).metrics
     outputs.save_json(record | named | {"test": test}, root / outputs.WINNER)
     command = results.adopt(chosen)

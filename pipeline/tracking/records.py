@@ -28,7 +28,7 @@ CHOSEN = ("lambda", "learning_rate")
 def main_record(params: dict[str, Any]) -> Record:
     """The run of the pipeline's own model, with the warnings of a sweep that has no run of its own."""
     own = {section: values for section, values in params.items() if section not in ELSEWHERE}
-    warned = [outputs.ROOT / outputs.PROFILE, outputs.ROOT / outputs.SPLIT_SUMMARY]
+    warned = [outputs.ROOT / file for file in (outputs.PROFILE, outputs.SPLIT_SUMMARY, outputs.TRAINING_WARNINGS)]
     if not (outputs.ROOT / outputs.SWEEP / outputs.COMBINATIONS).exists():
         warned.append(outputs.ROOT / outputs.WINNER)
     return _record("evaluate", own, outputs.main_result(), [outputs.ROOT / name for name in FOLDERS], warned)
@@ -110,7 +110,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
         digest=_digest(params, _contents([*found, result.metrics], outputs.ROOT), warnings, shipping.fingerprint()),
         params=_by_dotted_key(params),
         metrics=metrics,
-        costs=pd.read_csv(result.folder / outputs.COSTS),
+        costs=outputs.load_csv(result.folder / outputs.COSTS),
         training=outputs.load_table(result.folder / outputs.TRAINING_ROWS),
         test=outputs.load_table(result.folder / outputs.TEST_ROWS),
         source=data.source,

@@ -150,3 +150,27 @@ def test_a_matrix_too_large_for_memory_is_one_message_before_it_is_made(frame, m
     monkeypatch.setattr(features, "LARGEST_MATRIX", 500)
     with pytest.raises(UserError, match=r"60 rows of up to 15 features .*train.max_categories = 50.*education \(4\)"):
         fitted(frame)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-170, 1e170, 1e300])
+def test_numbers_of_any_size_are_standardised_alike(size):
+    x = np.random.default_rng(0).normal(3, 1, 200)
+    frame = pd.DataFrame({"x": x, "huge": size * x, "constant": np.full(200, size)})
+    matrix = features.preprocessing(frame, max_categories=5, min_rows=1).fit_transform(frame)
+    np.testing.assert_allclose(matrix[:, 0], (x - x.mean()) / x.std())
+    np.testing.assert_allclose(matrix[:, 1], matrix[:, 0], atol=1e-12)
+    np.testing.assert_allclose(matrix[:, 2], 0, atol=1e-12)
+
+
+def test_the_scaler_is_scikit_learns_to_the_last_bit():
+    X = np.random.default_rng(1).normal(size=(100, 4)) * [1e-3, 1, 1e5, 0] + [0, 7, 1e6, 3]
+    ours, theirs = features.Scaler().fit(X), StandardScaler().fit(X)
+    np.testing.assert_array_equal(ours.transform(X), theirs.transform(X))
+    np.testing.assert_array_equal([ours.mean_, ours.scale_], [theirs.mean_, theirs.scale_])
+
+
+def test_columns_of_which_every_category_is_rare_are_named(frame):
+    frame["city"] = pd.Series([f"city{i % 20:02}" for i in range(N)], dtype="str")
+    assert features.pooled(fitted(frame, min_rows=4)) == ["city"]
+    assert features.pooled(fitted(frame, min_rows=3)) == []
+    assert features.pooled(fitted(frame[["age", "y"]])) == []

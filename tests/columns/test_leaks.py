@@ -39,3 +39,12 @@ def test_test_rows_that_training_has_too_are_found():
     test = pd.DataFrame({"a": [1.0, 1.0, np.nan], "b": pd.Series(["x", "z", None], dtype="str"), "c": [9, 9, 9]})
     assert leaks.repeated_rows(train, test, ["a", "b"]).tolist() == [0, 2]
     assert leaks.repeated_rows(train, test, ["a", "b", "c"]).tolist() == []
+
+
+def test_a_date_that_gives_the_target_away_is_named():
+    random = np.random.default_rng(1)
+    when = pd.Series(pd.date_range("2020-01-01", periods=N, freq="D")).sample(frac=1, random_state=0, ignore_index=True)
+    y = pd.Series(np.where(when < "2021-03-01", "kept", "cancelled"), dtype="str")
+    other = when.sample(frac=1, random_state=1, ignore_index=True)
+    frame = pd.DataFrame({"ended": when, "other": other, "x": random.normal(size=N), "y": y})
+    assert set(leaks.disguised_targets(frame, describe(frame, decide(frame, "y"), "y"), "y")) == {"ended"}

@@ -106,3 +106,101 @@ def test_without_a_feature_the_message_shows_the_role_of_each_column(frame):
     )
     with pytest.raises(UserError, match=message):
         decided(frame[["row", "country", "target"]])
+
+
+def role_of(name, values, n=N):
+    """The role of a column beside a feature and a target."""
+    frame = pd.DataFrame({"x": np.linspace(0, 1, n) ** 2, name: values, "y": (["a", "b"] * n)[:n]})
+    row = roles.decide(frame, "y").set_index("column").loc[name]
+    return row["role"], row["reason"]
+
+
+UNIQUE = np.random.default_rng(2).permutation(10**6)[:N].astype(float)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("CustomerNumber", "customerID", "userid", "id_client", "ID_order", "PassengerId", "member_num", "InvoiceNo"),
+        *("Policy Nr.", "Ssn", "telephone", "cell_phone", "bank account", "UUID", "row", "Student No", "record_idx"),
+    ],
+)
+def test_different_whole_numbers_with_the_name_of_an_identifier_are_one(name):
+    assert role_of(name, UNIQUE)[0] == "identifier"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "population",
+        "number_of_rooms",
+        "no_of_claims",
+        "idle_time",
+        "humidity",
+        "account_balance",
+        "paid",
+        "numbers",
+        "3",
+    ],
+)
+def test_different_whole_numbers_with_another_name_are_a_feature(name):
+    assert role_of(name, UNIQUE)[0] == "numeric"
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "__index_level_0__", "column_1", "Unnamed: 0_level_0"])
+def test_the_saved_index_of_a_data_frame_is_left_out_with_a_warning(name):
+    frame = pd.DataFrame({name: UNIQUE, "x": np.linspace(0, 1, N) ** 2, "y": ["a", "b"] * (N // 2)})
+    with pytest.warns(UserWarning, match=rf"1 column is left out: {name} \(identifier: the index of a data frame"):
+        assert roles.decide(frame, "y")["role"].tolist() == ["identifier", "numeric", "target"]
+
+
+def test_an_index_that_was_joined_repeats_and_is_left_out_too():
+    assert role_of("Unnamed: 0", np.arange(N) % 10.0)[0] == "identifier"
+    assert role_of("__index_level_0__", pd.Series(["a", "b"] * (N // 2), dtype="str"))[0] == "identifier"
+
+
+def test_a_column_without_a_name_that_is_no_index_is_a_feature():
+    x = np.linspace(0, 1, N) ** 2
+    frame = pd.DataFrame({"column_1": x, "x": x, "y": ["a", "b"] * (N // 2)})
+    assert roles.decide(frame, "y")["role"].tolist() == ["numeric", "numeric", "target"]
+    no_header = pd.DataFrame({"column_1": UNIQUE, "column_2": ["a", "b"] * (N // 2)})
+    assert roles.decide(no_header, "column_2")["role"].tolist() == ["numeric", "target"]
+
+
+@pytest.mark.parametrize("spelt", [float, "P{:03.0f}".format])
+def test_an_identifier_that_repeats_is_left_out_and_reported_with_the_split_by_group(spelt):
+    patients = np.repeat(np.arange(40, 80), 3)
+    values = pd.Series([spelt(patient) for patient in patients])
+    with pytest.warns(
+        UserWarning, match=r"'patient_id' has the name of an identifier.*40 distinct in 120 rows"
+    ) as warned:
+        assert role_of("patient_id", values, n=120)[0] == "identifier"
+    assert any("-S split=group -S split.column=patient_id" in str(warning.message) for warning in warned)
+
+
+def test_an_identifier_of_few_groups_stays_a_feature_and_is_reported():
+    with pytest.warns(UserWarning, match=r"'shop_id'.*codes: -S '\+data.roles.shop_id=categorical'"):
+        assert role_of("shop_id", np.arange(N) % 4 + 101.0)[0] == "numeric"
+
+
+def test_names_of_people_are_left_out_although_many_repeat():
+    random = np.random.default_rng(3)
+    surnames = pd.Series([f"name{int(k)}" for k in 900 * random.random(3000) ** 1.3], dtype="str")
+    assert surnames.nunique() < 0.5 * len(surnames)
+    with pytest.warns(UserWarning, match=r"left out: surname \(identifier: \d+ distinct strings in 3,000 cells\)"):
+        assert role_of("surname", surnames, n=3000)[0] == "identifier"
+
+
+def test_a_column_with_frequent_categories_is_kept_however_many_rare_ones_it_has():
+    cause = pd.Series(["flood"] * 100 + ["fire"] * 100 + [f"other {n}" for n in range(300)], dtype="str")
+    assert role_of("cause", cause, n=500) == ("categorical", "strings, 302 distinct")
+
+
+def test_every_column_left_out_is_in_one_warning_with_its_reason_and_the_override(frame):
+    with pytest.warns(UserWarning) as warned:
+        decided(frame, given={"colour": "drop"})
+    (message,) = {str(warning.message) for warning in warned}
+    assert message.startswith("6 columns are left out: row (identifier: consecutive whole numbers, one per row); cust")
+    assert "country (constant: every cell is 'NL'); nothing (empty: every cell is missing)" in message
+    assert "colour" not in message
+    assert message.endswith("give it a role: -S '+data.roles.row=numeric'.")

@@ -1,7 +1,9 @@
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.reading import CellFormat, cells
 
 
 def test_dates_and_times_become_datetimes(table):
@@ -9,7 +11,6 @@ def test_dates_and_times_become_datetimes(table):
     assert set(frame.dtypes.astype(str)) == {"datetime64[us]"}
     assert frame["d"][0] == frame["e"][0] == pd.Timestamp("2024-01-31")
     assert frame["t"][0].hour == 12
-    assert frame["z"][0] == pd.Timestamp("2024-02-01 01:00")
 
 
 @pytest.mark.parametrize(
@@ -72,3 +73,45 @@ def test_a_column_of_the_role_date_may_be_missing_everywhere(table):
 def test_a_cell_that_is_no_date_is_one_message(table, text, options, message):
     with pytest.raises(UserError, match=message):
         table(text, **options)
+
+
+@pytest.mark.parametrize(
+    ("winter", "summer"),
+    [
+        ("2024-01-31T09:30:00+01:00", "2024-07-31T09:30:00+02:00"),
+        ("2024-01-31 09:30:00 -0500", "2024-07-31 09:30:00 -0400"),
+        ("2024-01-31T09:30:00.25Z", "2024-07-31T09:30:00.25+0100"),
+    ],
+)
+def test_a_time_with_an_offset_keeps_the_hour_that_is_written(table, winter, summer):
+    found = table(f"d,x\n{winter},1\n{summer},2\n", roles={"d": "date"})["d"]
+    assert found.dt.strftime("%H:%M").tolist() == ["09:30", "09:30"]
+    assert found.dt.month.tolist() == [1, 7]
+
+
+def test_a_stored_time_with_a_time_zone_keeps_the_hour_of_its_clocks():
+    times = pd.to_datetime(["2024-01-31 09:30", "2024-07-31 09:30"]).tz_localize("Europe/Amsterdam")
+    found, _ = cells.parse(pa.chunked_array([pa.array(times)]), "t", CellFormat())
+    assert [time.hour for time in found.to_pylist()] == [9, 9]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6])
+def test_a_word_in_a_column_of_dates_is_proposed_as_missing_at_any_share(table, share):
+    days = pd.date_range("2021-03-04", periods=100).strftime("%d.%m.%Y").tolist()
+    days[: int(100 * share)] = ["pending"] * int(100 * share)
+    text = "d;x\n" + "".join(f"{day};1\n" for day in days)
+    with pytest.raises(UserError, match=r"row 1, column 'd': 'pending' is not a date .*data.more_missing=\[pending\]'"):
+        table(text)
+    assert table(text, more_missing=["pending"])["d"].isna().sum() == int(100 * share)
+
+
+def test_day_and_month_that_change_places_are_one_message(table):
+    days = ["13/04/2023", "04/14/2023", "05/06/2023"] * 9
+    with pytest.raises(UserError, match=r"'.*/2023' is not a date of the format .*, but '.*' is: day and month change"):
+        table("d,x\n" + "".join(f"{day},1\n" for day in days))
+
+
+def test_a_date_that_means_missing_is_none_however_it_is_written(table):
+    text = "d,e,x\n9999-12-31,31.12.9999,1\n2024-02-28,13.01.2024,2\n"
+    found = table(text, more_missing=["9999-12-31"])
+    assert found[["d", "e"]].isna().to_numpy().tolist() == [[True, True], [False, False]]

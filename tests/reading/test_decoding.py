@@ -21,6 +21,27 @@ def test_an_assumed_encoding_is_a_warning(table):
         table("city,n\nGenève,1\n".encode("cp1252"))
 
 
+def test_a_few_lines_that_are_not_utf8_are_decoded_alone_and_counted(table):
+    content = "città,n\n".encode() + "Zürich,1\n".encode() * 3 + "Genève,2\nOslo,3\n".encode("cp1252")
+    with pytest.warns(UserWarning, match=r"is UTF-8, but 1 of 7 lines are not \(the first: line 5\).*'Genève,2'"):
+        assert table(content)["città"].tolist() == ["Zürich"] * 3 + ["Genève", "Oslo"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "encoding", "name"),
+    [
+        (["Минск", "Самара"], "cp1251", "Windows-1251"),
+        (["Минск", "Самара"], "koi8-r", "KOI8-R"),
+        (["横浜", "ひろしま"], "shift_jis", "Shift-JIS"),
+        (["it\u2019s", "naïve"], "cp1252", "Windows-1252"),
+    ],
+)
+def test_an_old_encoding_is_guessed_and_shown(table, cells, encoding, name):
+    with pytest.warns(UserWarning, match=rf"is read as {name}, such as '{cells[0]},no'"):
+        frame = table(f"t,ill\n{cells[0]},no\n{cells[1]},yes\n".encode(encoding))
+    assert frame["t"].tolist() == cells
+
+
 @pytest.mark.parametrize(
     "compress", [gzip.compress, bz2.compress, lzma.compress, lambda data: pa.Codec("zstd").compress(data, asbytes=True)]
 )
@@ -38,7 +59,7 @@ def test_a_zip_with_one_file_is_a_table(tmp_path):
     ("names", "message"),
     [
         (["a.csv", "b.csv"], r"holds 2 files \(a.csv, b.csv\), not one. .* set data.path"),
-        (["xl/workbook.xml"], r"is a spreadsheet. Save the sheet as CSV"),
+        (["xl/workbook.xml"], r"(incomplete or damaged.*Excel|a file of Excel. To read it.*pip install openpyxl)"),
     ],
 )
 def test_a_zip_that_is_no_table_is_one_message(tmp_path, names, message):
@@ -57,6 +78,8 @@ CUT_OFF = gzip.compress(b"a,b\n" + b"1,2\n" * 99, mtime=0)[:-9]
     [
         (gzip.compress(b""), {}, r"is empty. Give a table"),
         (b"\x00\x01\x02", {}, r"not text: byte 0 is zero.* -S data.encoding=utf-16"),
+        (b"a,b\n" + b"1,2\n" * 30_000 + b"x\0,3\n", {}, r"byte 120005 is zero \(line 30002\)"),
+        ("a,b\n1,\0\n".encode("utf-16"), {}, r"not text: byte .* is zero \(line 2\)"),
         ("a,b\n1,é\n".encode("cp1252"), {"encoding": "utf-8"}, r"line 2: the byte b'\\xe9' is not utf-8"),
         ("a,b\n1,2\n", {"encoding": "klingon"}, r"data.encoding = 'klingon' is not a known encoding"),
         ("a,b\n1,2\n", {"compression": "gzip"}, r"can't be decompressed as gzip.*set data.compression to something"),

@@ -64,7 +64,7 @@ def test_real_files_have_the_published_shapes():
     ("content", "options", "message"),
     [
         ("", {}, r"empty"),
-        ("a,a\n1,2\n", {}, r"more than one column named 'a'.*data.header=false"),
+        ("a,a\n1,2\n", {"target": "a"}, r"more than one column named 'a'.*ambiguous.*data.header=false"),
         ("a,b\n1,2\n", {"columns": ["bb"]}, r"no column 'bb'. Did you mean 'b'\? The columns are a, b"),
         ("a,b\n1,2\n", {"target": "c"}, r"no column 'c'"),
         ("a,b\n1,2\n", {"drop": ["a", "b"]}, r"leave no column"),
@@ -84,7 +84,10 @@ def test_a_place_that_is_no_file_is_one_message(tmp_path):
     (tmp_path / "adult.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"adlt.csv doesn't exist. Did you mean .*adult.csv\?"):
         read(tmp_path / "adlt.csv")
-    with pytest.raises(UserError, match=r"is a directory.*adult.csv"):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"is a directory without files"):
+        read(tmp_path / "empty")
+    with pytest.raises(UserError, match=r"is a directory with others in it \(empty\)"):
         read(tmp_path)
 
 
@@ -113,14 +116,33 @@ CELLS = st.one_of(
     st.integers().map(str),
     st.floats().map(str),
     st.dates().map(str),
-    st.sampled_from(["?", "NA", '"', '""', "1,234", "1.234,5", " x", "+5", "1e400", "0x1f", "12:30", "2020-02-30"]),
+    st.sampled_from(
+        [
+            "?",
+            "NA",
+            '"',
+            '""',
+            "1,234",
+            "'a,b'",
+            '"a\\"b"',
+            "#",
+            "Total",
+            "1.234,5",
+            " x",
+            "+5",
+            "1e400",
+            "0x1f",
+            "12:30",
+            "2020-02-30",
+        ]
+    ),
 )
 TEXTS = st.builds(
     lambda delimiter, rows, end, encoding: end.join(delimiter.join(row) for row in rows).encode(encoding, "ignore"),
-    st.sampled_from([",", ";", "\t", ", "]),
+    st.sampled_from([",", ";", "\t", ", ", " ", "  ", ":", "~"]),
     st.lists(st.lists(CELLS, min_size=2, max_size=3), max_size=20),
     st.sampled_from(["\n", "\r\n", "\r"]),
-    st.sampled_from(["utf-8", "latin-1", "utf-16"]),
+    st.sampled_from(["utf-8", "latin-1", "utf-16", "cp1251", "shift_jis"]),
 )
 STARTS = [
     b"PAR1",
@@ -131,6 +153,16 @@ STARTS = [
     b"\xfd7zXZ\0",
     b"\x28\xb5\x2f\xfd",
     b"PK\3\4",
+    b"ORC",
+    b"$FL2",
+    b"\xd0\xcf\x11\xe0",
+    b"<stata_dta>",
+    b"\x73\1\1\0",
+    b"HEADER RECORD*******LIBRARY",
+    b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60",
+    b'{"a": ',
+    b'[{"a": 1}, ',
+    b"@relation x\n@attribute y {1, 2}\n@data\n",
 ]
 MAGIC = st.builds(bytes.__add__, st.sampled_from(STARTS), st.binary(max_size=99))
 OPTIONS = st.fixed_dictionaries(
@@ -138,6 +170,11 @@ OPTIONS = st.fixed_dictionaries(
     optional={
         "header": st.booleans(),
         "delimiter": st.sampled_from(",; a"),
+        "quote": st.sampled_from("'\"\\,"),
+        "escape": st.sampled_from("\\\"'"),
+        "comment": st.sampled_from(["#", "//", "1", "a"]),
+        "skip": st.integers(0, 5),
+        "sheet": st.sampled_from(["x", 0, 9]),
         "decimal": st.sampled_from(",."),
         "thousands": st.sampled_from(",.'"),
         "encoding": st.sampled_from(["utf-8", "latin-1", "utf-16", "idna", "rot13"]),

@@ -1,0 +1,176 @@
+"""What is not delimited text is a table too, or is named with the next step."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from pyarrow import feather, orc
+
+from pipeline.errors import UserError
+from pipeline.reading import Options, read
+
+FRAME = pd.DataFrame(
+    {
+        "size": [1.5, np.nan, 3.0],
+        "day": pd.to_datetime(["2020-01-01", "2020-01-02", "2021-05-06"]).astype("datetime64[us]"),
+        "town": ["Bern, CH", "Zürich", "Bern, CH"],
+        "ill": ["no", "yes", "no"],
+    }
+).astype({"town": "str", "ill": "str"})
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("t.parquet", lambda path: FRAME.to_parquet(path)),
+        ("t.feather", lambda path: feather.write_feather(FRAME, path)),
+        ("t.orc", lambda path: orc.write_table(pa.Table.from_pandas(FRAME), path)),
+        ("t.dta", lambda path: FRAME.to_stata(path, write_index=False, version=118)),
+        ("old.dta", lambda path: FRAME.replace("Zürich", "Basel").to_stata(path, write_index=False)),
+        ("t.jsonl", lambda path: FRAME.to_json(path, orient="records", lines=True, date_format="iso", date_unit="s")),
+        ("t.json", lambda path: FRAME.to_json(path, orient="records", date_format="iso", date_unit="s")),
+    ],
+)
+def test_each_format_gives_the_same_table(tmp_path, name, write):
+    write(tmp_path / name)
+    frame = read(tmp_path / name).frame.replace("Basel", "Zürich")
+    pd.testing.assert_frame_equal(frame, FRAME)
+
+
+def test_a_sheet_of_a_spreadsheet_is_a_table(tmp_path):
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "t.xlsx"
+    with pd.ExcelWriter(path) as book:
+        FRAME.to_excel(book, sheet_name="Patients", index=False)
+        FRAME.head(2).assign(n=[1, 2]).to_excel(book, sheet_name="More", index=False, startrow=2)
+        pd.DataFrame().to_excel(book, sheet_name="None")
+    with pytest.warns(UserWarning, match=r"3 sheets: 'Patients' is read, not 'More', 'None'.*data.sheet=\"More\""):
+        pd.testing.assert_frame_equal(read(path).frame, FRAME)
+    for sheet in ("More", 1):
+        assert read(path, Options(sheet=sheet), target="ill").frame["n"].tolist() == [1, 2]
+    for sheet in ("Mor", 7):
+        with pytest.raises(UserError, match=rf"no sheet {sheet!r}. Its sheets are 'Patients', 'More', 'None'"):
+            read(path, Options(sheet=sheet))
+    with pytest.raises(UserError, match="the sheet 'None' is empty"):
+        read(path, Options(sheet="None"))
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UserError, match=r"incomplete or damaged.*Excel"):
+        read(path)
+
+
+def test_spss_is_read_with_its_library(tmp_path):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    pyreadstat.write_sav(FRAME, str(tmp_path / "t.sav"))
+    assert read(tmp_path / "t.sav").frame["town"].tolist() == FRAME["town"].tolist()
+
+
+@pytest.mark.parametrize(("content", "library"), [(b"$FL2@(#) SPSS", "pyreadstat"), (b"\xd0\xcf\x11\xe0" * 99, "xlrd")])
+def test_a_library_that_is_not_installed_is_named(table, monkeypatch, content, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UserError, match=rf"pip install {library}. Or save it as CSV"):
+        table(content)
+
+
+def test_arff_is_read_with_its_names_and_nominal_columns(table):
+    text = """% made by hand
+@RELATION 'two words'
+@ATTRIBUTE 'petal width' REAL
+@attribute grade {1, 2}
+@attribute note string
+@attribute ill {no,yes}
+
+@DATA
+% the rows
+0.2,1,'small, \\'fine\\'',no
+?,2,'large',yes
+"""
+    frame = table(text, target="ill")
+    assert frame["petal width"].dtype == "float64"
+    assert frame.drop(columns="petal width").to_dict("list") == {
+        "grade": ["1", "2"],
+        "note": ["small, 'fine'", "large"],
+        "ill": ["no", "yes"],
+    }
+
+
+def test_json_with_strings_among_numbers_keeps_all_cells(table):
+    frame = table('{"a": 1, "ill": "no"}\n{"a": "?", "ill": "yes"}\n\n{"a": 2.5, "ill": "no", "b": true}\n')
+    assert frame["a"].tolist()[::2] == [1, 2.5]
+    assert frame["b"].isna().tolist() == [True, True, False]
+
+
+def test_the_index_that_pandas_saved_is_left_out_unless_a_setting_names_it(tmp_path):
+    FRAME.set_index(pd.Index([5, 9, 7], name="row")).to_parquet(tmp_path / "t.parquet")
+    FRAME.iloc[[2, 0, 1]].to_parquet(tmp_path / "unnamed.parquet")
+    with pytest.warns(UserWarning, match=r"'row' is left out.*pandas saved it as the index.*data.roles.row=numeric"):
+        assert "row" not in read(tmp_path / "t.parquet").frame
+    assert read(tmp_path / "t.parquet", roles={"row": "numeric"}).frame["row"].tolist() == [5, 9, 7]
+    with pytest.warns(UserWarning, match="'__index_level_0__' is left out"):
+        assert read(tmp_path / "unnamed.parquet").frame.columns.tolist() == FRAME.columns.tolist()
+
+
+def test_columns_of_parquet_with_one_name_get_a_number(tmp_path):
+    parquet.write_table(pa.table([[1, 2], [3, 4], ["a", "b"]], names=["x", "x", "y"]), tmp_path / "t.parquet")
+    with pytest.warns(UserWarning, match="more than one column named 'x'"):
+        assert read(tmp_path / "t.parquet").frame.to_dict("list") == {"x": [1, 2], "x_2": [3, 4], "y": ["a", "b"]}
+
+
+def test_a_folder_of_files_is_one_table(tmp_path):
+    (tmp_path / "1.csv").write_text("a,c,ill\n1,7,no\n2,8,yes\n", encoding="utf-8")
+    (tmp_path / "2.csv").write_text("ill;a;c\nno;2,5;x\nno;3;z\nno;4;w\n", encoding="utf-8")
+    (tmp_path / "_SUCCESS").touch()
+    frame = read(tmp_path, target="ill").frame
+    assert frame.to_dict("list") == {
+        "a": [1, 2, 2.5, 3, 4],
+        "c": ["7", "8", "x", "z", "w"],
+        "ill": ["no", "yes", *["no"] * 3],
+    }
+    (tmp_path / "3.csv").write_text("A,c,ill\n1,7,no\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"3.csv has no column 'a' and has the column 'A' besides, unlike 1.csv"):
+        read(tmp_path, target="ill")
+
+
+def test_parquet_files_of_a_folder_may_differ_in_their_numbers(tmp_path):
+    FRAME.assign(n=[1, 2, 3]).to_parquet(tmp_path / "a.parquet")
+    FRAME.assign(n=0.5).to_parquet(tmp_path / "b.parquet")
+    assert read(tmp_path).frame["n"].tolist() == [1, 2, 3, 0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"SQLite format 3\0" + bytes(99), r"an SQLite database.*sqlite3 -header -csv table.csv"),
+        (b"\x89HDF\r\n\x1a\n", r"is HDF5.*read_hdf"),
+        (b"%PDF-1.7", r"a PDF document, which is not read. Save the table as CSV; then set data.path"),
+        (b"\x80\x04\x95", r"a pickle of Python.*read_pickle\('table.csv'\)"),
+        (b"RDX3\nX\n", r"data of R.*write.csv"),
+        (b"\n<!DOCTYPE html><html>", r"a web page.*Download the file itself"),
+        (b"<?xml version='1.0'?><a/>", r"is XML"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r"Git LFS.*git lfs pull"),
+        (b"@relation a\n@attribute y {1,2}\n@data\n{0 1}\n", r"a sparse ARFF file"),
+        (b"@relation a\n@attribute y {1,2}\n", r"is ARFF, but has no line @data"),
+        (b'{"a": 1}\n{"a": \n', r"line 2 is not JSON: '\{\"a\": '"),
+        (b'[{"a": 1}, 2]', r"is JSON, but no list of objects"),
+        (b'{"a": {"b": 1}}\n{"a": {"b": 2}}', r"column 'a' of struct.*data.drop"),
+        (b"<stata_dta><header>", r"incomplete or damaged.*Stata"),
+        (b"HEADER RECORD*******LIBV8   HEADER RECORD!!!!!!!", r"SAS transport file of version 8"),
+    ],
+)
+def test_a_format_that_is_not_read_is_named_with_the_next_step(table, content, message):
+    with pytest.raises(UserError, match=message):
+        table(content)
+
+
+def test_codes_of_stata_are_read_where_two_have_one_label(tmp_path):
+    pd.DataFrame({"g": [1, 2, 1]}).to_stata(
+        tmp_path / "t.dta", write_index=False, value_labels={"g": {1: "low", 2: "low"}}
+    )
+    with pytest.warns(UserWarning, match=r"two values with one label, so codes are read"):
+        assert read(tmp_path / "t.dta").frame["g"].tolist() == [1, 2, 1]
+    pd.DataFrame({"g": [1, 2, 1]}).to_stata(
+        tmp_path / "t.dta", write_index=False, value_labels={"g": {1: "low", 2: "high"}}
+    )
+    assert read(tmp_path / "t.dta").frame["g"].tolist() == ["low", "high", "low"]

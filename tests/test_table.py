@@ -116,7 +116,8 @@ def test_the_columns_of_the_command_are_those_that_the_stage_load_decides(
     lines = printed(capsys, path, target, "data.drop=[year]", "+data.roles.sex=drop")
     params = composed_by_dvc(lines[-1], project / "params.yaml")
     assert (params.data.path, params.data.target) == (path, target)
-    report = dataset.load(params.data).report
+    with pytest.warns(UserWarning, match="2 columns are left out"):
+        report = dataset.load(params.data).report
     for column, role, reason in report[["column", "role", "reason"]].itertuples(index=False):
         shown = [line for line in lines if line.startswith(f"  {column} ") and f"  {role} " in line]
         assert len(shown) == 1

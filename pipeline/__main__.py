@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
-COMMANDS = {"summary": "summary", "multirun": "sweeps/multirun", "queue": "sweeps/queue"}
+COMMANDS = {"summary": "summary", "table": "table", "multirun": "sweeps/multirun", "queue": "sweeps/queue"}
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # Where a BLAS library cuts a sum depends on its number of threads. The fits bring threads of their own.
@@ -34,6 +34,13 @@ def parser() -> argparse.ArgumentParser:
         )
         if name in OVERRIDES:
             entry.add_argument("overrides", nargs="+", metavar="KEY=VALUE,...", help="values of settings to combine")
+        if name == "table":
+            entry.add_argument("file", help="the file of the table, or a folder of files")
+            entry.add_argument("target", nargs="?", help="the column to predict")
+            entry.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="further settings")
+            entry.add_argument(
+                "-S", action="append", default=[], metavar="KEY=VALUE", help="the same, as in dvc exp run"
+            )
     return top
 
 
@@ -53,6 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
 
         with interruptible():
             command.main(arguments.overrides, log.log_study)
+    elif arguments.name == "table":
+        with interruptible():
+            command.main(arguments.file, arguments.target, [*arguments.overrides, *arguments.S])
     else:
         with interruptible():
             command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))

@@ -15,7 +15,7 @@ from conftest import ROOT, compose, contents, run_stages
 from pipeline import outputs
 
 STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
-COMMANDS = ("summary", "multirun", "queue")
+COMMANDS = ("summary", "table", "multirun", "queue")
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def test_help_of_a_stage_or_command_explains_it_and_runs_nothing(project: Path, 
         (["train", "--hlep"], "unrecognized arguments: --hlep"),
         (["train", "train.lambda=0.1"], "unrecognized arguments: train.lambda=0.1"),
         (["multirun"], "the following arguments are required: KEY=VALUE"),
+        (["table"], "the following arguments are required: file"),
         ([], "the following arguments are required: <stage or command>"),
     ],
 )

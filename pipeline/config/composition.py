@@ -16,6 +16,7 @@ differently would let DVC skip a stage that would compute something else, so it 
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ CONF = Path("conf")
 def configure() -> None:
     """Make params.yaml what the table above says. Errors: `UserError` for what can't be composed, read or used."""
     if config.PARAMS.exists() and ("DVC_EXP_NAME" in os.environ or not _edited_since_last_run(CONF)):
-        _check(config.PARAMS.read_text(encoding="utf-8"), str(config.PARAMS))
+        check(config.PARAMS.read_text(encoding="utf-8"), str(config.PARAMS))
         return
     composed = compose()
-    values = _check(composed, "conf/")
+    values = check(composed, "conf/")
     if config.PARAMS.exists():
         differing = _differences(config.load(), values)
         if differing and _edited_since_last_run(config.PARAMS):
@@ -51,21 +52,31 @@ def configure() -> None:
         config.PARAMS.write_text(composed, encoding="utf-8")
 
 
-def compose() -> str:
-    """The composition of conf/ as YAML, in the very bytes that DVC would write for it."""
+def compose(overrides: Sequence[str] = ()) -> str:
+    """The composition of conf/ and `overrides` as YAML, in the very bytes that DVC would write for it."""
     from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
 
+    if not CONF.is_dir():
+        raise UserError(f"{Path.cwd()} has no folder {CONF}/. Run the command in the folder that has it and dvc.yaml.")
     try:
         with initialize_config_dir(str(CONF.absolute()), version_base=None):
-            composed = compose("config")
+            composed = compose("config", list(overrides))
         OmegaConf.resolve(composed)
         return OmegaConf.to_yaml(composed)
+    except OverrideParseException as error:
+        raise UserError(
+            f"{error.override} is not in Hydra's grammar: {str(error.message).splitlines()[0]}. A value with other "
+            f"characters than letters and digits needs quotes for Hydra, inside quotes for the shell: "
+            f"'data.delimiter=\";\"'."
+        ) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise UserError(f"conf/ can't be composed: {error}") from None
+        given = "".join(f"\n  {override}" for override in overrides)
+        source = f"conf/ with these settings can't be composed:{given}\n" if overrides else "conf/ can't be composed: "
+        raise UserError(f"{source}{error}") from None
 
 
-def _check(text: str, source: str) -> dict[str, Any]:
+def check(text: str, source: str) -> dict[str, Any]:
     """The values in `text`. Errors: `UserError` for values that can't be used, or that DVC reads differently."""
     values = config.parse(text, source)
     config.validate(values, source)

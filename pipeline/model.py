@@ -61,7 +61,7 @@ class Model:
 
     def matrix(self, frame: pd.DataFrame) -> np.ndarray:
         """Typed columns to the standardised matrix (n_samples, n_features) that the classifier takes."""
-        return np.ascontiguousarray(self.preprocessing.transform(frame), dtype=np.float64)
+        return features.matrix(self.preprocessing, frame)
 
     def classify(self, frame: pd.DataFrame) -> np.ndarray:
         """The class of each row of typed columns, (n_samples,)."""

@@ -53,7 +53,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     X, y = features_and_target(table)
     check_positive(params.positive, np.unique(y))
     preprocessing = features.preprocessing(X, max_categories=params.max_categories, min_rows=params.min_rows)
-    Z = preprocessing.fit_transform(X)
+    Z = features.fit_matrix(preprocessing, X)
     if pooled := features.pooled(preprocessing):
         warnings.warn(
             f"every category of {', '.join(map(repr, pooled))} has fewer than train.min_rows = {params.min_rows} rows, "

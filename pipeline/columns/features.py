@@ -11,6 +11,7 @@ are in `TRUSTED`, the list of types that skops needs to load it. Names of featur
 the user's table: `education = Bachelors`, `age is missing`, `sold: month`.
 """
 
+import gc
 import math
 
 import numpy as np
@@ -140,6 +141,21 @@ def preprocessing(X: pd.DataFrame, *, max_categories: int, min_rows: int) -> Pip
     ]
     columns = ColumnTransformer([branch for branch in branches if branch[2]], verbose_feature_names_out=column_name)
     return Pipeline([("columns", columns), ("scale", Scaler(copy=False))])
+
+
+def fit_matrix(preprocessing: Pipeline, X: pd.DataFrame) -> np.ndarray:
+    """Fit the transformer; the matrix (n_samples, n_features) of the same rows, C-contiguous and float64."""
+    return _collected(preprocessing.fit_transform(X))
+
+
+def matrix(fitted: Pipeline, X: pd.DataFrame) -> np.ndarray:
+    """The matrix (n_samples, n_features) that a fitted transformer makes of X, C-contiguous and float64."""
+    return _collected(fitted.transform(X))
+
+
+def _collected(Z: np.ndarray) -> np.ndarray:
+    gc.collect()  # scikit-learn leaves matrices in reference cycles, which would keep them in memory for long
+    return np.ascontiguousarray(Z, dtype=np.float64)
 
 
 def one_hot_groups(fitted: Pipeline) -> list[np.ndarray]:

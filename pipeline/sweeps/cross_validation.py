@@ -80,8 +80,8 @@ def cross_validate(
                 made.clear()
             training, others = folds[fold]
             preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
-            parts = preprocessing.fit_transform(X.iloc[training]), preprocessing.transform(X.iloc[others])
-            made[fold] = Rows(preprocessing, *(np.ascontiguousarray(part, float) for part in parts))
+            Z = features.fit_matrix(preprocessing, X.iloc[training])
+            made[fold] = Rows(preprocessing, Z, features.matrix(preprocessing, X.iloc[others]))
         return made[fold]
 
     def judge(fit: Grid, fold: int, trained: np.ndarray) -> None:
@@ -112,7 +112,7 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     best = best_by_lambda(scored, sweep.score)
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
     preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
-    Z = np.ascontiguousarray(preprocessing.fit_transform(X), float)
+    Z = features.fit_matrix(preprocessing, X)
     (weights,) = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights
     keep_smallest(weights, grid, np.arange(len(grid)), preprocessing)
     weights = weights[:, :, :-1]

@@ -112,6 +112,12 @@ class FastObjective:
         narrow._allocate()
         return narrow
 
+    def with_features(self, X: ndarray) -> "FastObjective":
+        """The same rows, described by other features X (n_samples, n_other_features)."""
+        return FastObjective(
+            X, self.codes, self.positive, self.penalty, self.sample_weight, self.fit_intercept, self.run
+        )
+
     def sample(self, n_samples: int) -> "FastObjective":
         """The same models on so many rows, drawn with a fixed seed."""
         rows = np.sort(np.random.default_rng(0).choice(len(self.X), n_samples, replace=False))

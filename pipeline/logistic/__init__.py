@@ -5,7 +5,7 @@
     objective.py       cost, gradient and curvature, as the formula
     fast_objective.py  the same three, fast
     optimizers.py      gradient descent, Nesterov, Newton, quasi-Newton
-    coordinates.py     an exact change of variables: features far from zero
+    coordinates.py     exact changes of variables: features far from zero, more features than rows
     fitting.py         the loop around them, and when it stops (status.py)
     estimator.py       scikit-learn's interface
     inference.py       standard errors, tests, intervals

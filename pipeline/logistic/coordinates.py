@@ -1,7 +1,16 @@
-"""Exact changes of variables: the same margins z = X w + b and costs, with less rounding.
+"""Exact changes of variables: the same costs, gradients of the same use, and far less work or rounding.
+
+Both replace X by another matrix of the same rows, so that margins z = X w + b, and with them the cost, stay the same.
 
 Centred features. X' = X - m, with the intercept b' = b + m w. Where a feature is far from zero compared to its spread
 (a time in seconds since 1970), X w + b is a small difference of large numbers, and the curvature is nearly singular.
+
+The row space, where there are more features than rows. With the thin factorisation X' = Q R, Q (n_features, n_samples)
+with orthonormal columns, X w = R' (Q' w): margins depend on n_samples numbers, the coordinates v = Q' w. The rest of
+the start, r = w - Q v, is orthogonal to every row: its gradient is that of the penalty alone, so it keeps its direction
+u = r / ||r|| and only its length changes. One more coordinate holds this length, for a feature that is zero in all
+rows. As [Q u] is orthonormal, ridge penalty, gradient norm and every step of every optimiser are the same as without
+the change, and a curvature costs n_samples^3 instead of n_features^3.
 """
 
 from collections.abc import Callable
@@ -34,6 +43,20 @@ def centred(objective: FastObjective, W: ndarray) -> Change:
         return np.vstack([W[:-1], W[-1:] + by @ W[:-1]])
 
     return objective.with_features(objective.X - mean), moved(W, mean), lambda W: moved(W, -mean)
+
+
+def in_row_space(objective: FastObjective, W: ndarray) -> Change:
+    """The coordinates of the row space, where they are fewer than the features. Returns what `centred` returns."""
+    n_samples, n_features = objective.X.shape
+    if n_features <= n_samples + 1:
+        return objective, W, lambda W: W
+    Q, R = np.linalg.qr(objective.X.T.astype(np.float64))
+    v = Q.T @ W[:-1]
+    rest = W[:-1] - Q @ v
+    length = np.linalg.norm(rest, axis=0)
+    u = rest / np.where(length > 0, length, 1)
+    changed = objective.with_features(np.column_stack([R.T, np.zeros(n_samples)]))
+    return changed, np.vstack([v, length, W[-1]]), lambda W: np.vstack([Q @ W[:-2] + u * W[-2], W[-1]])
 
 
 def _is_far(X: ndarray) -> ndarray:

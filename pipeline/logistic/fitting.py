@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
-from pipeline.logistic.coordinates import centred
+from pipeline.logistic.coordinates import centred, in_row_space
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Halving, Newton, QuasiNewton, Search
 from pipeline.logistic.status import Status
@@ -63,13 +63,15 @@ def fit_columns(
         start = np.zeros(objective.shape) if start is None else start
         models = np.zeros(objective.shape[1], dtype=int) if models is None else models
         make_search, make_direction = OPTIMIZERS[optimizer]
-        original, back = objective, None
-        if max_iter > 0 and make_search is not FixedStep:
-            objective, start, back = centred(objective, start)
+        original, ways_back = objective, []
+        if max_iter > 0:
+            for change in [in_row_space] if make_search is FixedStep else [centred, in_row_space]:
+                objective, start, back = change(objective, start)
+                ways_back.append(back)
         search: Search
         if make_search is FixedStep:
             rate = np.broadcast_to(np.nan if learning_rate is None else learning_rate, objective.shape)
-            if np.isnan(rate).any():
+            if np.isnan(rate).any() and max_iter > 0:
                 rate = np.where(np.isnan(rate), objective.safe_learning_rate(), rate)
             search = FixedStep(make_direction(), rate.copy())
         elif make_direction is QuasiNewton:
@@ -88,7 +90,7 @@ def fit_columns(
         if len(stalled):
             left = _left_to_fall(objective.select(stalled), result.weights[:, stalled])
             result.status[stalled[left > NEAR * result.cost[stalled]]] = Status.STUCK
-        if back is not None:
+        for back in reversed(ways_back):
             result.weights = back(result.weights)
         free = (original.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED)
         if free.any():

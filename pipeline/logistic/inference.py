@@ -85,6 +85,12 @@ def inference(
             return fit
         n_parameters = len(coefficient)
         fit.aic = deviance + 2 * n_parameters
+        undefined = (
+            "standard errors are undefined: a feature is constant or follows from others, or a plane separates y"
+        )
+        if n_parameters > len(X):  # then some follow from others
+            fit.note = undefined
+            return fit
         repeats = None if sample_weight is None else weight
         objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
         information = weight.sum() * objective.curvature(W)[0, :n_parameters, :n_parameters]
@@ -93,9 +99,7 @@ def inference(
             with np.errstate(divide="ignore", invalid="ignore"):
                 lower_factor = np.linalg.cholesky(information / np.outer(scale, scale))
         except np.linalg.LinAlgError:
-            fit.note = (
-                "standard errors are undefined: a feature is constant or follows from others, or a plane separates y"
-            )
+            fit.note = undefined
             return fit
         inverse = np.linalg.inv(lower_factor)
     fit.standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale

@@ -145,3 +145,10 @@ def test_features_that_follow_from_others_have_no_standard_error():
     table = inference(np.column_stack([X, X]), y, np.array([-0.1, -0.1]), 15.0)
     assert table.standard_error is None
     assert "follows from others" in table.note
+
+
+def test_more_features_than_rows_have_no_standard_errors():
+    X = np.random.default_rng(0).normal(size=(20, 5_000))
+    table = inference(X, np.arange(20) % 2, np.zeros(5_000), 0.0)
+    assert table.standard_error is None
+    assert "follows from others" in table.note

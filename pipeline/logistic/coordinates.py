@@ -1,16 +1,16 @@
-"""Exact changes of variables: the same costs, gradients of the same use, and far less work or rounding.
+"""Exact changes of variables, for less rounding or less work.
 
 Both replace X by another matrix of the same rows, so that margins z = X w + b, and with them the cost, stay the same.
 
-Centred features. X' = X - m, with the intercept b' = b + m w. Where a feature is far from zero compared to its spread
+Centred features: X - m with the intercept b + m w, for means m. Where a feature is far from zero compared to its spread
 (a time in seconds since 1970), X w + b is a small difference of large numbers, and the curvature is nearly singular.
 
-The row space, where there are more features than rows. With the thin factorisation X' = Q R, Q (n_features, n_samples)
-with orthonormal columns, X w = R' (Q' w): margins depend on n_samples numbers, the coordinates v = Q' w. The rest of
-the start, r = w - Q v, is orthogonal to every row: its gradient is that of the penalty alone, so it keeps its direction
-u = r / ||r|| and only its length changes. One more coordinate holds this length, for a feature that is zero in all
-rows. As [Q u] is orthonormal, ridge penalty, gradient norm and every step of every optimiser are the same as without
-the change, and a curvature costs n_samples^3 instead of n_features^3.
+The row space, where there are more features than rows. With the thin factorisation X' = Q R (X' is X transposed), Q
+(n_features, n_samples) with orthonormal columns, X w = R' (Q' w): margins depend on n_samples numbers only, the
+coordinates v = Q' w. The rest of the start, r = w - Q v, is orthogonal to every row: its gradient is that of the
+penalty alone, so it keeps its direction u = r / ||r|| and only its length changes. One more coordinate holds this
+length, for a feature that is zero in all rows. As [Q u] is orthonormal, ridge penalty, gradient norm and every step of
+every optimiser are the same as without the change, and a curvature costs n_samples^3 instead of n_features^3.
 """
 
 from collections.abc import Callable

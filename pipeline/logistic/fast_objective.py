@@ -109,10 +109,6 @@ class FastObjective:
             product = root * (X @ X.T + self.fit_intercept) * root.T
         return 1 / (np.linalg.eigvalsh(product)[-1] + self.largest_penalty_curvature)
 
-    def separates(self, W: ndarray) -> ndarray:
-        """Whether a column of W has all its rows of y = 1 on one side and all others on the other, (n_columns,)."""
-        return np.min(self._each_strip("smallest_margin", W, self.positive), axis=0) > 0
-
     def select(self, columns: ndarray) -> "FastObjective":
         """The same rows, only these columns."""
         narrow = copy.copy(self)
@@ -255,11 +251,6 @@ class _Strip:
                     H[-1, :-1] = H[:-1, -1] = H[-1, :-1] + self.ones * (root @ scaled)
                     H[-1, -1] += self.ones * (root @ root)
         return total
-
-    def smallest_margin(self, W: ndarray, positive: ndarray) -> ndarray:
-        """The smallest of z for rows of y = 1 and -z for the others, (n_columns,)."""
-        signs = ((np.where(codes[:, None] == positive, 1, -1), X) for X, _, codes in self._each_block())
-        return np.min([(sign * self._margins(X, W)).min(axis=0) for sign, X in signs], axis=0)
 
     def _each_block(self) -> Iterator[tuple[ndarray, ndarray, ndarray]]:
         for rows in self.blocks:

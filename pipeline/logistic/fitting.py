@@ -9,6 +9,7 @@ from numpy import ndarray
 from pipeline.logistic.coordinates import centred, in_row_space
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Halving, Newton, QuasiNewton, Search
+from pipeline.logistic.separation import separating_features
 from pipeline.logistic.status import Status
 
 CHUNK_BYTES = 512 * 1024
@@ -92,9 +93,13 @@ def fit_columns(
             result.status[stalled[left > NEAR * result.cost[stalled]]] = Status.STUCK
         for back in reversed(ways_back):
             result.weights = back(result.weights)
-        free = (original.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED)
-        if free.any():
-            result.status[free & original.separates(result.weights)] = Status.SEPARATED
+        free = (original.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED) & (max_iter > 0)
+        for label in np.unique(original.positive[free]):
+            k = np.flatnonzero(free & (original.positive == label))  # their data and labels are the same
+            W = result.weights[:, k[np.linalg.norm(result.weights[:, k], axis=0).argmax()]]
+            y, weight = original.codes == label, original.sample_weight
+            if len(separating_features(original.X, y, W, weight, original.fit_intercept)):
+                result.status[k] = Status.SEPARATED
     return result
 
 

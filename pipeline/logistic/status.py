@@ -25,7 +25,8 @@ class Status(StrEnum):
     )
     SEPARATED = (
         "separated",
-        "a plane separates the classes, so without l2 the cost has no minimum (weights grow forever): set l2 above 0",
+        "a plane separates the classes, or a part of one class from all other rows, so without l2 the cost has no "
+        "minimum (weights grow forever): set l2 above 0",
     )
     DIVERGED = "diverged", "the cost rose without bound: lower the learning rate, or scale the features"
     UNFINISHED = "unfinished", "training was interrupted before the end: run it again"

@@ -6,7 +6,6 @@ from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import LogisticRegression
-from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.objective import cost, gradient
@@ -97,4 +96,3 @@ def test_classes_that_a_plane_separates_are_reported_without_penalty():
     with pytest.warns(ConvergenceWarning, match="a plane separates"):
         model = LogisticRegression(0.0, optimizer="newton").fit(X, y)
     assert model.status_.tolist() == ["separated"]
-    assert FastObjective(X, y, np.array([1]), Ridge(0)).separates(np.append(model.coef_[0], model.intercept_)[:, None])

@@ -104,13 +104,3 @@ def test_safe_learning_rate_of_more_features_than_rows_is_the_same(ones, weighte
     A = np.column_stack([X, ones * np.ones(20)]) * np.sqrt(weight / weight.sum())[:, None]
     fast = FastObjective(X, codes, np.array([1]), Ridge(0.5), weight if weighted else None, bool(ones))
     np.testing.assert_allclose(fast.safe_learning_rate(), 1 / (np.linalg.eigvalsh(A.T @ A / 4)[-1] + 0.5), rtol=1e-12)
-
-
-@pytest.mark.parametrize("n", [200, 30_000])
-def test_a_plane_separates_when_it_has_every_row_on_its_side(n):
-    X, _ = data(n)
-    W = some_weights(6, 1)
-    codes = (margins(X, W)[:, 0] > 0).astype(int)
-    assert FastObjective(X, codes, np.array([1]), Ridge(0)).separates(W).tolist() == [True]
-    codes[7] = 1 - codes[7]
-    assert FastObjective(X, codes, np.array([1]), Ridge(0)).separates(W).tolist() == [False]

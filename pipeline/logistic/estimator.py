@@ -161,8 +161,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             "tol": ("a number from 0 up", number(self.tol) and self.tol >= 0),
             "init": ("'zeros' or 'random'", self.init in ("zeros", "random")),
             "class_weight": (
-                "None, 'balanced' or a dict of weights by class",
-                weight is None or weight == "balanced" or isinstance(weight, dict),
+                "None, 'balanced' or a dict of weights by class, numbers from 0 up",
+                all(number(value) and value >= 0 for value in weight.values())
+                if isinstance(weight, dict)
+                else weight is None or weight == "balanced",
             ),
         }
         for name, (allowed, right) in rules.items():

@@ -17,8 +17,9 @@ from pipeline import config, model, outputs
 from pipeline.columns import features
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
-from pipeline.logistic import DivergenceError, LogisticRegression
+from pipeline.logistic import DivergenceError, LogisticRegression, Status
 from pipeline.logistic.inference import Inference, inference
+from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
 from pipeline.reading import CellFormat
@@ -60,10 +61,10 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
             f"so all of them are pooled as rare and have no effect. Lower it: -S train.min_rows=1.",
             stacklevel=2,
         )
-    names = pd.Series(preprocessing.get_feature_names_out())
-    if names.duplicated().any():
+    names = preprocessing.get_feature_names_out()
+    if len(repeated := names[pd.Series(names).duplicated()]):
         raise UserError(
-            f"Two features are called {names[names.duplicated()].iloc[0]!r}: a column of that name, and one made from "
+            f"Two features are called {repeated[0]!r}: a column of that name, and one made from "
             f"another column. Rename the column in the file, or leave it out with data.drop."
         )
     unfitted = classifier(params)
@@ -87,7 +88,25 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
         fit.coef_, fit.intercept_ = rounded[:, :-1].copy(), rounded[:, -1].copy()
         fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
         fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
-    return Training(*(Model(preprocessing, fit, cell_format, params.positive) for fit in (start, fitted)))
+    training = Training(*(Model(preprocessing, fit, cell_format, params.positive) for fit in (start, fitted)))
+    if Status.SEPARATED in fitted.status_:
+        for label, coef, intercept in columns_of_weights(training.model):
+            found = separating_features(Z, y == label, np.append(coef, intercept))
+            if len(found):
+                warnings.warn(
+                    f"train.lambda = 0, but no best weights exist for {label!r}: with {shortened(names[found])}, rows "
+                    f"of one class are separated from all others, so weights grow until training stops and have no "
+                    f"standard errors, intervals and p values. Set a penalty (-S train.lambda=0.01), pool a category "
+                    f"of only one class with others (train.min_rows), or leave the column out (data.drop).",
+                    stacklevel=2,
+                )
+    return training
+
+
+def shortened(names: Sequence[str], longest: int = 5) -> str:
+    """The first names, quoted, and how many more there are."""
+    more = f" and {len(names) - longest} more features" if len(names) > longest else ""
+    return ", ".join(repr(str(name)) for name in names[:longest]) + more
 
 
 def check_positive(positive: str | None, classes: np.ndarray) -> None:
@@ -187,9 +206,10 @@ def inferences(fitted: Model, table: pd.DataFrame) -> dict[str, Inference]:
     found = {}
     for label, coef, intercept in columns_of_weights(fitted):
         slope = coef / scale.scale_
-        found[label] = inference(
-            X, y == label, slope, intercept - slope @ scale.mean_, classify.l2, weight, groups=groups
-        )
+        fit = inference(X, y == label, slope, intercept - slope @ scale.mean_, classify.l2, weight, groups=groups)
+        if fit.separating is not None:
+            fit.note += f" (because of {shortened(fitted.preprocessing.get_feature_names_out()[fit.separating])})"
+        found[label] = fit
     return found
 
 

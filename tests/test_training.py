@@ -180,6 +180,48 @@ def test_without_penalty_the_coefficients_come_with_the_published_standard_error
     )
 
 
+def quasi_separated() -> pd.DataFrame:
+    """Numbers, strings and a 0/1 column that is 1 for yes alone."""
+    rng = np.random.default_rng(0)
+    is_yes = rng.random(200) < 0.5
+    table = {"x": rng.normal(size=200), "g": rng.choice(list("abc"), 200), "d": (is_yes & (rng.random(200) < 0.4)) * 1}
+    return pd.DataFrame({**table, "y": np.where(is_yes, "yes", "no")}).astype({"g": "str", "y": "str"})
+
+
+NO_PENALTY = {"lambda": 0.0, "optimizer": "newton", "learning_rate": "auto", "tolerance": 1e-6}
+
+
+@pytest.mark.parametrize("optimizer", ["newton", "quasi_newton"])
+@pytest.mark.parametrize("positive", ["yes", "no"])
+def test_without_penalty_a_feature_with_one_class_only_is_named_and_nothing_is_inferred(tmp_path, optimizer, positive):
+    table = quasi_separated()
+    with pytest.warns(UserWarning, match=r"no best weights exist for .*: with 'd', .*-S train.lambda=0.01.*data.drop"):
+        trained = trained_on(table, params(**NO_PENALTY | {"optimizer": optimizer}, positive=positive))
+    training.write(trained, table, tmp_path)
+    assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
+    summary = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())[positive]
+    assert summary["note"].startswith("no maximum of the likelihood exists")
+    assert summary["note"].endswith("(because of 'd')")
+    assert summary["aic"] is None
+    assert "without l2 the cost has no minimum" in summary["stopped"]
+
+
+def test_without_penalty_a_category_with_one_class_only_is_named():
+    table = quasi_separated().drop(columns="d")
+    table.loc[table["g"] == "b", "y"] = "yes"
+    with pytest.warns(UserWarning, match="no best weights exist for 'yes': with 'g = b', rows of one class"):
+        trained_on(table, params(**NO_PENALTY))
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_penalty_a_feature_with_one_row_of_the_other_class_keeps_its_intervals(tmp_path):
+    table = quasi_separated()
+    table.loc[table["y"].eq("no").idxmax(), "d"] = 1
+    training.write(trained_on(table, params(**NO_PENALTY)), table, tmp_path)
+    found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
+    assert 0 < found.loc["d", "standard_error"] < 3
+
+
 def test_with_penalty_standard_errors_are_left_out_and_a_note_gives_the_reason(tmp_path, breast_cancer, trained):
     training.write(trained, breast_cancer, tmp_path)
     assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]

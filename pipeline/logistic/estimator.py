@@ -27,6 +27,8 @@ from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.status import DivergenceError, Status
 
+WARNED = (Status.RAN_OUT, Status.STUCK, Status.SEPARATED)
+
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):
     """Logistic regression, from scratch in NumPy.
@@ -36,7 +38,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     optimizer      "gradient_descent", "nesterov", "newton" (exact in a few iterations, for up to
                    some hundred features) or "quasi_newton" (for large data)
     max_iter       0 keeps the starting weights
-    tol            the norm of the gradient to stop at
+    tol            the norm of the gradient to stop at (newton, quasi_newton: in centred features, where some are far
+                   from zero)
     class_weight   None, "balanced" (n / (n_classes * rows of the class)) or a dict of weights by class
     init           "zeros", or "random": standard normal weights and intercept, drawn with `random_state`
 
@@ -72,8 +75,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """Train on X (n_samples, n_features), labels y (n_samples,) and weights from 0 up (n_samples,).
 
         callback(iteration, cost) is called now and then, for a progress bar. Raises DivergenceError when the learning
-        rate is too large, ValueError for data or parameters that are not allowed; warns when the iterations ran out
-        before the optimum, and when there is none (classes that a plane separates, without l2).
+        rate is too large, ValueError for data or parameters that are not allowed; warns when the fit ended before
+        the optimum, and when there is none (classes that a plane separates, without l2).
         """
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
@@ -106,7 +109,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             for status, n_iter, norm in zip(fit.status, fit.n_iter, fit.gradient_norm, strict=True)
         ]
         statuses = zip(self.stop_reason_, fit.status, strict=True)
-        bad = dict.fromkeys(reason for reason, status in statuses if status in (Status.RAN_OUT, Status.SEPARATED))
+        bad = dict.fromkeys(reason for reason, status in statuses if status in WARNED)
         if self.max_iter > 0 and bad:
             warnings.warn("; ".join(bad), ConvergenceWarning, stacklevel=2)
         return self
@@ -158,8 +161,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             "tol": ("a number from 0 up", number(self.tol) and self.tol >= 0),
             "init": ("'zeros' or 'random'", self.init in ("zeros", "random")),
             "class_weight": (
-                "None, 'balanced' or a dict of weights by class",
-                weight is None or weight == "balanced" or isinstance(weight, dict),
+                "None, 'balanced' or a dict of weights by class, numbers from 0 up",
+                all(number(value) and value >= 0 for value in weight.values())
+                if isinstance(weight, dict)
+                else weight is None or weight == "balanced",
             ),
         }
         for name, (allowed, right) in rules.items():

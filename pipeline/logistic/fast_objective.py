@@ -54,6 +54,7 @@ class FastObjective:
         self.X, self.codes, self.positive, self.penalty, self.run = X, codes, positive, penalty, run
         self.sample_weight, self.fit_intercept = sample_weight, fit_intercept
         weight = np.array(1 / len(X)) if sample_weight is None else (sample_weight / np.sum(sample_weight))[:, None]
+        self.weight = weight  # s above: (n_samples, 1), or () where it is the same for all rows
         self.small, ones = X.nbytes <= SMALL_BYTES, float(fit_intercept)
         if self.small:
             X = np.full((len(X), X.shape[1] + 1), ones, order="F")
@@ -97,12 +98,16 @@ class FastObjective:
         return self.mean_curvature(np.zeros((self.shape[0], 1)))
 
     def safe_learning_rate(self) -> ndarray:
-        """One over the largest eigenvalue that the curvature can have, (n_columns,): gradient descent never climbs."""
-        return 1 / (np.linalg.eigvalsh(self.bound())[-1] + self.largest_penalty_curvature)
+        """One over the largest eigenvalue that the curvature can have, (n_columns,): gradient descent never climbs.
 
-    def separates(self, W: ndarray) -> ndarray:
-        """Whether a column of W has all its rows of y = 1 on one side and all others on the other, (n_columns,)."""
-        return np.min(self._each_strip("smallest_margin", W, self.positive), axis=0) > 0
+        That of `bound`, A' A with rows A = sqrt(s) [X 1] / 2, which is that of the smaller A A' for few rows.
+        """
+        if len(self.X) > self.X.shape[1]:
+            product = self.bound()
+        else:
+            X, root = np.asarray(self.X, dtype=np.float64), np.sqrt(self.weight) / 2
+            product = root * (X @ X.T + self.fit_intercept) * root.T
+        return 1 / (np.linalg.eigvalsh(product)[-1] + self.largest_penalty_curvature)
 
     def select(self, columns: ndarray) -> "FastObjective":
         """The same rows, only these columns."""
@@ -111,6 +116,12 @@ class FastObjective:
         narrow.label_sum, narrow.constant = self.label_sum[:, columns], self.constant[:, columns]
         narrow._allocate()
         return narrow
+
+    def with_features(self, X: ndarray) -> "FastObjective":
+        """The same rows, described by other features X (n_samples, n_other_features)."""
+        return FastObjective(
+            X, self.codes, self.positive, self.penalty, self.sample_weight, self.fit_intercept, self.run
+        )
 
     def sample(self, n_samples: int) -> "FastObjective":
         """The same models on so many rows, drawn with a fixed seed."""
@@ -240,11 +251,6 @@ class _Strip:
                     H[-1, :-1] = H[:-1, -1] = H[-1, :-1] + self.ones * (root @ scaled)
                     H[-1, -1] += self.ones * (root @ root)
         return total
-
-    def smallest_margin(self, W: ndarray, positive: ndarray) -> ndarray:
-        """The smallest of z for rows of y = 1 and -z for the others, (n_columns,)."""
-        signs = ((np.where(codes[:, None] == positive, 1, -1), X) for X, _, codes in self._each_block())
-        return np.min([(sign * self._margins(X, W)).min(axis=0) for sign, X in signs], axis=0)
 
     def _each_block(self) -> Iterator[tuple[ndarray, ndarray, ndarray]]:
         for rows in self.blocks:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
+from pipeline.logistic.coordinates import centred, in_row_space
 from pipeline.logistic.fast_objective import FastObjective
-from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Halving, QuasiNewton, Search
+from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Halving, Newton, QuasiNewton, Search
+from pipeline.logistic.separation import separating_features
 from pipeline.logistic.status import Status
 
 CHUNK_BYTES = 512 * 1024
 SAMPLE_FLOATS = 6_000_000  # 48 MB
+NEAR = 1e-8  # of the cost: a fit that stalls with less than this to fall is at the optimum
 Callback = Callable[[int, float], object]
 
 
@@ -53,15 +56,23 @@ def fit_columns(
     start          (n_features + 1, n_columns), None for zeros
     models         (n_columns,), numbers that say which columns (classes) are one model; None: all are
     max_iter, tol, callback: see `minimize`
+
+    The optimisers work in the variables of `coordinates`. Centring changes the gradient of the intercept, so fixed
+    steps, whose learning rate is the user's, go without it.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         start = np.zeros(objective.shape) if start is None else start
         models = np.zeros(objective.shape[1], dtype=int) if models is None else models
         make_search, make_direction = OPTIMIZERS[optimizer]
+        original, ways_back = objective, []
+        if max_iter > 0:
+            for change in [in_row_space] if make_search is FixedStep else [centred, in_row_space]:
+                objective, start, back = change(objective, start)
+                ways_back.append(back)
         search: Search
         if make_search is FixedStep:
             rate = np.broadcast_to(np.nan if learning_rate is None else learning_rate, objective.shape)
-            if np.isnan(rate).any():
+            if np.isnan(rate).any() and max_iter > 0:
                 rate = np.where(np.isnan(rate), objective.safe_learning_rate(), rate)
             search = FixedStep(make_direction(), rate.copy())
         elif make_direction is QuasiNewton:
@@ -76,10 +87,26 @@ def fit_columns(
         else:
             search = Halving(make_direction())
         result = minimize(objective, start, search, max_iter, tol, callback)
-        free = (objective.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED)
-        if free.any():
-            result.status[free & objective.separates(result.weights)] = Status.SEPARATED
+        stalled = np.flatnonzero(result.status == Status.STALLED)
+        if len(stalled):
+            left = _left_to_fall(objective.select(stalled), result.weights[:, stalled])
+            result.status[stalled[left > NEAR * result.cost[stalled]]] = Status.STUCK
+        for back in reversed(ways_back):
+            result.weights = back(result.weights)
+        free = (original.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED) & (max_iter > 0)
+        for label in np.unique(original.positive[free]):
+            k = np.flatnonzero(free & (original.positive == label))  # their data and labels are the same
+            W = result.weights[:, k[np.linalg.norm(result.weights[:, k], axis=0).argmax()]]
+            y, weight = original.codes == label, original.sample_weight
+            if len(separating_features(original.X, y, W, weight, original.fit_intercept)):
+                result.status[k] = Status.SEPARATED
     return result
+
+
+def _left_to_fall(objective: FastObjective, W: ndarray) -> ndarray:
+    """How far the cost is above its minimum, (n_columns,), by Newton's quadratic: independent of units of features."""
+    gradient = objective.gradient(W)
+    return np.einsum("jk,jk->k", gradient, Newton().find(objective, W, gradient)) / 2
 
 
 def minimize(

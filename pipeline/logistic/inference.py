@@ -2,7 +2,7 @@
 
 The maximum of the likelihood is asymptotically normal; its covariance is the inverse of the observed information,
 (X' diag(s p (1 - p)) X)^-1, the column of ones included. A penalised fit is not that maximum: its standard
-errors, tests, intervals and AIC are not defined and left out.
+errors, tests, intervals and AIC are not defined and left out. So are they where there is no maximum (`separation`).
 See McCullagh and Nelder, Generalized Linear Models, chapter 4.
 """
 
@@ -18,6 +18,7 @@ from pipeline.compute import workers
 from pipeline.logistic.fast_objective import FastObjective, margins
 from pipeline.logistic.loss import log_loss
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.separation import separating_features
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Inference:
     p_value: ndarray | None = None  # two-sided
     lower: ndarray | None = None  # of the confidence interval
     upper: ndarray | None = None
+    separating: ndarray | None = None  # features of X whose weights grow forever, where there is no maximum
 
     def table(self) -> dict[str, ndarray]:
         """The columns that are defined, by name."""
@@ -61,10 +63,18 @@ def inference(
     subtracted from the others, and left out. A penalised fit keeps all its coefficients. Raises ValueError for
     groups without an intercept.
     """
-    X, coef, kept = np.asarray(X, dtype=np.float64), np.array(coef, dtype=np.float64), np.arange(X.shape[1])
+    X, y, coef, kept = (
+        np.asarray(X, dtype=np.float64),
+        np.asarray(y),
+        np.array(coef, dtype=np.float64),
+        np.arange(X.shape[1]),
+    )
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     with workers() as run:
-        if l2 == 0 and len(groups):
+        W = np.append(coef, intercept)
+        free = l2 == 0
+        separating = separating_features(X, y == 1, W, sample_weight, fit_intercept) if free else np.empty(0, int)
+        if free and len(groups):
             if not fit_intercept:
                 raise ValueError("groups need an intercept: their references are part of it.")
             for group in groups:
@@ -81,10 +91,21 @@ def inference(
         coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
         note = "standard errors, tests, intervals and AIC are not defined for a penalised fit"
         fit = Inference(coefficient, kept, deviance, null_deviance, r2, note)
-        if l2 > 0:
+        if not free:
+            return fit
+        if len(separating):
+            fit.separating = separating
+            fit.note = (
+                "no maximum of the likelihood exists: a plane separates the classes, or a part of one class from all "
+                "other rows, so weights grow forever and standard errors, tests, intervals and AIC are not defined"
+            )
             return fit
         n_parameters = len(coefficient)
         fit.aic = deviance + 2 * n_parameters
+        undefined = "standard errors are undefined: a feature is constant or follows from others"
+        if n_parameters > len(X):  # then some follow from others
+            fit.note = undefined
+            return fit
         repeats = None if sample_weight is None else weight
         objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
         information = weight.sum() * objective.curvature(W)[0, :n_parameters, :n_parameters]
@@ -93,9 +114,7 @@ def inference(
             with np.errstate(divide="ignore", invalid="ignore"):
                 lower_factor = np.linalg.cholesky(information / np.outer(scale, scale))
         except np.linalg.LinAlgError:
-            fit.note = (
-                "standard errors are undefined: a feature is constant or follows from others, or a plane separates y"
-            )
+            fit.note = undefined
             return fit
         inverse = np.linalg.inv(lower_factor)
     fit.standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale

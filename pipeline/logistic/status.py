@@ -18,9 +18,15 @@ class Status(StrEnum):
         "the iterations ran out before the gradient norm was under the tolerance: scale the features, raise max_iter "
         "or learning_rate, or choose optimizer='newton'",
     )
+    STUCK = (
+        "stuck",
+        "no step lowers the cost any more, far from the optimum: scale the features, so that each has a mean near 0 "
+        "and a standard deviation near 1",
+    )
     SEPARATED = (
         "separated",
-        "a plane separates the classes, so without l2 the cost has no minimum (weights grow forever): set l2 above 0",
+        "a plane separates the classes, or a part of one class from all other rows, so without l2 the cost has no "
+        "minimum (weights grow forever): set l2 above 0",
     )
     DIVERGED = "diverged", "the cost rose without bound: lower the learning rate, or scale the features"
     UNFINISHED = "unfinished", "training was interrupted before the end: run it again"

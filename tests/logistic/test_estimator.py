@@ -149,7 +149,8 @@ def test_callback_sees_iterations_and_falling_costs():
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [("l2", -1), ("l2", np.nan), ("learning_rate", 0), ("learning_rate", "fast"), ("optimizer", "adam"),
-     ("max_iter", -1), ("max_iter", 1.5), ("tol", -1e-3), ("init", "ones"), ("class_weight", "equal")],
+     ("max_iter", -1), ("max_iter", 1.5), ("tol", -1e-3), ("init", "ones"), ("class_weight", "equal"),
+     ("class_weight", {0: -1.0}), ("class_weight", {1: np.nan})],
 )  # fmt: skip
 def test_a_parameter_out_of_range_is_named_with_what_is_allowed(parameter, value):
     with pytest.raises(ValueError, match=f"{parameter} = .* is not allowed: it must be"):

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.inference import inference
@@ -145,3 +146,28 @@ def test_features_that_follow_from_others_have_no_standard_error():
     table = inference(np.column_stack([X, X]), y, np.array([-0.1, -0.1]), 15.0)
     assert table.standard_error is None
     assert "follows from others" in table.note
+
+
+def test_more_features_than_rows_have_no_standard_errors():
+    X = np.random.default_rng(0).normal(size=(20, 5_000))
+    table = inference(X, np.arange(20) % 2, np.zeros(5_000), 0.0)
+    assert table.standard_error is None
+    assert "no maximum" in table.note
+    repeated = inference(np.repeat(X, 2, axis=0), np.arange(40) % 2, np.zeros(5_000), 0.0)
+    assert repeated.standard_error is None
+    assert "follows from others" in repeated.note
+
+
+def test_where_no_maximum_exists_there_are_no_standard_errors_and_the_features_are_named():
+    X, groups, y = with_categories()
+    y[X[:, 6] == 1] = 1  # one size has only one class
+    with pytest.warns(ConvergenceWarning, match="without l2 the cost has no minimum"):
+        full = LogisticRegression(0.0, optimizer="newton").fit(X, y)
+    table = inference(X, y, full.coef_[0], full.intercept_[0], groups=groups)
+    assert list(table.table()) == ["coefficient"]
+    assert table.aic is None
+    assert "no maximum of the likelihood exists" in table.note
+    assert table.separating.tolist() == [6]
+    y[np.flatnonzero(X[:, 6])[0]] = 0
+    full = LogisticRegression(0.0, optimizer="newton").fit(X, y)
+    assert inference(X, y, full.coef_[0], full.intercept_[0], groups=groups).standard_error is not None

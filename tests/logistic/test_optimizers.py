@@ -109,7 +109,7 @@ def test_divergence_names_learning_rate_iteration_cost_and_a_rate_that_is_safe()
 @pytest.mark.parametrize("optimizer", ["gradient_descent", "nesterov", "newton", "quasi_newton"])
 def test_separable_classes_without_penalty_end_finite_and_say_so(optimizer):
     X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
-    with pytest.warns(ConvergenceWarning, match="a plane separates the classes, so without l2 the cost has no minimum"):
+    with pytest.warns(ConvergenceWarning, match="a plane separates the classes, .* without l2 the cost has no minimum"):
         model = LogisticRegression(0.0, optimizer=optimizer, max_iter=200).fit(X, [0, 0, 1, 1])
     assert np.isfinite(model.coef_).all()
     assert model.coef_[0, 0] > 0
@@ -123,12 +123,49 @@ def test_newton_survives_features_that_repeat_each_other_or_are_constant():
     np.testing.assert_allclose(model.decision_function(doubled), plain.decision_function(X), rtol=1e-6)
 
 
-def test_a_tolerance_below_rounding_ends_the_fit_and_says_so():
+@pytest.mark.filterwarnings("error")
+def test_a_tolerance_below_rounding_ends_the_fit_at_the_optimum_with_the_reason_but_no_warning():
     X, y = breast_cancer()
     for optimizer in "newton", "quasi_newton":
         model = LogisticRegression(0.01, optimizer=optimizer, tol=0).fit(X, y)
         assert model.n_iter_[0] < 500
         assert "as low as rounding allows" in model.stop_reason_[0]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("offset", [1e4, 1e6, 1e9])
+@pytest.mark.parametrize(
+    ("optimizer", "init"), [("newton", "zeros"), ("quasi_newton", "zeros"), ("quasi_newton", "random")]
+)
+def test_features_far_from_zero_are_fitted_like_centred_ones(offset, optimizer, init):
+    X, y = breast_cancer()
+    shift = np.array([offset, 0, -offset])  # such as times in seconds
+    moved = X[:, :3] + shift
+    X = moved - shift  # with the digits that `moved` has
+    settings = {"optimizer": optimizer, "init": init, "random_state": 0, "tol": 1e-7}
+    here, there = (LogisticRegression(1e-4, **settings).fit(features, y) for features in (X, moved))
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-5)
+    np.testing.assert_allclose(there.decision_function(moved), here.decision_function(X), atol=1e-4)
+    assert there.cost_history_[-1] == pytest.approx(here.cost_history_[-1], rel=1e-9)
+
+
+def test_single_precision_features_far_from_zero_are_fitted_like_centred_ones():
+    X, y = breast_cancer()
+    moved = (X[:, :3] + 1000).astype(np.float32)
+    here, there = (LogisticRegression(1e-4, **settings).fit(features, y) for features, settings in (
+        (moved.astype(float) - 1000, {"optimizer": "newton"}), (moved, {"optimizer": "quasi_newton"})
+    ))  # fmt: skip
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-4)
+
+
+def test_a_fit_that_no_step_improves_far_from_the_optimum_is_a_warning():
+    X, y = breast_cancer()
+    X = X[:, :3] + 1e6
+    with pytest.warns(
+        ConvergenceWarning, match="no step lowers the cost any more, far from the optimum: scale the feat"
+    ):
+        model = LogisticRegression(1e-6, optimizer="quasi_newton", fit_intercept=False).fit(X, y)
+    assert model.status_.tolist() == ["stuck"]
 
 
 def test_quasi_newton_converges_from_random_weights_where_the_curvature_vanishes():

@@ -6,7 +6,7 @@ from pipeline.logistic import DivergenceError, Status
 
 
 def test_a_status_is_its_short_name_and_has_a_sentence():
-    assert [*Status] == ["converged", "stalled", "ran out", "separated", "diverged", "unfinished"]
+    assert [*Status] == ["converged", "stalled", "ran out", "stuck", "separated", "diverged", "unfinished"]
     stored = np.array([*Status])
     assert stored.dtype.kind == "U"
     for name in stored:

@@ -69,14 +69,12 @@ def cross_validate(
     """
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
-    held_out = sum(len(rows) for _, rows in folds)
-    keep_all = held_out * X.shape[1] * 8 * len(folds) < KEPT_BYTES
     made: dict[int, Rows] = {}
     scored: dict[tuple[int, int], dict[str, float]] = {}  # by combination and fold
 
     def matrices(fold: int) -> Rows:
         if fold not in made:
-            if not keep_all:
+            if any((rows.training.nbytes + rows.held_out.nbytes) * len(folds) > KEPT_BYTES for rows in made.values()):
                 made.clear()
             training, others = folds[fold]
             preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)

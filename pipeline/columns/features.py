@@ -26,6 +26,7 @@ from pipeline.errors import UserError
 
 TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "Scaler", "category_name", "column_name"))]
 LARGEST_MATRIX = 250_000_000  # numbers: 2 GB
+LARGE = 2**27  # bytes
 INDICATOR = "missingindicator_"  # scikit-learn's prefix
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 
@@ -154,7 +155,8 @@ def matrix(fitted: Pipeline, X: pd.DataFrame) -> np.ndarray:
 
 
 def _collected(Z: np.ndarray) -> np.ndarray:
-    gc.collect()  # scikit-learn leaves matrices in reference cycles, which would keep them in memory for long
+    if Z.nbytes > LARGE:
+        gc.collect()  # scikit-learn leaves matrices in reference cycles, which would keep them in memory for long
     return np.ascontiguousarray(Z, dtype=np.float64)
 
 

@@ -29,6 +29,7 @@ from pipeline.sweeps.choice import best_by_lambda
 from pipeline.training import smallest
 
 WORST_LAST = list(Status)
+SWING = 1.01  # times the lowest cost
 KEPT_BYTES = 2**30  # of the matrices of all folds together; larger ones are made again when they are needed
 
 
@@ -94,10 +95,12 @@ def cross_validate(
 
     fit = _fit(training_rows, len(folds), train, sweep, grid, classes, judge)
     finished = np.flatnonzero(fit.finished).tolist()
-    rows = [
-        _row(grid[k], fit.status[k], fit.n_iter[k], [scored[k, fold] for fold in range(len(folds))]) for k in finished
-    ]
-    curves = [_curve(grid[k], fit.iterations, fit.curves[:, k]) for k in finished]
+    rows, curves = [], []
+    for k in finished:
+        unstable = _diverged_at(fit.status[k], fit.n_iter[k], fit.iterations, fit.curves[:, k])
+        by_fold = [scored[k, fold] for fold in range(len(folds))]
+        rows.append(_row(grid[k], fit.status[k], fit.n_iter[k], by_fold, unstable))
+        curves.append(_curve(grid[k], fit.iterations, fit.curves[:, k], unstable))
     return Validation(
         pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(), fit.interrupted
     )
@@ -183,22 +186,41 @@ def _scores(
     return {"log_loss": log_loss, **scores(classes[codes], classes[predicted(margins)], P, classes, positive, score)}
 
 
-def _row(pair: Combination, status: np.ndarray, n_iter: np.ndarray, scored: list[dict[str, float]]) -> dict:
+def _diverged_at(status: np.ndarray, n_iter: np.ndarray, iterations: np.ndarray, costs: np.ndarray) -> int | None:
+    """The iteration at which a combination diverged, None if it did not.
+
+    status and n_iter are (n_folds, n_columns), costs (n_points, n_folds, n_columns). A column that used all iterations
+    and ended above its lowest cost swings to and fro, since the learning rate is too large. Where it is after thousands
+    of steps depends on the last digit of the first ones, so it counts as diverged from its first rise.
+    """
+    ends = n_iter[status == Status.DIVERGED].tolist()
+    swings = status == Status.RAN_OUT
+    swings[swings] = costs[-1, swings] > SWING * costs[:, swings].min(axis=0)
+    if swings.any():
+        rises = (np.diff(costs[:, swings], axis=0) > 0).any(axis=1)
+        ends.append(int(iterations[1 + rises.argmax()]))
+    return min(ends, default=None)
+
+
+def _row(
+    pair: Combination, status: np.ndarray, n_iter: np.ndarray, scored: list[dict[str, float]], diverged_at: int | None
+) -> dict:
     """status and n_iter are (n_folds, n_columns); `scored` has the scores of each fold."""
-    worst = max(status.ravel(), key=WORST_LAST.index)
     row: dict = {"lambda": pair.l2, "learning_rate": pair.learning_rate}
     for name in scored[0]:
-        values = np.array([fold[name] if worst != Status.DIVERGED else np.nan for fold in scored])
+        values = np.array([fold[name] if diverged_at is None else np.nan for fold in scored])
         row[name] = values.mean()
         row[f"{name}_standard_error"] = values.std(ddof=1) / np.sqrt(len(values))
-    # A combination that diverged ended where its first column did.
-    iterations = n_iter[status == Status.DIVERGED].min() if worst == Status.DIVERGED else n_iter.max()
-    return row | {"iterations": int(iterations), "status": worst}
+    if diverged_at is not None:
+        return row | {"iterations": diverged_at, "status": Status.DIVERGED}
+    return row | {"iterations": int(n_iter.max()), "status": max(status.ravel(), key=WORST_LAST.index)}
 
 
-def _curve(pair: Combination, iterations: np.ndarray, costs: np.ndarray) -> pd.DataFrame:
+def _curve(pair: Combination, iterations: np.ndarray, costs: np.ndarray, diverged_at: int | None) -> pd.DataFrame:
     """The mean of costs (n_points, n_folds, n_columns); a column that stopped keeps its last cost."""
     table = pd.DataFrame(costs.reshape(len(costs), -1))
     mean = table.loc[: table.last_valid_index()].ffill().mean(axis="columns")
+    if diverged_at is not None:
+        mean = mean[iterations[: len(mean)] <= diverged_at]
     shown = iterations[: len(mean)]
     return pd.DataFrame({"lambda": pair.l2, "learning_rate": pair.learning_rate, "iteration": shown, "cost": mean})

@@ -81,6 +81,13 @@ def test_a_combination_that_diverges_harms_no_other_and_keeps_its_learning_rate(
     np.testing.assert_allclose(together.combinations["log_loss"][[0, 2]], alone.combinations["log_loss"], rtol=1e-9)
 
 
+def test_a_combination_whose_cost_swings_without_end_counts_as_diverged_from_its_first_rise():
+    validation = cross_validated(bundled("breast_cancer"), DESCENT, settings(), [Combination(0.03, 10.0)])
+    (row,) = validation.combinations.to_dict("records")
+    assert (row["status"], np.isnan(row["log_loss"])) == ("diverged", True)
+    assert validation.curves["iteration"].max() == row["iterations"] < 30
+
+
 def test_the_cost_curve_of_a_combination_falls_and_ends_with_its_last_iteration():
     validation = cross_validated(bundled("breast_cancer"), DESCENT, settings(), [Combination(0.1, 0.1)])
     assert validation.curves["cost"].is_monotonic_decreasing

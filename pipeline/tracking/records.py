@@ -181,7 +181,7 @@ def _children(folder: Path, study: str, common: dict[str, Any]) -> list[Child]:
             row.pop(key) for key in ("lambda", "learning_rate", "iterations", "status")
         )
         chosen = {"train.lambda": str(penalty), "train.learning_rate": str(rate)}
-        failure = f"with learning rate {rate} and lambda {penalty:g} the cost rose instead of falling (iteration {iterations})"
+        failure = f"with learning rate {rate} and lambda {penalty:g} the cost rose (iteration {iterations})"
         children.append(
             Child(
                 name=f"lambda {penalty:g}, learning rate {rate}",

@@ -114,7 +114,7 @@ def write(parts: Parts, warned: list[str], root: Path) -> None:
 def _own(data: config.TableData) -> Loaded:
     path = Path(data.path)
     _warn_if_outside(path)
-    table, cell_format = reading.read(path, _options(data), target=data.target, roles=data.roles)
+    table, cell_format = reading.read(path, options_of(data), target=data.target, roles=data.roles)
     expectations.check(table, _expected(data), data.path)
     try:
         table = with_target(table, data.target)
@@ -144,7 +144,7 @@ def _read_like(path: Path, data: config.TableData, table: pd.DataFrame, cell_for
         key: {name: value for name, value in (known[key] or {}).items() if name in table}
         for key in ("date_format", "replace")
     }
-    options = replace(_options(data), **same, columns=list(table.columns), drop=())
+    options = replace(options_of(data), **same, columns=list(table.columns), drop=())
     other = reading.read(path, options, target=data.target, roles=kinds).frame
     rules = {name: rules for name, rules in _expected(data).items() if name in other}
     expectations.check(other, rules, str(path))
@@ -158,7 +158,8 @@ def _read_like(path: Path, data: config.TableData, table: pd.DataFrame, cell_for
     return other
 
 
-def _options(data: config.TableData) -> Options:
+def options_of(data: config.TableData) -> Options:
+    """How to read the file of a table, from its section of the configuration."""
     return Options(**{field.name: getattr(data, field.name) for field in fields(Options)})
 
 

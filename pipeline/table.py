@@ -14,7 +14,6 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +25,6 @@ from pipeline.columns.roles import FEATURES
 from pipeline.config import composition
 from pipeline.config.sections import UNSET
 from pipeline.errors import UserError, reported_warnings
-from pipeline.reading import Options
 
 OVERRIDE = re.compile(rf"(\+\+?|~)?({'|'.join(config.Params.model_fields)}|optimizer)([.@][\w.@$-]*)?=")
 PLAIN = re.compile(r"(?!(?i:null|true|false|inf|nan)$)(\.{0,2}/)?[A-Za-z_][A-Za-z0-9_./-]*")  # needs no quotes in Hydra
@@ -101,7 +99,7 @@ def _preview(params: config.Params) -> None:
 
 def _list_columns(data: config.TableData, path: str, overrides: Sequence[str]) -> None:
     """The columns of a table, and which of them could be the target."""
-    options = Options(**{field.name: getattr(data, field.name) for field in fields(Options)})
+    options = dataset.options_of(data)
     with reported_warnings():
         frame = reading.read(Path(data.path), options, roles=data.roles).frame
         print(f"{path}: {len(frame):,} rows, {len(frame.columns):,} columns\n")

@@ -1,6 +1,6 @@
 """What is saved, loaded and served: raw cells in, class or probability out, in one object that needs no other file.
 
-    raw cells --read--> typed columns --preprocessing--> matrix --classifier--> margins --> probabilities, class
+    raw cells --read--> typed columns --base--> codes --features--> matrix --classifier--> margins --> class
 
 The class of a row is decided in one place, from the margins: what is evaluated is what is served. The module knows no
 configuration, so a saved model loads wherever the packages that it records are installed.
@@ -18,18 +18,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
-from pipeline.columns import features
+from pipeline.columns.base import Base
+from pipeline.columns.features import Features
 from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
+from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat, cells
 
 TRUSTED = [
     f"{__name__}.Model",
+    "pipeline.columns.base.Base",
+    "pipeline.columns.features.Features",
     "pipeline.logistic.estimator.LogisticRegression",
     "pipeline.reading.options.CellFormat",
-    *features.TRUSTED,
 ]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
 
@@ -37,16 +39,22 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
 class Model:
     """A fitted logistic regression with all that is done to a user's cells before it.
 
-    preprocessing  typed columns to the matrix, its last step a `StandardScaler` (`columns.features.preprocessing`)
-    classifier     the fitted logistic regression
-    cell_format    how the cells of the training table were written, and so how new ones are read
-    positive       of two classes, the one that weights and curves refer to; None is the last in sorted order
+    base         typed columns to the base matrix
+    features     the base matrix to the features
+    classifier   the fitted logistic regression of the features
+    cell_format  how the cells of the training table were written, and so how new ones are read
+    positive     of two classes, the one that weights and curves refer to; None is the last in sorted order
     """
 
     def __init__(
-        self, preprocessing: Pipeline, classifier: LogisticRegression, cell_format: CellFormat, positive: str | None
+        self,
+        base: Base,
+        features: Features,
+        classifier: LogisticRegression,
+        cell_format: CellFormat,
+        positive: str | None,
     ) -> None:
-        self.preprocessing, self.classifier = preprocessing, classifier
+        self.base, self.features, self.classifier = base, features, classifier
         self.cell_format, self.positive = cell_format, positive
 
     @property
@@ -59,9 +67,9 @@ class Model:
         """The class that the weights of a two-class model refer to."""
         return str(self.classes_[-1]) if self.positive is None else self.positive
 
-    def matrix(self, frame: pd.DataFrame) -> np.ndarray:
-        """Typed columns to the standardised matrix (n_samples, n_features) that the classifier takes."""
-        return features.matrix(self.preprocessing, frame)
+    def matrix(self, frame: pd.DataFrame) -> Matrix:
+        """Typed columns to the matrix (n_samples, n_features) that the classifier takes."""
+        return Matrix([self.base.block(frame)], self.features.T)
 
     def classify(self, frame: pd.DataFrame) -> np.ndarray:
         """The class of each row of typed columns, (n_samples,)."""
@@ -79,7 +87,7 @@ class Model:
         ignored. Errors: `UserError` for a cell that is not a number or a date, for a column that is there twice, and
         where none of the model's columns is there.
         """
-        names = self.preprocessing.feature_names_in_.tolist()
+        names = self.base.columns
         given = raw.columns.tolist()
         if twice := [name for name in names if given.count(name) > 1]:
             raise UserError(f"column {twice[0]!r} is there twice. Leave one out.")
@@ -92,13 +100,13 @@ class Model:
         if absent:
             warnings.warn(f"columns that are not there count as missing: {', '.join(map(repr, absent))}", stacklevel=2)
         frame = {}
-        for kind, transformer, columns in self.preprocessing["columns"].transformers_:
-            for place, name in enumerate(columns):
-                column = raw[name] if name in given else pd.Series(None, raw.index, object)
-                categories = transformer.categories_[place] if kind == "strings" else None
-                given_cells = cells.served(column.rename(name), categories, self.cell_format.decimal or ".")
-                frame[name] = cells.parse(given_cells, name, self.cell_format, kind)[0].to_pandas()
-        return pd.DataFrame(frame).set_axis(raw.index)[names]
+        categories = dict(zip(self.base.strings, self.base.categories, strict=True))
+        for name in names:
+            column = raw[name] if name in given else pd.Series(None, raw.index, object)
+            kind = "strings" if name in categories else "dates" if name in self.base.dates else "numbers"
+            given_cells = cells.served(column.rename(name), categories.get(name), self.cell_format.decimal or ".")
+            frame[name] = cells.parse(given_cells, name, self.cell_format, kind)[0].to_pandas()
+        return pd.DataFrame(frame).set_axis(raw.index)
 
     def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """What is served for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
 from pipeline import config, model, outputs
-from pipeline.columns import features
+from pipeline.columns.features import prepare
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
@@ -53,15 +52,15 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     """
     X, y = features_and_target(table)
     check_positive(params.positive, np.unique(y))
-    preprocessing = features.preprocessing(X, max_categories=params.max_categories, min_rows=params.min_rows)
-    Z = features.fit_matrix(preprocessing, X)
-    if pooled := features.pooled(preprocessing):
+    base, features, Z = prepare(X, min_rows=params.min_rows)
+    if features.pooled:
         warnings.warn(
-            f"every category of {', '.join(map(repr, pooled))} has fewer than train.min_rows = {params.min_rows} rows, "
-            f"so all of them are pooled as rare and have no effect. Lower it: -S train.min_rows=1.",
+            f"every category of {', '.join(map(repr, features.pooled))} has fewer than train.min_rows = "
+            f"{params.min_rows} rows, so all of them are pooled as rare and have no effect. Lower it: "
+            f"-S train.min_rows=1.",
             stacklevel=2,
         )
-    names = preprocessing.get_feature_names_out()
+    names = features.names
     if len(repeated := names[pd.Series(names).duplicated()]):
         raise UserError(
             f"Two features are called {repeated[0]!r}: a column of that name, and one made from "
@@ -82,13 +81,13 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
     if params.l2 == 0:
-        fitted.coef_ = smallest(fitted.coef_, preprocessing)
+        fitted.coef_, fitted.intercept_ = smallest(fitted.coef_, fitted.intercept_, features.groups)
     for fit in (start, fitted):
         rounded = rounded_weights(np.column_stack([fit.coef_, fit.intercept_]))
         fit.coef_, fit.intercept_ = rounded[:, :-1].copy(), rounded[:, -1].copy()
         fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
         fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
-    training = Training(*(Model(preprocessing, fit, cell_format, params.positive) for fit in (start, fitted)))
+    training = Training(*(Model(base, features, fit, cell_format, params.positive) for fit in (start, fitted)))
     if Status.SEPARATED in fitted.status_:
         for label, coef, intercept in columns_of_weights(training.model):
             found = separating_features(Z, y == label, np.append(coef, intercept))
@@ -115,17 +114,18 @@ def check_positive(positive: str | None, classes: np.ndarray) -> None:
         raise UserError(f"train.positive = {positive!r} should be one of two classes; the classes are {list(classes)}.")
 
 
-def smallest(coef: np.ndarray, preprocessing: Pipeline) -> np.ndarray:
-    """The smallest of all weights (n_columns, n_features) that give the same margins as `coef`.
+def smallest(coef: np.ndarray, intercept: np.ndarray, groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest of all weights (n_columns, n_features) with the same margins, and their intercepts (n_columns,).
 
-    The indicators of one category column sum to 1, so adding a constant to all their weights (per unit) changes
-    nothing; without penalty that constant is what the random start left. Zero is the limit of ever smaller penalties.
+    The indicators of one category column sum to 1, so a constant can be moved from their weights to the intercept;
+    without penalty that constant is what the random start left. Zero is the limit of ever smaller penalties.
     """
-    coef, scale = coef.copy(), preprocessing["scale"].scale_
-    for group in features.one_hot_groups(preprocessing):
-        direction = scale[group] / np.linalg.norm(scale[group])
-        coef[:, group] -= np.outer(coef[:, group] @ direction, direction)
-    return coef
+    coef, intercept = coef.copy(), intercept.copy()
+    for group in groups:
+        mean = coef[:, group].mean(axis=1)
+        coef[:, group] -= mean[:, None]
+        intercept += mean
+    return coef, intercept
 
 
 def costs(fitted: Model) -> pd.DataFrame:
@@ -151,18 +151,18 @@ def columns_of_weights(fitted: Model) -> list[tuple[str, np.ndarray, float]]:
 def weights(fitted: Model) -> pd.DataFrame:
     """One row per feature (and class): the weight per standard deviation and per unit, and their odds ratios.
 
-    The unit of a category is 1 where the cell has it and 0 elsewhere. An odds ratio is exp(weight): the factor by which
-    the odds of the class grow when the feature grows by one standard deviation, or by one of its own units.
+    The unit of a category is 1: where the cell has it, against where not. An odds ratio is exp(weight): the factor by
+    which the odds of the class grow when the feature grows by one standard deviation, or by one of its own units.
     """
-    scale = fitted.preprocessing["scale"].scale_
+    features = fitted.features
     table = pd.concat(
         [
             pd.DataFrame(
                 {
                     "class": label,
-                    "feature": fitted.preprocessing.get_feature_names_out(),
-                    "weight_per_standard_deviation": coef,
-                    "weight_per_unit": coef / scale,
+                    "feature": features.names,
+                    "weight_per_standard_deviation": coef * features.deviation,
+                    "weight_per_unit": coef / features.scale,
                 }
             )
             for label, coef, _ in columns_of_weights(fitted)
@@ -198,17 +198,17 @@ def inferences(fitted: Model, table: pd.DataFrame) -> dict[str, Inference]:
 
     Without penalty the first category of a column is the reference that the others are compared with.
     """
-    scale, classify = fitted.preprocessing["scale"], fitted.classifier
-    X, y = features_and_target(table)
-    X = scale.inverse_transform(fitted.matrix(X))
+    features, classify = fitted.features, fitted.classifier
+    frame, y = features_and_target(table)
+    X = fitted.matrix(frame).with_features(features.per_unit()).toarray()
     weight = None if classify.class_weight is None else compute_sample_weight(classify.class_weight, y)
-    groups = features.one_hot_groups(fitted.preprocessing) if classify.l2 == 0 else ()
+    groups = features.groups if classify.l2 == 0 else ()
     found = {}
     for label, coef, intercept in columns_of_weights(fitted):
-        slope = coef / scale.scale_
-        fit = inference(X, y == label, slope, intercept - slope @ scale.mean_, classify.l2, weight, groups=groups)
+        slope = coef / features.scale
+        fit = inference(X, y == label, slope, intercept - slope @ features.centre, classify.l2, weight, groups=groups)
         if fit.separating is not None:
-            fit.note += f" (because of {shortened(fitted.preprocessing.get_feature_names_out()[fit.separating])})"
+            fit.note += f" (because of {shortened(features.names[fit.separating])})"
         found[label] = fit
     return found
 
@@ -216,7 +216,7 @@ def inferences(fitted: Model, table: pd.DataFrame) -> dict[str, Inference]:
 def write(training: Training, table: pd.DataFrame, root: Path, warned: Sequence[str] = ()) -> None:
     """The models, costs, weights, inference, summary and warnings, below `root`."""
     found = inferences(training.model, table)
-    names = training.model.preprocessing.get_feature_names_out()
+    names = training.model.features.names
     parts = [
         pd.DataFrame({"class": label, "feature": [*names[fit.kept], "(intercept)"], **fit.table()})
         for label, fit in found.items()

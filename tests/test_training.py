@@ -124,7 +124,7 @@ def test_a_learning_rate_that_is_too_large_is_named_with_one_that_is_safe(breast
 def test_scaling_is_fitted_on_the_training_rows(breast_cancer):
     rows = breast_cancer.iloc[:300]
     fitted = trained_on(rows, params(optimizer="newton")).model
-    np.testing.assert_allclose(fitted.preprocessing["scale"].mean_, rows.iloc[:, :-1].mean())
+    np.testing.assert_allclose(fitted.features.centre, rows.iloc[:, :-1].mean())
 
 
 def test_the_positive_class_mirrors_the_weights_and_changes_no_prediction(breast_cancer, trained):

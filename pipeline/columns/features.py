@@ -1,182 +1,186 @@
-"""Raw columns to the matrix that the model learns from: scikit-learn's own transformers, chosen by the columns' types.
+"""Features of the base matrix: scaling, imputing and pooling as one sparse matrix T (`logistic.matrix`).
 
-    numbers    a missing cell becomes the median, and a feature of its own shows where cells are missing
-    dates      year, month, day, weekday, hour, minute (those that vary), then as numbers
-    strings    one-hot encoded, one feature per category; missing is a category; rare categories are pooled, and one
-               that training has not seen counts as rare, or as none where no category is rare
-    all        standardised: mean 0, standard deviation 1
+    numbers    a missing cell becomes the median, and a feature of its own is 1 where cells are missing; standardised:
+               mean 0, standard deviation 1
+    dates      their parts, in the same way
+    strings    one feature for each category, 1 where the cell has it; missing is a category; rare categories are
+               pooled, and one that training has not seen counts as rare, or as none where no category is rare
 
-Fitted on training rows only, and stored in the model. Only four of its classes and functions are this project's: they
-are in `TRUSTED`, the list of types that skops needs to load it. Names of features contain the names and categories of
-the user's table: `education = Bachelors`, `age is missing`, `sold: month`.
+Only numbers are standardised. An indicator that is divided by its standard deviation would make a rare category nearly
+free of the penalty, which should shrink it more than a frequent one. Fitted on training rows only. Names contain the
+names and categories of the user's table: `education = Bachelors`, `age is missing`, `sold: month`.
 """
 
-import gc
-import math
+import json
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from scipy import sparse
 
-from pipeline.errors import UserError
+from pipeline.columns.base import Base
+from pipeline.logistic.matrix import Matrix
 
-TRUSTED = ["numpy.dtype", *(f"{__name__}.{name}" for name in ("DateParts", "Scaler", "category_name", "column_name"))]
-LARGEST_MATRIX = 250_000_000  # numbers: 2 GB
-LARGE = 2**27  # bytes
-INDICATOR = "missingindicator_"  # scikit-learn's prefix
-PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
+WEEKDAY = {"day_of_week": "weekday"}
+EPSILON = np.finfo(float).eps
 
 
-class DateParts(TransformerMixin, BaseEstimator):
-    """Dates of shape (n_samples, n_columns) to numbers.
+class Features:
+    """The features that T makes of the base matrix.
 
-    One column for each of `PARTS` that varies in training (the year if none does), and one that is 1 where the date is
-    missing, if training has missing dates.
+    T          (n_base + 1, n_features + 1)
+    names      (n_features,)
+    centre     (n_features,): a feature times its scale plus its centre is in the units of its column; 0 and 1 for
+    scale      indicators
+    deviation  (n_features,), the standard deviation of each feature in training
+    groups     for each column of strings, the positions of its indicators
+    pooled     columns of strings without effect: each of their categories is rare, so all are pooled into one
     """
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> "DateParts":
-        """Find out which parts vary; `y` is ignored."""
-        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.parts_ = []
-        for i, name in enumerate(self.feature_names_in_):
-            dates = pd.to_datetime(X[name], errors="coerce")
-            parts = [part for part in PARTS if len(getattr(dates.dt, part).dropna().unique()) > 1] or [PARTS[0]]
-            self.parts_ += [f"{i} {part}" for part in [*parts, *["missing"] * bool(dates.isna().any())]]
-        return self
+    def __init__(self, base: Base, rows: Matrix, *, min_rows: int, max_categories: int | None = None) -> None:
+        """Fit on `rows`, the base matrix of the training rows.
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """The parts (n_samples, n_parts) as numbers, NaN where the date is missing."""
-        return np.column_stack([self._part(X[name], part) for name, part in self._named()])
-
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """A name for each column of the result, such as `sold: month` and `sold is missing`."""
-        weekday = {"day_of_week": "weekday"}
-        names = [
-            category_name(name, None) if part == "missing" else f"{name}: {weekday.get(part, part)}"
-            for name, part in self._named()
-        ]
-        return np.array(names, dtype=object)
-
-    def _named(self) -> list[tuple[str, str]]:
-        return [(self.feature_names_in_[int(i)], part) for i, part in map(str.split, self.parts_)]
-
-    @staticmethod
-    def _part(column: pd.Series, part: str) -> np.ndarray:
-        dates = pd.to_datetime(column, errors="coerce")
-        return (dates.isna() if part == "missing" else getattr(dates.dt, part)).to_numpy(float)
-
-
-class Scaler(StandardScaler):
-    """A `StandardScaler` for values of any size: the square of 1e-170 or 1e300 is no float64.
-
-    The deviations are computed in a unit of its own for each column, a power of two, which changes no digit.
-    """
-
-    mean_: np.ndarray
-    scale_: np.ndarray
-    var_: np.ndarray
-
-    def fit(self, X: np.ndarray, y: object = None, sample_weight: np.ndarray | None = None) -> "Scaler":
-        """Mean and standard deviation of each column of X (n_samples, n_features); `y` is ignored."""
-        unit = np.ldexp(1.0, np.frexp(np.maximum(X.max(axis=0), -X.min(axis=0)))[1])
-        is_usual = (unit > 2.0**-300) & (unit < 2.0**300)
-        if is_usual.all():
-            return super().fit(X, y, sample_weight)
-        super().fit(X / unit, y, sample_weight)
-        is_one = is_usual & (self.scale_ != np.sqrt(self.var_))  # of a constant column
-        self.mean_ = self.mean_ * unit
-        self.scale_ = np.where(is_one, 1.0, self.scale_ * unit)
-        with np.errstate(over="ignore", under="ignore"):
-            self.var_ = self.var_ * unit**2
-        return self
-
-
-def category_name(column: str, category: object) -> str:
-    """The name of the feature that is 1 where `column` has `category`."""
-    if isinstance(category, str) and category == "infrequent_sklearn":
-        return f"{column} is rare"
-    if category is None or (isinstance(category, float) and math.isnan(category)):
-        return f"{column} is missing"
-    return f"{column} = {category:g}" if isinstance(category, float) else f"{column} = {category}"
-
-
-def column_name(transformer: str, feature: str) -> str:
-    """The name of a feature that one of the transformers made."""
-    if transformer != "strings" and feature.startswith(INDICATOR):
-        return f"{feature.removeprefix(INDICATOR)} is missing"
-    return feature
-
-
-def preprocessing(X: pd.DataFrame, *, max_categories: int, min_rows: int) -> Pipeline:
-    """The unfitted transformer for features `X` of shape (n_samples, n_columns); its last step is a `Scaler`.
-
-    A category with fewer than `min_rows` training rows, or beyond the `max_categories` most frequent of its column, is
-    pooled as rare. Errors: `UserError` if the matrix would hold more than `LARGEST_MATRIX` numbers.
-    """
-    numbers, dates, strings = (X.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
-    width = {name: min(X[name].nunique(), max_categories) for name in strings}
-    total = sum(width.values()) + len(numbers) + X[numbers].isna().any().sum() + len(PARTS) * len(dates)
-    if total * len(X) > LARGEST_MATRIX:
-        widest = ", ".join(f"{name} ({width[name]})" for name in sorted(width, key=lambda name: -width[name])[:3])
-        raise UserError(
-            f"{len(X):,} rows of up to {total:,} features are more than {LARGEST_MATRIX:,} numbers, the largest matrix "
-            f"that is kept in memory. Lower train.max_categories = {max_categories}, or leave columns out with "
-            f"data.drop (most categories: {widest})."
+        A category with fewer than `min_rows` of them, or beyond the `max_categories` most frequent of its column (of
+        which the rare ones together are one), is pooled as rare.
+        """
+        parts = [*_numbers(base, rows), *_strings(base, rows, min_rows, max_categories)]
+        starts = np.cumsum([0, *(len(part.names) for part in parts)])
+        places = list(zip(parts, starts[:-1], starts[1:], strict=True))
+        n_base, n_features = base.width, int(starts[-1])
+        row = np.concatenate([*(part.rows for part in parts), [n_base]])
+        column = np.concatenate([*(part.features + first for part, first, _ in places), [n_features]])
+        number = np.concatenate([*(part.numbers for part in parts), [1.0]])  # the last is that of the intercept
+        self.T = sparse.csr_matrix((number, (row, column)), (n_base + 1, n_features + 1))
+        self.names = np.array([name for part in parts for name in part.names], dtype=object)
+        self.centre, self.scale, self.deviation = (
+            np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)])
+            for name in ("centre", "scale", "deviation")
         )
-    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    encoder = OneHotEncoder(
-        handle_unknown="infrequent_if_exist",
-        min_frequency=min_rows,
-        max_categories=max_categories,
-        sparse_output=False,
-        feature_name_combiner=category_name,
+        self.groups = [np.arange(first, last) for part, first, last in places if part.column]
+        self.pooled = [part.column for part in parts if part.column and part.names == [f"{part.column} is rare"]]
+
+    def per_unit(self) -> sparse.csr_matrix:
+        """T of the same features in the units of their columns."""
+        scaled = self.T @ sparse.diags(np.append(self.scale, 1.0), format="csr")
+        last = sparse.csr_matrix(([1.0], ([self.T.shape[0] - 1], [0])), (self.T.shape[0], 1))
+        return sparse.csr_matrix(scaled + last @ sparse.csr_matrix(np.append(self.centre, 0.0)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For skops: arrays, and one string for all names."""
+        ends = np.array([[group[0], group[-1] + 1] for group in self.groups], dtype=int).reshape(-1, 2)
+        T = {"numbers": self.T.data, "columns": self.T.indices, "ends": self.T.indptr, "shape": list(self.T.shape)}
+        return {**self.__dict__, "T": T, "names": json.dumps(self.names.tolist()), "groups": ends}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        T = state["T"]
+        self.__dict__ = {
+            **state,
+            "T": sparse.csr_matrix((T["numbers"], T["columns"], T["ends"]), tuple(T["shape"])),
+            "names": np.array(json.loads(state["names"]), dtype=object),
+            "groups": [np.arange(*ends) for ends in state["groups"].tolist()],
+        }
+
+
+def prepare(X: pd.DataFrame, *, min_rows: int, max_categories: int | None = None) -> tuple[Base, Features, Matrix]:
+    """The base matrix of training rows X, their features, and these as a matrix (n_samples, n_features)."""
+    base = Base(X)
+    rows = Matrix([base.block(X)])
+    features = Features(base, rows, min_rows=min_rows, max_categories=max_categories)
+    return base, features, rows.with_features(features.T)
+
+
+class Part(NamedTuple):
+    """Neighbouring features. T has numbers[k] in row rows[k] and column features[k], counted from their first."""
+
+    names: list[str]
+    rows: np.ndarray
+    features: np.ndarray
+    numbers: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+    deviation: np.ndarray
+    column: str = ""  # the column of strings that these are the categories of
+
+
+def _numbers(base: Base, rows: Matrix) -> list[Part]:
+    """Numbers, then where they are missing; the parts of each date, then where it is missing."""
+    kinds: dict[str, list[Part]] = {"": []}
+    for j, (column, kind) in enumerate(base.floats):
+        kinds.setdefault(column if kind else "", []).append(_number(base, rows, j))
+    for j, column in enumerate(base.missing, len(base.floats)):
+        share = _column(rows, j).mean()
+        if share > 0:
+            deviation = np.array([np.sqrt(share * (1 - share))])
+            part = Part(
+                [f"{column} is missing"],
+                np.array([j]),
+                np.zeros(1, int),
+                np.ones(1),
+                np.zeros(1),
+                np.ones(1),
+                deviation,
+            )
+            kinds[column if column in base.dates else ""].append(part)
+    return [part for parts in kinds.values() for part in parts]
+
+
+def _number(base: Base, rows: Matrix, j: int) -> Part:
+    column, kind = base.floats[j]
+    known, n_missing, median = _column(rows, j), 0, 0.0
+    indicator = base.indicator(column)
+    if indicator is not None:
+        is_missing = _column(rows, indicator) == 1
+        known, n_missing = known[~is_missing], int(is_missing.sum())
+        median = float(np.median(known)) if len(known) else -base.centre[j] / base.scale[j]  # 0 in its own units
+    n = len(rows)
+    mean = (known.sum() + n_missing * median) / n
+    variance = (((known - mean) ** 2).sum() + n_missing * (median - mean) ** 2) / n
+    # As scikit-learn's StandardScaler, which leaves a column alone that is constant but for rounding.
+    level = base.centre[j] / base.scale[j] + mean
+    with np.errstate(over="ignore"):
+        is_constant = variance <= n * EPSILON * variance + (n * level * EPSILON) ** 2
+        deviation = 1 / base.scale[j] if is_constant else np.sqrt(variance)
+    entries = {j: 1 / deviation, base.width: -mean / deviation}
+    if indicator is not None:
+        entries[indicator] = median / deviation
+    return Part(
+        [f"{column}: {WEEKDAY.get(kind, kind)}" if kind else column],
+        np.array(list(entries)),
+        np.zeros(len(entries), int),
+        np.array(list(entries.values())),
+        np.array([base.centre[j] + base.scale[j] * mean]),
+        np.array([base.scale[j] * deviation]),
+        np.array([0.0 if is_constant else 1.0]),
     )
-    branches = [
-        ("numbers", clone(imputer).set_params(add_indicator=True), numbers),
-        ("dates", make_pipeline(DateParts(), imputer), dates),
-        ("strings", encoder, strings),
-    ]
-    columns = ColumnTransformer([branch for branch in branches if branch[2]], verbose_feature_names_out=column_name)
-    return Pipeline([("columns", columns), ("scale", Scaler(copy=False))])
 
 
-def fit_matrix(preprocessing: Pipeline, X: pd.DataFrame) -> np.ndarray:
-    """Fit the transformer; the matrix (n_samples, n_features) of the same rows, C-contiguous and float64."""
-    return _collected(preprocessing.fit_transform(X))
+def _strings(base: Base, rows: Matrix, min_rows: int, max_categories: int | None) -> list[Part]:
+    """The categories of each column of strings, then the rare ones as one feature. scikit-learn's OneHotEncoder."""
+    n_dense, parts = base.width - int(base.starts[-1]), []
+    counts = np.zeros(int(base.starts[-1]), dtype=np.int64)
+    for block in rows.blocks:
+        counts += np.bincount(block.codes.ravel(), minlength=len(counts))
+    for name, categories, start in zip(base.strings, base.categories, base.starts, strict=False):
+        seen = counts[start : start + len(categories)]
+        is_rare = seen < min_rows
+        if max_categories is not None and max_categories < (~is_rare).sum() + 1:
+            is_rare[np.argsort(seen, kind="stable")[: len(seen) - max_categories + 1]] = True
+        kept = np.flatnonzero(~is_rare)
+        names = [f"{name} is missing" if categories[k] is None else f"{name} = {categories[k]}" for k in kept]
+        base_rows, features, shares = kept, np.arange(len(kept)), seen[kept] / len(rows)
+        if seen[is_rare].any():
+            names.append(f"{name} is rare")
+            pooled = np.append(np.flatnonzero(is_rare), len(categories))  # and those that training has not seen
+            base_rows = np.append(kept, pooled)
+            features = np.append(features, np.full(len(pooled), len(kept)))
+            shares = np.append(shares, seen[is_rare].sum() / len(rows))
+        zeros, ones = np.zeros(len(names)), np.ones(len(names))
+        deviation = np.sqrt(shares * (1 - shares))
+        parts.append(
+            Part(names, n_dense + start + base_rows, features, np.ones(len(features)), zeros, ones, deviation, name)
+        )
+    return parts
 
 
-def matrix(fitted: Pipeline, X: pd.DataFrame) -> np.ndarray:
-    """The matrix (n_samples, n_features) that a fitted transformer makes of X, C-contiguous and float64."""
-    return _collected(fitted.transform(X))
-
-
-def _collected(Z: np.ndarray) -> np.ndarray:
-    if Z.nbytes > LARGE:
-        gc.collect()  # scikit-learn leaves matrices in reference cycles, which would keep them in memory for long
-    return np.ascontiguousarray(Z, dtype=np.float64)
-
-
-def one_hot_groups(fitted: Pipeline) -> list[np.ndarray]:
-    """For each column of strings, the positions of its indicators in the matrix that `fitted` makes."""
-    columns = fitted["columns"]
-    encoder = columns.named_transformers_.get("strings")
-    if encoder is None:
-        return []
-    pairs = zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
-    widths = [len(categories) if rare is None else len(categories) - len(rare) + 1 for categories, rare in pairs]
-    place = columns.output_indices_["strings"]
-    return np.split(np.arange(place.start, place.stop), np.cumsum(widths)[:-1])
-
-
-def pooled(fitted: Pipeline) -> list[str]:
-    """The columns of strings without effect: each of their categories is rare, so all are pooled into one."""
-    encoder = fitted["columns"].named_transformers_.get("strings")
-    if encoder is None:
-        return []
-    pairs = zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
-    is_pooled = [rare is not None and len(rare) == len(categories) for categories, rare in pairs]
-    return [str(name) for name, pooled in zip(encoder.feature_names_in_, is_pooled, strict=True) if pooled]
+def _column(rows: Matrix, j: int) -> np.ndarray:
+    return np.concatenate([block.dense[:, j] for block in rows.blocks])

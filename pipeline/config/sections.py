@@ -148,7 +148,6 @@ class Train(Section):
     l2: Annotated[L2, Field(alias="lambda")]
     class_weight: Literal["balanced"] | None
     positive: Name | None
-    max_categories: Annotated[int, Field(ge=2)]
     min_rows: Annotated[int, Field(ge=1)]
     tolerance: Positive
     seed: Seed

@@ -18,8 +18,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy import ndarray
 
-from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 
+LARGEST_BYTES = 2**30  # of features that are factorised
 FAR = 100  # standard deviations between a feature's mean and zero
 Change = tuple[FastObjective, ndarray, Callable[[ndarray], ndarray]]
 
@@ -30,6 +31,8 @@ def centred(objective: FastObjective, W: ndarray) -> Change:
     Returns the objective and the weights W (n_features + 1, n_columns) in the new variables, and the function that
     takes such weights back. The intercept is not penalised, so its value may change.
     """
+    if not isinstance(objective.X, ndarray):  # a base matrix is centred, and sparse features have no centre
+        return objective, W, lambda W: W
     few = objective.X[:: max(len(objective.X) // 100, 1)]  # most features need no look at all of their rows
     suspects = np.flatnonzero(_is_far(few)) if objective.fit_intercept else np.empty(0, int)
     suspects = suspects[_is_far(objective.X[:, suspects])]
@@ -47,10 +50,10 @@ def centred(objective: FastObjective, W: ndarray) -> Change:
 
 def in_row_space(objective: FastObjective, W: ndarray) -> Change:
     """The coordinates of the row space, where they are fewer than the features. Returns what `centred` returns."""
-    n_samples, n_features = objective.X.shape
-    if n_features <= n_samples + 1:
+    n_samples, n_features = objective.matrix.shape
+    if n_features <= n_samples + 1 or n_samples > LARGEST_FACTOR or 8 * n_samples * n_features > LARGEST_BYTES:
         return objective, W, lambda W: W
-    Q, R = np.linalg.qr(objective.X.T.astype(np.float64))
+    Q, R = np.linalg.qr(objective.matrix.toarray().T)
     v = Q.T @ W[:-1]
     rest = W[:-1] - Q @ v
     length = np.linalg.norm(rest, axis=0)

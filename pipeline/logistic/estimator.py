@@ -13,16 +13,28 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy import ndarray
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_n_features,
+    _check_sample_weight,
+    check_array,
+    check_is_fitted,
+    check_random_state,
+    column_or_1d,
+    validate_data,
+)
 
 from pipeline.compute import STRIPS, strips, workers
 from pipeline.logistic.fast_objective import FastObjective, margins
 from pipeline.logistic.fitting import Callback, fit_columns, random_start
-from pipeline.logistic.loss import predicted, probabilities
+from pipeline.logistic.loss import log_probabilities, predicted, probabilities
+from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.status import DivergenceError, Status
@@ -35,13 +47,17 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     l2             the penalty, lambda in the formula
     learning_rate  of gradient_descent and nesterov: a number, or "auto" for one over the largest possible curvature
-    optimizer      "gradient_descent", "nesterov", "newton" (exact in a few iterations, for up to
-                   some hundred features) or "quasi_newton" (for large data)
+    optimizer      "gradient_descent", "nesterov", "newton" (exact in a few iterations, for up to some hundred
+                   features; above 2,000 it is quasi_newton) or "quasi_newton" (for large data)
     max_iter       0 keeps the starting weights
     tol            the norm of the gradient to stop at (newton, quasi_newton: in centred features, where some are far
                    from zero)
     class_weight   None, "balanced" (n / (n_classes * rows of the class)) or a dict of weights by class
     init           "zeros", or "random": standard normal weights and intercept, drawn with `random_state`
+
+    Rows are an array, a `scipy.sparse` matrix, or a data frame. Its columns of type `category` become one feature for
+    each category, after the other columns and never written out; a missing or new category has none of them.
+    `feature_names_out_` has their names, such as `city = Paris`.
 
     After `fit`: `coef_` (n_columns, n_features), `intercept_` (n_columns,), `classes_`, sorted, `n_iter_` (n_columns,),
     `cost_history_` ((iterations + 1,) for two classes, else (iterations + 1, n_classes) with NaN after a column ends;
@@ -79,7 +95,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         the optimum, and when there is none (classes that a plane separates, without l2).
         """
         self._check_parameters()
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        X, y = self._rows(X, y, fitting=True)
         check_classification_targets(y)
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
@@ -93,7 +109,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         if self.init == "random":
             random_state = check_random_state(self.random_state)
             start = random_start(X.shape[1], len(positive), random_state, bool(self.fit_intercept))
-        with workers(1 if X.size < 100_000 else STRIPS) as run:
+        with workers(1 if X.shape[0] * X.shape[1] < 100_000 else STRIPS) as run:
             penalty = Ridge(np.full(len(positive), float(self.l2)))
             objective = FastObjective(X, codes, positive, penalty, weight, bool(self.fit_intercept), run)
             fit = fit_columns(objective, self.optimizer, rate, start, self.max_iter, self.tol, callback)
@@ -117,7 +133,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> ndarray:
         """The margins z: (n_samples,) for two classes, (n_samples, n_classes) for more."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = self._rows(X)
         Z = margins(X, np.vstack([self.coef_.T, self.intercept_]))
         return Z[:, 0] if len(self.classes_) == 2 else Z
 
@@ -125,15 +141,51 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """Probabilities (n_samples, n_classes); with three classes or more, those against the rest over their sum."""
         return probabilities(self.decision_function(X))
 
+    def predict_log_proba(self, X: Any) -> ndarray:
+        """Logarithms of `predict_proba`, exact where a probability is too small for a float64."""
+        return log_probabilities(self.decision_function(X))
+
     def predict(self, X: Any) -> ndarray:
         """The class of the highest margin for each row, (n_samples,)."""
         chosen = predicted(self.decision_function(X))
         return self.classes_[chosen]
 
-    def _row_weights(self, codes: ndarray, sample_weight: Any, X: ndarray) -> ndarray | None:
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _rows(self, X: Any, y: Any = None, fitting: bool = False) -> Any:
+        """X validated, as what `FastObjective` takes, for a fit together with y."""
+        if isinstance(X, Matrix):  # made for this estimator
+            return (X, y) if fitting else X
+        if not any(isinstance(kind, pd.CategoricalDtype) for kind in getattr(X, "dtypes", [])):
+            checks = {"dtype": [np.float64, np.float32], "accept_sparse": "csr", "reset": fitting}
+            return validate_data(self, X, y, **checks) if fitting else validate_data(self, X, **checks)
+        _check_feature_names(self, X, reset=fitting)
+        _check_n_features(self, X, reset=fitting)
+        strings = X.select_dtypes("category")
+        numbers = X.drop(columns=strings.columns)
+        dense = check_array(numbers, ensure_min_features=0) if numbers.shape[1] else np.empty((len(X), 0))
+        if fitting:
+            self.categories_ = {name: column.cat.categories for name, column in strings.items()}
+            named = [f"{name} = {value}" for name, values in self.categories_.items() for value in values]
+            self.feature_names_out_ = np.array([*map(str, numbers.columns), *named], dtype=object)
+        starts = np.cumsum([0, *map(len, self.categories_.values())])
+        codes = np.empty((len(X), len(self.categories_)), dtype=np.int32)
+        for j, (name, values) in enumerate(self.categories_.items()):
+            found = values.get_indexer(X[name])
+            codes[:, j] = np.where(found < 0, starts[-1], found + starts[j])  # the last column is no feature
+        n_base = dense.shape[1] + starts[-1] + 1
+        known = np.append(np.arange(n_base - 1), n_base)  # all base columns but that one, and the intercept
+        T = sparse.csr_matrix((np.ones(n_base), (known, np.arange(n_base))), (n_base + 1, n_base))
+        matrix = Matrix([Block(dense, codes, int(starts[-1]) + 1)], T)
+        return (matrix, column_or_1d(y, warn=True)) if fitting else matrix
+
+    def _row_weights(self, codes: ndarray, sample_weight: Any, X: Any) -> ndarray | None:
         if sample_weight is None and self.class_weight is None:
             return None
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weight = _check_sample_weight(sample_weight, codes, dtype=np.float64, ensure_non_negative=True)
         classes = self.classes_.tolist()
         if isinstance(self.class_weight, dict):
             unknown = [label for label in self.class_weight if label not in classes]

@@ -14,6 +14,8 @@
    once: most of the time of a small pass is that of calling NumPy.
 5. Strips. Large data stays where it is, and is cut into a fixed number of strips that threads share; their sums are
    added in order, so the number of threads does not change a bit.
+6. No one-hot. Large data is the base matrix B of `matrix`: sums over rows are those of B, and T turns them into those
+   of X once per pass. Only a curvature is computed from blocks of X, for some features.
 
 Shapes as in `objective`; s are the row weights, divided by their sum.
 """
@@ -25,12 +27,14 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import STRIPS, Run, strips, workers
+from pipeline.compute import STRIPS, Run, workers
+from pipeline.logistic.matrix import Block, as_matrix
 from pipeline.logistic.penalty import Ridge
 
 BLOCK_BYTES = 2 * 2**20  # one core's share of the last two levels of cache; smaller blocks are too short for threads
 SMALL_BYTES = 768 * 1024  # data that fits in a second-level cache together with its buffers
 MULTIPLICATIONS = 1_000_000  # larger products take twice as long: OpenBLAS copies X before it multiplies
+LARGEST_FACTOR = 2_000  # features: the time of a factorisation grows with the cube of their number
 GROUP = 8
 ONE = np.array(1.0)
 
@@ -38,7 +42,8 @@ ONE = np.array(1.0)
 class FastObjective:
     """Cost, gradient and curvature of every column of a weight matrix W (n_features + 1, n_columns).
 
-    X              (n_samples, n_features), float64 or float32 (stays float32 in memory, each block becomes float64)
+    X              (n_samples, n_features): a `Matrix`, a `scipy.sparse` matrix, or an array of float64 or float32
+                   (which stays float32 in memory, each block becomes float64)
     codes          (n_samples,), the class of each row as a whole number
     positive       (n_columns,): in column k, y = 1 for the rows of class positive[k] and 0 for all others
     penalty        of each column
@@ -48,23 +53,27 @@ class FastObjective:
     """
 
     def __init__(
-        self, X: ndarray, codes: ndarray, positive: ndarray, penalty: Ridge,
+        self, X: Any, codes: ndarray, positive: ndarray, penalty: Ridge,
         sample_weight: ndarray | None = None, fit_intercept: bool = True, run: Run = map,
     ):  # fmt: skip
+        if not isinstance(X, ndarray):
+            X = as_matrix(X)
+            X = X.toarray() if X.nbytes <= SMALL_BYTES else X
         self.X, self.codes, self.positive, self.penalty, self.run = X, codes, positive, penalty, run
         self.sample_weight, self.fit_intercept = sample_weight, fit_intercept
-        weight = np.array(1 / len(X)) if sample_weight is None else (sample_weight / np.sum(sample_weight))[:, None]
+        weight = np.array(1 / X.shape[0]) if sample_weight is None else (sample_weight / np.sum(sample_weight))[:, None]
         self.weight = weight  # s above: (n_samples, 1), or () where it is the same for all rows
-        self.small, ones = X.nbytes <= SMALL_BYTES, float(fit_intercept)
-        if self.small:
-            X = np.full((len(X), X.shape[1] + 1), ones, order="F")
-            X[:, :-1] = self.X
+        self.matrix, self.small = as_matrix(X), X.nbytes <= SMALL_BYTES
+        strips = [(Block(X), slice(None))] if self.small else self.matrix.strips()
         self.strips = [
-            _Strip(X[rows], codes[rows], weight[rows] if weight.ndim else weight, ones, self.small, len(positive))
-            for rows in ([slice(None)] if self.small else strips(len(X)))
+            _Strip(block, codes[rows], weight[rows] if weight.ndim else weight, float(fit_intercept), len(positive))
+            for block, rows in strips
         ]
+        if self.small:
+            self._with_ones = np.full((len(X), X.shape[1] + 1), float(fit_intercept), order="F")
+            self._with_ones[:, :-1] = X
         classes, column = np.unique(positive, return_inverse=True)
-        sums = self._total("label_sums", classes)
+        sums = self.matrix.feature_gradient(self._total("label_sums", classes))
         self.label_sum = sums[:, column]  # l above
         self.constant = sums[:, -1:] - self.label_sum  # c above
         self._allocate()
@@ -84,30 +93,50 @@ class FastObjective:
 
     def curvature(self, W: ndarray) -> ndarray:
         """The second derivatives (Hessians), (n_columns, n_features + 1, n_features + 1)."""
-        total = self._total("curvature", W)
+        total = self._curvature(W)
         diagonal = np.arange(len(W))
         total[:, diagonal, diagonal] += self.penalty.curvature(W).T
         return total
 
-    def mean_curvature(self, W: ndarray) -> ndarray:
-        """The mean over columns of X' diag(s p (1 - p)) X, without the penalty, (n_features + 1, n_features + 1)."""
-        return self._total("curvature", W, True)[0]
+    def mean_curvature(self, W: ndarray, features: ndarray | slice = slice(None)) -> ndarray:
+        """The mean over columns of X' diag(s p (1 - p)) X, without the penalty, (n_chosen + 1, n_chosen + 1)."""
+        return self._curvature(W, features, mean=True)[0]
 
-    def bound(self) -> ndarray:
+    def mean_curvature_of(self, W: ndarray, features: ndarray) -> ndarray:
+        """The columns of `mean_curvature` of some features and the intercept, (n_features + 1, n_chosen + 1)."""
+        total = self._total("curvature_of", self.matrix.base_weights(W), self.matrix.T, features)
+        return self.matrix.feature_gradient(total)
+
+    def mean_squares(self, W: ndarray) -> ndarray:
+        """The diagonal of `mean_curvature`, (n_features + 1,); roughly for features of several base columns."""
+        total = self._total("squares", self.matrix.base_weights(W))
+        return total if self.matrix.T is None else self.matrix.T.T.power(2) @ total
+
+    def bound(self, features: ndarray | slice = slice(None)) -> ndarray:
         """X' diag(s) X / 4: no curvature without penalty is larger, at any W (Bohning and Lindsay, 1988)."""
-        return self.mean_curvature(np.zeros((self.shape[0], 1)))
+        return self.mean_curvature(np.zeros((self.shape[0], 1)), features)
 
     def safe_learning_rate(self) -> ndarray:
         """One over the largest eigenvalue that the curvature can have, (n_columns,): gradient descent never climbs.
 
-        That of `bound`, A' A with rows A = sqrt(s) [X 1] / 2, which is that of the smaller A A' for few rows.
+        That of `bound`, A' A with rows A = sqrt(s) [X 1] / 2, which is that of the smaller A A' for few rows. Where
+        both are large, it is found by products with `bound` (Lanczos).
         """
-        if len(self.X) > self.X.shape[1]:
-            product = self.bound()
+        n_samples, n_features = self.matrix.shape
+        if n_features < min(n_samples, LARGEST_FACTOR):
+            largest = np.linalg.eigvalsh(self.bound())[-1]
+        elif n_samples <= LARGEST_FACTOR:
+            X, root = self.matrix.toarray(), np.sqrt(self.weight) / 2
+            largest = np.linalg.eigvalsh(root * (X @ X.T + self.fit_intercept) * root.T)[-1]
         else:
-            X, root = np.asarray(self.X, dtype=np.float64), np.sqrt(self.weight) / 2
-            product = root * (X @ X.T + self.fit_intercept) * root.T
-        return 1 / (np.linalg.eigvalsh(product)[-1] + self.largest_penalty_curvature)
+            from scipy.sparse.linalg import LinearOperator, eigsh
+
+            size, to_base, back = n_features + 1, self.matrix.base_weights, self.matrix.feature_gradient
+            product = LinearOperator(
+                (size, size), lambda v: back(self._total("bound", to_base(v.reshape(-1, 1))))[:, 0]
+            )
+            largest = 1.01 * eigsh(product, 1, v0=np.ones(size), tol=1e-3, return_eigenvectors=False)[0]
+        return 1 / (largest + self.largest_penalty_curvature)
 
     def select(self, columns: ndarray) -> "FastObjective":
         """The same rows, only these columns."""
@@ -118,16 +147,16 @@ class FastObjective:
         return narrow
 
     def with_features(self, X: ndarray) -> "FastObjective":
-        """The same rows, described by other features X (n_samples, n_other_features)."""
+        """The same rows, described by an array of other features (n_samples, n_other_features)."""
         return FastObjective(
             X, self.codes, self.positive, self.penalty, self.sample_weight, self.fit_intercept, self.run
         )
 
     def sample(self, n_samples: int) -> "FastObjective":
         """The same models on so many rows, drawn with a fixed seed."""
-        rows = np.sort(np.random.default_rng(0).choice(len(self.X), n_samples, replace=False))
+        rows = np.sort(np.random.default_rng(0).choice(len(self.matrix), n_samples, replace=False))
         weight = None if self.sample_weight is None else self.sample_weight[rows]
-        X, codes = self.X[rows], self.codes[rows]
+        X, codes = self.matrix.take(rows), self.codes[rows]
         return FastObjective(X, codes, self.positive, self.penalty, weight, self.fit_intercept, self.run)
 
     def buffer(self, length: int) -> ndarray:
@@ -138,7 +167,7 @@ class FastObjective:
     def evaluate(self, W: ndarray, gradient: ndarray, buffer: ndarray) -> None:
         """Write the gradient at W into `gradient`, and what `costs` needs besides W into `buffer` (n, n_columns)."""
         if self.small:
-            z, X = self._z, self.strips[0].X
+            z, X = self._z, self._with_ones
             X.dot(W, z)
             np.exp(z, z)
             if self._grouped is None:
@@ -150,9 +179,9 @@ class FastObjective:
                 np.divide(self.strips[0].weight, z, z)
             X.T.dot(z, gradient)
         else:
-            parts = self._each_strip("loss_and_gradient", W)
+            parts = self._each_strip("loss_and_gradient", self.matrix.base_weights(W))
             buffer[0] = sum(loss for loss, _ in parts)
-            gradient[:] = sum(part for _, part in parts)
+            gradient[:] = self.matrix.feature_gradient(sum(part for _, part in parts))
         np.subtract(self.constant, gradient, gradient)
         np.add(gradient, self.penalty.gradient(W, self._scratch), gradient)
 
@@ -165,7 +194,7 @@ class FastObjective:
         else:
             loss = np.log(buffer).sum(axis=1) / len(self._z)
         for t in np.flatnonzero(~np.isfinite(loss).all(axis=1)):  # exp, or a product of factors, passed 10^308
-            loss[t] = self._total("exact_loss", W[t])
+            loss[t] = self._total("exact_loss", self.matrix.base_weights(W[t]))
         return loss - np.einsum("tjk,jk->tk", W, self.label_sum) + self.penalty.value(W)
 
     def _cost_and_gradient(self, W: ndarray) -> tuple[ndarray, ndarray]:
@@ -178,7 +207,11 @@ class FastObjective:
         return list(self.run(lambda strip: getattr(strip, method)(*arguments), self.strips))
 
     def _total(self, method: str, *arguments: Any) -> ndarray:
-        return sum(self._each_strip(method, *arguments))
+        parts = iter(self.run(lambda strip: getattr(strip, method)(*arguments), self.strips))
+        return sum(parts, start=next(parts))
+
+    def _curvature(self, W: ndarray, features: ndarray | slice = slice(None), mean: bool = False) -> ndarray:
+        return self._total("curvature", self.matrix.base_weights(W), self.matrix.T, features, mean)
 
     def _allocate(self) -> None:
         self._scratch = np.zeros(self.shape)
@@ -196,69 +229,88 @@ class FastObjective:
 class _Strip:
     """Sums over consecutive rows, block by block.
 
-    X holds the column of ones (`has_ones`: small data), or it is added by hand. weight (n_rows, 1), or () the same for
-    all rows; ones: 1 with an intercept, 0 without.
+    weight (n_rows, 1), or () the same for all rows; ones: 1 with an intercept, 0 without; V: weights of base columns.
     """
 
-    def __init__(self, X: ndarray, codes: ndarray, weight: ndarray, ones: float, has_ones: bool, n_columns: int):
-        self.X, self.codes, self.weight, self.ones, self.has_ones = X, codes, weight, ones, has_ones
-        n_rows = len(X) if has_ones else _block_rows(X.shape[1], n_columns)
-        self.blocks = [slice(start, min(start + n_rows, len(X))) for start in range(0, len(X), n_rows)]
+    def __init__(self, rows: Block, codes: ndarray, weight: ndarray, ones: float, n_columns: int):
+        self.rows, self.codes, self.weight, self.ones = rows, codes, weight, ones
+        n_stored = rows.dense.shape[1] + (rows.codes.shape[1] if isinstance(rows.codes, ndarray) else 0)
+        n_rows = _block_rows(max(n_stored, 1), n_columns)
+        self.blocks = [slice(start, min(start + n_rows, len(rows))) for start in range(0, len(rows), n_rows)]
 
-    def loss_and_gradient(self, W: ndarray) -> tuple[ndarray, ndarray]:
-        """sum s log(1 + exp(z)), (n_columns,), and X'(s q), of the shape of W."""
-        loss, gradient = np.zeros(W.shape[1]), np.zeros(W.shape)
-        part = np.empty((len(W) - 1, W.shape[1]))
-        buffer = np.empty((self.blocks[0].stop, W.shape[1]))
-        for X, s, _ in self._each_block():
-            z = buffer[: len(X)]
-            np.dot(X, W[:-1], z)
-            np.add(z, W[-1], z)
+    def loss_and_gradient(self, V: ndarray) -> tuple[ndarray, ndarray]:
+        """sum s log(1 + exp(z)), (n_columns,), and [B 1]'(s q), of the shape of V."""
+        loss, gradient = np.zeros(V.shape[1]), np.zeros(V.shape)
+        for block, s, _ in self._each_block():
+            z = block.margins(V)
             np.exp(z, z)
             np.add(z, ONE, z)
             loss += _sum_of_logs(z, s)
             np.divide(s, z, z)
-            np.dot(X.T, z, part)
-            gradient[:-1] += part
-            gradient[-1] += self.ones * np.add.reduce(z, 0)
+            gradient += block.transposed(z)
+        gradient[-1] *= self.ones
         return loss, gradient
 
-    def exact_loss(self, W: ndarray) -> ndarray:
+    def exact_loss(self, V: ndarray) -> ndarray:
         """sum s log(1 + exp(z)), (n_columns,), where exp(z) is too large for a float64."""
-        return sum((s * np.logaddexp(0, self._margins(X, W))).sum(axis=0) for X, s, _ in self._each_block())
+        return sum((s * np.logaddexp(0, block.margins(V))).sum(axis=0) for block, s, _ in self._each_block())
 
     def label_sums(self, classes: ndarray) -> ndarray:
-        """X'(s [code = class]) for each class, and X's last: (n_features + 1, n_classes + 1)."""
-        total = np.zeros((self.X.shape[1] + (not self.has_ones), len(classes) + 1))
-        for X, s, codes in self._each_block():
-            chosen = s * np.column_stack([codes[:, None] == classes, np.ones(len(X))])
-            total[: X.shape[1]] += X.T @ chosen
-            if not self.has_ones:
-                total[-1] += self.ones * chosen.sum(axis=0)
+        """[B 1]'(s [code = class]) for each class, and [B 1]'s last: (n_base + 1, n_classes + 1)."""
+        total = np.zeros((self.rows.n_base + 1, len(classes) + 1))
+        for block, s, codes in self._each_block():
+            total += block.transposed(s * np.column_stack([codes[:, None] == classes, np.ones(len(block))]))
+        total[-1] *= self.ones
         return total
 
-    def curvature(self, W: ndarray, mean: bool = False) -> ndarray:
-        """X' diag(s p q) X of each column, (n_columns, n_features + 1, n_features + 1), or (1, ...), their mean."""
-        total = np.zeros((1 if mean else W.shape[1], len(W), len(W)))
-        for X, s, _ in self._each_block():
-            q = 1 / (1 + np.exp(self._margins(X, W)))
-            squares = s * q * (1 - q)
+    def curvature(self, V: ndarray, T: Any, features: ndarray | slice, mean: bool) -> ndarray:
+        """X' diag(s p q) X of each column and the chosen features, with the intercept; or (1, ...), their mean."""
+        total: Any = 0
+        for block, s, _ in self._each_block():
+            squares = self._squares(block, s, V)
             roots = np.sqrt(squares.mean(axis=1, keepdims=True) if mean else squares)
-            for H, root in zip(total, roots.T, strict=True):
-                scaled = X * root[:, None]
-                H[: X.shape[1], : X.shape[1]] += scaled.T @ scaled
-                if not self.has_ones:
-                    H[-1, :-1] = H[:-1, -1] = H[-1, :-1] + self.ones * (root @ scaled)
-                    H[-1, -1] += self.ones * (root @ root)
+            X = block.features(T, features)
+            scaled, products = np.empty((len(X), X.shape[1] + 1)), []
+            for root in roots.T:
+                np.multiply(X, root[:, None], scaled[:, :-1])
+                np.multiply(root, self.ones, scaled[:, -1])
+                products.append(scaled.T @ scaled)
+            total += np.array(products)
         return total
 
-    def _each_block(self) -> Iterator[tuple[ndarray, ndarray, ndarray]]:
-        for rows in self.blocks:
-            weight = self.weight[rows] if self.weight.ndim else self.weight
-            yield np.asarray(self.X[rows], dtype=np.float64), weight, self.codes[rows]
+    def curvature_of(self, V: ndarray, T: Any, features: ndarray) -> ndarray:
+        """[B 1]' diag(the mean of s p q over columns) [X 1], of the chosen features, (n_base + 1, n_chosen + 1)."""
+        total = np.zeros((self.rows.n_base + 1, len(features) + 1))
+        for block, s, _ in self._each_block():
+            X = np.column_stack([block.features(T, features), np.full(len(block), self.ones)])
+            total += block.transposed(self._squares(block, s, V).mean(axis=1, keepdims=True) * X)
+        total[-1] *= self.ones
+        return total
 
-    def _margins(self, X: ndarray, W: ndarray) -> ndarray:
-        return X @ W if self.has_ones else X @ W[:-1] + W[-1]
+    def squares(self, V: ndarray) -> ndarray:
+        """The sums of squares of each base column, weighted by the mean of s p q over columns, (n_base + 1,)."""
+        total = np.zeros(self.rows.n_base + 1)
+        for block, s, _ in self._each_block():
+            total += block.squared().transposed(self._squares(block, s, V).mean(axis=1, keepdims=True))[:, 0]
+        total[-1] *= self.ones
+        return total
+
+    def bound(self, V: ndarray) -> ndarray:
+        """[B 1]' diag(s) [B 1] V / 4, of the shape of V."""
+        total = np.zeros(V.shape)
+        for block, s, _ in self._each_block():
+            total += block.transposed(s / 4 * block.margins(V))
+        total[-1] *= self.ones
+        return total
+
+    @staticmethod
+    def _squares(block: Block, s: ndarray, V: ndarray) -> ndarray:
+        q = 1 / (1 + np.exp(block.margins(V)))
+        return s * q * (1 - q)
+
+    def _each_block(self) -> Iterator[tuple[Block, ndarray, ndarray]]:
+        for rows in self.blocks:
+            yield self.rows[rows], self.weight[rows] if self.weight.ndim else self.weight, self.codes[rows]
 
 
 def _block_rows(n_features: int, n_columns: int) -> int:
@@ -280,7 +332,9 @@ def _sum_of_logs(factors: ndarray, s: ndarray) -> ndarray:
     return s * total
 
 
-def margins(X: ndarray, W: ndarray) -> ndarray:
-    """z = X w + b, (n_samples, n_columns), with the same bytes for any number of threads."""
-    with workers(1 if X.size * W.shape[1] < 100_000 else STRIPS) as run:
-        return np.concatenate(list(run(lambda rows: X[rows] @ W[:-1] + W[-1], strips(len(X)))))
+def margins(X: Any, W: ndarray) -> ndarray:
+    """z = X w + b, (n_samples, n_columns), with the same bytes for any number of threads. X as for `FastObjective`."""
+    matrix = as_matrix(X)
+    V = matrix.base_weights(W)
+    with workers(1 if matrix.shape[0] * W.size < 100_000 else STRIPS) as run:
+        return np.concatenate(list(run(lambda strip: strip[0].margins(V), matrix.strips())))

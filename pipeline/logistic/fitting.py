@@ -7,7 +7,7 @@ import numpy as np
 from numpy import ndarray
 
 from pipeline.logistic.coordinates import centred, in_row_space
-from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Halving, Newton, QuasiNewton, Search
 from pipeline.logistic.separation import separating_features
 from pipeline.logistic.status import Status
@@ -51,7 +51,7 @@ def fit_columns(
 ) -> Minimum:  # fmt: skip
     """Minimise every column of the objective.
 
-    optimizer      a key of `OPTIMIZERS`
+    optimizer      a key of `OPTIMIZERS`; for more than `LARGEST_FACTOR` features, quasi_newton stands in for newton
     learning_rate  (n_columns,), the step of gradient_descent and nesterov; NaN, or None for all: a safe one
     start          (n_features + 1, n_columns), None for zeros
     models         (n_columns,), numbers that say which columns (classes) are one model; None: all are
@@ -69,6 +69,8 @@ def fit_columns(
             for change in [in_row_space] if make_search is FixedStep else [centred, in_row_space]:
                 objective, start, back = change(objective, start)
                 ways_back.append(back)
+        if make_direction is Newton and objective.shape[0] > LARGEST_FACTOR:
+            make_direction = QuasiNewton
         search: Search
         if make_search is FixedStep:
             rate = np.broadcast_to(np.nan if learning_rate is None else learning_rate, objective.shape)
@@ -78,7 +80,7 @@ def fit_columns(
         elif make_direction is QuasiNewton:
             direction = QuasiNewton(models)
             rows = int(np.clip(SAMPLE_FLOATS // len(start), 5_000, 20_000))
-            if len(objective.X) > 4 * rows and max_iter > 0:
+            if len(objective.matrix) > 4 * rows and len(start) <= LARGEST_FACTOR and max_iter > 0:
                 # The optimum and curvature of a sample are so close to those of all rows that they save most passes.
                 sample = objective.sample(rows)
                 start = minimize(sample, start, Halving(direction), max_iter, max(tol, 1e-3)).weights
@@ -106,7 +108,9 @@ def fit_columns(
 def _left_to_fall(objective: FastObjective, W: ndarray) -> ndarray:
     """How far the cost is above its minimum, (n_columns,), by Newton's quadratic: independent of units of features."""
     gradient = objective.gradient(W)
-    return np.einsum("jk,jk->k", gradient, Newton().find(objective, W, gradient)) / 2
+    exact = objective.shape[0] <= LARGEST_FACTOR
+    direction = Newton() if exact else QuasiNewton(np.arange(W.shape[1]), objective, W)
+    return np.einsum("jk,jk->k", gradient, direction.find(objective, W, gradient)) / 2
 
 
 def minimize(

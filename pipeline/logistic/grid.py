@@ -9,6 +9,7 @@ threads share the rows of one group on one fold.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -21,7 +22,7 @@ from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.status import Status
 
 CURVE_POINTS = 1000
-Rows = tuple[ndarray, ndarray, ndarray | None]
+Rows = tuple[Any, ndarray, ndarray | None]
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Grid:
         """Whether a combination was trained on all folds, (n_combinations,)."""
         return (self.status != Status.UNFINISHED).all(axis=(1, 2))
 
-    def margins(self, X: ndarray, fold: int, combinations: ndarray | slice = slice(None)) -> ndarray:
+    def margins(self, X: Any, fold: int, combinations: ndarray | slice = slice(None)) -> ndarray:
         """z of a fold's models, (n_rows, n_combinations, n_columns), for rows prepared like its training rows."""
         weights = self.weights[fold][combinations]
         return margins(X, weights.reshape(-1, weights.shape[2]).T).reshape(len(X), *weights.shape[:2])
@@ -59,11 +60,11 @@ def fit_grid(
 ) -> Grid:  # fmt: skip
     """Train every combination on the training rows of every fold.
 
-    rows           rows(fold) returns the training rows of a fold: X (n_samples, n_features), float64, C-contiguous and
-                   prepared as the models need it; codes (n_samples,), classes as whole numbers from 0 up (of two
-                   classes, 1 is the positive one); sample_weight (n_samples,) or None. It is called for each group of
-                   columns again, by one thread at a time. Folds may differ in n_features, and are about equal
-                   in size: the first one decides how the work is shared
+    rows           rows(fold) returns the training rows of a fold: X (n_samples, n_features), a `Matrix` or an array of
+                   float64, C-contiguous and prepared as the models need it; codes (n_samples,), classes as whole
+                   numbers from 0 up (of two classes, 1 is the positive one); sample_weight (n_samples,) or None. It is
+                   called for each group of columns again, by one thread at a time. Folds may differ in n_features, and
+                   are about equal in size: the first one decides how the work is shared
     l2             (n_combinations,), or (n_combinations, n_folds)
     learning_rate  (n_combinations,), NaN for one that is safe on the fold; None (newton, quasi_newton too): all NaN
     start          start(n_features) returns the weights to start from, (n_features + 1, n_columns), the same for all

@@ -31,6 +31,14 @@ def probabilities(margins: ndarray) -> ndarray:
     return P / P.sum(axis=1, keepdims=True)
 
 
+def log_probabilities(margins: ndarray) -> ndarray:
+    """The logarithms of `probabilities`, exact where these are too small for a float64."""
+    if margins.ndim == 1:
+        return -np.column_stack([np.logaddexp(0, margins), np.logaddexp(0, -margins)])
+    L = -np.logaddexp(0, -margins)
+    return L - np.logaddexp.reduce(L, axis=1, keepdims=True)
+
+
 def predicted(margins: ndarray) -> ndarray:
     """The index of the predicted class of each row, (n_samples,).
 

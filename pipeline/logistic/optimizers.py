@@ -22,7 +22,9 @@ Nocedal and Wright, Numerical Optimization, chapters 3, 6 and 7.
 import numpy as np
 from numpy import ndarray
 
-from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
+
+CORE, REFRESH = 200, 8
 
 
 class Direction:
@@ -86,7 +88,8 @@ class QuasiNewton(Direction):
     safe at random weights, where the curvature may vanish); or, where a sample showed that the optimum is near `at`,
     the mean curvature there of the columns of one model. The last ten steps correct it, column by column. Where that
     is not enough (a sample may lack the rows of a rare category), the curvature is computed again on all rows, each
-    time that this costs no more than the iterations since. Numerical Optimization, section 7.2.
+    time that this costs no more than the iterations since. Of more than `LARGEST_FACTOR` features, those with the
+    largest curvature are scaled in this way, and each other one by its own. Numerical Optimization, section 7.2.
 
     models (n_columns,) are numbers that say which columns (classes) are one model. The direction of a model does not
     depend on the other models.
@@ -96,7 +99,7 @@ class QuasiNewton(Direction):
 
     def __init__(self, models: ndarray, sample: FastObjective | None = None, at: ndarray | None = None):
         self.models, self.sample, self.at = models, sample, at
-        self.eigen: list[tuple[int | None, ndarray, ndarray]] = []  # model (None: all), eigenvalues, eigenvectors
+        self.eigen: list[Factor] = []
         self.pairs: list[tuple[ndarray, ndarray, ndarray]] = []  # steps, gradient changes, 1 / (their product)
         self.iterations = 0  # since the curvature was computed
 
@@ -106,7 +109,8 @@ class QuasiNewton(Direction):
         self.pairs.append((step, change, np.where(usable, 1 / np.where(usable, product, 1), 0)))
         del self.pairs[: -self.memory]
         self.iterations += 1
-        if self.iterations >= max(20, len(W) // 4):  # as many as cost about as much as the curvature does
+        as_costly = max(20, len(W) // 4) if len(W) <= LARGEST_FACTOR else REFRESH  # as the curvature
+        if self.iterations >= as_costly:
             self._factorise(objective, W)
 
     def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
@@ -119,16 +123,16 @@ class QuasiNewton(Direction):
             weights.append(inverse * np.einsum("jk,jk->k", step, direction))
             direction -= weights[-1] * change
         penalty = objective.largest_penalty_curvature
-        for model, values, V in self.eigen:
-            k = slice(None) if model is None else self.models == model
-            direction[:, k] = V @ ((V.T @ direction[:, k]) / (values[:, None] + penalty[k]))
+        for factor in self.eigen:
+            k = slice(None) if factor.model is None else self.models == factor.model
+            direction[:, k] = factor.divide(direction[:, k], penalty[k])
         for step, change, inverse in self.pairs:
             direction += (weights.pop() - inverse * np.einsum("jk,jk->k", change, direction)) * step
         return direction
 
     def keep(self, columns: ndarray) -> None:
         self.models = self.models[columns]
-        self.eigen = [part for part in self.eigen if part[0] is None or part[0] in self.models]
+        self.eigen = [part for part in self.eigen if part.model is None or part.model in self.models]
         self.pairs = [(step[:, columns], change[:, columns], inverse[columns]) for step, change, inverse in self.pairs]
         if self.sample is not None and self.at is not None:
             self.sample, self.at = self.sample.select(columns), self.at[:, columns]
@@ -138,9 +142,50 @@ class QuasiNewton(Direction):
         models = np.unique(self.models)
         for model in [None] if W is None or len(models) == 1 else models.tolist():
             k = np.full(len(self.models), True) if model is None else self.models == model
-            H = objective.bound() if W is None else objective.select(k).mean_curvature(W[:, k])
-            values, V = np.linalg.eigh(H)
-            self.eigen.append((model, np.maximum(values, values[-1] * 1e-10), V))
+            at = np.zeros((objective.shape[0], 1)) if W is None else W[:, k]
+            self.eigen.append(Factor(model, objective if W is None else objective.select(k), at))
+
+
+class Factor:
+    """The curvature without penalty at W, averaged over columns, to be divided by with any penalty added.
+
+    Of more than `LARGEST_FACTOR` features, at most `CORE` are F, those with the largest curvature, down to a hundredth
+    of it, and all others G. The curvatures between features of G are left out: categories of one column never meet in a
+    row, so for one wide column of categories there are none. With the blocks A of F, D of G (diagonal) and C between
+    them, the curvature is divided by as block elimination does: by A - C' D^-1 C, then by D.
+    """
+
+    def __init__(self, model: int | None, objective: FastObjective, W: ndarray):
+        self.model = model  # that these columns belong to; None: all
+        self.core: ndarray | None = None
+        if len(W) <= LARGEST_FACTOR:
+            self.values, self.vectors = np.linalg.eigh(objective.mean_curvature(W))
+            self.values = np.maximum(self.values, self.values[-1] * 1e-10)
+            return
+        squares = objective.mean_squares(W)
+        self.squares = np.maximum(squares, squares.max() * 1e-10)
+        order = np.argsort(-squares[:-1], kind="stable")
+        large = order[: min(CORE, int((squares[:-1] >= squares[:-1].max() / 100).sum()))]
+        self.core = np.append(np.sort(large), len(W) - 1)  # with the intercept
+        self.cross = objective.mean_curvature_of(W, self.core[:-1])
+        self.A = self.cross[self.core]
+        self.cross[self.core] = 0
+
+    def divide(self, gradient: ndarray, penalty: ndarray) -> ndarray:
+        """(curvature + penalty)^-1 gradient, for gradient (n_features + 1, n_columns) and penalty (n_columns,)."""
+        if self.core is None:
+            return self.vectors @ ((self.vectors.T @ gradient) / (self.values[:, None] + penalty))
+        out = np.empty_like(gradient)
+        for value in np.unique(penalty):
+            k = penalty == value
+            D, C = (self.squares + value)[:, None], self.cross
+            A = self.A + value * np.eye(len(self.A)) - C.T @ (C / D)
+            part = gradient[:, k] / D
+            solved = np.linalg.solve(A, gradient[self.core][:, k] - C.T @ part)
+            part -= C @ solved / D
+            part[self.core] = solved
+            out[:, k] = part
+        return out
 
 
 class FixedStep:

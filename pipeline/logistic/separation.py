@@ -9,16 +9,20 @@ for ever. Separation is complete where no row has 0, else it is called quasi-com
 class is enough. Albert and Anderson (1984), Biometrika 71; Konis (2007), Linear programming algorithms for detecting
 separated data, which the linear programme below is from.
 
-    X  (n_samples, n_features)
+    X  (n_samples, n_features), an array or a `Matrix`
     y  (n_samples,) of bool
     W  (n_features + 1,), where a fit without penalty ended, the intercept last
 """
+
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from pipeline.compute import strips
+from pipeline.logistic.matrix import Matrix, as_matrix
 
+LARGEST_BYTES = 2**30  # of features that are written out; in larger data only categories of one class are found
 LARGEST_PROGRAMME = 200  # features, which take up to half a second
 ROWS_AT_ONCE, ROUNDS = 500, 20
 CLEAR_MARGIN = 8.0  # odds of 3,000 : 1
@@ -27,7 +31,7 @@ SMALLEST_GAIN, ROUNDING = 1e-3, 1e-6  # of standardised features; the programme'
 
 
 def separating_features(
-    X: ndarray, y: ndarray, W: ndarray, sample_weight: ndarray | None = None, fit_intercept: bool = True
+    X: Any, y: ndarray, W: ndarray, sample_weight: ndarray | None = None, fit_intercept: bool = True
 ) -> ndarray:
     """Which features a separating direction moves, (n_found,) indices; none where the maximum of the likelihood exists.
 
@@ -35,6 +39,12 @@ def separating_features(
     itself separates completely or rows are so few that some weights separate any labels; else what a linear programme
     finds, where the fit has a clear margin and features are few enough for it. Rows with weight 0 do not count.
     """
+    if not isinstance(X, ndarray):
+        matrix = as_matrix(X)
+        if matrix.nbytes > LARGEST_BYTES:
+            counted = np.ones(len(y)) if sample_weight is None else sample_weight > 0
+            return _features_of_one_class(matrix, y, counted)
+        X = matrix.toarray()
     if sample_weight is not None and (sample_weight == 0).any():
         X, y = X[sample_weight > 0], y[sample_weight > 0]
     alone = _single_features(X, y, fit_intercept)
@@ -56,6 +66,16 @@ def separating_features(
 
 def _margins(X: ndarray, signs: ndarray, W: ndarray) -> ndarray:
     return np.concatenate([signs[rows] * (X[rows] @ W[:-1] + W[-1]) for rows in strips(len(X))])
+
+
+def _features_of_one_class(matrix: Matrix, y: ndarray, counted: ndarray) -> ndarray:
+    """Features that are 0 in all rows of one class, but not of the other: a category with one class."""
+    sums = np.zeros((matrix.blocks[0].n_base + 1, 2))
+    for block, rows in matrix.strips():
+        sums += block.squared().transposed(np.column_stack([y[rows], ~y[rows]]) * counted[rows, None])
+    if matrix.T is not None:
+        sums = matrix.T.T.power(2) @ sums
+    return np.flatnonzero((sums[:-1] == 0).sum(axis=1) == 1)
 
 
 def _single_features(X: ndarray, y: ndarray, fit_intercept: bool) -> ndarray:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline import config, figures, outputs
-from pipeline.columns import features, roles
+from pipeline.columns import roles
+from pipeline.columns.features import prepare
 from pipeline.columns.target import features_and_target
 from pipeline.errors import reported_warnings
 from pipeline.logistic.loss import sigmoid
@@ -37,11 +38,10 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
             stacklevel=2,
         )
     X, y = features_and_target(table)
+    Z = prepare(X, min_rows=1, max_categories=CATEGORIES)[-1]
     tsne = TSNE(perplexity=perplexity, random_state=params.seed, init="random", max_iter=500)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
-        positions = tsne.fit_transform(
-            features.preprocessing(X, max_categories=CATEGORIES, min_rows=1).fit_transform(X)
-        )
+        positions = tsne.fit_transform(Z.toarray())
     return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})
 
 

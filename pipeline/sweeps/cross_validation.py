@@ -1,9 +1,10 @@
 """Score a grid of combinations on rows that they were not trained on, all of them trained together.
 
 The rows are cut into k folds (`columns.splitting.folds`); every combination is trained on all folds but one and scored
-on that one, k times. Preprocessing is fitted inside each fold, on its training rows. The score of a combination depends
-on nothing but its own settings and the data: the encoding is the same for every lambda, and each starts from the
-weights that `train` starts from. Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.10.
+on that one, k times. The base matrix is made once, in blocks of rows that are in the same folds: the training rows of a
+fold are some of its blocks. Features are fitted inside each fold, on its training rows. The score of a combination
+depends on nothing but its own settings and the data: the encoding is the same for every lambda, and each starts from
+the weights that `train` starts from. Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.10.
 """
 
 from collections.abc import Callable
@@ -11,18 +12,20 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
 from pipeline import config
-from pipeline.columns import features, splitting
+from pipeline.columns import splitting
+from pipeline.columns.base import Base
+from pipeline.columns.features import Features, prepare
 from pipeline.columns.target import features_and_target
 from pipeline.config import Combination
 from pipeline.logistic import Status
 from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.loss import predicted, probabilities
+from pipeline.logistic.matrix import Matrix
 from pipeline.outputs import rounded_weights
 from pipeline.scores import scores
 from pipeline.sweeps.choice import best_by_lambda
@@ -30,7 +33,6 @@ from pipeline.training import smallest
 
 WORST_LAST = list(Status)
 SWING = 1.01  # times the lowest cost
-KEPT_BYTES = 2**30  # of the matrices of all folds together; larger ones are made again when they are needed
 
 
 class Validation(NamedTuple):
@@ -43,11 +45,13 @@ class Validation(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The matrices of one fold, made by preprocessing that is fitted on its training rows."""
+    """One fold: its features, fitted on its training rows, of these and of those held out; and their classes."""
 
-    preprocessing: Pipeline
-    training: np.ndarray  # (n_training, n_features)
-    held_out: np.ndarray  # (n_held_out, n_features)
+    features: Features
+    training: Matrix  # (n_training, n_features)
+    training_codes: np.ndarray  # (n_training,)
+    held_out: Matrix  # (n_held_out, n_features)
+    held_out_codes: np.ndarray  # (n_held_out,)
 
 
 def combinations(sweep: config.Sweep, train: config.Train) -> list[Combination]:
@@ -70,28 +74,18 @@ def cross_validate(
     """
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
-    made: dict[int, Rows] = {}
+    made = fold_rows(X, codes, folds, train.min_rows)
     scored: dict[tuple[int, int], dict[str, float]] = {}  # by combination and fold
 
-    def matrices(fold: int) -> Rows:
-        if fold not in made:
-            if any((rows.training.nbytes + rows.held_out.nbytes) * len(folds) > KEPT_BYTES for rows in made.values()):
-                made.clear()
-            training, others = folds[fold]
-            preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
-            Z = features.fit_matrix(preprocessing, X.iloc[training])
-            made[fold] = Rows(preprocessing, Z, features.matrix(preprocessing, X.iloc[others]))
-        return made[fold]
-
     def judge(fit: Grid, fold: int, trained: np.ndarray) -> None:
-        rows = matrices(fold)
-        keep_smallest(fit.weights[fold], grid, trained, rows.preprocessing)
+        rows = made[fold]
+        keep_smallest(fit.weights[fold], grid, trained, rows.features)
         margins = fit.margins(rows.held_out, fold, trained)
         for place, k in enumerate(trained.tolist()):
-            scored[k, fold] = _scores(margins[:, place], codes[folds[fold][1]], classes, train.positive, sweep.score)
+            scored[k, fold] = _scores(margins[:, place], rows.held_out_codes, classes, train.positive, sweep.score)
 
-    def training_rows(fold: int) -> tuple[np.ndarray, np.ndarray]:
-        return matrices(fold).training, codes[folds[fold][0]]
+    def training_rows(fold: int) -> tuple[Matrix, np.ndarray]:
+        return made[fold].training, made[fold].training_codes
 
     fit = _fit(training_rows, len(folds), train, sweep, grid, classes, judge)
     finished = np.flatnonzero(fit.finished).tolist()
@@ -106,16 +100,38 @@ def cross_validate(
     )
 
 
+def fold_rows(X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], min_rows: int) -> list[Rows]:
+    """The rows of each fold. Their base matrix is shared: rows that are in the same folds are one block of it."""
+    is_training = np.zeros((len(folds), len(X)), dtype=bool)
+    is_used = np.zeros_like(is_training)
+    for fold, (training, held_out) in enumerate(folds):
+        is_training[fold, training] = is_used[fold, training] = is_used[fold, held_out] = True
+    base = Base(X)
+    kinds, kind = np.unique(np.vstack([is_training, is_used]), axis=1, return_inverse=True)
+    rows_of_kind = [np.flatnonzero(kind == k) for k in range(kinds.shape[1])]
+    blocks = [base.block(X.iloc[rows]) for rows in rows_of_kind]
+    is_training, is_used = np.split(kinds, 2)
+    made = []
+    for training, used in zip(is_training, is_used, strict=True):
+        sides = np.flatnonzero(training), np.flatnonzero(used & ~training)
+        learnt, others = (Matrix([blocks[k] for k in side]) for side in sides)
+        features = Features(base, learnt, min_rows=min_rows)
+        of_learnt, of_others = (codes[np.concatenate([rows_of_kind[k] for k in side])] for side in sides)
+        made.append(
+            Rows(features, learnt.with_features(features.T), of_learnt, others.with_features(features.T), of_others)
+        )
+    return made
+
+
 def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: pd.DataFrame) -> pd.DataFrame:
     """Weights on all rows of `table`, with the best learning rate of each lambda: lambda, class, feature, weight."""
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
     best = best_by_lambda(scored, sweep.score)
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
-    preprocessing = features.preprocessing(X, max_categories=train.max_categories, min_rows=train.min_rows)
-    Z = features.fit_matrix(preprocessing, X)
+    _, features, Z = prepare(X, min_rows=train.min_rows)
     (weights,) = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights
-    keep_smallest(weights, grid, np.arange(len(grid)), preprocessing)
+    keep_smallest(weights, grid, np.arange(len(grid)), features)
     weights = weights[:, :, :-1]
     labels = list(classes)
     if len(classes) == 2:
@@ -123,19 +139,19 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
         weights = weights if labels[0] == classes[1] else -weights
     names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
     flat = rounded_weights(weights.reshape(len(names), -1))
-    found = pd.DataFrame(flat, columns=preprocessing.get_feature_names_out(), index=names)
+    found = pd.DataFrame(flat, columns=features.names, index=names)
     return pd.Series(found.rename_axis(columns="feature").stack(), name="weight").reset_index()  # noqa: PD013
 
 
-def keep_smallest(weights: np.ndarray, grid: list[Combination], trained: np.ndarray, preprocessing: Pipeline) -> None:
+def keep_smallest(weights: np.ndarray, grid: list[Combination], trained: np.ndarray, features: Features) -> None:
     """As `train` does: of weights (n_combinations, n_columns, n_features + 1) without penalty, the smallest ones."""
     for k in trained:
         if grid[k].l2 == 0:
-            weights[k, :, :-1] = smallest(weights[k, :, :-1], preprocessing)
+            weights[k, :, :-1], weights[k, :, -1] = smallest(weights[k, :, :-1], weights[k, :, -1], features.groups)
 
 
 def _fit(
-    rows: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    rows: Callable[[int], tuple[Matrix, np.ndarray]],
     n_folds: int,
     train: config.Train,
     sweep: config.Sweep,
@@ -145,7 +161,7 @@ def _fit(
 ) -> Grid:
     n_columns = 1 if len(classes) == 2 else len(classes)
 
-    def weighted(fold: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    def weighted(fold: int) -> tuple[Matrix, np.ndarray, np.ndarray | None]:
         Z, codes = rows(fold)
         return Z, codes, None if train.class_weight is None else compute_sample_weight(train.class_weight, codes)
 

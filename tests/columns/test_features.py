@@ -1,13 +1,19 @@
+"""Features made of the base matrix. scikit-learn's transformers are the oracle."""
+
 import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.preprocessing import StandardScaler
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from pipeline.columns import features
-from pipeline.errors import UserError
+from pipeline.columns.features import Features, prepare
+from pipeline.logistic.matrix import Matrix
 
 N = 60
+TRUSTED = ["pipeline.columns.base.Base", "pipeline.columns.features.Features"]
 
 
 @pytest.fixture
@@ -22,18 +28,40 @@ def frame():
             ),
             "smoker": pd.Series(["yes", "no"] * (N // 2), dtype="str"),
             "sold": pd.date_range("2024-01-30", periods=N, freq="D"),
-            "y": pd.Series(["a", "b"] * (N // 2), dtype="str"),
         }
     )
 
 
-def fitted(frame, max_categories=50, min_rows=10):
-    X = frame.drop(columns="y")
-    return features.preprocessing(X, max_categories=max_categories, min_rows=min_rows).fit(X)
+def written_out(X, new=None, **settings):
+    """The features of X (or of new rows) as a data frame."""
+    base, features, _ = prepare(X, **{"min_rows": 10, **settings})
+    matrix = Matrix([base.block(X if new is None else new)], features.T)
+    return pd.DataFrame(matrix.toarray(), columns=features.names)
+
+
+def scikit_learn(numbers, strings, min_rows, max_categories=None):
+    """Unfitted transformers of the same features."""
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", min_frequency=min_rows, max_categories=max_categories, sparse_output=False
+    )
+    return ColumnTransformer(
+        [
+            ("numbers", make_pipeline(imputer, StandardScaler()), numbers),
+            ("missing", SimpleImputer(add_indicator=True, keep_empty_features=True), numbers),
+            ("strings", encoder, strings),
+        ]
+    )
+
+
+def of_scikit_learn(transformer, X, numbers):
+    """Without the imputed numbers in front of the indicators."""
+    columns = transformer.transform(X)
+    return np.delete(columns, np.arange(len(numbers), 2 * len(numbers)), axis=1)
 
 
 def test_names_keep_the_names_and_categories_of_the_table(frame):
-    assert fitted(frame, min_rows=2).get_feature_names_out().tolist() == [
+    assert written_out(frame, min_rows=2).columns.tolist() == [
         *("age", "gain", "gain is missing"),
         *("sold: month", "sold: day", "sold: weekday"),
         *("education = Bachelors", "education = HS-grad", "education is missing", "education is rare"),
@@ -41,136 +69,105 @@ def test_names_keep_the_names_and_categories_of_the_table(frame):
     ]
 
 
-def test_complete_numbers_are_only_standardised(frame):
-    numbers = pd.DataFrame(np.random.default_rng(1).normal(3, 5, (50, 4)), columns=list("abcd")).assign(y="x")
-    numbers.loc[::2, "y"] = "z"
-    X = numbers.drop(columns="y")
-    np.testing.assert_allclose(fitted(numbers).transform(X), StandardScaler().fit_transform(X), atol=1e-14)
+@pytest.mark.parametrize(("min_rows", "max_categories"), [(1, None), (2, None), (10, None), (1, 3), (3, 2)])
+def test_features_are_those_of_scikit_learn_in_rows_that_were_seen_and_in_others(frame, min_rows, max_categories):
+    numbers, strings = ["age", "gain"], ["education", "smoker"]
+    new = frame.sample(frac=1, random_state=1).reset_index(drop=True)
+    new.loc[:3, "education"], new.loc[4:6, "smoker"], new.loc[::7, "gain"] = "Kindergarten", None, np.nan
+    new["age"] *= 2
+    for learnt in (frame, frame.iloc[20:]):  # the second has lost a category
+        learnt = learnt[numbers + strings]
+        theirs = scikit_learn(numbers, strings, min_rows, max_categories).fit(learnt)
+        for rows in (learnt, new[numbers + strings]):
+            found = written_out(learnt, rows, min_rows=min_rows, max_categories=max_categories)
+            np.testing.assert_allclose(found, of_scikit_learn(theirs, rows, numbers), atol=1e-12)
 
 
-def test_missing_numbers_become_the_median_of_the_training_rows(frame):
-    model = fitted(frame)
-    columns = model["columns"].transform(frame.drop(columns="y"))
-    missing = frame["gain"].isna()
-    np.testing.assert_array_equal(columns[missing, 1], frame["gain"].median())
-    np.testing.assert_array_equal(columns[:, 2], missing)
+def test_features_fitted_on_some_blocks_of_a_base_matrix_are_those_of_scikit_learn_fitted_on_their_rows(frame):
+    frame["rare"] = np.where(np.arange(N) < 3, 7.0, np.nan)  # all missing in the second part
+    frame["constant there"] = np.where(np.arange(N) < 25, np.arange(N), 5.0)
+    numbers, strings = ["age", "gain", "rare", "constant there"], ["education", "smoker"]
+    X = frame[numbers + strings]
+    base, _, _ = prepare(X, min_rows=1)
+    first, second = base.block(X.iloc[:25]), base.block(X.iloc[25:])
+    for kept, rows in (([second], X.iloc[25:]), ([first], X.iloc[:25])):
+        theirs = scikit_learn(numbers, strings, 2).fit(rows)
+        features = Features(base, Matrix(kept), min_rows=2)
+        every_row = Matrix([first, second], features.T).toarray()
+        np.testing.assert_allclose(every_row, of_scikit_learn(theirs, X, numbers), atol=1e-12)
 
 
-def test_an_indicator_is_one_where_the_cell_has_its_category(frame):
-    columns = pd.DataFrame(fitted(frame, min_rows=2)["columns"].transform(frame.drop(columns="y")))
-    columns.columns = fitted(frame, min_rows=2).get_feature_names_out()
-    np.testing.assert_array_equal(columns["education = HS-grad"], frame["education"] == "HS-grad")
-    np.testing.assert_array_equal(columns["education is rare"], frame["education"].isin(["Doctorate", "9th"]))
-    np.testing.assert_array_equal(columns["education is missing"], frame["education"].isna())
-    np.testing.assert_array_equal(columns["sold: month"], frame["sold"].dt.month)
-
-
-def test_what_training_never_saw_does_not_fail(frame):
-    model = fitted(frame, min_rows=2)
-    new = frame.drop(columns="y").iloc[:2].copy()
-    new["age"] = np.nan
-    new["education"] = "Kindergarten"
-    new["smoker"] = None
-    new["sold"] = pd.NaT
-    row = pd.Series(model["columns"].transform(new)[0], model.get_feature_names_out())
-    assert row["age"] == frame["age"].median()
-    assert row["education is rare"] == 1
-    assert row[["smoker = no", "smoker = yes"]].tolist() == [0, 0]
-    assert np.isfinite(model.transform(new)).all()
-
-
-def test_a_missing_date_is_one_feature_however_many_parts_the_dates_have(frame):
+def test_the_parts_of_dates_are_standardised_and_a_missing_date_is_one_feature(frame):
     frame.loc[[3, 7], "sold"] = pd.NaT
-    model = fitted(frame[["sold", "y"]])
-    assert model.get_feature_names_out().tolist() == ["sold: month", "sold: day", "sold: weekday", "sold is missing"]
-    columns = model["columns"].transform(frame[["sold"]])
-    np.testing.assert_array_equal(columns[:, -1], frame["sold"].isna())
-    parts = [frame["sold"].dt.month, frame["sold"].dt.day, frame["sold"].dt.day_of_week]
-    np.testing.assert_array_equal(columns[3, :-1], [part.median() for part in parts])
+    found = written_out(frame[["sold"]])
+    assert found.columns.tolist() == ["sold: month", "sold: day", "sold: weekday", "sold is missing"]
+    np.testing.assert_array_equal(found["sold is missing"], frame["sold"].isna())
+    parts = np.column_stack([frame["sold"].dt.month, frame["sold"].dt.day, frame["sold"].dt.day_of_week])
+    imputed = SimpleImputer(strategy="median").fit_transform(parts)
+    np.testing.assert_allclose(found.iloc[:, :3], StandardScaler().fit_transform(imputed), atol=1e-12)
+
+
+def test_features_per_unit_are_the_numbers_of_the_table(frame):
+    base, features, _ = prepare(frame, min_rows=2)
+    found = Matrix([base.block(frame)], features.per_unit()).toarray()
+    np.testing.assert_allclose(found[:, 0], frame["age"], atol=1e-12)
+    np.testing.assert_allclose(found[:, 1], frame["gain"].fillna(frame["gain"].median()), atol=1e-12)
+    np.testing.assert_allclose(found[:, 3], frame["sold"].dt.month, atol=1e-12)
+    np.testing.assert_array_equal(found[:, 6], frame["education"] == "Bachelors")
+
+
+@pytest.mark.parametrize("min_rows", [1, 2, 10])
+def test_the_deviation_of_each_feature_is_known(frame, min_rows):
+    _, features, Z = prepare(frame, min_rows=min_rows)
+    np.testing.assert_allclose(features.deviation, Z.toarray().std(axis=0), atol=1e-12)
 
 
 @pytest.mark.parametrize(
     "dates", [["2024-01-01"] * 4, ["2024-01-01", None] * 2, [None] * 4, ["2024-01-01 10:00:07"] * 4]
 )
 def test_dates_of_which_no_part_varies_are_no_failure(dates):
-    frame = pd.DataFrame({"sold": pd.to_datetime(dates)})
-    names = features.preprocessing(frame, max_categories=5, min_rows=1).fit(frame).get_feature_names_out().tolist()
+    names = written_out(pd.DataFrame({"sold": pd.to_datetime(dates)})).columns.tolist()
     assert names == ["sold: year", "sold is missing"][: 1 + (None in dates)]
 
 
-def test_categories_beyond_the_bound_are_pooled(frame):
-    frame["city"] = pd.Series([f"city{i % 20:02}" for i in range(N)], dtype="str")
-    names = fitted(frame, max_categories=5, min_rows=1).get_feature_names_out()
-    assert sum(name.startswith("city") for name in names) == 5
-    assert "city is rare" in names
-
-
-def test_one_hot_groups_are_the_indicators_of_each_column_of_strings(frame):
+def test_groups_are_the_indicators_of_each_column_of_strings(frame):
     """Beside numbers, missing numbers and dates; with rare categories, and with missing cells as a category."""
     frame["city"] = pd.Series([f"city{i % 20:02}" for i in range(N)], dtype="str")
-    model = fitted(frame, max_categories=5, min_rows=3)
-    groups, names = features.one_hot_groups(model), model.get_feature_names_out()
-    assert [[name.removeprefix("education") for name in names[groups[0]]], names[groups[1]].tolist()] == [
-        [" = Bachelors", " = HS-grad", " is rare"],
-        ["smoker = no", "smoker = yes"],
-    ]
-    assert [name for name in names if name.startswith("city")] == names[groups[2]].tolist()
-    assert len(groups) == 3
-    indicators = model["columns"].transform(frame.drop(columns="y"))
-    for group in groups:
-        np.testing.assert_array_equal(indicators[:, group].sum(axis=1), 1)
+    _, features, Z = prepare(frame, min_rows=3, max_categories=5)
+    names = [features.names[group].tolist() for group in features.groups]
+    assert names[0] == ["education = Bachelors", "education = HS-grad", "education is rare"]
+    assert names[1] == ["smoker = no", "smoker = yes"]
+    assert (len(names[2]), names[2][-1], len(names)) == (5, "city is rare", 3)
+    for group in features.groups:
+        np.testing.assert_array_equal(Z.toarray()[:, group].sum(axis=1), 1)
 
 
-@pytest.mark.parametrize(("min_rows", "last"), [(1, "education is missing"), (2, "education is rare")])
-def test_a_one_hot_group_has_missing_cells_as_a_category_and_one_place_for_rare_ones(frame, min_rows, last):
-    model = fitted(frame[["education", "y"]], min_rows=min_rows)
-    (group,) = features.one_hot_groups(model)
-    names = model.get_feature_names_out()
-    np.testing.assert_array_equal(group, np.arange(len(names)))
-    assert names[-1] == last
-    assert "education is missing" in names
-    np.testing.assert_array_equal(model["columns"].transform(frame[["education"]]).sum(axis=1), 1)
+def test_a_table_without_strings_has_no_group(frame):
+    assert prepare(frame[["age", "sold"]], min_rows=1)[1].groups == []
 
 
-def test_a_table_without_strings_has_no_one_hot_group(frame):
-    assert features.one_hot_groups(fitted(frame[["age", "sold", "y"]])) == []
-
-
-def test_the_model_is_stored_without_pickle_and_loads_with_the_short_list(frame):
-    model = fitted(frame)
-    stored = skops.io.dumps(model)
-    assert set(skops.io.get_untrusted_types(data=stored)) <= set(features.TRUSTED)
-    loaded = skops.io.loads(stored, trusted=features.TRUSTED)
-    X = frame.drop(columns="y")
-    np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
-    assert loaded.get_feature_names_out().tolist() == model.get_feature_names_out().tolist()
-
-
-def test_a_matrix_too_large_for_memory_is_one_message_before_it_is_made(frame, monkeypatch):
-    monkeypatch.setattr(features, "LARGEST_MATRIX", 500)
-    with pytest.raises(UserError, match=r"60 rows of up to 15 features .*train.max_categories = 50.*education \(4\)"):
-        fitted(frame)
+def test_the_features_are_stored_without_pickle_and_load_with_the_short_list(frame):
+    base, features, Z = prepare(frame, min_rows=2)
+    stored = skops.io.dumps([base, features])
+    assert set(skops.io.get_untrusted_types(data=stored)) <= set(TRUSTED)
+    loaded_base, loaded = skops.io.loads(stored, trusted=TRUSTED)
+    np.testing.assert_array_equal(Matrix([loaded_base.block(frame)], loaded.T).toarray(), Z.toarray())
+    assert loaded.names.tolist() == features.names.tolist()
+    assert [group.tolist() for group in loaded.groups] == [group.tolist() for group in features.groups]
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-170, 1e170, 1e300])
 def test_numbers_of_any_size_are_standardised_alike(size):
     x = np.random.default_rng(0).normal(3, 1, 200)
     frame = pd.DataFrame({"x": x, "huge": size * x, "constant": np.full(200, size)})
-    matrix = features.preprocessing(frame, max_categories=5, min_rows=1).fit_transform(frame)
-    np.testing.assert_allclose(matrix[:, 0], (x - x.mean()) / x.std())
-    np.testing.assert_allclose(matrix[:, 1], matrix[:, 0], atol=1e-12)
-    np.testing.assert_allclose(matrix[:, 2], 0, atol=1e-12)
-
-
-def test_the_scaler_is_scikit_learns_to_the_last_bit():
-    X = np.random.default_rng(1).normal(size=(100, 4)) * [1e-3, 1, 1e5, 0] + [0, 7, 1e6, 3]
-    ours, theirs = features.Scaler().fit(X), StandardScaler().fit(X)
-    np.testing.assert_array_equal(ours.transform(X), theirs.transform(X))
-    np.testing.assert_array_equal([ours.mean_, ours.scale_], [theirs.mean_, theirs.scale_])
+    found = written_out(frame).to_numpy()
+    np.testing.assert_allclose(found[:, 0], (x - x.mean()) / x.std())
+    np.testing.assert_allclose(found[:, 1], found[:, 0], atol=1e-12)
+    np.testing.assert_allclose(found[:, 2], 0, atol=1e-12)
 
 
 def test_columns_of_which_every_category_is_rare_are_named(frame):
     frame["city"] = pd.Series([f"city{i % 20:02}" for i in range(N)], dtype="str")
-    assert features.pooled(fitted(frame, min_rows=4)) == ["city"]
-    assert features.pooled(fitted(frame, min_rows=3)) == []
-    assert features.pooled(fitted(frame[["age", "y"]])) == []
+    assert prepare(frame, min_rows=4)[1].pooled == ["city"]
+    assert prepare(frame, min_rows=3)[1].pooled == []
+    assert prepare(frame[["age"]], min_rows=3)[1].pooled == []

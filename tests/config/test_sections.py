@@ -8,7 +8,6 @@ train:
   lambda: 1e-3
   class_weight: null
   positive: null
-  max_categories: 50
   min_rows: 10
   tolerance: 1.0e-06
   seed: 0

@@ -1,0 +1,163 @@
+"""Rows that are described by few numbers and codes, and the features that are linear in them.
+
+    X = [B 1] T       z = [B 1] (T W)       gradient = T' [B 1]' (s (p - y)) + penalty'
+
+B, the base matrix, is cut into blocks of rows. A block has float columns, and codes: whole numbers, one per row and
+column of categories. Code c of a row stands for a 1 in column c of the sparse part of B and 0 in the others (one-hot),
+which is never written out. All that turns base columns into features is linear and is the sparse matrix T
+(n_base + 1, n_features + 1), whose last row and column belong to the intercept: scaling and centring, imputing (what
+replaces a missing number is a weight of its indicator), pooling of rare categories, columns that are left out. So a
+pass takes as long as the codes do, whatever T is, and many T (one for each fold) share one B.
+
+    B  (n_samples, n_base)               dense columns first, then sparse ones
+    T  (n_base + 1, n_features + 1)      None where X is B, and dense
+    W  (n_features + 1, n_columns)       weights of the features, the intercept last
+    V  (n_base + 1, n_columns)           T W, weights of the base columns
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+from scipy import sparse
+
+from pipeline.compute import STRIPS
+
+
+@dataclass
+class Block:
+    """Consecutive rows of B.
+
+    dense  (n_rows, n_dense), float64, or float32 (which becomes float64 where it is used)
+    codes  (n_rows, n_code_columns) of int32, each the number of a sparse column; or a `scipy.sparse` CSR matrix of any
+           numbers (n_rows, n_sparse); None where there are no sparse columns
+    n_sparse  the number of sparse columns
+    """
+
+    dense: ndarray
+    codes: Any = None
+    n_sparse: int = 0
+
+    def __len__(self) -> int:
+        return len(self.dense)
+
+    def __getitem__(self, rows: slice | ndarray) -> "Block":
+        """Some of the rows: a view for a slice, a copy for positions."""
+        return Block(self.dense[rows], None if self.codes is None else self.codes[rows], self.n_sparse)
+
+    @property
+    def n_base(self) -> int:
+        return self.dense.shape[1] + self.n_sparse
+
+    def margins(self, V: ndarray) -> ndarray:
+        """z = [B 1] V, (n_rows, n_columns)."""
+        n_dense = self.dense.shape[1]
+        z = self._floats() @ V[:n_dense]
+        if self.n_sparse:
+            z += self._sparse() @ V[n_dense:-1]
+        z += V[-1]
+        return z
+
+    def transposed(self, R: ndarray) -> ndarray:
+        """[B 1]' R, (n_base + 1, n_columns), for R (n_rows, n_columns)."""
+        n_dense = self.dense.shape[1]
+        out = np.empty((self.n_base + 1, R.shape[1]))
+        np.dot(self._floats().T, R, out[:n_dense])
+        if self.n_sparse:
+            out[n_dense:-1] = self._sparse().T @ R
+        np.add.reduce(R, 0, None, out[-1])
+        return out
+
+    def squared(self) -> "Block":
+        """The block of the squares of its numbers."""
+        codes = self.codes if self.codes is None or isinstance(self.codes, np.ndarray) else self.codes.power(2)
+        return Block(self._floats() ** 2, codes, self.n_sparse)
+
+    def features(self, T: Any = None, chosen: ndarray | slice = slice(None)) -> ndarray:
+        """X of these rows written out, (n_rows, n_chosen); `chosen` are positions of features."""
+        if T is None:
+            return self._floats()[:, chosen]
+        T, n_dense = T[:, :-1][:, chosen], self.dense.shape[1]
+        X = self._floats() @ T[:n_dense]
+        if self.n_sparse:
+            X += (self._sparse() @ T[n_dense:-1]).toarray()
+        X += T[-1:].toarray()
+        return X
+
+    def _floats(self) -> ndarray:
+        return np.asarray(self.dense, dtype=np.float64)
+
+    def _sparse(self) -> Any:
+        if not isinstance(self.codes, np.ndarray):
+            return self.codes
+        n_rows, n_codes = self.codes.shape
+        ends = np.arange(0, self.codes.size + 1, n_codes, dtype=np.int32)
+        return sparse.csr_matrix((np.ones(self.codes.size), self.codes.ravel(), ends), (n_rows, self.n_sparse))
+
+
+class Matrix:
+    """X = [B 1] T, with B in blocks. It has the shape and the length of X; `T` may be exchanged (`with_features`)."""
+
+    def __init__(self, blocks: Iterable[Block], T: Any = None):
+        self.blocks = [block for block in blocks if len(block)]
+        if T is None and self.blocks and self.blocks[0].n_sparse:
+            T = sparse.identity(self.blocks[0].n_base + 1)
+        self.T: Any = None
+        self.T_transposed: Any = None
+        n_features = self.blocks[0].n_base if self.blocks else 0
+        if T is not None:
+            self.T, self.T_transposed, n_features = sparse.csr_matrix(T), sparse.csr_matrix(T.T), T.shape[1] - 1
+        self.shape = (sum(map(len, self.blocks)), n_features)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """What X would take if it was written out."""
+        return 8 * self.shape[0] * self.shape[1]
+
+    def toarray(self) -> ndarray:
+        """X written out, (n_samples, n_features), C-contiguous float64."""
+        parts = [block.features(self.T) for block in self.blocks]
+        return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+    def take(self, rows: ndarray) -> "Matrix":
+        """A copy of some rows (n_rows,), positions in ascending order."""
+        starts = np.cumsum([0, *map(len, self.blocks)])
+        cuts = np.searchsorted(rows, starts)
+        places = zip(self.blocks, starts, cuts, cuts[1:], strict=False)
+        return Matrix([block[rows[first:last] - start] for block, start, first, last in places], self.T)
+
+    def with_features(self, T: Any) -> "Matrix":
+        """Other features of the same rows."""
+        return Matrix(self.blocks, T)
+
+    def strips(self) -> Iterator[tuple[Block, slice]]:
+        """About `STRIPS` pieces of blocks, and the rows of each: tasks that do not depend on the number of threads."""
+        longest, start = max(-(-len(self) // STRIPS), 1), 0
+        for block in self.blocks:
+            size = -(-len(block) // -(-len(block) // longest))
+            for first in range(0, len(block), size):
+                piece = block[first : first + size]
+                yield piece, slice(start + first, start + first + len(piece))
+            start += len(block)
+
+    def base_weights(self, W: ndarray) -> ndarray:
+        """V = T W."""
+        return W if self.T is None else self.T @ W
+
+    def feature_gradient(self, G: ndarray) -> ndarray:
+        """T' G, a gradient of the weights of features from one of the weights of base columns."""
+        return G if self.T is None else self.T_transposed @ G
+
+
+def as_matrix(X: Any) -> Matrix:
+    """An array (n_samples, n_features), or a `scipy.sparse` matrix, as one block."""
+    if isinstance(X, Matrix):
+        return X
+    if sparse.issparse(X):
+        return Matrix([Block(np.empty((X.shape[0], 0)), sparse.csr_matrix(X), X.shape[1])])
+    return Matrix([Block(X)])

@@ -12,6 +12,7 @@ from pipeline.errors import reported_warnings
 
 def main(root: Path) -> None:
     params, result = config.read("one_vs_rest"), outputs.one_vs_rest(root)
+    training.cluster_codes(None, params.train.standard_errors)
     with reported_warnings() as warned:
         loaded = dataset.load(params.data)
         parts = dataset.split(loaded, params.split, params.data)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import LogisticRegression
-from pipeline.logistic.inference import inference
+from pipeline.logistic.inference import inference, refit
 from tests.logistic.reference import BINARY
 
 
@@ -171,3 +171,50 @@ def test_where_no_maximum_exists_there_are_no_standard_errors_and_the_features_a
     y[np.flatnonzero(X[:, 6])[0]] = 0
     full = LogisticRegression(0.0, optimizer="newton").fit(X, y)
     assert inference(X, y, full.coef_[0], full.intercept_[0], groups=groups).standard_error is not None
+
+
+# statsmodels 0.15.0, Logit(admit, gre + gpa + rank 2, 3, 4 + constant).fit(cov_type=..., tol=1e-12).bse of
+# tests/data/ucla_binary.csv; the clusters are the 26 different values of gre.
+STATSMODELS = {
+    "HC0": [0.001101309, 0.344704182, 0.314075269, 0.344094820, 0.415533984, 1.136665475],
+    "cluster": [0.001280891, 0.428043147, 0.320753324, 0.344298976, 0.383191815, 1.254185177],
+}
+
+
+@pytest.mark.parametrize("covariance", STATSMODELS)
+def test_robust_and_clustered_standard_errors_are_those_of_statsmodels(covariance):
+    X, y = BINARY["ucla_admit"]()
+    clusters = np.unique(X[:, 0], return_inverse=True)[1]
+    found = refit(X, y, covariance=covariance, clusters=clusters)
+    np.testing.assert_allclose(found.standard_error, STATSMODELS[covariance], atol=1e-9)
+
+
+def test_hc1_has_the_correction_for_degrees_of_freedom_and_clusters_of_one_row_are_robust():
+    X, y = BINARY["ucla_admit"]()
+    robust, corrected = (refit(X, y, covariance=name).standard_error for name in ("HC0", "HC1"))
+    np.testing.assert_allclose(corrected, robust * np.sqrt(400 / 394), rtol=1e-12)
+    single = refit(X, y, covariance="cluster", clusters=np.arange(400)).standard_error
+    np.testing.assert_allclose(single, corrected, rtol=1e-9)  # 400/399 * 399/394
+
+
+def test_one_cluster_is_refused():
+    X, y = BINARY["ucla_admit"]()
+    with pytest.raises(ValueError, match="at least two"):
+        refit(X, y, covariance="cluster", clusters=np.zeros(400, int))
+
+
+def test_a_refit_is_the_maximum_of_the_likelihood():
+    X, groups, y = with_categories()
+    full = LogisticRegression(0.0, optimizer="newton", tol=1e-10).fit(X, y)
+    expected = inference(X, y, full.coef_[0], full.intercept_[0], groups=groups)
+    found = refit(X, y, groups=groups)
+    for name, column in expected.table().items():
+        np.testing.assert_allclose(found.table()[name], column, rtol=1e-6, atol=1e-8)
+
+
+def test_a_refit_of_separated_classes_has_no_intervals_and_large_data_no_refit():
+    X, groups, y = with_categories()
+    y[X[:, 6] == 1] = 1
+    assert refit(X, y, groups=groups).separating.tolist() == [6]
+    wide = np.broadcast_to(np.float64(0), (1_000_000, 100))
+    assert refit(wide, np.zeros(1_000_000)) is None

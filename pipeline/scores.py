@@ -18,7 +18,7 @@ import pandas as pd
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-RESAMPLES, ROWS, SEED = 1000, 10_000, 0
+RESAMPLES, ROWS, SEED = 1000, 5_000, 0
 CONFIDENCE = 0.95
 CHUNK = 2_000_000  # counts that are in memory at once
 GROUPS = 50  # categories of a column that are scored one by one

@@ -19,7 +19,7 @@ from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
 from pipeline.logistic.firth import firth
-from pipeline.logistic.inference import Inference, firth_inference, inference, refit
+from pipeline.logistic.inference import ROWS_PER_COEFFICIENT, Inference, firth_inference, inference, refit
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
@@ -70,6 +70,8 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
             f"Two features are called {repeated[0]!r}: a column of that name, and one made from "
             f"another column. Rename the column in the file, or leave it out with data.drop."
         )
+    groups = features.one_hot_groups(preprocessing)
+    warn_of_few_rows(y, len(names) - len(groups) + 1, params)
     unfitted = classifier(params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` has how the training stopped
@@ -82,7 +84,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
 
             try:
                 if params.penalty == "firth":
-                    fitted = fit_firth(clone(start).fit(Z, y), Z, y, features.one_hot_groups(preprocessing), params)
+                    fitted = fit_firth(clone(start).fit(Z, y), Z, y, groups, params)
                 else:
                     fitted = unfitted.fit(Z, y, callback=None if bar.disable else show)
             except DivergenceError as error:
@@ -136,6 +138,20 @@ def fit_firth(
     fitted.gradient_norm_, fitted.status_ = np.array([found.gradient_norm]), np.array([status])
     fitted.stop_reason_ = [status.sentence]
     return fitted
+
+
+def warn_of_few_rows(y: np.ndarray, n_coefficients: int, params: config.Train) -> None:
+    """Without penalty, weights and intervals need ten rows of the rarer class for each coefficient."""
+    labels, counts = np.unique(y, return_counts=True)
+    ratio = counts.min() / n_coefficients
+    if params.l2 == 0 and params.penalty == "ridge" and ratio < ROWS_PER_COEFFICIENT:
+        warnings.warn(
+            f"train.lambda = 0, but there are only {counts.min():,} rows of {str(labels[counts.argmin()])!r} for "
+            f"{n_coefficients:,} coefficients ({ratio:.1f} each, fewer than {ROWS_PER_COEFFICIENT}): weights are too "
+            f"large and intervals too short. Set a penalty (-S train.lambda=0.01; of two classes with intervals: -S "
+            f"train.penalty=firth), or leave out columns (data.drop).",
+            stacklevel=3,
+        )
 
 
 def shortened(names: Sequence[str], longest: int = 5) -> str:

@@ -262,6 +262,12 @@ def test_firth_gives_a_category_of_one_class_a_finite_weight_with_an_interval(tm
     assert "profile of Firth's penalised likelihood" in summary["note"]
 
 
+def test_without_penalty_few_rows_per_coefficient_are_a_warning():
+    table = quasi_separated().drop(columns="d").iloc[:40]
+    with pytest.warns(UserWarning, match=r"only \d+ rows of '(yes|no)' for 4 coefficients \(.*fewer than 10\)"):
+        trained_on(table, params(**NO_PENALTY, min_rows=1))
+
+
 def test_firth_refuses_what_it_is_not_made_for():
     with pytest.raises(UserError, match=r"is for two classes, but there are 3.*train.lambda=0.01"):
         trained_on(bundled("iris"), params(**NO_PENALTY, penalty="firth"))

@@ -28,9 +28,10 @@ from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
 from pipeline.logistic.penalty import Ridge
-from pipeline.logistic.separation import separating_features
+from pipeline.logistic.separation import separating_features, single_features
 
 COVARIANCES = ("information", "HC0", "HC1", "cluster")
+ROWS_PER_COEFFICIENT = 10  # Peduzzi and others (1996), Journal of Clinical Epidemiology 49
 LARGEST_REFIT = 2_000_000_000  # rows times squared features: about a second
 
 
@@ -142,6 +143,9 @@ def inference(
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
     fit.lower, fit.upper = coefficient - reach, coefficient + reach
     fit.note = f"intervals hold with {confidence:.0%} confidence, from {source}"
+    rarer = min(np.count_nonzero(y), np.count_nonzero(y == 0)) / n_parameters
+    if rarer < ROWS_PER_COEFFICIENT:
+        fit.note += f"; too short: the rarer class has {rarer:.1f} rows per coefficient, fewer than 10"
     return fit
 
 
@@ -149,18 +153,57 @@ def refit(
     X: ndarray, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
     confidence: float = 0.95, covariance: str = "information", clusters: ndarray | None = None,
 ) -> Inference | None:  # fmt: skip
-    """`inference` of the fit of y (n_samples,) in {0, 1} without penalty, by Newton's method; None for large data."""
+    """`inference` of the fit of y (n_samples,) in {0, 1} without penalty, by Newton's method; None for large data.
+
+    Where the rows of one value of a binary feature (a category) are all of one class, its weight grows for ever, and in
+    the limit these rows do not matter for the other weights. So they are left out, and so is the feature: `separating`
+    has its index, `kept` has not. Features that are constant in the rows left follow from others, and are not kept.
+    """
     if X.size * X.shape[1] > LARGEST_REFIT:
         return None
+    y = np.asarray(y).astype(int)
+    is_row, apart = _pure_rows(X, y)
+    columns = np.flatnonzero((X[is_row].min(axis=0) < X[is_row].max(axis=0)) if is_row.any() else np.zeros(X.shape[1]))
+    if len(np.unique(y[is_row])) < 2 or not len(apart):
+        is_row, columns, apart = np.full(len(X), True), np.arange(X.shape[1]), np.empty(0, int)
+    place = {column: k for k, column in enumerate(columns.tolist())}
+    groups = [[place[j] for j in np.asarray(group).tolist() if j in place] for group in groups]
+    groups = [group for group in groups if group]
+    if len(apart):
+        X, y = X[np.ix_(is_row, columns)], y[is_row]
+        sample_weight = None if sample_weight is None else sample_weight[is_row]
+        clusters = None if clusters is None else np.unique(clusters[is_row], return_inverse=True)[1]
     centre, scale = X.mean(axis=0), X.std(axis=0)
     scale[scale == 0] = 1
     with workers() as run:
-        codes = np.asarray(y).astype(int)
-        objective = FastObjective((X - centre) / scale, codes, np.array([1]), Ridge(0.0), sample_weight, True, run)
+        objective = FastObjective((X - centre) / scale, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
         found = fit_columns(objective, "newton", max_iter=25, tol=1e-9).weights[:, 0]
     coef = found[:-1] / scale
     intercept = float(found[-1] - coef @ centre)
-    return inference(X, y, coef, intercept, 0.0, sample_weight, True, confidence, groups, covariance, clusters)
+    fit = inference(X, y, coef, intercept, 0.0, sample_weight, True, confidence, groups, covariance, clusters)
+    fit.kept = columns[fit.kept]
+    if fit.separating is not None:
+        fit.separating = columns[fit.separating]
+    elif len(apart):
+        fit.separating = apart
+        fit.note += f", in the rows without those ({(~is_row).sum():,}) that one feature alone puts into one class"
+    return fit
+
+
+def _pure_rows(X: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:
+    """Rows that no binary feature puts into one class, (n_samples,) of bool, and the features that do (n_found,)."""
+    rest, apart = np.full(len(X), True), np.empty(0, int)
+    while rest.any():
+        found = [j for j in single_features(X[rest], y[rest], True) if len(np.unique(X[rest, j])) == 2]
+        if not found:
+            break
+        apart = np.append(apart, found)
+        for j in found:
+            for value in np.unique(X[rest, j]):
+                rows = rest & (X[:, j] == value)
+                if len(np.unique(y[rows])) == 1:
+                    rest = rest & ~rows
+    return rest, apart
 
 
 def firth_inference(

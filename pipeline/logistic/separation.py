@@ -37,7 +37,7 @@ def separating_features(
     """
     if sample_weight is not None and (sample_weight == 0).any():
         X, y = X[sample_weight > 0], y[sample_weight > 0]
-    alone = _single_features(X, y, fit_intercept)
+    alone = single_features(X, y, fit_intercept)
     if len(alone):
         return alone
     signs = np.where(y, 1.0, -1.0)
@@ -58,7 +58,7 @@ def _margins(X: ndarray, signs: ndarray, W: ndarray) -> ndarray:
     return np.concatenate([signs[rows] * (X[rows] @ W[:-1] + W[-1]) for rows in strips(len(X))])
 
 
-def _single_features(X: ndarray, y: ndarray, fit_intercept: bool) -> ndarray:
+def single_features(X: ndarray, y: ndarray, fit_intercept: bool) -> ndarray:
     """Features whose values of one class all are at or above a threshold, and all those of the other at or below it.
 
     Most features are ruled out by the first strip of rows.

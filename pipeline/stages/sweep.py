@@ -46,6 +46,11 @@ def main(root: Path) -> None:
     results.draw(validation, paths, found, sweep, folder / outputs.PICTURES)
     named = choice.as_json(found)
     chosen = named[sweep.refit]
+    pair = config.Combination(chosen["lambda"], chosen["learning_rate"])
+    with reported_warnings() as warned:
+        row = getattr(found, sweep.refit)
+        choice.warn(row, validation.combinations, sweep.score, validation.folds[pair], train.max_iterations)
+    record["warnings"] += warned
     settings = train.model_copy(
         update={"l2": chosen["lambda"], "learning_rate": chosen["learning_rate"], "penalty": "ridge"}
     )

@@ -212,9 +212,31 @@ def test_a_refit_is_the_maximum_of_the_likelihood():
         np.testing.assert_allclose(found.table()[name], column, rtol=1e-6, atol=1e-8)
 
 
-def test_a_refit_of_separated_classes_has_no_intervals_and_large_data_no_refit():
+def test_a_category_of_one_class_leaves_the_other_weights_of_a_refit_their_intervals():
     X, groups, y = with_categories()
     y[X[:, 6] == 1] = 1
-    assert refit(X, y, groups=groups).separating.tolist() == [6]
+    found = refit(X, y, groups=groups)
+    assert found.separating.tolist() == [6]
+    assert "that one feature alone puts into one class" in found.note
+    others = X[:, 6] == 0
+    columns = [0, 1, 2, 3, 4, 5, 7, 8]
+    expected = refit(X[np.ix_(others, columns)], y[others], groups=[[0, 1, 2], [4, 5, 6]])
+    np.testing.assert_allclose(found.upper, expected.upper)
+    assert found.kept.tolist() == [1, 2, 3, 5, 7, 8]
+    # The limit: with a huge weight of the category, all rows give the other weights the same likelihood.
+    ridge = LogisticRegression(1e-9, optimizer="newton", tol=1e-12, max_iter=200).fit(X[:, [1, 2, 3, 5, 6, 7, 8]], y)
+    np.testing.assert_allclose(ridge.coef_[0, [0, 1, 2, 3, 5, 6]], found.coefficient[:-1], rtol=1e-3, atol=1e-4)
+
+
+def test_classes_that_a_number_separates_have_no_refit_and_neither_has_large_data():
+    X = np.arange(20.0)[:, None]
+    assert refit(X, X[:, 0] > 9).separating.tolist() == [0]
     wide = np.broadcast_to(np.float64(0), (1_000_000, 100))
     assert refit(wide, np.zeros(1_000_000)) is None
+
+
+def test_few_rows_per_coefficient_are_noted():
+    X, y = BINARY["challenger23"]()
+    assert "3.5 rows per coefficient, fewer than 10" in refit(X, y).note
+    X, y = BINARY["ucla_admit"]()
+    assert "fewer" not in refit(X, y).note

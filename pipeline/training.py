@@ -277,6 +277,8 @@ def inferences(
         separating = (free or fit).separating
         if separating is not None:
             fit.note += f" (because of {shortened(names[separating])})"
+        if free is not None and free.following is not None and len(free.following):
+            fit.note += f"; left out, because they follow from others: {shortened(names[free.following])}"
         found[label] = fit, free
     return found
 

@@ -31,6 +31,7 @@ from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
 
 COVARIANCES = ("information", "HC0", "HC1", "cluster")
+FOLLOWS = 1e-8  # share of a feature's variance that others do not explain
 ROWS_PER_COEFFICIENT = 10  # Peduzzi and others (1996), Journal of Clinical Epidemiology 49
 LARGEST_REFIT = 2_000_000_000  # rows times squared features: about a second
 
@@ -55,6 +56,7 @@ class Inference:
     lower: ndarray | None = None  # of the confidence interval
     upper: ndarray | None = None
     separating: ndarray | None = None  # features of X whose weights grow forever, where there is no maximum
+    following: ndarray | None = None  # features of X that a refit leaves out, since they follow from others
 
     def table(self) -> dict[str, ndarray]:
         """The columns that are defined, by name."""
@@ -157,37 +159,53 @@ def refit(
 
     Where the rows of one value of a binary feature (a category) are all of one class, its weight grows for ever, and in
     the limit these rows do not matter for the other weights. So they are left out, and so is the feature: `separating`
-    has its index, `kept` has not. Features that are constant in the rows left follow from others, and are not kept.
+    has its index, `kept` has not. Features that follow from those before them are not kept either: `following`.
     """
     if X.size * X.shape[1] > LARGEST_REFIT:
         return None
     y = np.asarray(y).astype(int)
     is_row, apart = _pure_rows(X, y)
-    columns = np.flatnonzero((X[is_row].min(axis=0) < X[is_row].max(axis=0)) if is_row.any() else np.zeros(X.shape[1]))
-    if len(np.unique(y[is_row])) < 2 or not len(apart):
-        is_row, columns, apart = np.full(len(X), True), np.arange(X.shape[1]), np.empty(0, int)
-    place = {column: k for k, column in enumerate(columns.tolist())}
-    groups = [[place[j] for j in np.asarray(group).tolist() if j in place] for group in groups]
-    groups = [group for group in groups if group]
+    if len(np.unique(y[is_row])) < 2:
+        is_row, apart = np.full(len(X), True), np.empty(0, int)
+    columns = np.setdiff1d(np.arange(X.shape[1]), apart)
     if len(apart):
-        X, y = X[np.ix_(is_row, columns)], y[is_row]
+        X, y = X[is_row], y[is_row]
+        columns = columns[X[:, columns].min(axis=0) < X[:, columns].max(axis=0)]
         sample_weight = None if sample_weight is None else sample_weight[is_row]
         clusters = None if clusters is None else np.unique(clusters[is_row], return_inverse=True)[1]
+    for group in groups:
+        columns = np.setdiff1d(columns, np.intersect1d(group, columns)[:1])  # the reference
+    X = X[:, columns]
     centre, scale = X.mean(axis=0), X.std(axis=0)
     scale[scale == 0] = 1
     with workers() as run:
-        objective = FastObjective((X - centre) / scale, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
+        Z = (X - centre) / scale
+        independent = _independent(Z.T @ Z / len(Z))
+        X, Z, centre, scale = X[:, independent], Z[:, independent], centre[independent], scale[independent]
+        objective = FastObjective(Z, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
         found = fit_columns(objective, "newton", max_iter=25, tol=1e-9).weights[:, 0]
     coef = found[:-1] / scale
     intercept = float(found[-1] - coef @ centre)
-    fit = inference(X, y, coef, intercept, 0.0, sample_weight, True, confidence, groups, covariance, clusters)
-    fit.kept = columns[fit.kept]
+    fit = inference(
+        X, y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance, clusters=clusters
+    )
+    fit.kept, fit.following = columns[independent], columns[~independent]
     if fit.separating is not None:
-        fit.separating = columns[fit.separating]
+        fit.separating = fit.kept[fit.separating]
     elif len(apart):
         fit.separating = apart
         fit.note += f", in the rows without those ({(~is_row).sum():,}) that one feature alone puts into one class"
     return fit
+
+
+def _independent(correlation: ndarray) -> ndarray:
+    """Which features do not follow from those before them, (n_features,) of bool: by Cholesky's elimination."""
+    left, found = correlation.copy(), np.full(len(correlation), False)
+    for j in range(len(left)):
+        if left[j, j] > FOLLOWS:
+            found[j] = True
+            left -= np.outer(left[j], left[j]) / left[j, j]
+    return found
 
 
 def _pure_rows(X: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:

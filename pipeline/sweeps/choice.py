@@ -73,8 +73,8 @@ def warn(chosen: pd.Series, scored: pd.DataFrame, score: str, folds: Sequence[fl
         )
     if chosen["status"] == Status.RAN_OUT:
         warnings.warn(
-            f"The chosen combination ran out of iterations ({chosen['iterations']:,}), so its score is that of "
-            f"weights on the way to the optimum. Set -S train.max_iterations={10 * max_iterations}, or -S optimizer=newton.",
+            f"The chosen combination ran out of iterations ({chosen['iterations']:,}), so its score is that of weights "
+            f"that are not yet the best. Set -S train.max_iterations={10 * max_iterations}, or -S optimizer=newton.",
             stacklevel=2,
         )
     k = outlier(folds)
@@ -82,8 +82,8 @@ def warn(chosen: pd.Series, scored: pd.DataFrame, score: str, folds: Sequence[fl
         others = [value for fold, value in enumerate(folds) if fold != k]
         warnings.warn(
             f"Fold {k + 1} of the chosen combination is an outlier: its {score} is {folds[k]:.4f}, that of the others "
-            f"{min(others):.4f} to {max(others):.4f}. Its rows may differ (another site, time, or wrong cells): look at "
-            f"them, and cut folds by what they share, such as -S split=group. -S sweep.seed=1 cuts other folds.",
+            f"{min(others):.4f} to {max(others):.4f}. Its rows may differ (another site, time, or wrong cells): look "
+            f"at them, and cut folds by what they share, such as -S split=group. -S sweep.seed=1 cuts other folds.",
             stacklevel=2,
         )
 

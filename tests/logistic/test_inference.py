@@ -228,6 +228,13 @@ def test_a_category_of_one_class_leaves_the_other_weights_of_a_refit_their_inter
     np.testing.assert_allclose(ridge.coef_[0, [0, 1, 2, 3, 5, 6]], found.coefficient[:-1], rtol=1e-3, atol=1e-4)
 
 
+def test_a_feature_that_follows_from_others_is_left_out_of_a_refit():
+    X, y = BINARY["ucla_admit"]()
+    found = refit(np.column_stack([X, X[:, 0] + X[:, 1]]), y)
+    assert found.following.tolist() == [5]
+    np.testing.assert_allclose(found.standard_error, refit(X, y).standard_error, rtol=1e-6)
+
+
 def test_classes_that_a_number_separates_have_no_refit_and_neither_has_large_data():
     X = np.arange(20.0)[:, None]
     assert refit(X, X[:, 0] > 9).separating.tolist() == [0]

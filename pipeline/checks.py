@@ -54,11 +54,11 @@ def no_better_than_prior(
     sign = 1 if weighted else -1
     gain = sign * (test[score] - prior[score])
     if interval(sign * (draws[score] - prior_draws[score]), gain, n)[0] <= 0:
-        better = "not better than" if gain <= 0 else "so little better that it may be chance than"
+        better = "not better" if gain <= 0 else "better by so little that it may be chance"
         warnings.warn(
-            f"On the test rows the model is {better} the class shares alone ({score} {test[score]:.4f} and "
-            f"{prior[score]:.4f}). Do not use it. Check what the columns explain of the target "
-            f"(outputs/load/columns.csv), the penalty (train.lambda), or add rows.",
+            f"On the test rows the model is {better}, compared with the class shares alone ({score} {test[score]:.4f}, "
+            f"theirs {prior[score]:.4f}). Don't rely on it: check what the columns explain of the target "
+            f"(outputs/load/columns.csv) and the penalty (train.lambda), or add rows.",
             stacklevel=2,
         )
 

@@ -117,7 +117,7 @@ def test_a_model_of_noise_is_reported_to_be_no_better_than_the_prior_and_overfit
     noise["y"] = pd.Series(rng.choice(["a", "b"], 400), dtype="str")
     written(noise.iloc[::2].reset_index(drop=True), noise.iloc[1::2].reset_index(drop=True), tmp_path)
     found = " ".join(outputs.load_json(tmp_path / outputs.EVALUATION_WARNINGS)["warnings"])
-    assert "is not better than the class shares alone" in found
+    assert "is not better, compared with the class shares alone" in found
     assert "much better in training" in found
     assert "-S train.lambda=0.1" in found
 

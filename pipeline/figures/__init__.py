@@ -149,7 +149,8 @@ def costs(costs: pd.DataFrame) -> Figure:
 
 
 def scores(table: pd.DataFrame) -> Figure:
-    """Accuracy and log-loss of each model of evaluation's scores.csv, with its interval."""
+    """Accuracy and log-loss of the models of evaluation's scores.csv but the random start, with their intervals."""
+    table = table[table["model"] != "random start"]
     figure = Figure(figsize=(8, 0.9 + 0.3 * len(table)))
     panels = figure.subplots(1, 2, sharey=True)
     places = np.arange(len(table))

@@ -32,6 +32,7 @@ from pipeline.logistic.separation import separating_features, single_features
 
 COVARIANCES = ("information", "HC0", "HC1", "cluster")
 FOLLOWS = 1e-8  # share of a feature's variance that others do not explain
+MANY_CLUSTERS = 40  # Cameron and Miller (2015), Journal of Human Resources 50
 ROWS_PER_COEFFICIENT = 10  # Peduzzi and others (1996), Journal of Clinical Epidemiology 49
 LARGEST_REFIT = 2_000_000_000  # rows times squared features: about a second
 
@@ -140,6 +141,8 @@ def inference(
             fit.standard_error = np.sqrt(np.diag(bread @ meat @ bread)) / scale
             fit.standard_error *= math.sqrt(_correction(covariance, len(X), n_parameters, n_sums))
             source = f"{n_sums:,} clusters" if covariance == "cluster" else f"the {covariance} sandwich"
+            if covariance == "cluster" and n_sums < MANY_CLUSTERS:
+                source += f" (fewer than {MANY_CLUSTERS}, so they are too short)"
     fit.z_value = coefficient / fit.standard_error
     fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error

@@ -60,21 +60,18 @@ def write(
     that training left below the folder `training`, too.
     """
     X, y = features_and_target(training_rows)
-    rows, test_y = features_and_target(test_rows)
+    test_X, test_y = features_and_target(test_rows)
     classes, n = trained.classes_, len(test_y)
     after, before = judge(trained, test_rows), judge(start, test_rows)
     some = training_rows if len(y) <= ROWS else training_rows.sample(ROWS, random_state=0)
-    boosted, boosted_rows = references.black_box(X, y, rows, classes)
+    boosted, boosted_rows = references.black_box(X, y, test_X, classes)
     compared = {"prior": references.prior(y, n, classes), "black_box": boosted}
     metrics = {"test": after.metrics, "train": judge(trained, some).metrics}
     metrics |= {name: evaluate(test_y, *model, classes, trained.positive).metrics for name, model in compared.items()}
     metrics["baseline"] = before.metrics
     metrics["black_box"] = {name: references.rounded(value) for name, value in metrics["black_box"].items()}
-    probabilities = {"test": trained.probabilities(rows), "baseline": start.probabilities(rows)}
-    models = {
-        name: (judged.predictions["predicted"].to_numpy(), probabilities[name])
-        for name, judged in (("test", after), ("baseline", before))
-    }
+    judged = {"test": after.predictions, "baseline": before.predictions}
+    models = {name: (rows["predicted"].to_numpy(), rows.iloc[:, 2:].to_numpy()) for name, rows in judged.items()}
     draws = resampled(test_y, models | compared, classes, trained.positive)
     found = checks.importance(trained, test_rows)
     prior, weighted = metrics["prior"], trained.classifier.class_weight is not None

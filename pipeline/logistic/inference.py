@@ -29,6 +29,7 @@ from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
+from pipeline.logistic.status import Status
 
 COVARIANCES = ("information", "HC0", "HC1", "cluster")
 FOLLOWS = 1e-8  # share of a feature's variance that others do not explain
@@ -186,9 +187,11 @@ def refit(
         independent = _independent(Z.T @ Z / len(Z))
         X, Z, centre, scale = X[:, independent], Z[:, independent], centre[independent], scale[independent]
         objective = FastObjective(Z, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
-        found = fit_columns(objective, "newton", max_iter=25, tol=1e-9).weights[:, 0]
-    coef = found[:-1] / scale
-    intercept = float(found[-1] - coef @ centre)
+        found = fit_columns(objective, "newton", max_iter=10, tol=1e-9)
+        if found.status[0] == Status.RAN_OUT:  # not separated, where more iterations would do nothing but cost time
+            found = fit_columns(objective, "newton", start=found.weights, max_iter=40, tol=1e-9)
+    coef = found.weights[:-1, 0] / scale
+    intercept = float(found.weights[-1, 0] - coef @ centre)
     fit = inference(
         X, y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance, clusters=clusters
     )

@@ -113,8 +113,8 @@ def importance(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
 def without_effect(found: pd.DataFrame, gained: float) -> None:
     """Columns that change nothing for the test rows, beside what the model gained over the prior."""
     effect = found["importance"].abs() + found["deviation"]
-    names = found.loc[effect <= NO_EFFECT * max(gained, 0), "column"].tolist()
-    if names and len(names) < len(found):
+    names = found.loc[effect <= NO_EFFECT * gained, "column"].tolist()
+    if names and gained > 0 and len(names) < len(found):
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
         count = "1 column has" if len(names) == 1 else f"{len(names):,} columns have"
         warnings.warn(

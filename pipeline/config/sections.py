@@ -164,7 +164,7 @@ class Train(Section):
             raise PydanticCustomError(
                 "firth_alone",
                 "train.penalty = firth goes with lambda = 0, optimizer = newton and class_weight = null: "
-                "-S train.penalty=firth -S train.lambda=0 -S optimizer=newton",
+                "-S train.penalty=firth -S train.lambda=0 -S optimizer=newton. For a lambda: -S train.penalty=ridge",
             )
         return self
 

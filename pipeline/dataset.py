@@ -29,6 +29,7 @@ class Parts(NamedTuple):
     train: pd.DataFrame
     test: pd.DataFrame
     key: pd.Series | None  # the group or the time of each training row, named "group" or "time": a sweep's folds use it
+    left_out: pd.DataFrame  # the columns of the test rows that are no features
 
 
 def load(data: config.Data) -> Loaded:
@@ -84,6 +85,8 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
                     "Use another column."
                 )
     _check_classes(table[target], {"training": train[target], "test": test[target]}, params)
+    if isinstance(params, config.RandomSplit):
+        leaks.warn_of_dates(report)
     repeated = leaks.repeated_rows(train, test, features)
     if len(repeated):
         warnings.warn(
@@ -92,14 +95,17 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
             f"good.",
             stacklevel=2,
         )
+    left_out = test.drop(columns=[*features, target]).reset_index(drop=True)
     train, test = (part[[*features, target]].reset_index(drop=True) for part in (train, test))
-    return Parts(train, test, key)
+    return Parts(train, test, key, left_out)
 
 
 def write(parts: Parts, warned: list[str], root: Path) -> None:
     """The rows, the key and a summary with the warnings, below `root`."""
     outputs.save_table(parts.train, root / outputs.TRAINING_ROWS)
     outputs.save_table(parts.test, root / outputs.TEST_ROWS)
+    if len(parts.left_out.columns):
+        outputs.save_table(parts.left_out, root / outputs.TEST_LEFT_OUT)
     if parts.key is not None:
         outputs.save_table(parts.key.to_frame(), root / outputs.KEY)
     summary = {

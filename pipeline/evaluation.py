@@ -1,14 +1,42 @@
-"""Two models, the random start and the trained one, judged on the test rows: files and pictures."""
+"""The trained model on the test rows, beside what it should be compared with: files, pictures and warnings.
+
+| model         | in evaluate.json | what it is                                                            |
+|---------------|------------------|-----------------------------------------------------------------------|
+| trained       | test, train      | on the test rows, and on the rows that it was trained on              |
+| random start  | baseline         | the weights that training started from                                |
+| prior         | prior            | the class shares of the training rows                                 |
+| black box     | black_box        | gradient boosting of the same training rows                           |
+"""
 
 from pathlib import Path
 
 import pandas as pd
 
-from pipeline import figures, outputs
+from pipeline import checks, figures, outputs, references
 from pipeline.columns.target import features_and_target
+from pipeline.errors import UserError, reported_warnings
 from pipeline.model import Model
 from pipeline.outputs import Result
-from pipeline.scores import Evaluation, confusion, curves, evaluate
+from pipeline.scores import (
+    CONFIDENCE,
+    GROUPS,
+    Evaluation,
+    by_group,
+    confusion,
+    curves,
+    evaluate,
+    interval,
+    resampled,
+)
+
+ROWS = 50_000  # of the training rows that are scored at most
+NAMES = {
+    "test": "trained",
+    "train": "trained",
+    "prior": "prior",
+    "black_box": "black box",
+    "baseline": "random start",
+}
 
 
 def judge(fitted: Model, table: pd.DataFrame) -> Evaluation:
@@ -17,22 +45,123 @@ def judge(fitted: Model, table: pd.DataFrame) -> Evaluation:
     return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_, fitted.positive)
 
 
-def write(start: Model, trained: Model, table: pd.DataFrame, training: Path, result: Result) -> str:
-    """Metrics, reports, predictions, curves and pictures in `result`; the classification report is returned.
+def write(
+    start: Model,
+    trained: Model,
+    training_rows: pd.DataFrame,
+    test_rows: pd.DataFrame,
+    training: Path,
+    result: Result,
+    groups: pd.DataFrame | None = None,
+) -> str:
+    """Metrics, report, predictions, curves, pictures and warnings in `result`; the report is returned.
 
-    The pictures show the costs and weights that training left below the folder `training`, too.
+    groups has a row for each test row, and a column for each way to group them. The pictures show the costs and weights
+    that training left below the folder `training`, too.
     """
-    before, after = (judge(fitted, table) for fitted in (start, trained))
-    outputs.save_json({"test": after.metrics, "baseline": before.metrics}, result.metrics)
+    X, y = features_and_target(training_rows)
+    test_X, test_y = features_and_target(test_rows)
+    classes, n = trained.classes_, len(test_y)
+    after, before = judge(trained, test_rows), judge(start, test_rows)
+    some = training_rows if len(y) <= ROWS else training_rows.sample(ROWS, random_state=0)
+    boosted, boosted_rows = references.black_box(X, y, test_X, classes)
+    compared = {"prior": references.prior(y, n, classes), "black_box": boosted}
+    metrics = {"test": after.metrics, "train": judge(trained, some).metrics}
+    metrics |= {name: evaluate(test_y, *model, classes, trained.positive).metrics for name, model in compared.items()}
+    metrics["baseline"] = before.metrics
+    metrics["black_box"] = {name: references.rounded(value) for name, value in metrics["black_box"].items()}
+    judged = {"test": after.predictions, "baseline": before.predictions}
+    models = {name: (rows["predicted"].to_numpy(), rows.iloc[:, 2:].to_numpy()) for name, rows in judged.items()}
+    draws = resampled(test_y, models | compared, classes, trained.positive)
+    found = checks.importance(trained, test_rows)
+    prior, weighted = metrics["prior"], trained.classifier.class_weight is not None
+    with reported_warnings() as warned:
+        checks.no_better_than_prior(after.metrics, prior, draws["test"], draws["prior"], n, weighted)
+        if not weighted:
+            checks.overfitting(
+                after.metrics, metrics["train"], prior, draws["test"]["log_loss"], n, trained.classifier.l2
+            )
+            checks.without_effect(found, prior["log_loss"] - after.metrics["log_loss"])
+        checks.spoilt_probabilities(trained, after.predictions, y)
     folder = result.folder / outputs.EVALUATION
+    table = _table(metrics, draws, n)
+    notes = [f"{len(y):,} training rows, {n:,} test rows; intervals of {CONFIDENCE:.0%} from the bootstrap."]
+    if len(some) < len(y):
+        notes.append(f"The scores of training rows are those of {len(some):,} of them, drawn at random.")
+    if boosted_rows < len(y):
+        notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random.")
+    report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
+    outputs.save_json(metrics, result.metrics)
+    outputs.save_csv(table, folder / "scores.csv")
+    outputs.save_csv(found, folder / "importance.csv", references.BLACK_BOX_DIGITS)
+    outputs.save_text(report, folder / "report.txt")
+    outputs.save_json({"warnings": warned}, result.folder / outputs.EVALUATION_WARNINGS)
     outputs.save_csv(after.predictions, result.folder / outputs.PREDICTIONS)
-    for name, judged in (("model", after), ("baseline", before)):
-        outputs.save_text(judged.report, folder / "reports" / f"{name}.txt")
+    if groups is not None and len(groups.columns):
+        outputs.save_csv(by_group(groups, after, trained.positive_class), folder / "groups.csv")
     pictures = folder / "pictures"
     for name, curve in curves(after.predictions, trained.positive_class).items():
         outputs.save_csv(curve, folder / "curves" / f"{name}.csv")
         figures.save(getattr(figures, name), pictures / f"{name}.png", curve=curve)
+    figures.save(figures.scores, pictures / "scores.png", table=outputs.load_csv(folder / "scores.csv"))
     figures.save(figures.confusion, pictures / "confusion.png", matrix=confusion(after.predictions))
     figures.save(figures.costs, pictures / "costs.png", costs=outputs.load_csv(training / outputs.COSTS))
     figures.save(figures.weights, pictures / "weights.png", weights=outputs.load_csv(training / outputs.WEIGHTS))
-    return after.report
+    return report
+
+
+def groups_of(names: list[str], test_rows: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `evaluate.groups`, of the test rows or of what they have beside features.
+
+    Errors: `UserError` for a column that is not there, and for one that has too many different cells for groups.
+    """
+    known = pd.concat([test_rows.iloc[:, :-1], left_out], axis="columns")
+    for name in names:
+        if name not in known:
+            columns = ", ".join(map(repr, map(str, known.columns)))
+            raise UserError(
+                f"evaluate.groups has {name!r}, which is no column of the test rows. They have {columns}. To keep a "
+                f"column without using it as a feature, set its role: data.roles.{name} = drop (not with "
+                f"split=test_file, where it must be a feature)."
+            )
+        if (distinct := known[name].nunique()) > GROUPS:
+            raise UserError(
+                f"evaluate.groups has {name!r}, which has {distinct:,} different values in the test rows, more than "
+                f"{GROUPS}. Use a column of categories."
+            )
+    return known[names]
+
+
+def _table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame], n: int) -> pd.DataFrame:
+    """One row per model, and each score with the ends of its interval; training rows have no interval."""
+    rows = []
+    for name, values in metrics.items():
+        row: dict = {"model": NAMES[name], "rows": "training" if name == "train" else "test"}
+        for score, value in values.items():
+            ends = interval(draws[name][score], value, n) if name in draws else (float("nan"),) * 2
+            if name == "black_box":
+                ends = references.rounded(ends[0]), references.rounded(ends[1])
+            row |= {score: value, f"{score}_lower": ends[0], f"{score}_upper": ends[1]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _readable(table: pd.DataFrame) -> str:
+    """The table of scores with the models as columns."""
+    scores = [name for name in table.columns[2:] if not name.endswith(("_lower", "_upper"))]
+    cells = [
+        [
+            row[name] if pd.isna(row[f"{name}_lower"]) else (row[name], row[f"{name}_lower"], row[f"{name}_upper"])
+            for row in table.to_dict("records")
+        ]
+        for name in scores
+    ]
+    shown = [
+        [f"{cell[0]:.3f} [{cell[1]:.3f}, {cell[2]:.3f}]" if isinstance(cell, tuple) else f"{cell:.3f}" for cell in row]
+        for row in cells
+    ]
+    lines = [["", *figures.model_labels(table)], *([name, *row] for name, row in zip(scores, shown, strict=True))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

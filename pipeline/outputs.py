@@ -34,6 +34,7 @@ EXPLORE = Path("explore")
 
 TRAINING_ROWS = Path("split/train.parquet")
 TEST_ROWS = Path("split/test.parquet")
+TEST_LEFT_OUT = Path("split/test_left_out.parquet")  # the columns of the test rows that are no features
 KEY = Path("split/key.parquet")  # the group or the time of the training rows, where rows are split by it
 SPLIT_SUMMARY = Path("split/summary.json")
 
@@ -47,6 +48,7 @@ TRAINING_WARNINGS = Path("train/warnings.json")
 
 EVALUATION = Path("evaluate")
 PREDICTIONS = Path("evaluate/predictions.csv")
+EVALUATION_WARNINGS = Path("evaluate/warnings.json")
 
 SWEEP = Path("sweep")  # with a training of the winner in it
 COMBINATIONS = Path("combinations.csv")

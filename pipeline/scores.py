@@ -2,14 +2,27 @@
 
 Scores of more than two classes are means over the classes ("macro"); ROC and average precision take each class against
 the rest. Source: https://scikit-learn.org/stable/modules/model_evaluation.html
+
+Intervals are from the bootstrap: the scores of RESAMPLES draws of as many rows, with replacement; an interval leaves
+out the lowest and the highest 2.5 % of them (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13).
+Of more than ROWS rows, that many are drawn from, and the interval is narrowed by the square root of the ratio.
 """
 
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
+
+RESAMPLES, ROWS, SEED = 1000, 5_000, 0
+CONFIDENCE = 0.95
+CHUNK = 2_000_000  # counts that are in memory at once
+GROUPS = 50  # categories of a column that are scored one by one
+LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
 
 
 class Evaluation(NamedTuple):
@@ -62,6 +75,152 @@ def scores(
         "brier_score": lambda: metrics.brier_score_loss(y, probabilities, labels=classes),
     }
     return {name: float(score()) for name, score in every.items() if only in (None, name)}
+
+
+def resampled(
+    y: np.ndarray,
+    models: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    classes: np.ndarray,
+    positive: str | None = None,
+) -> dict[str, pd.DataFrame]:
+    """The `scores` of each model for the same RESAMPLES draws of rows: one row per draw, one column per score.
+
+    models  by name: predicted (n_samples,) and probabilities (n_samples, n_classes)
+
+    A score that is not defined for a draw, which may lack a class, is NaN.
+    """
+    rng = np.random.default_rng(SEED)
+    if len(y) > ROWS:
+        drawn = np.sort(rng.permutation(len(y))[:ROWS])
+        y, models = y[drawn], {name: (labels[drawn], P[drawn]) for name, (labels, P) in models.items()}
+    n, codes = len(y), np.searchsorted(classes, y)
+    judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
+    prepared = {name: _Prepared(codes, *model, classes, judged) for name, model in models.items()}
+    chunks: dict[str, list[pd.DataFrame]] = {name: [] for name in models}
+    at_once = max(CHUNK // n, 1)
+    for first in range(0, RESAMPLES, at_once):
+        n_draws = min(at_once, RESAMPLES - first)
+        rows = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
+        counts = np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
+        for name, model in prepared.items():
+            chunks[name].append(pd.DataFrame(model.scores(counts)))
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in chunks.items()}
+
+
+def interval(draws: pd.Series, value: float, n_rows: int) -> tuple[float, float]:
+    """The ends of the interval of a score from its draws (`resampled`); `value` is the score of all `n_rows` rows."""
+    lower, upper = np.nanquantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    if n_rows > ROWS:
+        narrower, middle = math.sqrt(ROWS / n_rows), draws.mean()
+        return float(value + narrower * (lower - middle)), float(value + narrower * (upper - middle))
+    return float(lower), float(upper)
+
+
+def log_losses(P: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The log-loss of each row, for probabilities P (n_samples, n_classes) and classes as codes (n_samples,)."""
+    return -np.log(np.maximum(P[np.arange(len(codes)), codes], np.finfo(P.dtype).eps))
+
+
+class _Prepared:
+    """What the scores of one model need of each row, so that those of a draw are sums weighted by its counts."""
+
+    def __init__(
+        self, codes: np.ndarray, predicted: np.ndarray, P: np.ndarray, classes: np.ndarray, judged: np.ndarray
+    ) -> None:
+        guessed = np.searchsorted(classes, predicted)
+        P = P / P.sum(axis=1, keepdims=True)
+        errors = (P - np.eye(len(classes))[codes]) ** 2
+        squares = errors.sum(axis=1) / (2 if len(classes) == 2 else 1)
+        self.means = np.column_stack([codes == guessed, log_losses(P, codes), squares])
+        self.pairs, place = np.unique(codes * len(classes) + guessed, return_inverse=True)
+        self.indicators = np.eye(len(self.pairs))[place]
+        self.n_classes = len(classes)
+        self.ranked = []
+        for k in judged:
+            order = np.argsort(P[:, k], kind="stable")
+            ends = np.flatnonzero(np.append(np.diff(P[order, k]) > 0, True))
+            self.ranked.append((order, codes[order] == k, ends))
+
+    def scores(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Of draws that have each row so many times, counts (n_draws, n_samples)."""
+        n = counts.shape[1]
+        weighted = counts.astype(float)
+        accuracy, log_loss, brier = (weighted @ self.means / n).T
+        flat = np.zeros((len(counts), self.n_classes**2))
+        flat[:, self.pairs] = weighted @ self.indicators
+        confusion = flat.reshape(-1, self.n_classes, self.n_classes)
+        hits = np.einsum("bkk->bk", confusion)
+        actual, guessed = confusion.sum(axis=2), confusion.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision, recall, f1 = (
+                np.where(of > 0, hits / of, 0.0) for of in (guessed, actual, (actual + guessed) / 2)
+            )
+            is_there = (actual + guessed) > 0  # a class that is neither there nor predicted does not count
+            f1, precision, recall = ((s * is_there).sum(axis=1) / is_there.sum(axis=1) for s in (f1, precision, recall))
+            areas = [self._areas(counts, *ranked) for ranked in self.ranked]
+        roc_auc, average_precision = np.mean(areas, axis=0)
+        return {
+            "accuracy": accuracy,
+            "f1_macro": f1,
+            "precision_macro": precision,
+            "recall_macro": recall,
+            "roc_auc": roc_auc,
+            "average_precision": average_precision,
+            "log_loss": log_loss,
+            "brier_score": brier,
+        }
+
+    @staticmethod
+    def _areas(counts: np.ndarray, order: np.ndarray, is_class: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Areas under the ROC and precision-recall curves; NaN where a draw has one class only."""
+        ordered = counts[:, order]
+        below = np.cumsum(ordered, axis=1)[:, ends].astype(float)  # rows whose probability is at most this
+        hits_below = np.cumsum(ordered * is_class, axis=1)[:, ends].astype(float)
+        hits = np.diff(hits_below, axis=1, prepend=0)
+        misses_below = below - hits_below
+        misses = np.diff(misses_below, axis=1, prepend=0)
+        n_hits, n_misses = hits_below[:, -1], misses_below[:, -1]
+        roc = np.sum(hits * (misses_below - misses / 2), axis=1) / (n_hits * n_misses)
+        above = below[:, -1:] - below + hits + misses  # rows whose probability is at least this
+        hits_above = hits_below[:, -1:] - hits_below + hits
+        precision = np.divide(hits_above, above, out=np.zeros_like(above), where=above > 0)
+        return np.stack([roc, np.where(n_hits > 0, np.sum(hits * precision, axis=1) / n_hits, np.nan)])
+
+
+def by_group(groups: pd.DataFrame, evaluated: Evaluation, positive: str) -> pd.DataFrame:
+    """How a model treats the groups of test rows: one row per column of `groups`, category and class.
+
+    Of two classes only `positive` is judged. Columns: rows; selection_rate, the share of rows predicted to be of the
+    class; recall, that share of the rows that are of the class; mean_probability, and observed, the share of rows that
+    are of the class, which it should equal. Shares have Wilson's intervals (JASA 22, 1927).
+    """
+    predictions = evaluated.predictions
+    names = _classes(predictions)
+    rows = []
+    for column in groups:
+        group = groups[column].astype("str").fillna("(missing)")
+        for category in ["(all)", *sorted(group.unique())]:
+            part = predictions if category == "(all)" else predictions[(group == category).to_numpy()]
+            for name in [positive] if len(names) == 2 else names:
+                actual, chosen = ((part[side].astype(str) == name).to_numpy() for side in ("actual", "predicted"))
+                shares = {"selection_rate": chosen, "recall": chosen[actual], "observed": actual}
+                row: dict = {"column": column, "group": category, "class": name, "rows": len(part)}
+                for share, values in shares.items():
+                    row[share] = values.mean() if len(values) else np.nan
+                    row[f"{share}_lower"], row[f"{share}_upper"] = wilson(int(values.sum()), len(values))
+                row["mean_probability"] = part[f"probability_{name}"].mean()
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The interval of a share."""
+    if n == 0:
+        return math.nan, math.nan
+    z, share = NormalDist().inv_cdf((1 + CONFIDENCE) / 2), successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
 def curves(predictions: pd.DataFrame, positive: str) -> dict[str, pd.DataFrame]:

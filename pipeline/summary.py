@@ -1,7 +1,16 @@
-"""Print the results of the last run: the random start beside the trained model, and what to try next."""
+"""Print the results of the last run: the scores of the model and of what it is compared with, and what raises the odds.
+
+The features are those of the largest effect, the weight per standard deviation. Intervals are those of inference.csv:
+of a model with ridge, they belong to the same model without penalty.
+"""
+
+import numpy as np
+import pandas as pd
 
 from pipeline import config, outputs
 
+MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "black_box": "black box"}
+FEATURES = 10  # of the largest effect
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
   make ui                                  browse the runs in MLflow
@@ -16,7 +25,37 @@ def main() -> None:
     data = {outputs.main_result(): config.read("data"), outputs.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
         scored = outputs.load_json(result.metrics)
-        print(f"{source.title:<28}{'random weights':>16}{'trained':>12}")
-        for name, value in scored["test"].items():
-            print(f"  {name:<26}{scored['baseline'][name]:>16.4f}{value:>12.4f}")
+        print(f"{source.title:<28}" + "".join(f"{name:>16}" for name in MODELS.values()))
+        for name in scored["test"]:
+            print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))
+    weights, inferred = (outputs.load_csv(outputs.ROOT / file) for file in (outputs.WEIGHTS, outputs.INFERENCE))
+    if len(set(weights["class"])) == 1:
+        print(f"\n{odds(weights, inferred)}")
     print(NEXT)
+
+
+def odds(weights: pd.DataFrame, inferred: pd.DataFrame) -> str:
+    """The odds ratios of the features of the largest effect, of the one class in `weights`, as a table in Markdown.
+
+    The last column is inference.csv's, in which categories are compared with the first of their column.
+    """
+    beside, kind = {}, "no intervals: outputs/train/summary.json has the reason"
+    if "lower" in inferred:
+        coefficient = "unpenalised" if "unpenalised" in inferred else "coefficient"
+        known = inferred.dropna(subset=["lower"])
+        with np.errstate(over="ignore"):
+            ratios = np.exp(known[[coefficient, "lower", "upper"]].to_numpy())
+        beside = {
+            name: f"{ratio:.5g} ({low:.5g} to {high:.5g})"
+            for name, (ratio, low, high) in zip(known["feature"], ratios, strict=True)
+        }
+        kind = f"{'without penalty' if coefficient == 'unpenalised' else 'per unit'}, with its 95 % interval"
+    lines = [
+        f"| what raises the odds of {weights['class'].iloc[0]} | per standard deviation | per unit | {kind} |",
+        "|---|---|---|---|",
+    ]
+    for row in weights.head(FEATURES).to_dict("records"):
+        name = row["feature"]
+        ratios = row["odds_ratio_per_standard_deviation"], row["odds_ratio_per_unit"]
+        lines.append(f"| {name} | {ratios[0]:.2f} | {ratios[1]:.5g} | {beside.get(name, '-')} |")
+    return "\n".join(lines)

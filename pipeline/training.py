@@ -17,18 +17,22 @@ from pipeline.columns.features import prepare
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
-from pipeline.logistic.inference import Inference, inference
+from pipeline.logistic.firth import firth
+from pipeline.logistic.inference import ROWS_PER_COEFFICIENT, Inference, firth_inference, inference, refit
+from pipeline.logistic.matrix import Matrix
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
 from pipeline.reading import CellFormat
 
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
+LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 gives intervals"
 
 
 class Training(NamedTuple):
     start: Model  # before the first step: random weights
     model: Model
+    params: config.Train
 
 
 def classifier(params: config.Train) -> LogisticRegression:
@@ -66,6 +70,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
             f"Two features are called {repeated[0]!r}: a column of that name, and one made from "
             f"another column. Rename the column in the file, or leave it out with data.drop."
         )
+    warn_of_few_rows(y, len(names) - len(features.groups) + 1, params)
     unfitted = classifier(params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` has how the training stopped
@@ -77,7 +82,10 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
                 bar.update(iteration - bar.n)
 
             try:
-                fitted = unfitted.fit(Z, y, callback=None if bar.disable else show)
+                if params.penalty == "firth":
+                    fitted = fit_firth(clone(start).fit(Z, y), Z, y, features.groups, params)
+                else:
+                    fitted = unfitted.fit(Z, y, callback=None if bar.disable else show)
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
     if params.l2 == 0:
@@ -87,7 +95,8 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
         fit.coef_, fit.intercept_ = rounded[:, :-1].copy(), rounded[:, -1].copy()
         fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
         fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
-    training = Training(*(Model(base, features, fit, cell_format, params.positive) for fit in (start, fitted)))
+    start_model, model = (Model(base, features, fit, cell_format, params.positive) for fit in (start, fitted))
+    training = Training(start_model, model, params)
     if Status.SEPARATED in fitted.status_:
         for label, coef, intercept in columns_of_weights(training.model):
             found = separating_features(Z, y == label, np.append(coef, intercept))
@@ -95,11 +104,53 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
                 warnings.warn(
                     f"train.lambda = 0, but no best weights exist for {label!r}: with {shortened(names[found])}, rows "
                     f"of one class are separated from all others, so weights grow until training stops and have no "
-                    f"standard errors, intervals and p values. Set a penalty (-S train.lambda=0.01), pool a category "
-                    f"of only one class with others (train.min_rows), or leave the column out (data.drop).",
+                    f"standard errors, intervals and p values. Set a penalty (-S train.lambda=0.01; of two classes "
+                    f"with intervals: -S train.penalty=firth), pool a category of only one class with others "
+                    f"(train.min_rows), or leave the column out (data.drop).",
                     stacklevel=2,
                 )
     return training
+
+
+def fit_firth(
+    fitted: LogisticRegression, Z: Matrix, y: np.ndarray, groups: Sequence[np.ndarray], params: config.Train
+) -> LogisticRegression:
+    """`fitted` with the weights of Firth's penalty; of the categories of a column the first has none.
+
+    Errors: `UserError` for more than two classes, and where the penalty is not defined.
+    """
+    if len(fitted.classes_) > 2:
+        raise UserError(
+            f"train.penalty = firth is for two classes, but there are {len(fitted.classes_)}. Set a lambda instead: "
+            f"-S train.penalty=ridge -S train.lambda=0.01."
+        )
+    kept = np.delete(np.arange(Z.shape[1]), [group[0] for group in groups])
+    try:
+        found = firth(Z.toarray()[:, kept], y == fitted.classes_[1], params.max_iterations, params.tolerance)
+    except ValueError as error:
+        raise UserError(f"train.penalty = firth: {error} Leave it out with data.drop, or set a lambda.") from None
+    status = Status.CONVERGED if found.converged else Status.RAN_OUT
+    fitted.coef_ = np.zeros((1, Z.shape[1]))
+    fitted.coef_[0, kept], fitted.intercept_ = found.weights[:-1], found.weights[-1:]
+    fitted.n_iter_ = np.array([len(found.objectives) - 1])
+    fitted.cost_history_ = -np.array(found.objectives) / len(y)
+    fitted.gradient_norm_, fitted.status_ = np.array([found.gradient_norm]), np.array([status])
+    fitted.stop_reason_ = [status.sentence]
+    return fitted
+
+
+def warn_of_few_rows(y: np.ndarray, n_coefficients: int, params: config.Train) -> None:
+    """Without penalty, weights and intervals need ten rows of the rarer class for each coefficient."""
+    labels, counts = np.unique(y, return_counts=True)
+    ratio = counts.min() / n_coefficients
+    if params.l2 == 0 and params.penalty == "ridge" and ratio < ROWS_PER_COEFFICIENT:
+        warnings.warn(
+            f"train.lambda = 0, but there are only {counts.min():,} rows of {str(labels[counts.argmin()])!r} for "
+            f"{n_coefficients:,} coefficients ({ratio:.1f} each, fewer than {ROWS_PER_COEFFICIENT}): weights are too "
+            f"large and intervals too short. Set a penalty (-S train.lambda=0.01; of two classes with intervals: -S "
+            f"train.penalty=firth), or leave out columns (data.drop).",
+            stacklevel=3,
+        )
 
 
 def shortened(names: Sequence[str], longest: int = 5) -> str:
@@ -151,6 +202,8 @@ def columns_of_weights(fitted: Model) -> list[tuple[str, np.ndarray, float]]:
 def weights(fitted: Model) -> pd.DataFrame:
     """One row per feature (and class): the weight per standard deviation and per unit, and their odds ratios.
 
+    Of each class, the features of the largest effect (the weight per standard deviation, without its sign) come first.
+
     The unit of a category is 1: where the cell has it, against where not. An odds ratio is exp(weight): the factor by
     which the odds of the class grow when the feature grows by one standard deviation, or by one of its own units.
     """
@@ -164,7 +217,7 @@ def weights(fitted: Model) -> pd.DataFrame:
                     "weight_per_standard_deviation": coef * features.deviation,
                     "weight_per_unit": coef / features.scale,
                 }
-            )
+            ).iloc[np.argsort(-np.abs(coef * features.deviation), kind="stable")]
             for label, coef, _ in columns_of_weights(fitted)
         ],
         ignore_index=True,
@@ -193,41 +246,110 @@ def summary(fitted: Model) -> dict[str, dict[str, Any]]:
     }
 
 
-def inferences(fitted: Model, table: pd.DataFrame) -> dict[str, Inference]:
-    """For each column of weights the standard errors, tests and intervals of its coefficients per unit.
+def inferences(
+    training: Training, table: pd.DataFrame, clusters: np.ndarray | None = None
+) -> dict[str, tuple[Inference, Inference | None]]:
+    """For each column of weights its inference per unit; of ridge also that of a refit without penalty.
 
-    Without penalty the first category of a column is the reference that the others are compared with.
+    Without ridge the first category of a column is the reference that the others are compared with. A refit of large
+    data is None.
     """
+    fitted, params = training.model, training.params
     features, classify = fitted.features, fitted.classifier
+    names, groups = features.names, features.groups
     frame, y = features_and_target(table)
     X = fitted.matrix(frame).with_features(features.per_unit()).toarray()
     weight = None if classify.class_weight is None else compute_sample_weight(classify.class_weight, y)
-    groups = features.groups if classify.l2 == 0 else ()
-    found = {}
+    errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters}
+    found: dict[str, tuple[Inference, Inference | None]] = {}
     for label, coef, intercept in columns_of_weights(fitted):
-        slope = coef / features.scale
-        fit = inference(X, y == label, slope, intercept - slope @ features.centre, classify.l2, weight, groups=groups)
-        if fit.separating is not None:
-            fit.note += f" (because of {shortened(features.names[fit.separating])})"
-        found[label] = fit
+        slope, is_class = coef / features.scale, y == label
+        intercept -= slope @ features.centre
+        free = None
+        if params.penalty == "firth":
+            fit = firth_inference(X, is_class, slope, intercept, groups)
+        elif classify.l2 == 0:
+            fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
+        else:
+            fit = inference(X, is_class, slope, intercept, classify.l2, weight)
+            free = refit(X, is_class, weight, **errors)
+            fit.note += ": " + (LARGE if free is None else f"without penalty, {free.note}")
+        separating = (free or fit).separating
+        if separating is not None:
+            fit.note += f" (because of {shortened(names[separating])})"
+        if free is not None and free.following is not None and len(free.following):
+            fit.note += f"; left out, because they follow from others: {shortened(names[free.following])}"
+        found[label] = fit, free
     return found
 
 
-def write(training: Training, table: pd.DataFrame, root: Path, warned: Sequence[str] = ()) -> None:
+def inference_table(names: np.ndarray, found: dict[str, tuple[Inference, Inference | None]]) -> pd.DataFrame:
+    """The coefficients of each class, and what is known about them.
+
+    Of a fit with ridge, the column `unpenalised` has the coefficients of the refit, which the standard errors, tests
+    and intervals are about; it is empty for the categories that the others are compared with.
+    """
+    parts = []
+    for label, (fit, free) in found.items():
+        table = pd.DataFrame({"feature": [*names[fit.kept], "(intercept)"], **fit.table()})
+        if free is not None and free.standard_error is not None:
+            columns = {
+                "unpenalised" if name == "coefficient" else name: column for name, column in free.table().items()
+            }
+            beside = pd.DataFrame({"feature": [*names[free.kept], "(intercept)"], **columns})
+            table = table.merge(beside, on="feature", how="left")
+        parts.append(table.assign(**{"class": label})[["class", *table.columns]])
+    return pd.concat(parts)
+
+
+def with_intervals(weights: pd.DataFrame, inferred: pd.DataFrame, categories: Sequence[str]) -> pd.DataFrame:
+    """`weights` with intervals of the odds ratios per unit, where these weights have some: not those of ridge.
+
+    The weights of `categories` depend on which one is the reference, so they have intervals in inference.csv alone.
+    """
+    if "lower" not in inferred or "unpenalised" in inferred:
+        return weights
+    bounds = inferred.loc[~inferred["feature"].isin(categories), ["class", "feature", "lower", "upper"]]
+    table = weights.merge(bounds, on=["class", "feature"], how="left")
+    for name in ("lower", "upper"):
+        with np.errstate(over="ignore"):
+            table[f"odds_ratio_per_unit_{name}"] = np.exp(table.pop(name))
+    return table
+
+
+def cluster_codes(key: pd.Series | None, standard_errors: str) -> np.ndarray | None:
+    """The group of each training row as a number, where standard errors need it. Errors: `UserError` without groups."""
+    if standard_errors != "cluster":
+        return None
+    if key is None or key.name != "group":
+        raise UserError(
+            "train.standard_errors = cluster needs rows that are split by the column of their groups: "
+            "-S split=group -S split.column=patient. Without groups: -S train.standard_errors=HC1."
+        )
+    return pd.factorize(key)[0]
+
+
+def write(
+    training: Training,
+    table: pd.DataFrame,
+    root: Path,
+    warned: Sequence[str] = (),
+    clusters: np.ndarray | None = None,
+) -> None:
     """The models, costs, weights, inference, summary and warnings, below `root`."""
-    found = inferences(training.model, table)
+    found = inferences(training, table, clusters)
     names = training.model.features.names
-    parts = [
-        pd.DataFrame({"class": label, "feature": [*names[fit.kept], "(intercept)"], **fit.table()})
-        for label, fit in found.items()
-    ]
+    inferred = inference_table(names, found)
+    categories = [names[j] for group in training.model.features.groups for j in group]
     record = summary(training.model)
-    for label, fit in found.items():
+    for label, (fit, _) in found.items():
         record[label] |= {key: getattr(fit, key) for key in ("deviance", "null_deviance", "mcfadden_r2", "aic", "note")}
     model.save(training.start, root / outputs.START)
     model.save(training.model, root / outputs.MODEL)
     outputs.save_csv(costs(training.model), root / outputs.COSTS)
-    outputs.save_csv(weights(training.model), root / outputs.WEIGHTS, WEIGHT_DIGITS)
-    outputs.save_csv(pd.concat(parts), root / outputs.INFERENCE)
+    outputs.save_csv(
+        with_intervals(weights(training.model), inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS
+    )
+    outputs.save_csv(inferred, root / outputs.INFERENCE)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

@@ -125,10 +125,11 @@ def test_classes_are_sorted_and_scikit_learns_log_loss_agrees_whatever_is_positi
 ) -> None:
     table = dataset.bundled("breast_cancer")
     params = train_params(learning_rate=0.3, max_iterations=100, positive=positive)
-    start, trained = training.train(table.iloc[::2], params, CellFormat())
+    fitted = training.train(table.iloc[::2], params, CellFormat())
+    trained = fitted.model
     evaluation_files, rows = outputs.main_result(tmp_path), table.iloc[1::2].reset_index(drop=True)
-    training.write(training.Training(start, trained), table.iloc[::2], tmp_path)
-    evaluation.write(start, trained, rows, tmp_path, evaluation_files)
+    training.write(fitted, table.iloc[::2], tmp_path)
+    evaluation.write(fitted.start, trained, table.iloc[::2], rows, tmp_path, evaluation_files)
     X, y = features_and_target(rows)
     assert trained.classes_.tolist() == ["benign", "malignant"]
     assert trained.positive_class == (positive or "malignant")

@@ -93,7 +93,7 @@ def test_the_random_start_comes_from_the_seed(breast_cancer, trained):
 def test_weights_per_unit_reproduce_the_margin_on_raw_features(breast_cancer, trained):
     X, _ = features_and_target(breast_cancer)
     weights = training.weights(trained.model)
-    margin = X.to_numpy() @ weights["weight_per_unit"].to_numpy()
+    margin = X[weights["feature"]].to_numpy() @ weights["weight_per_unit"].to_numpy()
     difference = margins(trained.model, X) - margin
     np.testing.assert_allclose(difference, difference[0], atol=1e-9)
     np.testing.assert_allclose(
@@ -222,10 +222,63 @@ def test_without_penalty_a_feature_with_one_row_of_the_other_class_keeps_its_int
     assert 0 < found.loc["d", "standard_error"] < 3
 
 
-def test_with_penalty_standard_errors_are_left_out_and_a_note_gives_the_reason(tmp_path, breast_cancer, trained):
+def test_with_penalty_a_refit_that_separates_has_no_standard_errors_and_a_note_gives_the_reason(
+    tmp_path, breast_cancer, trained
+):
     training.write(trained, breast_cancer, tmp_path)
     assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
-    assert "not defined" in json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["malignant"]["note"]
+    note = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["malignant"]["note"]
+    assert "not defined for a penalised fit: without penalty, no maximum" in note
+
+
+def test_with_penalty_the_intervals_are_those_of_a_refit_without_penalty(tmp_path):
+    table = quasi_separated().drop(columns="d")
+    training.write(trained_on(table, params(**NO_PENALTY)), table, tmp_path / "free")
+    training.write(trained_on(table, params()), table, tmp_path / "ridge")
+    free, ridge = (pd.read_csv(tmp_path / name / outputs.INFERENCE).set_index("feature") for name in ("free", "ridge"))
+    assert ridge.loc["g = a", ["unpenalised", "lower"]].isna().all()
+    beside = ridge.loc[free.index].drop(columns="coefficient").rename(columns={"unpenalised": "coefficient"})
+    pd.testing.assert_frame_equal(beside[free.columns], free, rtol=1e-4, atol=1e-5)
+    weights = pd.read_csv(tmp_path / "free" / outputs.WEIGHTS).set_index("feature")
+    assert weights.loc["x", "odds_ratio_per_unit_lower"] == pytest.approx(np.exp(free.loc["x", "lower"]), rel=1e-4)
+    assert np.isnan(weights.loc["g = a", "odds_ratio_per_unit_lower"])
+    assert "odds_ratio_per_unit_lower" not in pd.read_csv(tmp_path / "ridge" / outputs.WEIGHTS)
+
+
+def test_weights_are_sorted_by_effect(trained):
+    effect = training.weights(trained.model)["weight_per_standard_deviation"].abs()
+    assert effect.is_monotonic_decreasing
+
+
+def test_firth_gives_a_category_of_one_class_a_finite_weight_with_an_interval(tmp_path):
+    """The published example: Heinze and Schemper (2002), intervals of R's logistf."""
+    table = pd.read_csv(ROOT / "tests" / "data" / "endometrial.csv").astype({"NV": "str", "HG": "str"})
+    settings = params(**NO_PENALTY | {"tolerance": 1e-9}, penalty="firth", min_rows=1)
+    training.write(trained_on(table, settings), table, tmp_path)
+    found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
+    assert found["coefficient"].tolist() == pytest.approx([-0.03475175, -2.60416387, 2.92927330, 3.77455951], rel=1e-5)
+    assert found.loc["NV = 1", ["lower", "upper"]].tolist() == pytest.approx([0.6097244, 7.85463171], rel=1e-5)
+    summary = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["1"]
+    assert "profile of Firth's penalised likelihood" in summary["note"]
+
+
+def test_without_penalty_few_rows_per_coefficient_are_a_warning():
+    table = quasi_separated().drop(columns="d").iloc[:40]
+    with pytest.warns(UserWarning, match=r"only \d+ rows of '(yes|no)' for 4 coefficients \(.*fewer than 10\)"):
+        trained_on(table, params(**NO_PENALTY, min_rows=1))
+
+
+def test_firth_refuses_what_it_is_not_made_for():
+    with pytest.raises(UserError, match=r"is for two classes, but there are 3.*train.lambda=0.01"):
+        trained_on(bundled("iris"), params(**NO_PENALTY, penalty="firth"))
+    with pytest.raises(ValueError, match=r"-S train.penalty=firth -S train.lambda=0 -S optimizer=newton"):
+        params(penalty="firth")
+
+
+def test_clustered_standard_errors_need_groups():
+    assert training.cluster_codes(pd.Series(["a", "b", "a"], name="group"), "cluster").tolist() == [0, 1, 0]
+    with pytest.raises(UserError, match=r"-S split=group -S split.column=patient"):
+        training.cluster_codes(None, "cluster")
 
 
 def test_without_penalty_the_weights_of_categories_are_the_limit_of_ever_smaller_penalties():

@@ -1,6 +1,8 @@
 """Columns that say the same, such as a code and its name, or a length in two units: their weights can't be told apart.
 
 numbers and dates     |r|, Pearson's correlation; a missing cell counts as the mean
+several numbers       the variance inflation factor, 1 / (1 - R^2) with R^2 of a column from all others: the diagonal of
+                      the inverse of the correlation matrix. D. Marquardt, "Generalized inverses", 1970
 strings               Cramer's V without its bias, W. Bergsma, "A bias-correction for Cramer's V", 2013; a number
                       with few distinct values counts as a string, too, beside strings
 """
@@ -22,6 +24,8 @@ COLUMNS = 200  # of categories, and 2,000 of numbers: the first ones are compare
 CATEGORIES = 50  # most frequent of a column; the others count as one
 FEW = 20  # distinct numbers that may be codes
 SHOWN = 10
+INFLATED = 10  # variance inflation from which a column follows from others
+TINY = 1e-6  # added to the correlations' diagonal, so that a factor is at most a million
 
 
 class Pair(NamedTuple):
@@ -35,9 +39,7 @@ class Pair(NamedTuple):
 def strong(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Pair]:
     """The pairs of features with an association above `STRONG`, the strongest first."""
     names = features(roles)
-    sample = frame[names]
-    if len(sample) > ROWS:
-        sample = sample.iloc[np.sort(np.random.default_rng(0).permutation(len(sample))[:ROWS])]
+    sample = _sample(frame[names])
     is_string = {name: types.is_string_dtype(sample[name]) for name in names}
     found = _of_numbers(sample[[name for name in names if not is_string[name]]])
     few = [name for name in names if is_string[name] or sample[name].nunique() <= FEW][:COLUMNS]
@@ -49,9 +51,35 @@ def strong(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Pair]:
     return sorted((pair for pair in found if pair.association > STRONG), key=lambda pair: -pair.association)
 
 
+def inflation(frame: pd.DataFrame) -> dict[str, float]:
+    """The variance inflation factor of each column of numbers or dates that is not constant, the largest first."""
+    sample = _sample(frame)
+    scaled = {str(name): _scaled(sample[name]) for name in sample if not types.is_string_dtype(sample[name])}
+    scaled = {name: column for name, column in scaled.items() if column.any()}
+    if len(scaled) < 2 or len(sample) <= len(scaled) + 1 or len(scaled) > COLUMNS:
+        return {}
+    matrix = np.column_stack(list(scaled.values()))
+    factors = np.diag(np.linalg.inv(matrix.T @ matrix + TINY * np.eye(len(scaled))))
+    return dict(sorted(zip(scaled, factors.tolist(), strict=True), key=lambda pair: -pair[1]))
+
+
 def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
-    """One warning that names the pairs."""
+    """One warning that names the pairs, and one for columns that follow from several others."""
     pairs = strong(frame, roles)
+    paired = {name for pair in pairs for name in pair[:2]}
+    factors = inflation(frame[[name for name in features(roles) if name not in {pair.second for pair in pairs}]])
+    high = {name: factor for name, factor in factors.items() if factor > INFLATED and name not in paired}
+    if high:
+        shown = ", ".join(
+            f"{name} ({'over 1,000' if factor > 1000 else f'{factor:.0f}'})"
+            for name, factor in list(high.items())[:SHOWN]
+        )
+        drop = shlex.quote(f"data.drop=[{next(iter(high))}]")
+        warnings.warn(
+            f"These columns nearly follow from others (variance inflation above {INFLATED}): {shown}. Their weights "
+            f"can't be told apart, and their intervals are wide; to leave one out: -S {drop}.",
+            stacklevel=2,
+        )
     if not pairs:
         return
     shown = "; ".join(f"{first} and {second} ({value:.2f})" for first, second, value in pairs[:SHOWN])
@@ -76,6 +104,12 @@ def cramers_v(x: np.ndarray, y: np.ndarray) -> float:
     phi2 = max(phi2 - (rows - 1) * (columns - 1) / (n - 1), 0)
     least = min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1
     return float(np.sqrt(min(phi2 / least, 1))) if least > 0 else 0.0
+
+
+def _sample(frame: pd.DataFrame) -> pd.DataFrame:
+    if len(frame) <= ROWS:
+        return frame
+    return frame.iloc[np.sort(np.random.default_rng(0).permutation(len(frame))[:ROWS])]
 
 
 def _of_numbers(frame: pd.DataFrame) -> list[Pair]:

@@ -1,10 +1,15 @@
-"""Two signs that a score will be too good: a feature that is the target in disguise, and rows in training and test."""
+"""Signs that a score will be too good: a feature that is the target in disguise, rows in training and test, and dates.
+
+Of rows with dates, a split at random trains on rows that are later than test rows: nobody who predicts has those.
+"""
+
+import warnings
 
 import numpy as np
 import pandas as pd
 
 from pipeline.columns.profile import as_numbers
-from pipeline.columns.roles import features
+from pipeline.columns.roles import features, split_column
 
 ROWS = 20_000  # sampled from larger tables
 INFORMATIVE = 0.3  # least `information` of a suspect; a threshold that separates even a rare class has more
@@ -37,6 +42,19 @@ def disguised_targets(frame: pd.DataFrame, report: pd.DataFrame, target: str) ->
         if score >= PERFECT:
             found[name] = score
     return found
+
+
+def warn_of_dates(report: pd.DataFrame) -> None:
+    """One warning where features are dates (no times of day), for rows that are split at random."""
+    is_date = (report["role"] == "date") & ~report["reason"].str.startswith("times")
+    names = report.loc[is_date, "column"].tolist()
+    if names:
+        warnings.warn(
+            f"Rows are split at random, but {', '.join(map(repr, names))} "
+            f"{'is a date' if len(names) == 1 else 'are dates'}: the model learns from rows that are later than test "
+            f"rows. If it will predict the future, split by time: -S split=time {split_column(names[0])}.",
+            stacklevel=3,
+        )
 
 
 def repeated_rows(train: pd.DataFrame, test: pd.DataFrame, columns: list[str]) -> np.ndarray:

@@ -115,13 +115,13 @@ def _warn_of_repeated(column: pd.Series, role: str) -> None:
     warnings.warn(
         f"column {column.name!r} has the name of an identifier, and rows share it: {len(counts):,} distinct in "
         f"{len(known):,} rows ({_shown(counts.index[0])} in {counts.iloc[0]:,}). If rows of one identifier belong "
-        f"together, don't let it be in training and in test rows: -S split=group {_split_column(str(column.name))}."
+        f"together, don't let it be in training and in test rows: -S split=group {split_column(str(column.name))}."
         f"{as_codes}",
         stacklevel=3,
     )
 
 
-def _split_column(name: str) -> str:
+def split_column(name: str) -> str:
     return f"-S split.column={name}" if re.fullmatch(PLAIN, name) else "-S " + shlex.quote(f'split.column="{name}"')
 
 

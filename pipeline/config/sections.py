@@ -154,6 +154,18 @@ class Train(Section):
     optimizer: Literal["gradient_descent", "nesterov", "newton", "quasi_newton"]
     learning_rate: LearningRate
     max_iterations: Annotated[int, Field(ge=1)]
+    penalty: Literal["ridge", "firth"]
+    standard_errors: Literal["information", "HC0", "HC1", "cluster"]
+
+    @model_validator(mode="after")
+    def _one_penalty(self) -> Self:
+        if self.penalty == "firth" and (self.l2 > 0 or self.optimizer != "newton" or self.class_weight is not None):
+            raise PydanticCustomError(
+                "firth_alone",
+                "train.penalty = firth goes with lambda = 0, optimizer = newton and class_weight = null: "
+                "-S train.penalty=firth -S train.lambda=0 -S optimizer=newton. For a lambda: -S train.penalty=ridge",
+            )
+        return self
 
 
 class LogRange(Section):
@@ -234,10 +246,15 @@ class Tracking(Section):
     points: Annotated[int, Field(ge=2)]
 
 
+class Evaluate(Section):
+    groups: list[Name]
+
+
 class Params(Section):
     data: Data
     split: Split
     train: Train
+    evaluate: Evaluate
     sweep: Sweep
     one_vs_rest: OneVsRest
     explore: Explore

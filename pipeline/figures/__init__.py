@@ -148,6 +148,31 @@ def costs(costs: pd.DataFrame) -> Figure:
     return figure
 
 
+def scores(table: pd.DataFrame) -> Figure:
+    """Accuracy and log-loss of the models of evaluation's scores.csv but the random start, with their intervals."""
+    table = table[table["model"] != "random start"]
+    figure = Figure(figsize=(8, 0.9 + 0.3 * len(table)))
+    panels = figure.subplots(1, 2, sharey=True)
+    places = np.arange(len(table))
+    for axes, name, better in zip(panels, ("accuracy", "log_loss"), ("higher", "lower"), strict=True):
+        lower, upper = (table[f"{name}_{end}"].fillna(table[name]) for end in ("lower", "upper"))
+        colours = [BLUE if row == 0 else GREY for row in places]
+        axes.hlines(places, lower, upper, colors=colours, linewidth=2)
+        axes.scatter(table[name], places, c=colours, s=22, zorder=3)
+        axes.set(title=f"{name.replace('_', '-')} ({better} is better)", yticks=places, yticklabels=model_labels(table))
+        axes.grid(axis="y", visible=False)
+    panels[0].invert_yaxis()
+    return figure
+
+
+def model_labels(table: pd.DataFrame) -> list[str]:
+    """A name for each row of evaluation's scores.csv."""
+    return [
+        model if rows == "test" else f"{model} ({rows} rows)"
+        for model, rows in table[["model", "rows"]].itertuples(index=False)
+    ]
+
+
 def confusion(matrix: pd.DataFrame) -> Figure:
     """Rows of each actual class (index) predicted to be each class (columns), shaded by their share of the class."""
     figure, axes = new_axes("Confusion on the test rows", "predicted", "actual", (5, 4.5))

@@ -1,9 +1,17 @@
 """What a statistician reads from a fit: standard errors, tests, intervals, deviance.
 
-The maximum of the likelihood is asymptotically normal; its covariance is the inverse of the observed information,
-(X' diag(s p (1 - p)) X)^-1, the column of ones included. A penalised fit is not that maximum: its standard
-errors, tests, intervals and AIC are not defined and left out. So are they where there is no maximum (`separation`).
-See McCullagh and Nelder, Generalized Linear Models, chapter 4.
+The maximum of the likelihood is asymptotically normal. With the column of ones in X, its covariance is
+
+    information   I^-1,                  I = X' diag(s p (1 - p)) X, the observed information
+    HC0           I^-1 M I^-1,           M = sum_i u_i u_i',  u_i = s_i (y_i - p_i) x_i: the "sandwich", which holds
+                                         where the model is not quite right, or rows have weights
+    HC1           n / (n - k) times HC0, k coefficients
+    cluster       the same with a sum u_g over the rows of each of G groups, whose rows depend on each other, times
+                  G / (G - 1) (n - 1) / (n - k)
+
+A penalised fit is not that maximum: its standard errors, tests, intervals and AIC are not defined and left out. Those
+of the same model without penalty (`refit`) stand in for them. Where there is no maximum (`separation`), neither are.
+McCullagh and Nelder, Generalized Linear Models, chapter 4; White (1982), Econometrica 50; Liang and Zeger (1986).
 """
 
 import math
@@ -14,11 +22,20 @@ from statistics import NormalDist
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import workers
+from pipeline.compute import strips, workers
 from pipeline.logistic.fast_objective import FastObjective, margins
-from pipeline.logistic.loss import log_loss
+from pipeline.logistic.firth import LARGEST_PROFILE, profile
+from pipeline.logistic.fitting import fit_columns
+from pipeline.logistic.loss import log_loss, sigmoid
 from pipeline.logistic.penalty import Ridge
-from pipeline.logistic.separation import separating_features
+from pipeline.logistic.separation import separating_features, single_features
+from pipeline.logistic.status import Status
+
+COVARIANCES = ("information", "HC0", "HC1", "cluster")
+FOLLOWS = 1e-8  # share of a feature's variance that others do not explain
+MANY_CLUSTERS = 40  # Cameron and Miller (2015), Journal of Human Resources 50
+ROWS_PER_COEFFICIENT = 10  # Peduzzi and others (1996), Journal of Clinical Epidemiology 49
+LARGEST_REFIT = 2_000_000_000  # rows times squared features: about a second
 
 
 @dataclass
@@ -41,6 +58,7 @@ class Inference:
     lower: ndarray | None = None  # of the confidence interval
     upper: ndarray | None = None
     separating: ndarray | None = None  # features of X whose weights grow forever, where there is no maximum
+    following: ndarray | None = None  # features of X that a refit leaves out, since they follow from others
 
     def table(self) -> dict[str, ndarray]:
         """The columns that are defined, by name."""
@@ -51,6 +69,7 @@ class Inference:
 def inference(
     X: ndarray, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
     fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[Sequence[int] | ndarray] = (),
+    covariance: str = "information", clusters: ndarray | None = None,
 ) -> Inference:  # fmt: skip
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
 
@@ -60,8 +79,10 @@ def inference(
     groups are the features that are one-hot encoded together, an array of indices for each column of categories: of
     these features exactly one is 1 in each row. Together they equal the intercept, so without penalty only differences
     between them are defined. The first of each group becomes the reference: its coefficient is added to the intercept,
-    subtracted from the others, and left out. A penalised fit keeps all its coefficients. Raises ValueError for
-    groups without an intercept.
+    subtracted from the others, and left out. A penalised fit keeps all its coefficients.
+
+    covariance is one of `COVARIANCES`; for "cluster", clusters (n_samples,) has the code of each row's group from 0.
+    Raises ValueError for groups without an intercept, and for fewer than two clusters.
     """
     X, y, coef, kept = (
         np.asarray(X, dtype=np.float64),
@@ -77,12 +98,8 @@ def inference(
         if free and len(groups):
             if not fit_intercept:
                 raise ValueError("groups need an intercept: their references are part of it.")
-            for group in groups:
-                reference = coef[group[0]]
-                coef[group] -= reference
-                intercept += reference
-            kept = np.delete(kept, [group[0] for group in groups])
-            X, coef = X[:, kept], coef[kept]
+            coef, intercept, kept = _compared_with_references(coef, intercept, groups)
+            X = X[:, kept]
         W = np.append(coef, intercept)[:, None]
         # Sums of products, not dot products: the order of their additions is the same on any number of threads.
         deviance = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y)))
@@ -117,10 +134,168 @@ def inference(
             fit.note = undefined
             return fit
         inverse = np.linalg.inv(lower_factor)
-    fit.standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale
+        fit.standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale
+        source = "the observed information"
+        if covariance != "information":
+            bread = inverse.T @ inverse  # of features per `scale`, so that no square is too large or too small
+            meat, n_sums = _scores_squared(X, y, W, weight, scale, clusters if covariance == "cluster" else None)
+            fit.standard_error = np.sqrt(np.diag(bread @ meat @ bread)) / scale
+            fit.standard_error *= math.sqrt(_correction(covariance, len(X), n_parameters, n_sums))
+            source = f"{n_sums:,} clusters" if covariance == "cluster" else f"the {covariance} sandwich"
+            if covariance == "cluster" and n_sums < MANY_CLUSTERS:
+                source += f" (fewer than {MANY_CLUSTERS}, so they are too short)"
     fit.z_value = coefficient / fit.standard_error
     fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
     fit.lower, fit.upper = coefficient - reach, coefficient + reach
-    fit.note = f"intervals hold with {confidence:.0%} confidence, from the observed information"
+    fit.note = f"intervals hold with {confidence:.0%} confidence, from {source}"
+    rarer = min(np.count_nonzero(y), np.count_nonzero(y == 0)) / n_parameters
+    if rarer < ROWS_PER_COEFFICIENT:
+        fit.note += f"; too short: the rarer class has {rarer:.1f} rows per coefficient, fewer than 10"
     return fit
+
+
+def refit(
+    X: ndarray, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
+    confidence: float = 0.95, covariance: str = "information", clusters: ndarray | None = None,
+) -> Inference | None:  # fmt: skip
+    """`inference` of the fit of y (n_samples,) in {0, 1} without penalty, by Newton's method; None for large data.
+
+    Where the rows of one value of a binary feature (a category) are all of one class, its weight grows for ever, and in
+    the limit these rows do not matter for the other weights. So they are left out, and so is the feature: `separating`
+    has its index, `kept` has not. Features that follow from those before them are not kept either: `following`.
+    """
+    if X.size * X.shape[1] > LARGEST_REFIT:
+        return None
+    y = np.asarray(y).astype(int)
+    is_row, apart = _pure_rows(X, y)
+    if len(np.unique(y[is_row])) < 2:
+        is_row, apart = np.full(len(X), True), np.empty(0, int)
+    columns = np.setdiff1d(np.arange(X.shape[1]), apart)
+    if len(apart):
+        X, y = X[is_row], y[is_row]
+        columns = columns[X[:, columns].min(axis=0) < X[:, columns].max(axis=0)]
+        sample_weight = None if sample_weight is None else sample_weight[is_row]
+        clusters = None if clusters is None else np.unique(clusters[is_row], return_inverse=True)[1]
+    for group in groups:
+        columns = np.setdiff1d(columns, np.intersect1d(group, columns)[:1])  # the reference
+    X = X[:, columns]
+    centre, scale = X.mean(axis=0), X.std(axis=0)
+    scale[scale == 0] = 1
+    with workers() as run:
+        Z = (X - centre) / scale
+        independent = _independent(Z.T @ Z / len(Z))
+        X, Z, centre, scale = X[:, independent], Z[:, independent], centre[independent], scale[independent]
+        objective = FastObjective(Z, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
+        found = fit_columns(objective, "newton", max_iter=10, tol=1e-9)
+        if found.status[0] == Status.RAN_OUT:  # not separated, where more iterations would do nothing but cost time
+            found = fit_columns(objective, "newton", start=found.weights, max_iter=40, tol=1e-9)
+    coef = found.weights[:-1, 0] / scale
+    intercept = float(found.weights[-1, 0] - coef @ centre)
+    fit = inference(
+        X, y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance, clusters=clusters
+    )
+    fit.kept, fit.following = columns[independent], columns[~independent]
+    if fit.separating is not None:
+        fit.separating = fit.kept[fit.separating]
+    elif len(apart):
+        fit.separating = apart
+        fit.note += f", in the rows without those ({(~is_row).sum():,}) that one feature alone puts into one class"
+    return fit
+
+
+def _independent(correlation: ndarray) -> ndarray:
+    """Which features do not follow from those before them, (n_features,) of bool: by Cholesky's elimination."""
+    left, found = correlation.copy(), np.full(len(correlation), False)
+    for j in range(len(left)):
+        if left[j, j] > FOLLOWS:
+            found[j] = True
+            left -= np.outer(left[j], left[j]) / left[j, j]
+    return found
+
+
+def _pure_rows(X: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:
+    """Rows that no binary feature puts into one class, (n_samples,) of bool, and the features that do (n_found,)."""
+    rest, apart = np.full(len(X), True), np.empty(0, int)
+    while rest.any():
+        found = [j for j in single_features(X[rest], y[rest], True) if len(np.unique(X[rest, j])) == 2]
+        if not found:
+            break
+        apart = np.append(apart, found)
+        for j in found:
+            for value in np.unique(X[rest, j]):
+                rows = rest & (X[:, j] == value)
+                if len(np.unique(y[rows])) == 1:
+                    rest = rest & ~rows
+    return rest, apart
+
+
+def firth_inference(
+    X: ndarray, y: ndarray, coef: ndarray, intercept: float, groups: Sequence[Sequence[int] | ndarray] = (),
+    confidence: float = 0.95,
+) -> Inference:  # fmt: skip
+    """`inference` for a fit with Firth's penalty: intervals and tests from its profile, of small data.
+
+    For larger data, from the inverse of the information, as without penalty.
+    """
+    coef, intercept, kept = _compared_with_references(coef, intercept, groups)
+    fit = inference(X[:, kept], y, coef, intercept, l2=1.0)
+    fit.kept = kept
+    p = sigmoid(margins(X[:, kept], fit.coefficient[:, None])[:, 0])
+    scale = np.append(X[:, kept].std(axis=0), 1.0)
+    half = np.sqrt(p * (1 - p))[:, None] * np.column_stack([X[:, kept], np.ones(len(X))]) / scale
+    fit.standard_error = np.sqrt(np.diag(np.linalg.inv(half.T @ half))) / scale
+    if len(X) * len(coef) ** 3 <= LARGEST_PROFILE:
+        found = profile(X[:, kept], y.astype(float), confidence)
+        fit.p_value, fit.lower, fit.upper = found.p_value, found.lower, found.upper
+        fit.note = f"intervals hold with {confidence:.0%} confidence, from the profile of Firth's penalised likelihood"
+        return fit
+    fit.z_value = fit.coefficient / fit.standard_error
+    fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
+    fit.lower, fit.upper = fit.coefficient - reach, fit.coefficient + reach
+    fit.note = (
+        f"intervals hold with {confidence:.0%} confidence for weights near 0, from the observed information: the data "
+        f"is too large for the profile of Firth's penalised likelihood"
+    )
+    return fit
+
+
+def _compared_with_references(
+    coef: ndarray, intercept: float, groups: Sequence[Sequence[int] | ndarray]
+) -> tuple[ndarray, float, ndarray]:
+    """Coefficients without the first of each group, the intercept, and the features that these are of."""
+    coef = coef.copy()
+    for group in groups:
+        reference = coef[group[0]]
+        coef[group] -= reference
+        intercept += reference
+    kept = np.delete(np.arange(len(coef)), [group[0] for group in groups])
+    return coef[kept], intercept, kept
+
+
+def _scores_squared(
+    X: ndarray, y: ndarray, W: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
+) -> tuple[ndarray, int]:
+    """M of the sandwich (n_parameters, n_parameters), of features over `scale`, and the number of its terms."""
+    n_clusters = 0 if clusters is None else int(clusters.max()) + 1
+    if clusters is not None and n_clusters < 2:
+        raise ValueError("covariance = 'cluster' needs clusters with at least two different codes.")
+    meat, sums = np.zeros((len(scale), len(scale))), np.zeros((n_clusters, len(scale)))
+    for rows in strips(len(X)):
+        residual = weight[rows] * (y[rows] - sigmoid(margins(X[rows], W)[:, 0]))
+        scores = np.column_stack([X[rows], np.ones(len(residual))])[:, : len(scale)] * residual[:, None] / scale
+        if clusters is None:
+            meat += scores.T @ scores
+        else:
+            np.add.at(sums, clusters[rows], scores)
+    return (meat, len(X)) if clusters is None else (sums.T @ sums, n_clusters)
+
+
+def _correction(covariance: str, n_rows: int, n_parameters: int, n_clusters: int) -> float:
+    """For the degrees of freedom of small samples."""
+    if covariance == "HC0":
+        return 1.0
+    if covariance == "HC1":
+        return n_rows / (n_rows - n_parameters)
+    return n_clusters / (n_clusters - 1) * (n_rows - 1) / (n_rows - n_parameters)

@@ -47,7 +47,7 @@ def separating_features(
         X = matrix.toarray()
     if sample_weight is not None and (sample_weight == 0).any():
         X, y = X[sample_weight > 0], y[sample_weight > 0]
-    alone = _single_features(X, y, fit_intercept)
+    alone = single_features(X, y, fit_intercept)
     if len(alone):
         return alone
     signs = np.where(y, 1.0, -1.0)
@@ -78,7 +78,7 @@ def _features_of_one_class(matrix: Matrix, y: ndarray, counted: ndarray) -> ndar
     return np.flatnonzero((sums[:-1] == 0).sum(axis=1) == 1)
 
 
-def _single_features(X: ndarray, y: ndarray, fit_intercept: bool) -> ndarray:
+def single_features(X: ndarray, y: ndarray, fit_intercept: bool) -> ndarray:
     """Features whose values of one class all are at or above a threshold, and all those of the other at or below it.
 
     Most features are ruled out by the first strip of rows.

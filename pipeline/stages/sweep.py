@@ -24,6 +24,7 @@ def main(root: Path) -> None:
     training.check_positive(train.positive, np.unique(table.iloc[:, -1]))
     key_file, folder = outputs.ROOT / outputs.KEY, root / outputs.SWEEP
     key = outputs.load_table(key_file).iloc[:, 0] if key_file.exists() else None
+    clusters = training.cluster_codes(key, train.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()
     try:
@@ -45,11 +46,18 @@ def main(root: Path) -> None:
     results.draw(validation, paths, found, sweep, folder / outputs.PICTURES)
     named = choice.as_json(found)
     chosen = named[sweep.refit]
-    settings = train.model_copy(update={"l2": chosen["lambda"], "learning_rate": chosen["learning_rate"]})
+    pair = config.Combination(chosen["lambda"], chosen["learning_rate"])
+    with reported_warnings() as warned:
+        row = getattr(found, sweep.refit)
+        choice.warn(row, validation.combinations, sweep.score, validation.folds[pair], train.max_iterations)
+    record["warnings"] += warned
+    settings = train.model_copy(
+        update={"l2": chosen["lambda"], "learning_rate": chosen["learning_rate"], "penalty": "ridge"}
+    )
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
     with reported_warnings() as warned:
         trained = training.train(table, settings, cell_format)
-    training.write(trained, table, folder, warned)
+    training.write(trained, table, folder, warned, clusters)
     test = evaluation.judge(trained.model, outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)).metrics
     outputs.save_json(record | named | {"test": test}, root / outputs.WINNER)
     command = results.adopt(chosen)

@@ -8,14 +8,20 @@ The combinations are a table with one row each: lambda, learning_rate, scores wi
 status. One that diverged has no scores.
 """
 
+import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
+from pipeline.logistic import Status
 
 LOSSES = ("log_loss", "brier_score")  # of the scores, those that are better when lower
+
+
+OUTLIER = 0.01  # probability that a fold is taken for an outlier where none is
 
 
 class Choice(NamedTuple):
@@ -46,6 +52,53 @@ def choose(scored: pd.DataFrame, score: str) -> Choice:
     worse = usable[score] - best[score] if score in LOSSES else best[score] - usable[score]
     within = usable[worse <= best[f"{score}_standard_error"]]
     return Choice(best, within[within["lambda"] == within["lambda"].max()].iloc[0])
+
+
+def warn(chosen: pd.Series, scored: pd.DataFrame, score: str, folds: Sequence[float], max_iterations: int) -> None:
+    """Reasons to look again at the `chosen` combination; `folds` are its scores of each fold.
+
+    It is at the edge of the grid, it ran out of iterations, or a fold is an outlier.
+    """
+    lambdas, penalty = sorted(scored["lambda"].unique()), chosen["lambda"]
+    if len(lambdas) > 1 and penalty > 0 and penalty in (lambdas[0], lambdas[-1]):
+        side, first, last = "smallest", penalty / 1000, lambdas[-1]
+        if penalty == lambdas[-1]:
+            side, first, last = "largest", lambdas[0] or lambdas[1], 1000 * penalty
+        n = round(float(np.log10(last / first))) + 1
+        grid = f"sweep.lambda=[{{minimum:{first:.2g},maximum:{last:.2g},points:{max(n, 2)}}}]"
+        warnings.warn(
+            f"The chosen lambda {penalty:g} is the {side} of the grid, so a better one may be beyond it. Widen the "
+            f"grid: -S '{grid}'.",
+            stacklevel=2,
+        )
+    if chosen["status"] == Status.RAN_OUT:
+        warnings.warn(
+            f"The chosen combination ran out of iterations ({chosen['iterations']:,}), so its score is that of weights "
+            f"that are not yet the best. Set -S train.max_iterations={10 * max_iterations}, or -S optimizer=newton.",
+            stacklevel=2,
+        )
+    k = outlier(folds)
+    if k is not None:
+        others = [value for fold, value in enumerate(folds) if fold != k]
+        warnings.warn(
+            f"Fold {k + 1} of the chosen combination is an outlier: its {score} is {folds[k]:.4f}, that of the others "
+            f"{min(others):.4f} to {max(others):.4f}. Its rows may differ (another site, time, or wrong cells): look "
+            f"at them, and cut folds by what they share, such as -S split=group. -S sweep.seed=1 cuts other folds.",
+            stacklevel=2,
+        )
+
+
+def outlier(values: Sequence[float]) -> int | None:
+    """The place of the one value that is too far from the others, by Grubbs' test (Technometrics 11, 1969)."""
+    from scipy.stats import t
+
+    x, n = np.asarray(values), len(values)
+    if n < 4 or x.std() < 1e-9 * np.abs(x).max():
+        return None
+    k = int(np.abs(x - x.mean()).argmax())
+    quantile = t.isf(OUTLIER / (2 * n), n - 2) ** 2
+    limit = (n - 1) / np.sqrt(n) * np.sqrt(quantile / (n - 2 + quantile))
+    return k if abs(x[k] - x.mean()) / x.std(ddof=1) > limit else None
 
 
 def best_by_lambda(scored: pd.DataFrame, score: str) -> pd.DataFrame:

@@ -7,7 +7,8 @@ depends on nothing but its own settings and the data: the encoding is the same f
 the weights that `train` starts from. Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.10.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ class Validation(NamedTuple):
     combinations: pd.DataFrame
     curves: pd.DataFrame  # lambda, learning_rate, iteration, cost: the mean over folds and classes
     interrupted: bool
+    folds: Mapping[Combination, list[float]] = MappingProxyType({})  # the chosen score of each fold
 
 
 class Rows(NamedTuple):
@@ -89,14 +91,18 @@ def cross_validate(
 
     fit = _fit(training_rows, len(folds), train, sweep, grid, classes, judge)
     finished = np.flatnonzero(fit.finished).tolist()
-    rows, curves = [], []
+    rows, curves, by_combination = [], [], {}
     for k in finished:
         unstable = _diverged_at(fit.status[k], fit.n_iter[k], fit.iterations, fit.curves[:, k])
         by_fold = [scored[k, fold] for fold in range(len(folds))]
+        by_combination[grid[k]] = [fold_scores[sweep.score] for fold_scores in by_fold]
         rows.append(_row(grid[k], fit.status[k], fit.n_iter[k], by_fold, unstable))
         curves.append(_curve(grid[k], fit.iterations, fit.curves[:, k], unstable))
     return Validation(
-        pd.DataFrame(rows), pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(), fit.interrupted
+        pd.DataFrame(rows),
+        pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
+        fit.interrupted,
+        by_combination,
     )
 
 

@@ -117,6 +117,11 @@ def _run(jobs: Sequence[DictConfig], studies: dict[str, Study], track: Track) ->
     placed = []
     for job in jobs:
         values, params = _validated(job)
+        if params.train.penalty != "ridge":
+            raise UserError(
+                f"train.penalty = {params.train.penalty} has no strength to sweep over: multirun is for ridge. Use "
+                f"python -m pipeline queue, or train.penalty=ridge."
+            )
         typed = [text for text in job.hydra.overrides.task if text.split("=")[0] not in results.CHOSEN]
         key = _shared(values)
         if key not in studies:

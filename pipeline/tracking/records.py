@@ -22,13 +22,14 @@ from pipeline.tracking.sweeps import Child, Sweep
 FOLDERS = ("load", "explore", "split", "train", "evaluate")  # of the main result
 ELSEWHERE = ("sweep", "one_vs_rest", "tracking")  # sections of params.yaml that do not decide the main result
 FITTED = ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")  # metrics of each column of weights
+LATER = (outputs.TRAINING_WARNINGS, outputs.EVALUATION_WARNINGS)
 CHOSEN = ("lambda", "learning_rate")
 
 
 def main_record(params: dict[str, Any]) -> Record:
     """The run of the pipeline's own model, with the warnings of a sweep that has no run of its own."""
     own = {section: values for section, values in params.items() if section not in ELSEWHERE}
-    warned = [outputs.ROOT / file for file in (outputs.PROFILE, outputs.SPLIT_SUMMARY, outputs.TRAINING_WARNINGS)]
+    warned = [outputs.ROOT / file for file in (outputs.PROFILE, outputs.SPLIT_SUMMARY, *LATER)]
     if not (outputs.ROOT / outputs.SWEEP / outputs.COMBINATIONS).exists():
         warned.append(outputs.ROOT / outputs.WINNER)
     return _record("evaluate", own, outputs.main_result(), [outputs.ROOT / name for name in FOLDERS], warned)
@@ -37,7 +38,7 @@ def main_record(params: dict[str, Any]) -> Record:
 def one_vs_rest_record(params: dict[str, Any]) -> Record:
     """The run of the one-vs-rest extension."""
     result = outputs.one_vs_rest()
-    warned = [result.folder / outputs.SPLIT_SUMMARY]
+    warned = [result.folder / file for file in (outputs.SPLIT_SUMMARY, outputs.EVALUATION_WARNINGS)]
     return _record("one_vs_rest", params["one_vs_rest"], result, [result.folder], warned)
 
 
@@ -148,14 +149,17 @@ def _description(
     name: str, scores: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]], warnings: list[str]
 ) -> str:
     """A few lines of Markdown for whoever opens the run."""
-    compared = [f"| {key} | {scores['baseline'][key]:.4f} | {value:.4f} |" for key, value in scores["test"].items()]
+    models = ("baseline", "prior", "test", "black_box")
+    compared = [
+        f"| {key} | " + " | ".join(f"{scores[name][key]:.4f}" for name in models) + " |" for key in scores["test"]
+    ]
     stops = [f"- {label}: {column['iterations']} iterations; {column['stopped']}" for label, column in columns.items()]
     return "\n".join(
         [
             f"Logistic regression on **{name}**, trained from random weights.",
             "",
-            "| on the test rows | random weights | trained |",
-            "|---|---|---|",
+            "| on the test rows | random weights | class shares | trained | black box |",
+            "|---|---|---|---|---|",
             *compared,
             "",
             *stops,

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats.contingency import association
+from sklearn.linear_model import LinearRegression
 
 from pipeline.columns import associations
 
@@ -71,3 +72,21 @@ def test_columns_that_differ_are_no_warning(recwarn):
     associations.warn(frame, roles(frame))
     associations.warn(frame[["x"]], roles(frame[["x"]]))
     assert not recwarn.list
+
+
+def test_variance_inflation_is_that_of_the_regression_on_the_other_columns():
+    a, b = RANDOM.normal(size=(2, N))
+    frame = pd.DataFrame({"a": a, "b": b, "sum": a + b + 0.1 * RANDOM.normal(size=N), "x": X})
+    found = associations.inflation(frame)
+    assert next(iter(found)) == "sum"
+    for name in frame:
+        others = frame.drop(columns=name)
+        r2 = LinearRegression().fit(others, frame[name]).score(others, frame[name])
+        assert found[name] == pytest.approx(1 / (1 - r2), rel=1e-3)
+
+
+def test_a_column_that_follows_from_several_others_is_named():
+    a, b = RANDOM.normal(size=(2, N))
+    frame = pd.DataFrame({"a": a, "b": b, "sum": a + b, "x": X})
+    with pytest.warns(UserWarning, match=r"follow from others .*sum \(over 1,000\).*-S 'data.drop=\[(a|b|sum)\]'"):
+        associations.warn(frame, roles(frame))

@@ -48,3 +48,17 @@ def test_a_date_that_gives_the_target_away_is_named():
     other = when.sample(frac=1, random_state=1, ignore_index=True)
     frame = pd.DataFrame({"ended": when, "other": other, "x": random.normal(size=N), "y": y})
     assert set(leaks.disguised_targets(frame, describe(frame, decide(frame, "y"), "y"), "y")) == {"ended"}
+
+
+def test_dates_in_rows_that_are_split_at_random_are_a_warning_and_times_of_day_are_none(recwarn):
+    roles = [
+        ("sold", "date", "dates from ..."),
+        ("at", "date", "times from ..."),
+        ("x", "numeric", ""),
+        ("y", "target", ""),
+    ]
+    report = pd.DataFrame(roles, columns=["column", "role", "reason"])
+    leaks.warn_of_dates(report.iloc[1:])
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="'sold' is a date.*-S split=time -S split.column=sold"):
+        leaks.warn_of_dates(report)

@@ -14,6 +14,8 @@ train:
   optimizer: newton
   learning_rate: auto
   max_iterations: 100
+  penalty: ridge
+  standard_errors: information
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import LogisticRegression
-from pipeline.logistic.inference import inference
+from pipeline.logistic.inference import inference, refit
 from tests.logistic.reference import BINARY
 
 
@@ -171,3 +171,79 @@ def test_where_no_maximum_exists_there_are_no_standard_errors_and_the_features_a
     y[np.flatnonzero(X[:, 6])[0]] = 0
     full = LogisticRegression(0.0, optimizer="newton").fit(X, y)
     assert inference(X, y, full.coef_[0], full.intercept_[0], groups=groups).standard_error is not None
+
+
+# statsmodels 0.15.0, Logit(admit, gre + gpa + rank 2, 3, 4 + constant).fit(cov_type=..., tol=1e-12).bse of
+# tests/data/ucla_binary.csv; the clusters are the 26 different values of gre.
+STATSMODELS = {
+    "HC0": [0.001101309, 0.344704182, 0.314075269, 0.344094820, 0.415533984, 1.136665475],
+    "cluster": [0.001280891, 0.428043147, 0.320753324, 0.344298976, 0.383191815, 1.254185177],
+}
+
+
+@pytest.mark.parametrize("covariance", STATSMODELS)
+def test_robust_and_clustered_standard_errors_are_those_of_statsmodels(covariance):
+    X, y = BINARY["ucla_admit"]()
+    clusters = np.unique(X[:, 0], return_inverse=True)[1]
+    found = refit(X, y, covariance=covariance, clusters=clusters)
+    np.testing.assert_allclose(found.standard_error, STATSMODELS[covariance], atol=1e-9)
+
+
+def test_hc1_has_the_correction_for_degrees_of_freedom_and_clusters_of_one_row_are_robust():
+    X, y = BINARY["ucla_admit"]()
+    robust, corrected = (refit(X, y, covariance=name).standard_error for name in ("HC0", "HC1"))
+    np.testing.assert_allclose(corrected, robust * np.sqrt(400 / 394), rtol=1e-12)
+    single = refit(X, y, covariance="cluster", clusters=np.arange(400)).standard_error
+    np.testing.assert_allclose(single, corrected, rtol=1e-9)  # 400/399 * 399/394
+
+
+def test_one_cluster_is_refused():
+    X, y = BINARY["ucla_admit"]()
+    with pytest.raises(ValueError, match="at least two"):
+        refit(X, y, covariance="cluster", clusters=np.zeros(400, int))
+
+
+def test_a_refit_is_the_maximum_of_the_likelihood():
+    X, groups, y = with_categories()
+    full = LogisticRegression(0.0, optimizer="newton", tol=1e-10).fit(X, y)
+    expected = inference(X, y, full.coef_[0], full.intercept_[0], groups=groups)
+    found = refit(X, y, groups=groups)
+    for name, column in expected.table().items():
+        np.testing.assert_allclose(found.table()[name], column, rtol=1e-6, atol=1e-8)
+
+
+def test_a_category_of_one_class_leaves_the_other_weights_of_a_refit_their_intervals():
+    X, groups, y = with_categories()
+    y[X[:, 6] == 1] = 1
+    found = refit(X, y, groups=groups)
+    assert found.separating.tolist() == [6]
+    assert "that one feature alone puts into one class" in found.note
+    others = X[:, 6] == 0
+    columns = [0, 1, 2, 3, 4, 5, 7, 8]
+    expected = refit(X[np.ix_(others, columns)], y[others], groups=[[0, 1, 2], [4, 5, 6]])
+    np.testing.assert_allclose(found.upper, expected.upper)
+    assert found.kept.tolist() == [1, 2, 3, 5, 7, 8]
+    # The limit: with a huge weight of the category, all rows give the other weights the same likelihood.
+    ridge = LogisticRegression(1e-9, optimizer="newton", tol=1e-12, max_iter=200).fit(X[:, [1, 2, 3, 5, 6, 7, 8]], y)
+    np.testing.assert_allclose(ridge.coef_[0, [0, 1, 2, 3, 5, 6]], found.coefficient[:-1], rtol=1e-3, atol=1e-4)
+
+
+def test_a_feature_that_follows_from_others_is_left_out_of_a_refit():
+    X, y = BINARY["ucla_admit"]()
+    found = refit(np.column_stack([X, X[:, 0] + X[:, 1]]), y)
+    assert found.following.tolist() == [5]
+    np.testing.assert_allclose(found.standard_error, refit(X, y).standard_error, rtol=1e-6)
+
+
+def test_classes_that_a_number_separates_have_no_refit_and_neither_has_large_data():
+    X = np.arange(20.0)[:, None]
+    assert refit(X, X[:, 0] > 9).separating.tolist() == [0]
+    wide = np.broadcast_to(np.float64(0), (1_000_000, 100))
+    assert refit(wide, np.zeros(1_000_000)) is None
+
+
+def test_few_rows_per_coefficient_are_noted():
+    X, y = BINARY["challenger23"]()
+    assert "3.5 rows per coefficient, fewer than 10" in refit(X, y).note
+    X, y = BINARY["ucla_admit"]()
+    assert "fewer" not in refit(X, y).note

@@ -1,0 +1,68 @@
+"""What a model is compared with: the prior alone, and what a black box gets from the same training rows.
+
+prior           the shares of the classes in the training rows, whatever the features are
+black box       scikit-learn's HistGradientBoostingClassifier with its own defaults, which takes numbers, categories and
+                missing cells as they are
+
+The black box does not depend on the number of threads. Between processors the last digit of its gradients may differ
+and, where two splits are equally good, a tree: so its scores are written with BLACK_BOX_DIGITS digits.
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+from threadpoolctl import threadpool_limits
+
+from pipeline.columns.profile import as_numbers
+
+BLACK_BOX_DIGITS = 4
+ROWS = 50_000  # that the black box is trained on at most ...
+CELLS = 2_000_000  # ... and so many cells, times classes where there are more than two
+CATEGORIES = 250  # of a column; the rarest beyond are one
+
+Predicted = tuple[np.ndarray, np.ndarray]  # classes (n_samples,), probabilities (n_samples, n_classes)
+
+
+def prior(y: np.ndarray, n_rows: int, classes: np.ndarray) -> Predicted:
+    """The predictions for `n_rows` rows of the shares of the classes in y (n_training,)."""
+    nothing = np.zeros((max(len(y), n_rows), 1))
+    return _predicted(DummyClassifier(strategy="prior").fit(nothing[: len(y)], y), nothing[:n_rows], classes)
+
+
+def black_box(X: pd.DataFrame, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray) -> tuple[Predicted, int]:
+    """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had."""
+    width = X.shape[1] * (len(classes) if len(classes) > 2 else 1)
+    n_rows = min(len(X), ROWS, max(CELLS // width, 1_000))
+    if n_rows < len(X):
+        drawn = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
+        X, y = X.iloc[drawn], y[drawn]
+    strings: list[str] = X.select_dtypes("str").columns.tolist()
+    dates = X.select_dtypes("datetime").columns.tolist()
+    unknown = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan}
+    columns = ColumnTransformer(
+        [
+            ("strings", OrdinalEncoder(max_categories=CATEGORIES, **unknown), strings),
+            ("dates", FunctionTransformer(lambda frame: frame.apply(as_numbers)), dates),
+        ],
+        remainder="passthrough",
+    )
+    trees = HistGradientBoostingClassifier(random_state=0, categorical_features=list(range(len(strings))) or None)
+    with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
+        trees.fit(columns.fit_transform(X), y)
+        return _predicted(trees, columns.transform(rows), classes), n_rows
+
+
+def rounded(score: float) -> float:
+    """A score of the black box as it is written."""
+    return float(f"{score:.{BLACK_BOX_DIGITS}g}")
+
+
+def _predicted(
+    fitted: DummyClassifier | HistGradientBoostingClassifier, Z: np.ndarray, classes: np.ndarray
+) -> Predicted:
+    P = np.zeros((len(Z), len(classes)))  # a class that a sample of the rows lacks has probability 0
+    P[:, np.searchsorted(classes, fitted.classes_)] = fitted.predict_proba(Z)
+    return fitted.predict(Z), P

@@ -1,0 +1,203 @@
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import train_params
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from pipeline import checks, evaluation, outputs, references, scores, training
+from pipeline.columns.target import features_and_target
+from pipeline.dataset import bundled
+from pipeline.errors import UserError
+from pipeline.reading import CellFormat
+
+NEWTON = {"optimizer": "newton", "learning_rate": "auto"}
+
+
+def split(name):
+    table = bundled(name).sample(frac=1, random_state=0, ignore_index=True)
+    return table.iloc[::2].reset_index(drop=True), table.iloc[1::2].reset_index(drop=True)
+
+
+def fit(table, **changes):
+    return training.train(table, train_params(**NEWTON, **changes), CellFormat())
+
+
+def written(table, rows, folder, groups=None, **changes):
+    trained = fit(table, **changes)
+    training.write(trained, table, folder)
+    result = outputs.main_result(folder)
+    evaluation.write(trained.start, trained.model, table, rows, folder, result, groups)
+    return trained
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "wine"])
+def test_the_scores_of_a_draw_are_scikit_learns_scores_of_its_rows(name):
+    table, rows = split(name)
+    model = fit(table).model
+    X, y = features_and_target(rows)
+    predicted, P = model.classify(X), model.probabilities(X).round(2)  # rounded, so that there are ties
+    P /= P.sum(axis=1, keepdims=True)
+    found = scores.resampled(y, {"model": (predicted, P)}, model.classes_)["model"]
+    assert len(found) == scores.RESAMPLES
+    drawn = np.random.default_rng(scores.SEED).integers(0, len(y), (scores.RESAMPLES, len(y)))
+    for k in (0, 1, 500, 999):
+        i = drawn[k]
+        expected = scores.scores(y[i], predicted[i], P[i], model.classes_)
+        assert found.iloc[k].to_dict() == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_interval_of_an_accuracy_is_that_of_the_binomial_distribution():
+    y = np.repeat(["a", "b"], 500)
+    predicted = np.where(np.arange(1000) % 5 == 0, "a", y)  # 900 right
+    P = np.column_stack([predicted == "a", predicted == "b"]).astype(float)
+    draws = scores.resampled(y, {"model": (predicted, P)}, np.array(["a", "b"]))["model"]["accuracy"]
+    assert scores.interval(draws, 0.9, 1000) == pytest.approx((0.881, 0.918), abs=0.003)
+
+
+def test_the_interval_of_many_rows_is_narrowed_to_their_number():
+    n = 16 * scores.ROWS
+    y = np.where(np.arange(n) % 10 == 0, "b", "a")
+    P = np.tile([0.9, 0.1], (n, 1))
+    draws = scores.resampled(y, {"prior": (np.full(n, "a"), P)}, np.array(["a", "b"]))["prior"]["accuracy"]
+    lower, upper = scores.interval(draws, 0.9, n)
+    assert upper - lower == pytest.approx(2 * 1.96 * np.sqrt(0.09 / n), rel=0.15)
+    assert (lower + upper) / 2 == pytest.approx(0.9, abs=2e-4)
+
+
+def test_the_black_box_is_scikit_learns_own_and_takes_categories_dates_and_missing_cells():
+    table, rows = split("breast_cancer")
+    X, y = features_and_target(table)
+    tests, _ = features_and_target(rows)
+    (predicted, P), n = references.black_box(X, y, tests, np.unique(y))
+    oracle = HistGradientBoostingClassifier(random_state=0).fit(X.to_numpy(), y)
+    np.testing.assert_array_equal(P, oracle.predict_proba(tests.to_numpy()))
+    assert n == len(X)
+    rng = np.random.default_rng(0)
+    colour = rng.choice(["red", "green", "blue"], 400)
+    mixed = pd.DataFrame({"colour": pd.Series(colour, dtype="str"), "x": rng.normal(size=400)})
+    mixed.loc[::7, "colour"], mixed.loc[::5, "x"] = None, np.nan
+    mixed["day"] = pd.date_range("2020-01-01", periods=400).where(np.arange(400) % 3 > 0)
+    labels = np.where(mixed["colour"] == "red", "yes", "no")
+    (predicted, _), _ = references.black_box(mixed, labels, mixed, np.array(["no", "yes"]))
+    assert (predicted == labels).mean() > 0.95
+
+
+def test_the_black_box_of_many_rows_is_trained_on_a_bounded_number(monkeypatch):
+    monkeypatch.setattr(references, "ROWS", 100)
+    X = pd.DataFrame({"x": np.arange(300.0)})
+    y = np.where(X["x"] < 150, "a", "b")
+    (predicted, _), n = references.black_box(X, y, X, np.array(["a", "b"]))
+    assert n == 100
+    assert (predicted == y).mean() > 0.9
+
+
+def test_every_model_has_its_scores_and_those_on_test_rows_an_interval_around_them(tmp_path):
+    written(*split("breast_cancer"), tmp_path)
+    table = pd.read_csv(tmp_path / "evaluate/scores.csv").set_index(["model", "rows"])
+    assert table.index.tolist() == [
+        ("trained", "test"),
+        ("trained", "training"),
+        ("prior", "test"),
+        ("black box", "test"),
+        ("random start", "test"),
+    ]
+    on_test = table.xs("test", level="rows")
+    assert (on_test["log_loss_lower"] < on_test["log_loss"]).all()
+    assert (on_test["log_loss"] < on_test["log_loss_upper"]).all()
+    assert table.xs("training", level="rows")["log_loss_lower"].isna().all()
+    assert set(outputs.load_json(tmp_path / "evaluate.json")) == {"test", "train", "prior", "black_box", "baseline"}
+    assert "black box" in (tmp_path / "evaluate/report.txt").read_text()
+
+
+def test_a_model_of_noise_is_reported_to_be_no_better_than_the_prior_and_overfitted(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = pd.DataFrame(rng.normal(size=(400, 60))).rename(columns="x{}".format)
+    noise["y"] = pd.Series(rng.choice(["a", "b"], 400), dtype="str")
+    written(noise.iloc[::2].reset_index(drop=True), noise.iloc[1::2].reset_index(drop=True), tmp_path)
+    found = " ".join(outputs.load_json(tmp_path / outputs.EVALUATION_WARNINGS)["warnings"])
+    assert "is not better, compared with the class shares alone" in found
+    assert "much better in training" in found
+    assert "-S train.lambda=0.1" in found
+
+
+def test_an_honest_model_gets_no_such_warning(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=800), "z": rng.normal(size=800)})
+    table["y"] = pd.Series(np.where(table["x"] + table["z"] + rng.logistic(size=800) > 0, "a", "b"), dtype="str")
+    written(table.iloc[::2].reset_index(drop=True), table.iloc[1::2].reset_index(drop=True), tmp_path)
+    assert outputs.load_json(tmp_path / outputs.EVALUATION_WARNINGS)["warnings"] == []
+
+
+def rare(n=4000):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=n)
+    y = np.where(x - 2.5 + rng.logistic(size=n) > 0, "yes", "no")
+    return pd.DataFrame({"x": x, "nothing": np.zeros(n), "y": pd.Series(y, dtype="str")})
+
+
+def test_class_weights_are_reported_to_spoil_probabilities_and_the_threshold_finds_the_same_rows(tmp_path):
+    table = rare()
+    weighted = written(table, table, tmp_path, class_weight="balanced").model
+    (found,) = outputs.load_json(tmp_path / outputs.EVALUATION_WARNINGS)["warnings"]
+    assert "class_weight = balanced spoils the probabilities" in found
+    share = (table["y"] == "yes").mean()
+    assert f"from a probability of {share:.2g} on" in found
+    plain = fit(table).model
+    same = (plain.probabilities(table)[:, 1] > share) == (weighted.classify(table) == "yes")
+    assert same.mean() > 0.97
+
+
+def test_importance_is_that_of_scikit_learn_and_a_column_without_effect_is_named():
+    table = rare(500)
+    model = fit(table).model
+    found = checks.importance(model, table).set_index("column")
+    both = make_pipeline(FunctionTransformer(model.matrix), model.classifier)
+    X, y = features_and_target(table)
+    expected = permutation_importance(both, X, y, scoring="neg_log_loss", n_repeats=50, random_state=1)
+    assert found.loc["x", "importance"] == pytest.approx(expected.importances_mean[0], rel=0.1)
+    assert found.loc["nothing", "importance"] == 0
+    with pytest.warns(UserWarning, match=r"1 column has no effect: .*\('nothing'\)"):
+        checks.without_effect(found.reset_index(), 0.1)
+
+
+# R. G. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17, 1998, table I.
+@pytest.mark.parametrize(
+    ("successes", "n", "ends"),
+    [
+        (81, 263, (0.2553, 0.3662)),
+        (15, 148, (0.0624, 0.1605)),
+        (0, 20, (0.0, 0.1611)),
+        (1, 29, (0.0061, 0.1718)),
+    ],
+)
+def test_the_interval_of_a_share_is_the_published_one(successes, n, ends):
+    assert scores.wilson(successes, n) == pytest.approx(ends, abs=6e-5)
+
+
+def test_each_group_has_its_rates(tmp_path):
+    table = rare()
+    sex = pd.DataFrame({"sex": pd.Series(np.where(np.arange(len(table)) % 4 == 0, "f", "m"), dtype="str")})
+    model = written(table, table, tmp_path, groups=sex).model
+    found = pd.read_csv(tmp_path / "evaluate/groups.csv").set_index("group")
+    assert found["rows"].to_dict() == {"(all)": 4000, "f": 1000, "m": 3000}
+    women, chosen = (sex["sex"] == "f").to_numpy(), model.classify(table) == "yes"
+    actual = (table["y"] == "yes").to_numpy()
+    row = found.loc["f"]
+    assert row["selection_rate"] == pytest.approx(chosen[women].mean())
+    assert row["recall"] == pytest.approx(chosen[women & actual].mean())
+    assert row["observed"] == pytest.approx(actual[women].mean())
+    assert row["mean_probability"] == pytest.approx(model.probabilities(table)[women, 1].mean())
+    assert row["observed_lower"] < row["observed"] < row["observed_upper"]
+
+
+def test_a_column_of_groups_may_be_no_feature_and_one_that_cannot_be_is_named():
+    rows = pd.DataFrame({"x": np.arange(100.0), "y": "a"})
+    left_out = pd.DataFrame({"sex": ["f", "m"] * 50})
+    assert evaluation.groups_of(["sex"], rows, left_out)["sex"].tolist() == ["f", "m"] * 50
+    with pytest.raises(UserError, match=r"evaluate.groups has 'sax', which is no column of the test rows.*'x', 'sex'"):
+        evaluation.groups_of(["sax"], rows, left_out)
+    with pytest.raises(UserError, match="'x', which has 100 different values"):
+        evaluation.groups_of(["x"], rows, left_out)

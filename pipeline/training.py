@@ -52,7 +52,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     """
     X, y = features_and_target(table)
     check_positive(params.positive, np.unique(y))
-    base, features, Z = prepare(X, min_rows=params.min_rows)
+    base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending)
     if features.pooled:
         warnings.warn(
             f"every category of {', '.join(map(repr, features.pooled))} has fewer than train.min_rows = "

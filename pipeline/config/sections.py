@@ -145,7 +145,9 @@ Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discri
 
 
 class Train(Section):
-    l2: Annotated[L2, Field(alias="lambda")]
+    l2: Annotated[L2 | Literal["auto"], Field(alias="lambda")]
+    features: Literal["linear", "curves", "auto"]
+    smoothness: Positive
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]
@@ -154,6 +156,11 @@ class Train(Section):
     optimizer: Literal["gradient_descent", "nesterov", "newton", "quasi_newton"]
     learning_rate: LearningRate
     max_iterations: Annotated[int, Field(ge=1)]
+
+    @property
+    def bending(self) -> float | None:
+        """The smoothness of curves, None for straight lines."""
+        return self.smoothness if self.features == "curves" else None
 
 
 class LogRange(Section):

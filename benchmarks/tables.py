@@ -24,13 +24,14 @@ from pipeline.columns.target import features_and_target
 from pipeline.config import composition, parse, section_of
 from pipeline.reading import CellFormat
 
-CENSUS = (
-    "age workclass fnlwgt education education-num marital-status occupation relationship race sex capital-gain "
-    "capital-loss hours-per-week native-country income"
-).split()
-COMPAS = (
-    "sex age race juv_fel_count juv_misd_count juv_other_count priors_count c_charge_degree two_year_recid"
-).split()
+CENSUS = [
+    *("age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship"),
+    *("race", "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income"),
+]
+COMPAS = [
+    *("sex", "age", "race", "juv_fel_count", "juv_misd_count", "juv_other_count", "priors_count"),
+    *("c_charge_degree", "two_year_recid"),
+]
 MOST_CATEGORIES = 250  # of a column that boosted trees take; the rarer ones are missing for them
 
 
@@ -112,7 +113,7 @@ def cleaned(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     kept = {}
     for name in frame.columns.drop([target, *{"rownames", "rowname"} & set(map(str, frame.columns))]):
         column = frame[name]
-        if column.nunique() > 1:
+        if len(column.unique()) > 1:
             is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
             kept[str(name)] = column.astype(float) if is_number else column.astype("str")
     return pd.DataFrame({**kept, "target": frame[target].astype(str).astype("str")})

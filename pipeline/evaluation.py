@@ -34,5 +34,8 @@ def write(start: Model, trained: Model, table: pd.DataFrame, training: Path, res
         figures.save(getattr(figures, name), pictures / f"{name}.png", curve=curve)
     figures.save(figures.confusion, pictures / "confusion.png", matrix=confusion(after.predictions))
     figures.save(figures.costs, pictures / "costs.png", costs=outputs.load_csv(training / outputs.COSTS))
+    if (training / outputs.CURVES_OF_FEATURES).exists():
+        drawn = outputs.load_csv(training / outputs.CURVES_OF_FEATURES)
+        figures.save(figures.curves, pictures / "curves.png", curves=drawn)
     figures.save(figures.weights, pictures / "weights.png", weights=outputs.load_csv(training / outputs.WEIGHTS))
     return after.report

@@ -41,6 +41,7 @@ START = Path("train/model/start.skops")
 MODEL = Path("train/model/model.skops")
 COSTS = Path("train/costs.csv")
 WEIGHTS = Path("train/weights.csv")
+CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves
 CANDIDATES = Path("train/candidates.csv")  # where train.features or train.lambda are auto
 INFERENCE = Path("train/inference.csv")
 TRAINING_SUMMARY = Path("train/summary.json")

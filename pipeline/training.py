@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +16,12 @@ from tqdm import tqdm
 from pipeline import config, model, outputs
 from pipeline.columns.features import prepare
 from pipeline.columns.target import features_and_target
+from pipeline.compute import workers
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.inference import Inference, inference
+from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
@@ -175,6 +179,52 @@ def weights(fitted: Model) -> pd.DataFrame:
     return table
 
 
+def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
+    """The curves: class, feature, value, effect (on the log-odds), lower, upper, rows, one row per bin with rows.
+
+    The effect is relative to the mean of the training rows in `table`. The band is that of a Bayesian with the penalty
+    as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
+    inverse of the curvature of the cost, penalty included, divided by the number of rows.
+    """
+    base, features = fitted.base, fitted.features
+    frame, y = features_and_target(table)
+    Z = fitted.matrix(frame)
+    codes = np.concatenate([block.codes for block in Z.blocks])
+    T, n_dense = features.T.tocsc(), base.width - int(base.starts[-1])
+    parts = []
+    for label, coef, intercept in columns_of_weights(fitted):
+        W = np.append(coef, intercept)[:, None]
+        with workers() as run:
+            objective = FastObjective(Z, (y == label).astype(int), np.array([1]), Ridge(fitted.classifier.l2), run=run)
+            covariance = np.linalg.inv(objective.curvature(W)[0]) / len(y)
+        starts = base.starts[len(base.strings) :]
+        for place, (j, points) in enumerate(zip(base.curved, base.points, strict=True)):
+            positions = features.curves_of.get(j)
+            if positions is None:
+                continue
+            rows = n_dense + starts[place] + np.arange(len(points))
+            effects = T[rows][:, positions].toarray()
+            effects[:, 0] = T[j, positions[0]] * points + T[base.width, positions[0]]
+            counts = np.bincount(codes[:, len(base.strings) + place] - starts[place], minlength=len(points))
+            effect = effects @ coef[positions]
+            variance = np.einsum("bi,ij,bj->b", effects, covariance[np.ix_(positions, positions)], effects)
+            reach = NormalDist().inv_cdf(0.975) * np.sqrt(variance)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "class": label,
+                        "feature": features.names[positions[0]],
+                        "value": points * base.scale[j] + base.centre[j],
+                        "effect": effect,
+                        "lower": effect - reach,
+                        "upper": effect + reach,
+                        "rows": counts[: len(points)],
+                    }
+                )[counts[: len(points)] > 0]
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
 def summary(fitted: Model) -> dict[str, dict[str, Any]]:
     """For each column of weights: iterations used, how it stopped, its cost at the start and at the end."""
     classify = fitted.classifier
@@ -229,5 +279,7 @@ def write(training: Training, table: pd.DataFrame, root: Path, warned: Sequence[
     outputs.save_csv(costs(training.model), root / outputs.COSTS)
     outputs.save_csv(weights(training.model), root / outputs.WEIGHTS, WEIGHT_DIGITS)
     outputs.save_csv(pd.concat(parts), root / outputs.INFERENCE)
+    if training.model.features.curves_of and len(names) <= LARGEST_FACTOR:
+        outputs.save_csv(curves(training.model, table), root / outputs.CURVES_OF_FEATURES)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

@@ -37,7 +37,7 @@ class Features:
     deviation  (n_features,), the standard deviation of each feature in training
     groups     for each column of strings, the positions of its indicators
     pooled     columns of strings without effect: each of their categories is rare, so all are pooled into one
-    curves     for each curve, the positions of its straight line and then of its bends
+    curves_of  the positions of the straight line and then of the bends of each float column that has some
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Features:
         )
         self.groups = [np.arange(first, last) for part, first, last in places if part.column]
         lines = {part.rows[0]: first for part, first, _ in places}
-        bent = [(lines[part.line], first, last) for part, first, last in places if part.line >= 0]
-        self.curves = [np.array([line, *range(first, last)]) for line, first, last in bent]
+        bent = [(part, first, last) for part, first, last in places if part.line >= 0]
+        self.curves_of = {part.line: np.array([lines[part.line], *range(first, last)]) for part, first, last in bent}
         self.pooled = [part.column for part in parts if part.column and part.names == [f"{part.column} is rare"]]
 
     def per_unit(self) -> sparse.csr_matrix:
@@ -82,8 +82,9 @@ class Features:
     def __getstate__(self) -> dict[str, Any]:
         """For skops: arrays, and one string for all names."""
         ends = np.array([[group[0], group[-1] + 1] for group in self.groups], dtype=int).reshape(-1, 2)
+        curves = [[j, *positions.tolist()] for j, positions in self.curves_of.items()]
         T = {"numbers": self.T.data, "columns": self.T.indices, "ends": self.T.indptr, "shape": list(self.T.shape)}
-        return {**self.__dict__, "T": T, "names": json.dumps(self.names.tolist()), "groups": ends}
+        return {**self.__dict__, "T": T, "names": json.dumps(self.names.tolist()), "groups": ends, "curves_of": curves}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         T = state["T"]
@@ -92,6 +93,7 @@ class Features:
             "T": sparse.csr_matrix((T["numbers"], T["columns"], T["ends"]), tuple(T["shape"])),
             "names": np.array(json.loads(state["names"]), dtype=object),
             "groups": [np.arange(*ends) for ends in state["groups"].tolist()],
+            "curves_of": {j: np.array(positions) for j, *positions in state["curves_of"]},
         }
 
 
@@ -200,6 +202,8 @@ def _codes(base: Base, rows: Matrix, min_rows: int, max_categories: int | None, 
     for j, points, start in zip(base.curved, base.points, starts if smoothness is not None else [], strict=False):
         seen = counts[start : start + len(points)]
         Phi = bends(points, seen, smoothness or 0.0)
+        if not Phi.shape[1]:
+            continue
         column, part = base.floats[j]
         name = f"{column}: {WEEKDAY.get(part, part)}" if part else column
         base_row, feature = np.indices(Phi.shape)

@@ -106,6 +106,9 @@ def write(
     figures.save(figures.scores, pictures / "scores.png", table=outputs.load_csv(folder / "scores.csv"))
     figures.save(figures.confusion, pictures / "confusion.png", matrix=confusion(after.predictions))
     figures.save(figures.costs, pictures / "costs.png", costs=outputs.load_csv(training / outputs.COSTS))
+    if (training / outputs.CURVES_OF_FEATURES).exists():
+        drawn = outputs.load_csv(training / outputs.CURVES_OF_FEATURES)
+        figures.save(figures.curves, pictures / "curves.png", curves=drawn)
     figures.save(figures.weights, pictures / "weights.png", weights=outputs.load_csv(training / outputs.WEIGHTS))
     return report
 

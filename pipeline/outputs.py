@@ -42,6 +42,8 @@ START = Path("train/model/start.skops")
 MODEL = Path("train/model/model.skops")
 COSTS = Path("train/costs.csv")
 WEIGHTS = Path("train/weights.csv")
+CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves
+CANDIDATES = Path("train/candidates.csv")  # where train.features or train.lambda are auto
 INFERENCE = Path("train/inference.csv")
 TRAINING_SUMMARY = Path("train/summary.json")
 TRAINING_WARNINGS = Path("train/warnings.json")
@@ -149,6 +151,11 @@ def save_table(frame: pd.DataFrame, path: Path) -> None:
 def load_table(path: Path) -> pd.DataFrame:
     """A table that `save_table` wrote."""
     return parquet.read_table(path).to_pandas(self_destruct=True)
+
+
+def load_key(root: Path) -> pd.Series | None:
+    """The group or the time of each training row, named "group" or "time", below `root`; None for a random split."""
+    return load_table(root / KEY).iloc[:, 0] if (root / KEY).exists() else None
 
 
 def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> None:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +16,14 @@ from tqdm import tqdm
 from pipeline import config, model, outputs
 from pipeline.columns.features import prepare
 from pipeline.columns.target import features_and_target
+from pipeline.compute import workers
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.firth import firth
 from pipeline.logistic.inference import ROWS_PER_COEFFICIENT, Inference, firth_inference, inference, refit
 from pipeline.logistic.matrix import Matrix
+from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
@@ -27,6 +31,7 @@ from pipeline.reading import CellFormat
 
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 gives intervals"
+CURVED = "numbers enter as curves, whose bands are in curves.csv; train.features = linear gives intervals"
 
 
 class Training(NamedTuple):
@@ -56,7 +61,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     """
     X, y = features_and_target(table)
     check_positive(params.positive, np.unique(y))
-    base, features, Z = prepare(X, min_rows=params.min_rows)
+    base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending)
     if features.pooled:
         warnings.warn(
             f"every category of {', '.join(map(repr, features.pooled))} has fewer than train.min_rows = "
@@ -228,6 +233,52 @@ def weights(fitted: Model) -> pd.DataFrame:
     return table
 
 
+def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
+    """The curves: class, feature, value, effect (on the log-odds), lower, upper, rows, one row per bin with rows.
+
+    The effect is relative to the mean of the training rows in `table`. The band is that of a Bayesian with the penalty
+    as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
+    inverse of the curvature of the cost, penalty included, divided by the number of rows.
+    """
+    base, features = fitted.base, fitted.features
+    frame, y = features_and_target(table)
+    Z = fitted.matrix(frame)
+    codes = np.concatenate([block.codes for block in Z.blocks])
+    T, n_dense = features.T.tocsc(), base.width - int(base.starts[-1])
+    parts = []
+    for label, coef, intercept in columns_of_weights(fitted):
+        W = np.append(coef, intercept)[:, None]
+        with workers() as run:
+            objective = FastObjective(Z, (y == label).astype(int), np.array([1]), Ridge(fitted.classifier.l2), run=run)
+            covariance = np.linalg.inv(objective.curvature(W)[0]) / len(y)
+        starts = base.starts[len(base.strings) :]
+        for place, (j, points) in enumerate(zip(base.curved, base.points, strict=True)):
+            positions = features.curves_of.get(j)
+            if positions is None:
+                continue
+            rows = n_dense + starts[place] + np.arange(len(points))
+            effects = T[rows][:, positions].toarray()
+            effects[:, 0] = T[j, positions[0]] * points + T[base.width, positions[0]]
+            counts = np.bincount(codes[:, len(base.strings) + place] - starts[place], minlength=len(points))
+            effect = effects @ coef[positions]
+            variance = np.einsum("bi,ij,bj->b", effects, covariance[np.ix_(positions, positions)], effects)
+            reach = NormalDist().inv_cdf(0.975) * np.sqrt(variance)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "class": label,
+                        "feature": features.names[positions[0]],
+                        "value": points * base.scale[j] + base.centre[j],
+                        "effect": effect,
+                        "lower": effect - reach,
+                        "upper": effect + reach,
+                        "rows": counts[: len(points)],
+                    }
+                )[counts[: len(points)] > 0]
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
 def summary(fitted: Model) -> dict[str, dict[str, Any]]:
     """For each column of weights: iterations used, how it stopped, its cost at the start and at the end."""
     classify = fitted.classifier
@@ -272,8 +323,9 @@ def inferences(
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
             fit = inference(X, is_class, slope, intercept, classify.l2, weight)
-            free = refit(X, is_class, weight, **errors)
-            fit.note += ": " + (LARGE if free is None else f"without penalty, {free.note}")
+            free = None if features.curves_of else refit(X, is_class, weight, **errors)
+            why = CURVED if features.curves_of else LARGE
+            fit.note += ": " + (why if free is None else f"without penalty, {free.note}")
         separating = (free or fit).separating
         if separating is not None:
             fit.note += f" (because of {shortened(names[separating])})"
@@ -351,5 +403,7 @@ def write(
         with_intervals(weights(training.model), inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS
     )
     outputs.save_csv(inferred, root / outputs.INFERENCE)
+    if training.model.features.curves_of and len(names) <= LARGEST_FACTOR:
+        outputs.save_csv(curves(training.model, table), root / outputs.CURVES_OF_FEATURES)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

@@ -3,6 +3,8 @@
     numbers    (x - centre) / scale, and 0 where the cell is missing; an indicator for columns with missing cells
     dates      year, month, day, weekday, hour, minute (those that vary), each as a number
     strings    a code for each category, missing is a category; the last code is that of unseen categories
+    curves     where numbers may bend (`columns.curves`): a code for the bin of each number; the last is that of missing
+               cells
 
 Centre and scale are mean and standard deviation of the training rows. They only keep numbers near 1: features are
 scaled by their own rows (`columns.features`). Nothing here looks at the target.
@@ -18,6 +20,8 @@ import pyarrow.compute as pc
 
 from pipeline.logistic.matrix import Block
 
+BINS = 256  # of a curve; each value has its own where there are fewer
+FEWEST = 4  # distinct numbers for a curve
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 
 
@@ -28,9 +32,11 @@ class Base:
     floats      (column, part) of each float column: part is "" for a number, else one of `PARTS`
     missing     columns of numbers and dates with missing cells in training: an indicator each, after the floats
     strings     columns of strings, with `categories[j]` sorted, None (missing) last
+    curved      float columns with a curve, with the `edges[j]` between its bins and a point in each, `points[j]`, all
+                in units of the base matrix
     """
 
-    def __init__(self, X: pd.DataFrame) -> None:
+    def __init__(self, X: pd.DataFrame, *, curves: bool = False) -> None:
         numbers, dates, strings = (X.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
         self.columns, self.dates, self.strings = X.columns.tolist(), dates, strings
         self.floats = [(name, "") for name in numbers]
@@ -42,11 +48,24 @@ class Base:
         scales = np.array([_centre_and_scale(_numbers(X[name], part)) for name, part in self.floats]).reshape(-1, 3)
         self.centre, self.scale, self.fill = scales.T.copy()
         self.fill[[name in self.missing for name, _ in self.floats]] = 0
+        self.curved: list[int] = []
+        self.edges: list[np.ndarray] = []
+        self.points: list[np.ndarray] = []
+        for j, (name, part) in enumerate(self.floats if curves else []):
+            column = _standardised(_numbers(X[name], part), self.centre[j], self.scale[j])
+            known = column[~np.isnan(column)]
+            distinct = np.unique(known)
+            if len(distinct) >= FEWEST:
+                edges, points = _bins(known, distinct)
+                self.curved.append(j)
+                self.edges.append(edges)
+                self.points.append(points)
 
     @property
     def starts(self) -> np.ndarray:
-        """The first sparse column of each column of strings, and the number of all, (n_strings + 1,)."""
-        return np.cumsum([0, *(len(categories) + 1 for categories in self.categories)])
+        """The first sparse column of each column of codes (strings, then curves), and the number of all."""
+        widths = [*map(len, self.categories), *map(len, self.points)]
+        return np.cumsum([0, *(width + 1 for width in widths)])
 
     @property
     def width(self) -> int:
@@ -65,10 +84,13 @@ class Base:
             dense[:, j] = np.where(np.isnan(column), self.fill[j], column)
         for j, name in enumerate(self.missing, len(self.floats)):
             dense[:, j] = X[name].isna()
-        codes = np.empty((len(X), len(self.strings)), dtype=np.int32)
+        codes = np.empty((len(X), len(self.strings) + len(self.curved)), dtype=np.int32)
         for j, (name, categories) in enumerate(zip(self.strings, self.categories, strict=True)):
             found = pc.index_in(_strings(X[name]), pa.array(categories, pa.large_string()))
             codes[:, j] = pc.fill_null(found, len(categories)).to_numpy(zero_copy_only=False)
+        for place, (j, edges) in enumerate(zip(self.curved, self.edges, strict=True), len(self.strings)):
+            codes[:, place] = np.searchsorted(edges, dense[:, j], side="right")
+            codes[X[self.floats[j][0]].isna(), place] = len(edges) + 1
         return Block(dense, codes + self.starts[:-1].astype(np.int32), int(self.starts[-1]))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -83,6 +105,16 @@ def _numbers(column: pd.Series, part: str) -> np.ndarray:
     if part:
         column = getattr(pd.to_datetime(column, errors="coerce").dt, part)
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _bins(known: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The edges between bins, and the mean of the numbers in each: a bin for each value, or about as many rows each."""
+    if len(distinct) <= BINS:
+        return (distinct[1:] + distinct[:-1]) / 2, distinct
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
+    place = np.searchsorted(edges, known, side="right")
+    counts, sums = np.bincount(place, minlength=len(edges) + 1), np.bincount(place, known, len(edges) + 1)
+    return (edges, sums / counts) if counts.all() else _bins(known, distinct[:: -(-len(distinct) // BINS)])
 
 
 def _strings(column: pd.Series) -> pa.Array | pa.ChunkedArray:

@@ -5,6 +5,7 @@
     dates      their parts, in the same way
     strings    one feature for each category, 1 where the cell has it; missing is a category; rare categories are
                pooled, and one that training has not seen counts as rare, or as none where no category is rare
+    curves     for a number that may bend, further features of it (`columns.curves`), constant in each of its bins
 
 Only numbers are standardised. An indicator that is divided by its standard deviation would make a rare category nearly
 free of the penalty, which should shrink it more than a frequent one. Fitted on training rows only. Names contain the
@@ -19,6 +20,7 @@ import pandas as pd
 from scipy import sparse
 
 from pipeline.columns.base import Base
+from pipeline.columns.curves import bends
 from pipeline.logistic.matrix import Matrix
 
 WEEKDAY = {"day_of_week": "weekday"}
@@ -35,15 +37,24 @@ class Features:
     deviation  (n_features,), the standard deviation of each feature in training
     groups     for each column of strings, the positions of its indicators
     pooled     columns of strings without effect: each of their categories is rare, so all are pooled into one
+    curves_of  the positions of the straight line and then of the bends of each float column that has some
     """
 
-    def __init__(self, base: Base, rows: Matrix, *, min_rows: int, max_categories: int | None = None) -> None:
+    def __init__(
+        self,
+        base: Base,
+        rows: Matrix,
+        *,
+        min_rows: int,
+        max_categories: int | None = None,
+        smoothness: float | None = None,
+    ) -> None:
         """Fit on `rows`, the base matrix of the training rows.
 
         A category with fewer than `min_rows` of them, or beyond the `max_categories` most frequent of its column (of
-        which the rare ones together are one), is pooled as rare.
+        which the rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given.
         """
-        parts = [*_numbers(base, rows), *_strings(base, rows, min_rows, max_categories)]
+        parts = [*_numbers(base, rows), *_codes(base, rows, min_rows, max_categories, smoothness)]
         starts = np.cumsum([0, *(len(part.names) for part in parts)])
         places = list(zip(parts, starts[:-1], starts[1:], strict=True))
         n_base, n_features = base.width, int(starts[-1])
@@ -57,6 +68,9 @@ class Features:
             for name in ("centre", "scale", "deviation")
         )
         self.groups = [np.arange(first, last) for part, first, last in places if part.column]
+        lines = {part.rows[0]: first for part, first, _ in places}
+        bent = [(part, first, last) for part, first, last in places if part.line >= 0]
+        self.curves_of = {part.line: np.array([lines[part.line], *range(first, last)]) for part, first, last in bent}
         self.pooled = [part.column for part in parts if part.column and part.names == [f"{part.column} is rare"]]
 
     def per_unit(self) -> sparse.csr_matrix:
@@ -68,8 +82,9 @@ class Features:
     def __getstate__(self) -> dict[str, Any]:
         """For skops: arrays, and one string for all names."""
         ends = np.array([[group[0], group[-1] + 1] for group in self.groups], dtype=int).reshape(-1, 2)
+        curves = [[j, *positions.tolist()] for j, positions in self.curves_of.items()]
         T = {"numbers": self.T.data, "columns": self.T.indices, "ends": self.T.indptr, "shape": list(self.T.shape)}
-        return {**self.__dict__, "T": T, "names": json.dumps(self.names.tolist()), "groups": ends}
+        return {**self.__dict__, "T": T, "names": json.dumps(self.names.tolist()), "groups": ends, "curves_of": curves}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         T = state["T"]
@@ -78,14 +93,17 @@ class Features:
             "T": sparse.csr_matrix((T["numbers"], T["columns"], T["ends"]), tuple(T["shape"])),
             "names": np.array(json.loads(state["names"]), dtype=object),
             "groups": [np.arange(*ends) for ends in state["groups"].tolist()],
+            "curves_of": {j: np.array(positions) for j, *positions in state["curves_of"]},
         }
 
 
-def prepare(X: pd.DataFrame, *, min_rows: int, max_categories: int | None = None) -> tuple[Base, Features, Matrix]:
+def prepare(
+    X: pd.DataFrame, *, min_rows: int, max_categories: int | None = None, smoothness: float | None = None
+) -> tuple[Base, Features, Matrix]:
     """The base matrix of training rows X, their features, and these as a matrix (n_samples, n_features)."""
-    base = Base(X)
+    base = Base(X, curves=smoothness is not None)
     rows = Matrix([base.block(X)])
-    features = Features(base, rows, min_rows=min_rows, max_categories=max_categories)
+    features = Features(base, rows, min_rows=min_rows, max_categories=max_categories, smoothness=smoothness)
     return base, features, rows.with_features(features.T)
 
 
@@ -100,6 +118,7 @@ class Part(NamedTuple):
     scale: np.ndarray
     deviation: np.ndarray
     column: str = ""  # the column of strings that these are the categories of
+    line: int = -1  # the float column that these are the bends of
 
 
 def _numbers(base: Base, rows: Matrix) -> list[Part]:
@@ -154,8 +173,8 @@ def _number(base: Base, rows: Matrix, j: int) -> Part:
     )
 
 
-def _strings(base: Base, rows: Matrix, min_rows: int, max_categories: int | None) -> list[Part]:
-    """The categories of each column of strings, then the rare ones as one feature. scikit-learn's OneHotEncoder."""
+def _codes(base: Base, rows: Matrix, min_rows: int, max_categories: int | None, smoothness: float | None) -> list[Part]:
+    """For each column of strings its categories and then its rare ones as one (as OneHotEncoder); bends of numbers."""
     n_dense, parts = base.width - int(base.starts[-1]), []
     counts = np.zeros(int(base.starts[-1]), dtype=np.int64)
     for block in rows.blocks:
@@ -179,6 +198,20 @@ def _strings(base: Base, rows: Matrix, min_rows: int, max_categories: int | None
         parts.append(
             Part(names, n_dense + start + base_rows, features, np.ones(len(features)), zeros, ones, deviation, name)
         )
+    starts = base.starts[len(base.strings) :]
+    for j, points, start in zip(base.curved, base.points, starts if smoothness is not None else [], strict=False):
+        seen = counts[start : start + len(points)]
+        Phi = bends(points, seen, smoothness or 0.0)
+        if not Phi.shape[1]:
+            continue
+        column, part = base.floats[j]
+        name = f"{column}: {WEEKDAY.get(part, part)}" if part else column
+        base_row, feature = np.indices(Phi.shape)
+        names = [f"{name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]
+        deviation = np.sqrt(seen @ Phi**2 / max(seen.sum(), 1))
+        zeros, ones = np.zeros(len(names)), np.ones(len(names))
+        rows_of_T = n_dense + start + base_row.ravel()
+        parts.append(Part(names, rows_of_T, feature.ravel(), Phi.ravel(), zeros, ones, deviation, line=j))
     return parts
 
 

@@ -145,7 +145,9 @@ Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discri
 
 
 class Train(Section):
-    l2: Annotated[L2, Field(alias="lambda")]
+    l2: Annotated[L2 | Literal["auto"], Field(alias="lambda")]
+    features: Literal["linear", "curves", "auto"]
+    smoothness: Positive
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]
@@ -159,13 +161,18 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _one_penalty(self) -> Self:
-        if self.penalty == "firth" and (self.l2 > 0 or self.optimizer != "newton" or self.class_weight is not None):
+        if self.penalty == "firth" and (self.l2 != 0 or self.optimizer != "newton" or self.class_weight is not None):
             raise PydanticCustomError(
                 "firth_alone",
                 "train.penalty = firth goes with lambda = 0, optimizer = newton and class_weight = null: "
                 "-S train.penalty=firth -S train.lambda=0 -S optimizer=newton. For a lambda: -S train.penalty=ridge",
             )
         return self
+
+    @property
+    def bending(self) -> float | None:
+        """The smoothness of curves, None for straight lines."""
+        return self.smoothness if self.features == "curves" else None
 
 
 class LogRange(Section):

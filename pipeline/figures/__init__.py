@@ -203,6 +203,49 @@ def calibration(curve: pd.DataFrame) -> Figure:
     return _by_class(figure, axes, curve, diagonal=True, marker="o", markersize=4)
 
 
+def curves(curves: pd.DataFrame) -> Figure:
+    """The log-odds along each number, with its band and the rows under it: the largest effects first.
+
+    curves has class, feature, value, effect, lower, upper and rows, as `training.curves` gives it. The effect of a
+    feature is the standard deviation of its curve over the training rows. Many classes have no bands.
+    """
+
+    def size(curve: pd.DataFrame) -> float:
+        mean = np.average(curve["effect"], weights=curve["rows"])
+        return float(np.sqrt(np.average((curve["effect"] - mean) ** 2, weights=curve["rows"])))
+
+    sizes = {name: max(size(part) for _, part in rows.groupby("class")) for name, rows in curves.groupby("feature")}
+    names = sorted(sizes, key=lambda name: -sizes[name])[:PANELS]
+    labels = curves["class"].unique().tolist()
+    n_columns = min(3, len(names))
+    n_rows = -(-len(names) // n_columns)
+    figure = Figure(figsize=(3.2 * n_columns + 0.6, 2.5 * n_rows + 0.4))
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes, name in zip(panels, names, strict=False):
+        of_feature = curves[curves["feature"] == name]
+        for colour, label in zip(_colours(len(labels)), labels, strict=True):
+            curve = of_feature[of_feature["class"] == label]
+            axes.plot(curve["value"], curve["effect"], color=colour, label=short(label))
+            if len(labels) == 1:
+                axes.fill_between(curve["value"], curve["lower"], curve["upper"], color=colour, alpha=0.2, linewidth=0)
+        axes.axhline(0, color=GREY, linewidth=0.8)
+        below = axes.twinx()
+        one_class = of_feature[of_feature["class"] == labels[0]]
+        below.hist(one_class["value"], bins=40, weights=one_class["rows"], color=GREY, alpha=0.35)
+        below.set(ylim=(0, 5 * below.get_ylim()[1]), yticks=[])
+        below.grid(visible=False)
+        axes.set_title(short(name, 30), fontsize=9)
+    for axes in panels[len(names) :]:
+        axes.set_axis_off()
+    figure.supylabel("effect on the log-odds" + (f" of {short(labels[0])}" if len(labels) == 1 else ""), fontsize=9)
+    hidden = len(sizes) - len(names)
+    more = f" (the {len(names)} largest effects of {len(sizes)})" if hidden else ""
+    figure.suptitle(f"Curves, with bands of 95 %{more}" if len(labels) == 1 else f"Curves{more}", fontsize=11)
+    if len(labels) > 1:
+        add_legend(panels[min(n_columns, len(names)) - 1], len(labels))
+    return figure
+
+
 def weights(weights: pd.DataFrame) -> Figure:
     """Bars for one column of weights, a heat map for several; the features of largest weight where they are many."""
     table = weights.set_index(["feature", "class"])["weight_per_standard_deviation"].unstack(sort=False)  # noqa: PD010

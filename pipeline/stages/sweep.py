@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import config, evaluation, outputs, training
+from pipeline import config, evaluation, outputs, selection, training
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
@@ -22,14 +22,15 @@ def main(root: Path) -> None:
     train, sweep = config.read("train"), config.read("sweep")
     table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
     training.check_positive(train.positive, np.unique(table.iloc[:, -1]))
-    key_file, folder = outputs.ROOT / outputs.KEY, root / outputs.SWEEP
-    key = outputs.load_table(key_file).iloc[:, 0] if key_file.exists() else None
+    folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
     clusters = training.cluster_codes(key, train.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()
     try:
         with reported_warnings() as warned:
             folds = splitting.folds(features_and_target(table)[1], sweep.folds, sweep.seed, key)
+            is_auto = train.features == "auto"
+            train = selection.with_features(table, train, key)
         record["warnings"] = warned
         validation = cross_validate(table, train, sweep, combinations(sweep, train), folds)
         if validation.interrupted:
@@ -60,7 +61,7 @@ def main(root: Path) -> None:
     training.write(trained, table, folder, warned, clusters)
     test = evaluation.judge(trained.model, outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)).metrics
     outputs.save_json(record | named | {"test": test}, root / outputs.WINNER)
-    command = results.adopt(chosen)
+    command = results.adopt(chosen, train.features if is_auto else None)
     outputs.save_text(command + "\n", folder / outputs.ADOPT)
     print(
         f"{len(validation.combinations)} combinations; "

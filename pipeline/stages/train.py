@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline import config, outputs, training
+from pipeline import config, outputs, selection, training
 from pipeline.errors import reported_warnings
 from pipeline.reading import CellFormat
 
@@ -10,11 +10,14 @@ from pipeline.reading import CellFormat
 def main(root: Path) -> None:
     table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
-    params, key_file = config.read("train"), outputs.ROOT / outputs.KEY
-    key = outputs.load_table(key_file).iloc[:, 0] if key_file.exists() else None
+    params, key = config.read("train"), outputs.load_key(outputs.ROOT)
     clusters = training.cluster_codes(key, params.standard_errors)
     with reported_warnings() as warned:
+        params, candidates = selection.resolved(table, params, key)
         trained = training.train(table, params, cell_format)
     training.write(trained, table, root, warned, clusters)
+    if candidates is not None:
+        outputs.save_csv(candidates, root / outputs.CANDIDATES)
+        print(f"chosen by cross-validation: features {params.features}, lambda {params.l2:g}")
     for label, column in training.summary(trained.model).items():
         print(f"{label}: {column['iterations']} iterations, cost {column['last_cost']:.6f}; {column['stopped']}")

@@ -76,7 +76,7 @@ def cross_validate(
     """
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
-    made = fold_rows(X, codes, folds, train.min_rows)
+    made = fold_rows(X, codes, folds, train.min_rows, train.bending)
     scored: dict[tuple[int, int], dict[str, float]] = {}  # by combination and fold
 
     def judge(fit: Grid, fold: int, trained: np.ndarray) -> None:
@@ -106,13 +106,15 @@ def cross_validate(
     )
 
 
-def fold_rows(X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], min_rows: int) -> list[Rows]:
+def fold_rows(
+    X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], min_rows: int, smoothness: float | None = None
+) -> list[Rows]:
     """The rows of each fold. Their base matrix is shared: rows that are in the same folds are one block of it."""
     is_training = np.zeros((len(folds), len(X)), dtype=bool)
     is_used = np.zeros_like(is_training)
     for fold, (training, held_out) in enumerate(folds):
         is_training[fold, training] = is_used[fold, training] = is_used[fold, held_out] = True
-    base = Base(X)
+    base = Base(X, curves=smoothness is not None)
     kinds, kind = np.unique(np.vstack([is_training, is_used]), axis=1, return_inverse=True)
     rows_of_kind = [np.flatnonzero(kind == k) for k in range(kinds.shape[1])]
     blocks = [base.block(X.iloc[rows]) for rows in rows_of_kind]
@@ -121,7 +123,7 @@ def fold_rows(X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], m
     for training, used in zip(is_training, is_used, strict=True):
         sides = np.flatnonzero(training), np.flatnonzero(used & ~training)
         learnt, others = (Matrix([blocks[k] for k in side]) for side in sides)
-        features = Features(base, learnt, min_rows=min_rows)
+        features = Features(base, learnt, min_rows=min_rows, smoothness=smoothness)
         of_learnt, of_others = (codes[np.concatenate([rows_of_kind[k] for k in side])] for side in sides)
         made.append(
             Rows(features, learnt.with_features(features.T), of_learnt, others.with_features(features.T), of_others)
@@ -135,7 +137,7 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     classes, codes = np.unique(y, return_inverse=True)
     best = best_by_lambda(scored, sweep.score)
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
-    _, features, Z = prepare(X, min_rows=train.min_rows)
+    _, features, Z = prepare(X, min_rows=train.min_rows, smoothness=train.bending)
     (weights,) = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights
     keep_smallest(weights, grid, np.arange(len(grid)), features)
     weights = weights[:, :, :-1]

@@ -18,7 +18,7 @@ import hydra
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import config, dataset, outputs
+from pipeline import config, dataset, outputs, selection
 from pipeline.columns import splitting
 from pipeline.config import Combination, Params
 from pipeline.config.composition import CONF
@@ -45,7 +45,12 @@ class Study:
             self.training_rows = parts.train
             classes, sweep = parts.train.iloc[:, -1].to_numpy(dtype=str), params.sweep
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
+            self.settings = selection.with_features(parts.train, params.train, parts.key)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
+
+    @property
+    def _features(self) -> str | None:
+        return self.settings.features if self.params.train.features == "auto" else None
 
     def train(self, combinations: list[Combination]) -> None:
         """Train those that are new, and show all. On Ctrl-C: keep what was finished, then exit."""
@@ -53,7 +58,7 @@ class Study:
         new = [pair for pair in dict.fromkeys(combinations) if pair not in known]
         if not new:
             return
-        added = cross_validate(self.training_rows, self.params.train, self.params.sweep, new, self.folds)
+        added = cross_validate(self.training_rows, self.settings, self.params.sweep, new, self.folds)
         self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if known else added.combinations
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:
@@ -75,7 +80,7 @@ class Study:
             named = choice.as_json(choice.choose(self.scored, score))
             record: dict[str, Any] = {"score": score, "refit": sweep.refit, "warnings": []} | named
             outputs.save_json(record, self.root / outputs.WINNER)
-            command = results.adopt(named[sweep.refit], self.overrides)
+            command = results.adopt(named[sweep.refit], self._features, self.overrides)
             outputs.save_text(command + "\n", self.root / outputs.SWEEP / outputs.ADOPT)
             print(f"To adopt it: {command}")
         grid = {name: sorted(set(self.scored[name]), key=str) for name in ("lambda", "learning_rate")}
@@ -127,6 +132,8 @@ def _run(jobs: Sequence[DictConfig], studies: dict[str, Study], track: Track) ->
         if key not in studies:
             root = Path(job.hydra.sweep.dir) / f"{len(studies)}-{params.data.title}"
             studies[key] = Study(values, params, typed, root, track)
+        if params.train.l2 == "auto":
+            raise UserError("train.lambda = 'auto' is no value to combine. Give some: train.lambda=0.001,0.01,0.1")
         placed.append((key, Combination(params.train.l2, params.train.learning_rate)))
     for key in dict.fromkeys(key for key, _ in placed):
         studies[key].train([pair for other, pair in placed if other == key])

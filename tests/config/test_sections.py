@@ -9,6 +9,8 @@ train:
   class_weight: null
   positive: null
   min_rows: 10
+  features: linear
+  smoothness: 10
   tolerance: 1.0e-06
   seed: 0
   optimizer: newton
@@ -47,7 +49,7 @@ def test_a_number_may_be_the_name_of_a_class(params):
         ("100", "10.5", "train.max_iterations = 10.5: should be a valid integer"),
         ("positive: null", "positive: true", "train.positive = True: should be a string; put it in quotes"),
         ("100", "true", "train.max_iterations = True: should be a valid integer"),
-        ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, class_weight, positive"),
+        ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, features, smoothness"),
         ("seed: 0", "seed: ???", "train.seed: has no value"),
         ("auto", "auto\n ] bad", "is not YAML"),
         ("train:", "training:", "has no section 'train'"),

@@ -1,0 +1,43 @@
+"""Curves: how the log-odds bend along a number, as features that a ridge penalty keeps smooth.
+
+    f(x) = slope x + g(x),    penalty lambda/2 [slope^2 + mean g(x)^2 + smoothness roughness(g)]
+
+g is a cubic B-spline (scikit-learn's `SplineTransformer`) with knots at quantiles of the training rows, without its
+straight line: it has no part in common with 1 and x. Its roughness is the sum of squares of the second differences of
+its coefficients (P-splines; Eilers and Marx 1996, Statistical Science 11), in units of that of the smoothest bend. So
+the straight line is the limit of much smoothness, or of a large lambda, and where knots are close the curve may bend
+more. Both penalties together are those of a ridge on other features, the columns of Phi: with the Gram matrix of g
+diagonal, they are the bends from smooth to rough, each divided by the square root of its penalty.
+
+    points  (n_bins,)            x in each bin, ascending
+    counts  (n_bins,)            training rows in each bin
+    Phi     (n_bins, n_bends)    the features of rows in that bin
+"""
+
+import numpy as np
+
+KNOTS = 16
+NEGLIGIBLE = 1e-6  # times the largest variance of a direction: what is left of the straight line
+
+
+def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarray:
+    """Phi, with no column where the numbers have too few bins to bend."""
+    from sklearn.preprocessing import SplineTransformer
+
+    share = counts / counts.sum()
+    at = np.interp(np.linspace(0, 1, KNOTS), np.append(0, np.cumsum(share)), np.append(points[0], points))
+    knots = np.unique(np.concatenate([points[:1], at, points[-1:]]))
+    if len(knots) < 3:
+        return np.empty((len(points), 0))
+    S = SplineTransformer(degree=3, knots=knots[:, None], extrapolation="constant").fit_transform(points[:, None])
+    line = np.column_stack([np.ones(len(points)), points])
+    root = np.sqrt(share)[:, None]
+    S_bent = S - line @ np.linalg.lstsq(line * root, S * root, rcond=None)[0]
+    variance, directions = np.linalg.eigh((S_bent * root).T @ (S_bent * root))
+    kept = variance > NEGLIGIBLE * max(variance[-1], NEGLIGIBLE)
+    directions = directions[:, kept] / np.sqrt(variance[kept])
+    differences = np.diff(directions, 2, axis=0)
+    roughness, rotation = np.linalg.eigh(differences.T @ differences)
+    smoothest = roughness[roughness > NEGLIGIBLE * roughness.max(initial=0)].min(initial=np.inf)
+    roughness = np.maximum(roughness / smoothest, 1)
+    return S_bent @ directions @ rotation / np.sqrt(1 + smoothness * roughness)

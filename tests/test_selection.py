@@ -1,0 +1,51 @@
+"""What `auto` stands for. The oracle is how the data was made."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import train_params
+
+from pipeline import selection
+
+
+def table(n, shape):
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=n), rng.normal(size=(n, 3))
+    y = shape(x) + rng.logistic(size=n) > 0
+    frame = pd.DataFrame({"x": x, **{f"noise {k}": noise[:, k] for k in range(3)}})
+    return frame.assign(y=np.where(y, "yes", "no")).astype({"y": "str"})
+
+
+AUTO = train_params(**{"lambda": "auto"}, features="auto", optimizer="quasi_newton", learning_rate="auto")
+
+
+@pytest.mark.parametrize(("shape", "kind"), [(lambda x: 2 * x, "linear"), (lambda x: x**2 - 1, "curves")])
+def test_lines_are_kept_unless_curves_are_clearly_better(shape, kind):
+    params, candidates = selection.resolved(table(1_000, shape), AUTO)
+    assert params.features == kind
+    assert set(candidates["features"]) == {"linear", "curves"}
+    chosen = candidates[candidates["chosen"]].squeeze()
+    assert (chosen["features"], chosen["lambda"]) == (kind, params.l2)
+    assert chosen["log_loss"] == candidates.loc[candidates["features"] == kind, "log_loss"].min()
+
+
+def test_noise_gets_a_strong_penalty_and_a_clear_signal_a_weak_one():
+    noise, signal = (selection.resolved(table(300, shape), AUTO)[0].l2 for shape in (lambda x: 0 * x, lambda x: 4 * x))
+    assert noise > 10 * signal
+
+
+def test_what_is_given_is_kept():
+    given = AUTO.model_copy(update={"l2": 0.5, "features": "linear"})
+    assert selection.resolved(table(100, lambda x: x), given) == (given, None)
+    params, candidates = selection.resolved(table(300, lambda x: x), AUTO.model_copy(update={"l2": 0.5}))
+    assert params.l2 == 0.5
+    assert len(candidates) == 2
+
+
+def test_many_rows_are_decided_by_a_sample_and_the_choice_repeats(monkeypatch):
+    rows = table(3_000, lambda x: x**2 - 1)
+    monkeypatch.setattr(selection, "LARGEST_SAMPLE", 500)
+    one, other = (selection.resolved(rows, AUTO) for _ in range(2))
+    assert one[0] == other[0]
+    pd.testing.assert_frame_equal(one[1], other[1])
+    assert one[0].features == "curves"

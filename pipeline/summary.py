@@ -50,6 +50,10 @@ def odds(weights: pd.DataFrame, inferred: pd.DataFrame) -> str:
             for name, (ratio, low, high) in zip(known["feature"], ratios, strict=True)
         }
         kind = f"{'without penalty' if coefficient == 'unpenalised' else 'per unit'}, with its 95 % interval"
+    curves: list[str] = []
+    if "curve" in weights:
+        curves = weights["curve"].dropna().unique().tolist()
+        weights = weights[weights["curve"].isna()]
     lines = [
         f"| what raises the odds of {weights['class'].iloc[0]} | per standard deviation | per unit | {kind} |",
         "|---|---|---|---|",
@@ -58,4 +62,7 @@ def odds(weights: pd.DataFrame, inferred: pd.DataFrame) -> str:
         name = row["feature"]
         ratios = row["odds_ratio_per_standard_deviation"], row["odds_ratio_per_unit"]
         lines.append(f"| {name} | {ratios[0]:.2f} | {ratios[1]:.5g} | {beside.get(name, '-')} |")
+    if curves:
+        shown = ", ".join(curves[:FEATURES]) + (f" and {len(curves) - FEATURES} more" if len(curves) > FEATURES else "")
+        lines.append(f"\nCurves, the largest effects first (outputs/evaluate/pictures/curves.png): {shown}")
     return "\n".join(lines)

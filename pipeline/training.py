@@ -209,6 +209,8 @@ def weights(fitted: Model) -> pd.DataFrame:
 
     Of each class, the features of the largest effect (the weight per standard deviation, without its sign) come first.
 
+    Weights of a curve have its name in the column `curve`, which a model of straight lines has not.
+
     The unit of a category is 1: where the cell has it, against where not. An odds ratio is exp(weight): the factor by
     which the odds of the class grow when the feature grows by one standard deviation, or by one of its own units.
     """
@@ -227,6 +229,10 @@ def weights(fitted: Model) -> pd.DataFrame:
         ],
         ignore_index=True,
     )
+    if features.curves_of:  # none of its weights says how the odds change with the number
+        lines = {j: features.names[positions[0]] for j, positions in features.curves_of.items()}
+        curve = {features.names[k]: lines[j] for j, positions in features.curves_of.items() for k in positions}
+        table["curve"] = table["feature"].map(curve)
     with np.errstate(over="ignore"):
         table["odds_ratio_per_standard_deviation"] = np.exp(table["weight_per_standard_deviation"])
         table["odds_ratio_per_unit"] = np.exp(table["weight_per_unit"])

@@ -247,7 +247,12 @@ def curves(curves: pd.DataFrame) -> Figure:
 
 
 def weights(weights: pd.DataFrame) -> Figure:
-    """Bars for one column of weights, a heat map for several; the features of largest weight where they are many."""
+    """Bars for one column of weights, a heat map for several; the features of largest weight where they are many.
+
+    Those of curves, which have a picture of their own, are left out.
+    """
+    if "curve" in weights and weights["curve"].isna().any():
+        weights = weights[weights["curve"].isna()]
     table = weights.set_index(["feature", "class"])["weight_per_standard_deviation"].unstack(sort=False)  # noqa: PD010
     largest = table.abs().max(axis="columns").sort_values(ascending=False, kind="stable").index[:LISTED]
     table = table.loc[largest]

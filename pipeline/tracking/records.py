@@ -92,6 +92,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     folders  what the stages wrote: their files are shown, but for tables, and decide the digest
     warned   JSON files with a list of warnings, where there are
     """
+    params = params | {"train": _settled(params["train"], result.folder / outputs.CANDIDATES)}
     found, fit, data = _files(folders), params["train"], _data(params)
     scores = outputs.load_json(result.metrics)
     columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
@@ -120,6 +121,15 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
             file: file.parent.relative_to(outputs.ROOT).as_posix() for file in found if file.suffix != ".parquet"
         },
     )
+
+
+def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
+    """The section `train` with what was chosen in place of `auto`."""
+    if not candidates.exists():
+        return train
+    table = outputs.load_csv(candidates)
+    chosen = table[table["chosen"]].iloc[0]
+    return train | {"lambda": float(chosen["lambda"]), "features": str(chosen["features"])}
 
 
 def _data(params: dict[str, Any]) -> config.Data:

@@ -2,7 +2,8 @@
 
     f(x) = slope x + g(x),    penalty lambda/2 [slope^2 + mean g(x)^2 + smoothness roughness(g)]
 
-g is a cubic B-spline (scikit-learn's `SplineTransformer`) with knots at quantiles of the training rows, without its
+g is a cubic B-spline (scikit-learn's `SplineTransformer`) with knots at quantiles of the training rows (each number
+counted as the square root of its rows, so that one that most rows have leaves knots for the others), without its
 straight line: it has no part in common with 1 and x. Its roughness is the sum of squares of the second differences of
 its coefficients (P-splines; Eilers and Marx 1996, Statistical Science 11), in units of that of the smoothest bend. So
 the straight line is the limit of much smoothness, or of a large lambda, and where knots are close the curve may bend
@@ -25,7 +26,8 @@ def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarr
     from sklearn.preprocessing import SplineTransformer
 
     share = counts / counts.sum()
-    at = np.interp(np.linspace(0, 1, KNOTS), np.append(0, np.cumsum(share)), np.append(points[0], points))
+    spread = np.sqrt(counts) / np.sqrt(counts).sum()
+    at = np.interp(np.linspace(0, 1, KNOTS), np.append(0, np.cumsum(spread)), np.append(points[0], points))
     knots = np.unique(np.concatenate([points[:1], at, points[-1:]]))
     if len(knots) < 3:
         return np.empty((len(points), 0))

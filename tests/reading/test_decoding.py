@@ -76,7 +76,7 @@ CUT_OFF = gzip.compress(b"a,b\n" + b"1,2\n" * 99, mtime=0)[:-9]
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
-        (gzip.compress(b""), {}, r"is empty. Give a table"),
+        (gzip.compress(b"", mtime=0), {}, r"is empty. Give a table"),
         (b"\x00\x01\x02", {}, r"not text: byte 0 is zero.* -S data.encoding=utf-16"),
         (b"a,b\n" + b"1,2\n" * 30_000 + b"x\0,3\n", {}, r"byte 120005 is zero \(line 30002\)"),
         ("a,b\n1,\0\n".encode("utf-16"), {}, r"not text: byte .* is zero \(line 2\)"),

@@ -67,6 +67,7 @@ def scores(table: pd.DataFrame) -> Iterator[tuple[str, list[float], list[float],
         "lines": ["train.features=linear"],
         "curves": ["train.features=curves"],
         "auto": [],
+        "auto, pairs": ["train.interactions=auto"],
     }.items():
         overrides = ["data=table", "data.path=-", "data.target=-", *settings]
         params = section_of(parse(composition.compose(overrides), "conf/"), "train", "conf/")

@@ -109,6 +109,8 @@ def write(
     if (training / outputs.CURVES_OF_FEATURES).exists():
         drawn = outputs.load_csv(training / outputs.CURVES_OF_FEATURES)
         figures.save(figures.curves, pictures / "curves.png", curves=drawn)
+    if (training / outputs.SURFACES).exists():
+        figures.save(figures.pairs, pictures / "pairs.png", cells=outputs.load_csv(training / outputs.SURFACES))
     figures.save(figures.weights, pictures / "weights.png", weights=outputs.load_csv(training / outputs.WEIGHTS))
     return report
 

@@ -43,6 +43,7 @@ MODEL = Path("train/model/model.skops")
 COSTS = Path("train/costs.csv")
 WEIGHTS = Path("train/weights.csv")
 CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves
+SURFACES = Path("train/pairs.csv")  # where columns act together
 CANDIDATES = Path("train/candidates.csv")  # where train.features or train.lambda are auto
 INFERENCE = Path("train/inference.csv")
 TRAINING_SUMMARY = Path("train/summary.json")

@@ -1,39 +1,51 @@
-"""What `auto` stands for in `train.lambda` and `train.features`: chosen by cross-validation within the training rows.
+"""What `auto` stands for in the section `train`: chosen by cross-validation within the training rows.
 
-The candidates are every lambda of `STRENGTHS`, divided by the number of training rows (the penalty of scikit-learn's
-C = 1/strength), with straight lines and with curves. Lines are kept unless curves are clearly better: the mean of their
-differences over folds is more than its standard error. Of many rows a sample decides: what is best for a share of the
-rows, in these units, is best for all of them but for its chance error.
+    lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
+    features      straight lines, or curves, each with its best lambda
+    interactions  none, or the 5, 10 or 20 most promising pairs (`columns.pairs`), found anew inside each fold
+
+The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
+than its standard error. Of many rows a sample decides: what is best for a share of the rows, in these units of lambda,
+is best for all of them but for chance.
 """
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
 
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.base import Base
-from pipeline.columns.features import Features
+from pipeline.columns.features import Features, prepare
+from pipeline.columns.pairs import promising
 from pipeline.columns.target import features_and_target
+from pipeline.logistic import LogisticRegression
 from pipeline.logistic.grid import Grid, fit_grid
-from pipeline.logistic.loss import log_probabilities
+from pipeline.logistic.loss import log_probabilities, sigmoid
 from pipeline.logistic.matrix import Matrix
 from pipeline.outputs import significant
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
+PAIRS = (5, 10, 20)
 FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
 TOLERANCE = 1e-4  # of the gradient norm: the log-loss is then exact to far more digits than its standard error
+KEYS = ("features", "interactions")  # besides lambda
 
 
 def resolved(
     table: pd.DataFrame, params: config.Train, key: pd.Series | None = None
 ) -> tuple[config.Train, pd.DataFrame | None]:
-    """`params` with numbers and names in place of `auto`, and the candidates with their log-loss (None without `auto`).
+    """`params` with what was chosen in place of `auto`, and the candidates with their log-loss (None without `auto`).
 
-    The candidates are one row each: features, lambda, log_loss, log_loss_standard_error, chosen. `key` is the group or
-    the time of each row, as for `splitting.folds`. Errors: `UserError` where no folds can be cut.
+    The candidates are one row each: features, pairs (their number), lambda, log_loss, log_loss_standard_error, chosen.
+    `key` is the group or the time of each row, as for `splitting.folds`. Errors: `UserError` where no folds can be cut.
     """
-    if params.l2 != "auto" and params.features != "auto":
+    if "auto" not in (params.l2, params.features, params.interactions):
         return params, None
     X, y = features_and_target(table)
     if len(X) > LARGEST_SAMPLE:
@@ -41,36 +53,57 @@ def resolved(
         X, y, key = X.iloc[rows], y[rows], None if key is None else key.iloc[rows].reset_index(drop=True)
     folds = splitting.folds(y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
-    kinds = ["linear", "curves"] if params.features == "auto" else [params.features]
-    losses = {kind: _losses(X, y, kind, strengths, folds, params) for kind in kinds}
-    best = {kind: loss.mean(axis=0).argmin() for kind, loss in losses.items()}
-    kind = kinds[0]
-    if len(kinds) == 2:
-        gain = losses["linear"][:, best["linear"]] - losses["curves"][:, best["curves"]]
-        if gain.mean() > gain.std(ddof=1) / np.sqrt(len(folds)):
-            kind = "curves"
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
-    l2 = lambdas[best[kind]] if params.l2 == "auto" else params.l2
-    candidates = pd.concat(
-        pd.DataFrame(
-            {
-                "features": each,
-                "lambda": lambdas,
-                "log_loss": loss.mean(axis=0),
-                "log_loss_standard_error": loss.std(axis=0, ddof=1) / np.sqrt(len(folds)),
-                "chosen": [each == kind and place == best[kind] for place in range(len(lambdas))],
-            }
-        )
-        for each, loss in losses.items()
-    )
-    return params.model_copy(update={"l2": l2, "features": kind}), candidates
+    candidates, losses = [], []
+
+    def add(kind: str, n_pairs: int, l2: float, loss: np.ndarray) -> None:
+        error = loss.std(ddof=1) / np.sqrt(len(loss))
+        candidates.append([kind, n_pairs, l2, loss.mean(), error])
+        losses.append(loss)
+
+    best = -1
+    for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
+        first = len(losses)
+        for l2, loss in zip(lambdas, _losses(X, y, kind, strengths, folds, params).T, strict=True):
+            add(kind, 0, l2, loss)
+        found = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+        best = found if best < 0 else _better(best, found, losses)
+    kind, _, l2, *_ = candidates[best]
+    l2 = l2 if params.l2 == "auto" else params.l2
+    settled = params.model_copy(update={"l2": l2, "features": kind})
+    if params.interactions == "auto":
+        strength, main = l2 * len(table), best
+        for n, loss in zip(PAIRS, _losses_of_pairs(X, y, strength, folds, settled).T, strict=True):
+            add(kind, n, l2, loss)
+            if _better(main, len(losses) - 1, losses) != main and loss.mean() < losses[best].mean():
+                best = len(losses) - 1
+        pairs = _found(X, y, strength, settled, candidates[best][1])
+        settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
+    names = ["features", "pairs", "lambda", "log_loss", "log_loss_standard_error"]
+    return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
-def with_features(table: pd.DataFrame, params: config.Train, key: pd.Series | None = None) -> config.Train:
-    """`params` with the features of the best lambda in place of `auto`: for a grid, which has lambdas of its own."""
-    if params.features != "auto":
-        return params
-    return resolved(table, params.model_copy(update={"l2": "auto"}), key)[0]
+def without_lambda(
+    table: pd.DataFrame, params: config.Train, key: pd.Series | None = None
+) -> tuple[config.Train, list[str]]:
+    """`params` with what was chosen, at the best lambda, for a grid of lambdas of its own; and that as overrides."""
+    chosen = [name for name in KEYS if getattr(params, name) == "auto"]
+    if not chosen:
+        return params, []
+    settled = resolved(table, params.model_copy(update={"l2": "auto"}), key)[0]
+    return settled, [f"train.{name}={_as_override(getattr(settled, name))}" for name in chosen]
+
+
+def _as_override(value: Any) -> str:
+    """In Hydra's syntax."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_as_override, value))}]"
+    return value if value in ("linear", "curves") else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
+    gain = losses[simple] - losses[other]
+    return other if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else simple
 
 
 def _losses(
@@ -78,8 +111,8 @@ def _losses(
 ) -> np.ndarray:
     """The held-out log-loss of each strength on each fold, (n_folds, n_strengths)."""
     classes, codes = np.unique(y, return_inverse=True)
-    smoothness = params.model_copy(update={"features": kind}).bending
-    base = Base(X, curves=smoothness is not None)
+    smoothness, pairs = params.model_copy(update={"features": kind}).bending, params.pairs
+    base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs)
     block = base.block(X)
     maps = [
         Features(base, Matrix([block[rows]]), min_rows=params.min_rows, smoothness=smoothness).T for rows, _ in folds
@@ -94,15 +127,14 @@ def _losses(
         rows = folds[fold][1]
         margins = fit.margins(Matrix([block[rows]], maps[fold]), fold, group)
         for place, k in enumerate(group):
-            L = log_probabilities(margins[:, place, 0] if len(classes) == 2 else margins[:, place])
-            found[fold, k] = -L[np.arange(len(rows)), codes[rows]].mean()
+            found[fold, k] = _log_loss(margins[:, place, 0] if len(classes) == 2 else margins[:, place], codes[rows])
 
-    l2 = strengths[:, None] / np.array([len(rows) for rows, _ in folds])
     fitted = fit_grid(
         training_rows,
         len(folds),
-        l2,
+        strengths[:, None] / np.array([len(rows) for rows, _ in folds]),
         n_classes=len(classes),
+        l1_ratio=params.l1_ratio,
         optimizer="quasi_newton",
         tol=TOLERANCE,
         callback=judge,
@@ -110,3 +142,44 @@ def _losses(
     if fitted.interrupted:
         raise KeyboardInterrupt
     return found
+
+
+def _losses_of_pairs(
+    X: pd.DataFrame, y: np.ndarray, strength: float, folds: list[splitting.Fold], params: config.Train
+) -> np.ndarray:
+    """The held-out log-loss with each number of pairs on each fold, (n_folds, n_numbers)."""
+    codes = np.unique(y, return_inverse=True)[1]
+    found = np.empty((len(folds), len(PAIRS)))
+    for fold, (learnt, held_out) in enumerate(folds):
+        pairs = _found(X.iloc[learnt], y[learnt], strength, params, max(PAIRS))
+        for place, n in enumerate(PAIRS):
+            base, features, _, model = _fit(X.iloc[learnt], y[learnt], strength, params, pairs[:n])
+            margins = model.decision_function(Matrix([base.block(X.iloc[held_out])], features.T))
+            found[fold, place] = _log_loss(margins, codes[held_out])
+    return found
+
+
+def _found(X: pd.DataFrame, y: np.ndarray, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
+    """At most `n` pairs, by the score tests of a model without pairs."""
+    if n == 0:
+        return []
+    base, _, Z, model = _fit(X, y, strength, params, bins=True)
+    P = sigmoid(model.decision_function(Z)).reshape(len(X), -1)
+    Y = y[:, None] == (model.classes_[1:] if P.shape[1] == 1 else model.classes_)
+    return promising(base, Z, Y - P, P * (1 - P), n)
+
+
+def _fit(
+    X: pd.DataFrame, y: np.ndarray, strength: float, params: config.Train, pairs: Sequence = (), bins: bool = False
+) -> tuple[Base, Features, Matrix, LogisticRegression]:
+    base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending, pairs=pairs, bins=bins)
+    model = LogisticRegression(
+        strength / len(X), l1_ratio=params.l1_ratio, optimizer="quasi_newton", tol=TOLERANCE, max_iter=1000
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return base, features, Z, model.fit(Z, y)
+
+
+def _log_loss(margins: np.ndarray, codes: np.ndarray) -> float:
+    return float(-log_probabilities(margins)[np.arange(len(codes)), codes].mean())

@@ -44,6 +44,7 @@ def classifier(params: config.Train) -> LogisticRegression:
     """The unfitted logistic regression, which starts from seeded random weights."""
     return LogisticRegression(
         l2=params.l2,
+        l1_ratio=params.l1_ratio,
         learning_rate=params.learning_rate,
         optimizer=params.optimizer,
         max_iter=params.max_iterations,
@@ -61,7 +62,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     """
     X, y = features_and_target(table)
     check_positive(params.positive, np.unique(y))
-    base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending)
+    base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending, pairs=params.pairs)
     if features.pooled:
         warnings.warn(
             f"every category of {', '.join(map(repr, features.pooled))} has fewer than train.min_rows = "
@@ -209,7 +210,7 @@ def weights(fitted: Model) -> pd.DataFrame:
 
     Of each class, the features of the largest effect (the weight per standard deviation, without its sign) come first.
 
-    Weights of a curve have its name in the column `curve`, which a model of straight lines has not.
+    Weights of a curve or a pair have its name in the column `curve`, which a model without them has not.
 
     The unit of a category is 1: where the cell has it, against where not. An odds ratio is exp(weight): the factor by
     which the odds of the class grow when the feature grows by one standard deviation, or by one of its own units.
@@ -229,10 +230,15 @@ def weights(fitted: Model) -> pd.DataFrame:
         ],
         ignore_index=True,
     )
-    if features.curves_of:  # none of its weights says how the odds change with the number
-        lines = {j: features.names[positions[0]] for j, positions in features.curves_of.items()}
-        curve = {features.names[k]: lines[j] for j, positions in features.curves_of.items() for k in positions}
-        table["curve"] = table["feature"].map(curve)
+    drawn = {
+        features.names[k]: features.names[positions[0]] for positions in features.curves_of.values() for k in positions
+    }
+    names = [f"{fitted.base.name(first)} x {fitted.base.name(second)}" for first, second in fitted.base.pairs]
+    drawn |= {
+        features.names[k]: name for name, positions in zip(names, features.pairs_of, strict=True) for k in positions
+    }
+    if drawn:  # none of these weights says how the odds change with the number
+        table["curve"] = table["feature"].map(drawn)
     with np.errstate(over="ignore"):
         table["odds_ratio_per_standard_deviation"] = np.exp(table["weight_per_standard_deviation"])
         table["odds_ratio_per_unit"] = np.exp(table["weight_per_unit"])
@@ -285,6 +291,36 @@ def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def surfaces(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
+    """The pairs: class, pair, first, second, effect (on the log-odds, beside those of each column alone), rows.
+
+    One row per combination of a group of the first column and one of the second that training rows have. A group of
+    numbers is shown by its mean, the other categories as "(other)".
+    """
+    base, features = fitted.base, fitted.features
+    frame, _ = features_and_target(table)
+    codes = np.concatenate([block.codes for block in fitted.matrix(frame).blocks]) - base.starts[:-1]
+    n_dense, parts = base.width - int(base.starts[-1]), []
+    for place, (pair, positions) in enumerate(zip(base.pairs, features.pairs_of, strict=True)):
+        column = len(base.strings) + len(base.curved) + place
+        rows = np.bincount(codes[:, column], minlength=base.starts[column + 1] - base.starts[column])
+        (one, other), (first, second) = (base.group_names(k) for k in pair), map(base.name, pair)
+        T = features.T[n_dense + base.starts[column] :][: len(rows)][:, positions]
+        for label, coef, _ in columns_of_weights(fitted):
+            cells = pd.DataFrame(
+                {
+                    "class": label,
+                    "pair": f"{first} x {second}",
+                    "first": np.repeat(one, len(other)),
+                    "second": np.tile(other, len(one)),
+                    "effect": T @ coef[positions],
+                    "rows": rows,
+                }
+            )
+            parts.append(cells[cells["rows"] > 0])
+    return pd.concat(parts, ignore_index=True)
+
+
 def summary(fitted: Model) -> dict[str, dict[str, Any]]:
     """For each column of weights: iterations used, how it stopped, its cost at the start and at the end."""
     classify = fitted.classifier
@@ -329,8 +365,9 @@ def inferences(
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
             fit = inference(X, is_class, slope, intercept, classify.l2, weight)
-            free = None if features.curves_of else refit(X, is_class, weight, **errors)
-            why = CURVED if features.curves_of else LARGE
+            is_curved = bool(features.curves_of or features.pairs_of)
+            free = None if is_curved else refit(X, is_class, weight, **errors)
+            why = CURVED if is_curved else LARGE
             fit.note += ": " + (why if free is None else f"without penalty, {free.note}")
         separating = (free or fit).separating
         if separating is not None:
@@ -411,5 +448,7 @@ def write(
     outputs.save_csv(inferred, root / outputs.INFERENCE)
     if training.model.features.curves_of and len(names) <= LARGEST_FACTOR:
         outputs.save_csv(curves(training.model, table), root / outputs.CURVES_OF_FEATURES)
+    if training.model.features.pairs_of:
+        outputs.save_csv(surfaces(training.model, table), root / outputs.SURFACES)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

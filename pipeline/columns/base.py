@@ -5,12 +5,14 @@
     strings    a code for each category, missing is a category; the last code is that of unseen categories
     curves     where numbers may bend (`columns.curves`): a code for the bin of each number; the last is that of missing
                cells
+    pairs      where two columns act together (`columns.pairs`): a code for each combination of their groups
 
 Centre and scale are mean and standard deviation of the training rows. They only keep numbers near 1: features are
 scaled by their own rows (`columns.features`). Nothing here looks at the target.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.errors import UserError
 from pipeline.logistic.matrix import Block
 
+GROUPS = 32  # of each column of a pair: bins with about as many rows each, or its most frequent categories
 BINS = 256  # of a curve; each value has its own where there are fewer
 FEWEST = 4  # distinct numbers for a curve
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
@@ -34,9 +38,15 @@ class Base:
     strings     columns of strings, with `categories[j]` sorted, None (missing) last
     curved      float columns with a curve, with the `edges[j]` between its bins and a point in each, `points[j]`, all
                 in units of the base matrix
+    pairs       two columns of codes each (strings are counted before curves), with the group of each code of a column
+                in `groups[k]`; the last group is that of missing cells, and of rare and unseen categories
     """
 
-    def __init__(self, X: pd.DataFrame, *, curves: bool = False) -> None:
+    def __init__(self, X: pd.DataFrame, *, curves: bool = False, pairs: Sequence[tuple[str, str]] = ()) -> None:
+        """Fit on X. With `curves`, numbers have bins; `pairs` of names have codes of their own, and need them.
+
+        Errors: `UserError` for a pair of which a column is not there, or has no codes.
+        """
         numbers, dates, strings = (X.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
         self.columns, self.dates, self.strings = X.columns.tolist(), dates, strings
         self.floats = [(name, "") for name in numbers]
@@ -60,12 +70,52 @@ class Base:
                 self.curved.append(j)
                 self.edges.append(edges)
                 self.points.append(points)
+        self.pairs: list[tuple[int, int]] = []
+        self.groups: dict[int, np.ndarray] = {}
+        if pairs:
+            codes = self._codes(X, self._dense(X))
+            self.pairs = [(self.place(first), self.place(second)) for first, second in pairs]
+            for k in {place for pair in self.pairs for place in pair}:
+                self.groups[k] = _groups(np.bincount(codes[:, k], minlength=self._widths[k]), k >= len(self.strings))
+
+    def place(self, name: str) -> int:
+        """The column of codes of a column of strings, or of a number with bins."""
+        if name in self.strings:
+            return self.strings.index(name)
+        curved = [self.floats[j] for j in self.curved]
+        if (name, "") not in curved:
+            known = ", ".join(map(repr, [*self.strings, *(name for name, part in curved if not part)]))
+            raise UserError(
+                f"train.interactions has {name!r}, which is no column of strings, or of numbers with at least {FEWEST} "
+                f"different values. These columns can be paired: {known}."
+            )
+        return len(self.strings) + curved.index((name, ""))
+
+    def name(self, k: int) -> str:
+        """The name of a column of codes."""
+        if k < len(self.strings):
+            return self.strings[k]
+        return self.floats[self.curved[k - len(self.strings)]][0]
+
+    def group_names(self, k: int) -> list[str]:
+        """What each group of a column of a pair holds: the mean of its numbers, or its category."""
+        groups, n_groups = self.groups[k], int(self.groups[k].max())
+        if k < len(self.strings):
+            categories = ["(missing)" if category is None else category for category in self.categories[k]]
+            return [categories[int(np.flatnonzero(groups == g)[0])] for g in range(n_groups)] + ["(other)"]
+        j = self.curved[k - len(self.strings)]
+        points = self.points[k - len(self.strings)] * self.scale[j] + self.centre[j]
+        return [f"{points[groups[:-1] == g].mean().round(12):.4g}" for g in range(n_groups)] + ["(missing)"]
+
+    @property
+    def _widths(self) -> list[int]:
+        return [width + 1 for width in [*map(len, self.categories), *map(len, self.points)]]
 
     @property
     def starts(self) -> np.ndarray:
-        """The first sparse column of each column of codes (strings, then curves), and the number of all."""
-        widths = [*map(len, self.categories), *map(len, self.points)]
-        return np.cumsum([0, *(width + 1 for width in widths)])
+        """The first sparse column of each column of codes (strings, curves, pairs), and the number of all."""
+        cells = [(self.groups[first].max() + 1) * (self.groups[second].max() + 1) for first, second in self.pairs]
+        return np.cumsum([0, *self._widths, *cells])
 
     @property
     def width(self) -> int:
@@ -78,12 +128,24 @@ class Base:
 
     def block(self, X: pd.DataFrame) -> Block:
         """The base matrix of the rows of X, which has these columns, in any order."""
+        dense = self._dense(X)
+        codes = self._codes(X, dense)
+        for first, second in self.pairs:
+            one, other = self.groups[first][codes[:, first]], self.groups[second][codes[:, second]]
+            codes = np.column_stack([codes, one * (self.groups[second].max() + 1) + other])
+        return Block(dense, (codes + self.starts[:-1]).astype(np.int32), int(self.starts[-1]))
+
+    def _dense(self, X: pd.DataFrame) -> np.ndarray:
         dense = np.empty((len(X), len(self.floats) + len(self.missing)))
         for j, (name, part) in enumerate(self.floats):
             column = _standardised(_numbers(X[name], part), self.centre[j], self.scale[j])
             dense[:, j] = np.where(np.isnan(column), self.fill[j], column)
         for j, name in enumerate(self.missing, len(self.floats)):
             dense[:, j] = X[name].isna()
+        return dense
+
+    def _codes(self, X: pd.DataFrame, dense: np.ndarray) -> np.ndarray:
+        """The codes of strings and curves, each column from 0."""
         codes = np.empty((len(X), len(self.strings) + len(self.curved)), dtype=np.int32)
         for j, (name, categories) in enumerate(zip(self.strings, self.categories, strict=True)):
             found = pc.index_in(_strings(X[name]), pa.array(categories, pa.large_string()))
@@ -91,7 +153,7 @@ class Base:
         for place, (j, edges) in enumerate(zip(self.curved, self.edges, strict=True), len(self.strings)):
             codes[:, place] = np.searchsorted(edges, dense[:, j], side="right")
             codes[X[self.floats[j][0]].isna(), place] = len(edges) + 1
-        return Block(dense, codes + self.starts[:-1].astype(np.int32), int(self.starts[-1]))
+        return codes
 
     def __getstate__(self) -> dict[str, Any]:
         """For skops, which stores each string of a list as an object of its own: the categories in one string."""
@@ -115,6 +177,18 @@ def _bins(known: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, np.ndarr
     place = np.searchsorted(edges, known, side="right")
     counts, sums = np.bincount(place, minlength=len(edges) + 1), np.bincount(place, known, len(edges) + 1)
     return (edges, sums / counts) if counts.all() else _bins(known, distinct[:: -(-len(distinct) // BINS)])
+
+
+def _groups(counts: np.ndarray, is_ordered: bool) -> np.ndarray:
+    """The group of each code (n_codes,): neighbours with about as many rows, or the most frequent; the last is last."""
+    if is_ordered:
+        below = np.cumsum(counts[:-1]) - counts[:-1] / 2
+        groups = np.unique(below * (GROUPS - 1) // max(counts[:-1].sum(), 1), return_inverse=True)[1]
+        return np.append(groups, groups.max() + 1)
+    frequent = np.sort(np.argsort(-counts[:-1], kind="stable")[: GROUPS - 1])
+    groups = np.full(len(counts), len(frequent))
+    groups[frequent] = np.arange(len(frequent))
+    return groups
 
 
 def _strings(column: pd.Series) -> pa.Array | pa.ChunkedArray:

@@ -6,6 +6,7 @@
     strings    one feature for each category, 1 where the cell has it; missing is a category; rare categories are
                pooled, and one that training has not seen counts as rare, or as none where no category is rare
     curves     for a number that may bend, further features of it (`columns.curves`), constant in each of its bins
+    pairs      for two columns that act together, products of their features (`columns.pairs`)
 
 Only numbers are standardised. An indicator that is divided by its standard deviation would make a rare category nearly
 free of the penalty, which should shrink it more than a frequent one. Fitted on training rows only. Names contain the
@@ -13,6 +14,7 @@ names and categories of the user's table: `education = Bachelors`, `age is missi
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +23,11 @@ from scipy import sparse
 
 from pipeline.columns.base import Base
 from pipeline.columns.curves import bends
+from pipeline.columns.pairs import surface
 from pipeline.logistic.matrix import Matrix
 
 WEEKDAY = {"day_of_week": "weekday"}
+SMOOTHNESS = 10.0  # of pairs of numbers that are straight lines on their own
 EPSILON = np.finfo(float).eps
 
 
@@ -38,6 +42,7 @@ class Features:
     groups     for each column of strings, the positions of its indicators
     pooled     columns of strings without effect: each of their categories is rare, so all are pooled into one
     curves_of  the positions of the straight line and then of the bends of each float column that has some
+    pairs_of   the positions of the features of each pair
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Features:
         self.groups = [np.arange(first, last) for part, first, last in places if part.column]
         lines = {part.rows[0]: first for part, first, _ in places}
         bent = [(part, first, last) for part, first, last in places if part.line >= 0]
+        self.pairs_of = [np.arange(first, last) for part, first, last in places if part.is_pair]
         self.curves_of = {part.line: np.array([lines[part.line], *range(first, last)]) for part, first, last in bent}
         self.pooled = [part.column for part in parts if part.column and part.names == [f"{part.column} is rare"]]
 
@@ -82,9 +88,17 @@ class Features:
     def __getstate__(self) -> dict[str, Any]:
         """For skops: arrays, and one string for all names."""
         ends = np.array([[group[0], group[-1] + 1] for group in self.groups], dtype=int).reshape(-1, 2)
+        pairs = [positions.tolist() for positions in self.pairs_of]
         curves = [[j, *positions.tolist()] for j, positions in self.curves_of.items()]
         T = {"numbers": self.T.data, "columns": self.T.indices, "ends": self.T.indptr, "shape": list(self.T.shape)}
-        return {**self.__dict__, "T": T, "names": json.dumps(self.names.tolist()), "groups": ends, "curves_of": curves}
+        return {
+            **self.__dict__,
+            "T": T,
+            "names": json.dumps(self.names.tolist()),
+            "groups": ends,
+            "curves_of": curves,
+            "pairs_of": pairs,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         T = state["T"]
@@ -94,14 +108,24 @@ class Features:
             "names": np.array(json.loads(state["names"]), dtype=object),
             "groups": [np.arange(*ends) for ends in state["groups"].tolist()],
             "curves_of": {j: np.array(positions) for j, *positions in state["curves_of"]},
+            "pairs_of": [np.array(positions) for positions in state["pairs_of"]],
         }
 
 
 def prepare(
-    X: pd.DataFrame, *, min_rows: int, max_categories: int | None = None, smoothness: float | None = None
+    X: pd.DataFrame,
+    *,
+    min_rows: int,
+    max_categories: int | None = None,
+    smoothness: float | None = None,
+    pairs: Sequence[tuple[str, str]] = (),
+    bins: bool = False,
 ) -> tuple[Base, Features, Matrix]:
-    """The base matrix of training rows X, their features, and these as a matrix (n_samples, n_features)."""
-    base = Base(X, curves=smoothness is not None)
+    """The base matrix of training rows X, their features, and these as a matrix (n_samples, n_features).
+
+    With `bins`, numbers have codes of bins even where nothing needs them.
+    """
+    base = Base(X, curves=bins or smoothness is not None or bool(pairs), pairs=pairs)
     rows = Matrix([base.block(X)])
     features = Features(base, rows, min_rows=min_rows, max_categories=max_categories, smoothness=smoothness)
     return base, features, rows.with_features(features.T)
@@ -119,6 +143,7 @@ class Part(NamedTuple):
     deviation: np.ndarray
     column: str = ""  # the column of strings that these are the categories of
     line: int = -1  # the float column that these are the bends of
+    is_pair: bool = False
 
 
 def _numbers(base: Base, rows: Matrix) -> list[Part]:
@@ -212,6 +237,17 @@ def _codes(base: Base, rows: Matrix, min_rows: int, max_categories: int | None, 
         zeros, ones = np.zeros(len(names)), np.ones(len(names))
         rows_of_T = n_dense + start + base_row.ravel()
         parts.append(Part(names, rows_of_T, feature.ravel(), Phi.ravel(), zeros, ones, deviation, line=j))
+    counts_of = np.split(counts, base.starts[1:-1])
+    for pair, start, seen in zip(
+        base.pairs, base.starts[-len(base.pairs) - 1 :], counts_of[-len(base.pairs) :], strict=False
+    ):
+        products = surface(base, pair, counts_of, smoothness or SMOOTHNESS)
+        names = [f"{base.name(pair[0])} x {base.name(pair[1])}, {k}" for k in range(1, products.shape[1] + 1)]
+        mean = seen @ products / len(rows)
+        deviation = np.sqrt(np.maximum(seen @ products.power(2) / len(rows) - mean**2, 0))
+        zeros, ones = np.zeros(len(names)), np.ones(len(names))
+        rows_of_T = n_dense + start + products.row
+        parts.append(Part(names, rows_of_T, products.col, products.data, zeros, ones, deviation, is_pair=True))
     return parts
 
 

@@ -146,8 +146,10 @@ Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discri
 
 class Train(Section):
     l2: Annotated[L2 | Literal["auto"], Field(alias="lambda")]
+    l1_ratio: Annotated[float, Field(ge=0, le=1)]
     features: Literal["linear", "curves", "auto"]
     smoothness: Positive
+    interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]
@@ -168,6 +170,11 @@ class Train(Section):
                 "-S train.penalty=firth -S train.lambda=0 -S optimizer=newton. For a lambda: -S train.penalty=ridge",
             )
         return self
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of columns that act together; none as long as they are to be found."""
+        return [] if self.interactions == "auto" else [(first, second) for first, second in self.interactions]
 
     @property
     def bending(self) -> float | None:

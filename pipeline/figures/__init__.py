@@ -32,6 +32,7 @@ STYLE: Any = {
 LISTED = 30  # features named in one picture at most
 LETTERS = 40  # of a name in a picture
 DAY = 24 * 60 * 60  # seconds
+SURFACES = 9  # pairs in one picture
 PANELS = 12  # columns with a small picture each: those that explain most of the target
 
 
@@ -214,7 +215,9 @@ def curves(curves: pd.DataFrame) -> Figure:
         mean = np.average(curve["effect"], weights=curve["rows"])
         return float(np.sqrt(np.average((curve["effect"] - mean) ** 2, weights=curve["rows"])))
 
-    sizes = {name: max(size(part) for _, part in rows.groupby("class")) for name, rows in curves.groupby("feature")}
+    sizes = {
+        str(name): max(size(part) for _, part in rows.groupby("class")) for name, rows in curves.groupby("feature")
+    }
     names = sorted(sizes, key=lambda name: -sizes[name])[:PANELS]
     labels = curves["class"].unique().tolist()
     n_columns = min(3, len(names))
@@ -244,6 +247,58 @@ def curves(curves: pd.DataFrame) -> Figure:
     if len(labels) > 1:
         add_legend(panels[min(n_columns, len(names)) - 1], len(labels))
     return figure
+
+
+def pairs(cells: pd.DataFrame) -> Figure:
+    """The effect of each pair on the log-odds, beside those of its columns alone: a heat map each, the largest first.
+
+    cells has class, pair, first, second, effect and rows, as `training.surfaces` gives it. White has no rows. Of many
+    classes, the one with the largest effect of each pair is shown.
+    """
+
+    def size(part: pd.DataFrame) -> float:
+        return float(np.sqrt(np.average(part["effect"] ** 2, weights=part["rows"])))
+
+    sizes: dict[tuple[str, str], float] = {
+        (str(key[0]), str(key[1])): size(part) for key, part in cells.groupby(["pair", "class"], sort=False)
+    }
+    largest: dict[str, str] = {}
+    for name, label in sorted(sizes, key=lambda key: -sizes[key]):
+        largest.setdefault(name, label)
+    shown = list(largest.items())[:SURFACES]
+    n_columns = min(3, len(shown))
+    n_rows = -(-len(shown) // n_columns)
+    figure = Figure(figsize=(3.6 * n_columns + 0.4, 3.1 * n_rows + 0.5))
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    limit = max(float(cells["effect"].abs().quantile(0.99)), 1e-9)
+    for axes, (name, label) in zip(panels, shown, strict=False):
+        part = cells[(cells["pair"] == name) & (cells["class"] == label)]
+        first, second = name.split(" x ", 1)
+        grid = part.pivot(index="first", columns="second", values="effect")  # noqa: PD010
+        grid = grid.reindex(index=part["first"].unique(), columns=_in_order(part["second"]))
+        image = axes.imshow(grid, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto", origin="lower")
+        for axis, labels in ((axes.yaxis, grid.index), (axes.xaxis, grid.columns)):
+            some = np.unique(np.linspace(0, len(labels) - 1, min(5, len(labels))).round().astype(int))
+            axis.set_ticks(some, [short(labels[k], 12) for k in some])
+        axes.tick_params(axis="x", rotation=30)
+        axes.set_ylabel(short(first, 24))
+        axes.set_xlabel(short(second, 24))
+        axes.grid(visible=False)
+        if len(cells["class"].unique()) > 1:
+            axes.set_title(short(label, 24), fontsize=9)
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
+    figure.colorbar(image, ax=panels.tolist(), shrink=0.5, label="effect on the log-odds")
+    hidden = len(largest) - len(shown)
+    figure.suptitle(f"Pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
+    return figure
+
+
+def _in_order(names: pd.Series) -> list[Any]:
+    """Distinct names, numbers by value, before others."""
+    distinct = pd.Series(names.unique())
+    place = np.argsort(pd.to_numeric(distinct, errors="coerce").to_numpy(), kind="stable")
+    return distinct.iloc[place].tolist()
 
 
 def weights(weights: pd.DataFrame) -> Figure:

@@ -36,7 +36,7 @@ from pipeline.logistic.fitting import Callback, fit_columns, random_start
 from pipeline.logistic.loss import log_probabilities, predicted, probabilities
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.optimizers import OPTIMIZERS
-from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.status import DivergenceError, Status
 
 WARNED = (Status.RAN_OUT, Status.STUCK, Status.SEPARATED)
@@ -46,6 +46,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     """Logistic regression, from scratch in NumPy.
 
     l2             the penalty, lambda in the formula
+    l1_ratio       the share of |w| in it: l2 (l1_ratio |w| + (1 - l1_ratio)/2 ||w||^2). 0 is ridge, 1 the lasso; above
+                   0 some weights are exactly zero
     learning_rate  of gradient_descent and nesterov: a number, or "auto" for one over the largest possible curvature
     optimizer      "gradient_descent", "nesterov", "newton" (exact in a few iterations, for up to some hundred
                    features; above 2,000 it is quasi_newton) or "quasi_newton" (for large data)
@@ -76,8 +78,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         class_weight: dict | str | None = None,
         init: str = "zeros",
         random_state: int | np.random.RandomState | None = None,
+        l1_ratio: float = 0.0,
     ):
         self.l2 = l2
+        self.l1_ratio = l1_ratio
         self.learning_rate = learning_rate
         self.optimizer = optimizer
         self.max_iter = max_iter
@@ -110,7 +114,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             random_state = check_random_state(self.random_state)
             start = random_start(X.shape[1], len(positive), random_state, bool(self.fit_intercept))
         with workers(1 if X.shape[0] * X.shape[1] < 100_000 else STRIPS) as run:
-            penalty = Ridge(np.full(len(positive), float(self.l2)))
+            penalty = penalty_of(np.full(len(positive), float(self.l2)), float(self.l1_ratio))
             objective = FastObjective(X, codes, positive, penalty, weight, bool(self.fit_intercept), run)
             fit = fit_columns(objective, self.optimizer, rate, start, self.max_iter, self.tol, callback)
             for k in np.flatnonzero(fit.status == Status.DIVERGED)[:1]:
@@ -203,6 +207,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
         weight, rate = self.class_weight, self.learning_rate
         rules = {
+            "l1_ratio": ("a number from 0 to 1", number(self.l1_ratio) and 0 <= self.l1_ratio <= 1),
             "l2": ("a number from 0 up", number(self.l2) and self.l2 >= 0),
             "learning_rate": (
                 "'auto' or a number above 0",

@@ -8,7 +8,16 @@ from numpy import ndarray
 
 from pipeline.logistic.coordinates import centred, in_row_space
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
-from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Halving, Newton, QuasiNewton, Search
+from pipeline.logistic.optimizers import (
+    OPTIMIZERS,
+    Accelerated,
+    FixedStep,
+    Halving,
+    Newton,
+    ProximalStep,
+    QuasiNewton,
+    Search,
+)
 from pipeline.logistic.separation import separating_features
 from pipeline.logistic.status import Status
 
@@ -51,7 +60,8 @@ def fit_columns(
 ) -> Minimum:  # fmt: skip
     """Minimise every column of the objective.
 
-    optimizer      a key of `OPTIMIZERS`; for more than `LARGEST_FACTOR` features, quasi_newton stands in for newton
+    optimizer      a key of `OPTIMIZERS`; for more than `LARGEST_FACTOR` features, quasi_newton stands in for newton.
+                   With an elastic net newton stands in for quasi_newton, and nesterov for both if features are many
     learning_rate  (n_columns,), the step of gradient_descent and nesterov; NaN, or None for all: a safe one
     start          (n_features + 1, n_columns), None for zeros
     models         (n_columns,), numbers that say which columns (classes) are one model; None: all are
@@ -64,9 +74,13 @@ def fit_columns(
         start = np.zeros(objective.shape) if start is None else start
         models = np.zeros(objective.shape[1], dtype=int) if models is None else models
         make_search, make_direction = OPTIMIZERS[optimizer]
+        is_smooth, is_large = objective.penalty.is_smooth, objective.shape[0] > LARGEST_FACTOR
+        if make_direction in (Newton, QuasiNewton) and not is_smooth:
+            make_search, make_direction = (FixedStep, Accelerated) if is_large else (Halving, Newton)
         original, ways_back = objective, []
         if max_iter > 0:
-            for change in [in_row_space] if make_search is FixedStep else [centred, in_row_space]:
+            changes = [in_row_space] if make_search is FixedStep else [centred, in_row_space]
+            for change in changes if is_smooth else [c for c in changes if c is centred]:
                 objective, start, back = change(objective, start)
                 ways_back.append(back)
         if make_direction is Newton and objective.shape[0] > LARGEST_FACTOR:
@@ -77,6 +91,8 @@ def fit_columns(
             if np.isnan(rate).any() and max_iter > 0:
                 rate = np.where(np.isnan(rate), objective.safe_learning_rate(), rate)
             search = FixedStep(make_direction(), rate.copy())
+            if not is_smooth:
+                search = ProximalStep(rate.copy(), accelerated=make_direction is Accelerated)
         elif make_direction is QuasiNewton:
             direction = QuasiNewton(models)
             rows = int(np.clip(SAMPLE_FLOATS // len(start), 5_000, 20_000))
@@ -95,7 +111,9 @@ def fit_columns(
             result.status[stalled[left > NEAR * result.cost[stalled]]] = Status.STUCK
         for back in reversed(ways_back):
             result.weights = back(result.weights)
-        free = (original.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED) & (max_iter > 0)
+        free = (
+            (original.largest_penalty_curvature == 0) & is_smooth & (result.status != Status.DIVERGED) & (max_iter > 0)
+        )
         for label in np.unique(original.positive[free]):
             k = np.flatnonzero(free & (original.positive == label))  # their data and labels are the same
             W = result.weights[:, k[np.linalg.norm(result.weights[:, k], axis=0).argmax()]]
@@ -131,7 +149,8 @@ def minimize(
     while True:
         weights, gradients, costs = chunk.run(objective, search, max_iter + 1 - first)
         stalled = search.accept(objective, weights[0], costs[0], gradients[0])
-        norms = np.sqrt(np.einsum("tjk,tjk->tk", gradients, gradients))
+        slopes = objective.penalty.smallest_subgradient(weights, gradients)
+        norms = np.sqrt(np.einsum("tjk,tjk->tk", slopes, slopes))
         if first == 0:
             ceiling = 2 * np.maximum(costs[0], np.log(2))
         diverged = ~(costs <= ceiling)

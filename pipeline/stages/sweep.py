@@ -29,8 +29,7 @@ def main(root: Path) -> None:
     try:
         with reported_warnings() as warned:
             folds = splitting.folds(features_and_target(table)[1], sweep.folds, sweep.seed, key)
-            is_auto = train.features == "auto"
-            train = selection.with_features(table, train, key)
+            train, settled = selection.without_lambda(table, train, key)
         record["warnings"] = warned
         validation = cross_validate(table, train, sweep, combinations(sweep, train), folds)
         if validation.interrupted:
@@ -61,7 +60,7 @@ def main(root: Path) -> None:
     training.write(trained, table, folder, warned, clusters)
     test = evaluation.judge(trained.model, outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)).metrics
     outputs.save_json(record | named | {"test": test}, root / outputs.WINNER)
-    command = results.adopt(chosen, train.features if is_auto else None)
+    command = results.adopt(chosen, settled)
     outputs.save_text(command + "\n", folder / outputs.ADOPT)
     print(
         f"{len(validation.combinations)} combinations; "

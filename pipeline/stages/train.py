@@ -18,6 +18,7 @@ def main(root: Path) -> None:
     training.write(trained, table, root, warned, clusters)
     if candidates is not None:
         outputs.save_csv(candidates, root / outputs.CANDIDATES)
-        print(f"chosen by cross-validation: features {params.features}, lambda {params.l2:g}")
+        pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)
+        print(f"chosen: features {params.features}, lambda {params.l2:g}, pairs {pairs or 'none'}")
     for label, column in training.summary(trained.model).items():
         print(f"{label}: {column['iterations']} iterations, cost {column['last_cost']:.6f}; {column['stopped']}")

@@ -76,7 +76,7 @@ def cross_validate(
     """
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
-    made = fold_rows(X, codes, folds, train.min_rows, train.bending)
+    made = fold_rows(X, codes, folds, train)
     scored: dict[tuple[int, int], dict[str, float]] = {}  # by combination and fold
 
     def judge(fit: Grid, fold: int, trained: np.ndarray) -> None:
@@ -106,15 +106,14 @@ def cross_validate(
     )
 
 
-def fold_rows(
-    X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], min_rows: int, smoothness: float | None = None
-) -> list[Rows]:
+def fold_rows(X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], train: config.Train) -> list[Rows]:
     """The rows of each fold. Their base matrix is shared: rows that are in the same folds are one block of it."""
     is_training = np.zeros((len(folds), len(X)), dtype=bool)
     is_used = np.zeros_like(is_training)
     for fold, (training, held_out) in enumerate(folds):
         is_training[fold, training] = is_used[fold, training] = is_used[fold, held_out] = True
-    base = Base(X, curves=smoothness is not None)
+    smoothness, pairs = train.bending, train.pairs
+    base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs)
     kinds, kind = np.unique(np.vstack([is_training, is_used]), axis=1, return_inverse=True)
     rows_of_kind = [np.flatnonzero(kind == k) for k in range(kinds.shape[1])]
     blocks = [base.block(X.iloc[rows]) for rows in rows_of_kind]
@@ -123,7 +122,7 @@ def fold_rows(
     for training, used in zip(is_training, is_used, strict=True):
         sides = np.flatnonzero(training), np.flatnonzero(used & ~training)
         learnt, others = (Matrix([blocks[k] for k in side]) for side in sides)
-        features = Features(base, learnt, min_rows=min_rows, smoothness=smoothness)
+        features = Features(base, learnt, min_rows=train.min_rows, smoothness=smoothness)
         of_learnt, of_others = (codes[np.concatenate([rows_of_kind[k] for k in side])] for side in sides)
         made.append(
             Rows(features, learnt.with_features(features.T), of_learnt, others.with_features(features.T), of_others)
@@ -137,7 +136,7 @@ def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: 
     classes, codes = np.unique(y, return_inverse=True)
     best = best_by_lambda(scored, sweep.score)
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
-    _, features, Z = prepare(X, min_rows=train.min_rows, smoothness=train.bending)
+    _, features, Z = prepare(X, min_rows=train.min_rows, smoothness=train.bending, pairs=train.pairs)
     (weights,) = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights
     keep_smallest(weights, grid, np.arange(len(grid)), features)
     weights = weights[:, :, :-1]
@@ -186,6 +185,7 @@ def _fit(
             np.array([pair.l2 for pair in grid]),
             np.array([np.nan if pair.learning_rate == "auto" else pair.learning_rate for pair in grid]),
             n_classes=len(classes),
+            l1_ratio=train.l1_ratio,
             optimizer=train.optimizer,
             max_iter=train.max_iterations,
             tol=train.tolerance,

@@ -45,12 +45,8 @@ class Study:
             self.training_rows = parts.train
             classes, sweep = parts.train.iloc[:, -1].to_numpy(dtype=str), params.sweep
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
-            self.settings = selection.with_features(parts.train, params.train, parts.key)
+            self.settings, self.settled = selection.without_lambda(parts.train, params.train, parts.key)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
-
-    @property
-    def _features(self) -> str | None:
-        return self.settings.features if self.params.train.features == "auto" else None
 
     def train(self, combinations: list[Combination]) -> None:
         """Train those that are new, and show all. On Ctrl-C: keep what was finished, then exit."""
@@ -80,7 +76,7 @@ class Study:
             named = choice.as_json(choice.choose(self.scored, score))
             record: dict[str, Any] = {"score": score, "refit": sweep.refit, "warnings": []} | named
             outputs.save_json(record, self.root / outputs.WINNER)
-            command = results.adopt(named[sweep.refit], self._features, self.overrides)
+            command = results.adopt(named[sweep.refit], self.settled, self.overrides)
             outputs.save_text(command + "\n", self.root / outputs.SWEEP / outputs.ADOPT)
             print(f"To adopt it: {command}")
         grid = {name: sorted(set(self.scored[name]), key=str) for name in ("lambda", "learning_rate")}

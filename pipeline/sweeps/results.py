@@ -1,6 +1,7 @@
 """The files and pictures of a sweep, and the command that adopts its winner."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,13 @@ def write(validation: Validation, folder: Path) -> None:
     outputs.save_table(curves, folder / outputs.CURVES)
 
 
-def adopt(chosen: dict[str, Any], features: str | None = None, overrides: list[str] | None = None) -> str:
-    """The command that trains the chosen combination, with these `features` where `auto` was to find them.
+def adopt(chosen: dict[str, Any], settled: Sequence[str] = (), overrides: list[str] | None = None) -> str:
+    """The command that trains the chosen combination, with the overrides `settled` for what `auto` stood for.
 
     It keeps the data and the settings that params.yaml has; where `overrides` are given, those of conf/ with them.
     """
     values = [f"{key}={_number(chosen[key.removeprefix('train.')])}" for key in CHOSEN]
-    values = values if features is None else [f"train.features={features}", *values]
+    values = [*settled, *values]
     given = [text for text in overrides or () if not text.startswith("sweep.")]
     keep = " --no-hydra" if overrides is None else ""
     return f"dvc exp run{keep} " + " ".join(f"-S {shlex.quote(value)}" for value in [*given, *values])

@@ -129,7 +129,11 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
         return train
     table = outputs.load_csv(candidates)
     chosen = table[table["chosen"]].iloc[0]
-    return train | {"lambda": float(chosen["lambda"]), "features": str(chosen["features"])}
+    settled = {"lambda": float(chosen["lambda"]), "features": str(chosen["features"])}
+    pairs = candidates.with_name(outputs.SURFACES.name)
+    if train["interactions"] == "auto":
+        settled["interactions"] = outputs.load_csv(pairs)["pair"].unique().tolist() if pairs.exists() else []
+    return train | settled
 
 
 def _data(params: dict[str, Any]) -> config.Data:

@@ -11,6 +11,8 @@ train:
   min_rows: 10
   features: linear
   smoothness: 10
+  l1_ratio: 0
+  interactions: []
   tolerance: 1.0e-06
   seed: 0
   optimizer: newton

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn import datasets, linear_model
 from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import DivergenceError, LogisticRegression
@@ -238,3 +239,37 @@ def test_halving_takes_back_a_step_that_climbs():
     search.accept(objective, W, after, objective.gradient(W))
     assert (W == 0).all()
     assert after == first
+
+
+@pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "nesterov", "newton", "quasi_newton"])
+def test_an_elastic_net_is_that_of_scikit_learn_with_exact_zeros(l1_ratio, optimizer):
+    X, y = breast_cancer()
+    l2 = 0.03
+    theirs = linear_model.LogisticRegression(
+        C=1 / (l2 * len(X)), l1_ratio=l1_ratio, solver="saga", tol=1e-10, max_iter=100_000
+    ).fit(X, y)
+    ours = LogisticRegression(l2, l1_ratio=l1_ratio, optimizer=optimizer, tol=1e-9, max_iter=100_000).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
+    assert 2 < np.count_nonzero(ours.coef_) < 25
+    assert ours.status_[0] == "converged"
+    # Karush, Kuhn and Tucker: the slope of the loss is l1 where a weight is not zero, and at most l1 else.
+    slope = X.T @ (ours.predict_proba(X)[:, 1] - y) / len(X) + l2 * (1 - l1_ratio) * ours.coef_[0]
+    np.testing.assert_allclose(slope[ours.coef_[0] != 0], -l2 * l1_ratio * np.sign(ours.coef_[0][ours.coef_[0] != 0]))
+    assert np.abs(slope).max() <= l2 * l1_ratio * (1 + 1e-6)
+
+
+def test_an_elastic_net_of_many_classes_and_more_features_than_rows_is_sparse():
+    X, y = datasets.load_digits(return_X_y=True)
+    fits = [
+        LogisticRegression(0.01, l1_ratio=1.0, optimizer=optimizer, tol=1e-6).fit(X[:60] / 16, y[:60])
+        for optimizer in ("nesterov", "newton")
+    ]
+    np.testing.assert_allclose(fits[0].coef_, fits[1].coef_, atol=5e-3)
+    assert (fits[0].coef_ == 0).mean() > 0.5
+
+
+def test_a_share_of_the_absolute_weights_beyond_one_is_refused():
+    with pytest.raises(ValueError, match=r"l1_ratio = 1.5 is not allowed: it must be a number from 0 to 1"):
+        LogisticRegression(l1_ratio=1.5).fit([[0.0], [1.0]], [0, 1])

@@ -1,0 +1,76 @@
+"""Pairs of columns that act together: features of their combinations, and which pairs are worth trying.
+
+A pair has a feature for each product of a feature of the one column and a feature of the other. Those of a number are
+its straight line and its first `BENDS` bends (`columns.curves`), those of strings their most frequent categories. So a
+pair of numbers is a smooth surface, and the same ridge penalty that keeps curves smooth keeps it flat.
+
+Pairs are found by score tests. In a model without pairs, a row has the residual r = y - p and the curvature
+s = p (1 - p). For a cell, the rows with one combination of two groups of values, the first step of Newton's method on a
+weight of its own lowers the summed loss by about (sum r)^2 / (2 sum s), by 1/2 on average where nothing interacts.
+Lou, Caruana, Gehrke and Hooker (2013), Accurate intelligible models with pairwise interactions.
+"""
+
+from itertools import combinations
+
+import numpy as np
+from scipy import sparse
+
+from pipeline.columns.base import Base
+from pipeline.columns.curves import bends
+from pipeline.logistic.matrix import Matrix
+
+BENDS = 3
+COARSE = 8  # groups of each column in a score test
+
+
+def surface(base: Base, pair: tuple[int, int], counts: list[np.ndarray], smoothness: float) -> sparse.coo_matrix:
+    """The features of a pair in each of its cells, (n_cells, n_features). counts[k] has the rows of each code of k."""
+    one, other = (_features(base, k, counts[k], smoothness) for k in pair)
+    return sparse.coo_matrix(sparse.kron(one, other))
+
+
+def _features(base: Base, k: int, counts: np.ndarray, smoothness: float) -> sparse.csr_matrix:
+    """The features of a column of codes in each of its groups, (n_groups, n_features); 0 in the last group."""
+    groups = base.groups[k]
+    n_groups = groups.max() + 1
+    if k < len(base.strings):
+        return sparse.csr_matrix(np.eye(n_groups)[:, :-1])
+    points, counts = base.points[k - len(base.strings)], np.maximum(counts[:-1], 1e-9)
+    mean = np.average(points, weights=counts)
+    deviation = np.sqrt(np.average((points - mean) ** 2, weights=counts))
+    curve = np.column_stack([(points - mean) / (deviation or 1), bends(points, counts, smoothness)[:, :BENDS]])
+    in_group = sparse.csr_matrix((counts, (groups[:-1], np.arange(len(points)))), (n_groups, len(points)))
+    total = np.asarray(in_group.sum(axis=1))
+    return sparse.csr_matrix(in_group @ curve / np.where(total > 0, total, 1))
+
+
+def promising(base: Base, rows: Matrix, residuals: np.ndarray, curvatures: np.ndarray, n: int) -> list[tuple[str, str]]:
+    """The names of at most `n` pairs that would lower the cost most, the best first.
+
+    residuals, curvatures  (n_rows, n_columns), of a model without pairs on `rows`
+    """
+    n_strings, widths = len(base.strings), np.diff(base.starts)
+    codes = np.concatenate([block.codes for block in rows.blocks]) - base.starts[:-1].astype(np.int32)
+    places = [*range(n_strings), *(n_strings + k for k, j in enumerate(base.curved) if not base.floats[j][1])]
+    coarse = {k: _coarse(np.bincount(codes[:, k], minlength=widths[k]), k >= n_strings)[codes[:, k]] for k in places}
+    gains = {}
+    for first, second in combinations(places, 2):
+        cell = coarse[first] * COARSE + coarse[second]
+        gain = 0.0
+        for r, s in zip(residuals.T, curvatures.T, strict=True):
+            r_sum, s_sum = np.bincount(cell, r, COARSE**2), np.bincount(cell, s, COARSE**2)
+            gain += float((r_sum**2 / (s_sum + 1)).sum() - (s_sum > 0).sum())
+        gains[first, second] = gain
+    best = sorted((pair for pair, gain in gains.items() if gain > 0), key=lambda pair: -gains[pair])[:n]
+    return [(base.name(first), base.name(second)) for first, second in best]
+
+
+def _coarse(counts: np.ndarray, is_ordered: bool) -> np.ndarray:
+    """At most `COARSE` groups of codes (n_codes,), the last one for missing cells and other categories."""
+    if is_ordered:
+        below = np.cumsum(counts[:-1]) - counts[:-1] / 2
+        return np.append((below * (COARSE - 1) // max(counts[:-1].sum(), 1)).astype(int), COARSE - 1)
+    groups = np.full(len(counts), COARSE - 1)
+    frequent = np.argsort(-counts[:-1], kind="stable")[: COARSE - 1]
+    groups[frequent] = np.arange(len(frequent))
+    return groups

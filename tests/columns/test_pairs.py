@@ -1,0 +1,116 @@
+"""Pairs of columns that act together. The oracle is how the data was made."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from conftest import train_params
+
+from pipeline import selection, training
+from pipeline.columns.features import Features, prepare
+from pipeline.columns.pairs import promising
+from pipeline.errors import UserError
+from pipeline.logistic.loss import sigmoid
+from pipeline.logistic.matrix import Matrix
+from pipeline.reading import CellFormat
+
+N = 3_000
+AUTO = train_params(
+    **{"lambda": "auto"}, features="auto", interactions="auto", optimizer="quasi_newton", learning_rate="auto"
+)
+
+
+def frame(n=N):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(n, 4)), columns=["age", "balance", "height", "weight"])
+    table["plan"] = pd.Series(rng.choice(["basic", "gold", "none"], n), dtype="str")
+    return table, rng
+
+
+def table(log_odds, n=N):
+    X, rng = frame(n)
+    y = log_odds(X) + rng.logistic(size=n) > 0
+    return X.assign(y=np.where(y, "yes", "no")).astype({"y": "str"})
+
+
+def product(X):
+    return 2 * X["age"] * X["balance"] + X["height"]
+
+
+def by_category(X):
+    return 2 * X["age"] * (X["plan"] == "gold") - X["weight"]
+
+
+def additive(X):
+    return X["age"] ** 2 - X["balance"] + (X["plan"] == "gold")
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "best"), [(product, ("age", "balance")), (by_category, ("plan", "age")), (additive, None)]
+)
+def test_the_pair_that_the_data_was_made_with_is_chosen_first_and_none_in_additive_data(log_odds, best):
+    settled, candidates = selection.resolved(table(log_odds), AUTO)
+    assert settled.pairs[:1] == ([best] if best else [])
+    chosen = candidates[candidates["chosen"]].squeeze()
+    assert chosen["pairs"] == (0 if best is None else candidates["pairs"][candidates["log_loss"].idxmin()])
+
+
+def test_a_given_pair_fits_the_surface_that_the_data_was_made_with():
+    rows = table(product, 20_000)
+    params = train_params(
+        **{"lambda": 1e-4}, interactions=[["age", "balance"]], optimizer="quasi_newton", learning_rate="auto"
+    )
+    fitted = training.train(rows, params, CellFormat()).model
+    X = rows.iloc[:, :-1]
+    margins = fitted.classifier.decision_function(fitted.matrix(X))
+    usual = (X[["age", "balance"]].abs() < 1.5).all(axis="columns")
+    assert np.abs(margins - product(X))[usual].mean() < 0.25
+    surface = training.surfaces(fitted, rows)
+    assert surface["pair"].unique().tolist() == ["age x balance"]
+    assert surface["rows"].sum() == len(rows)
+    corners = surface.astype({"first": float, "second": float}).query("abs(first) > 1 and abs(second) > 1")
+    assert (np.sign(corners["effect"]) == np.sign(corners["first"] * corners["second"])).all()
+
+
+def test_score_tests_find_the_pair_of_residuals_made_by_hand():
+    X, rng = frame()
+    base, _, Z = prepare(X, min_rows=1, bins=True)
+    p = np.full(N, 0.5)
+    residuals = (rng.random(N) < sigmoid(3 * X["height"] * X["weight"])) - p
+    found = promising(base, Z, np.asarray(residuals)[:, None], (p * (1 - p))[:, None], 3)
+    assert found[0] == ("height", "weight")
+
+
+def test_pairs_of_missing_and_unseen_cells_have_no_effect():
+    X, _ = frame(500)
+    base, features, _ = prepare(X, min_rows=1, smoothness=10.0, pairs=[("age", "plan"), ("age", "balance")])
+    new = X.iloc[:3].copy()
+    new["age"] = [np.nan, 0.5, np.nan]
+    new["plan"] = pd.Series(["gold", "platinum", None], dtype="str")
+    rows = base.block(new).features(features.T)
+    np.testing.assert_array_equal(rows[:, features.pairs_of[0]], 0)
+    np.testing.assert_array_equal(rows[[0, 2]][:, features.pairs_of[1]], 0)
+    assert np.abs(rows[1, features.pairs_of[1]]).max() > 0
+
+
+def test_pairs_are_stored_and_load_with_the_model():
+    X, _ = frame(500)
+    base, features, Z = prepare(X, min_rows=1, smoothness=10.0, pairs=[("age", "plan")])
+    trusted = ["pipeline.columns.base.Base", "pipeline.columns.features.Features"]
+    loaded_base, loaded = skops.io.loads(skops.io.dumps([base, features]), trusted=trusted)
+    np.testing.assert_array_equal(Matrix([loaded_base.block(X)], loaded.T).toarray(), Z.toarray())
+    assert isinstance(loaded, Features)
+    assert loaded_base.group_names(0) == ["basic", "gold", "none", "(other)"]
+
+
+def test_a_pair_of_a_column_that_is_not_there_is_one_message():
+    with pytest.raises(UserError, match=r"train.interactions has 'agee', which is no column .*'plan', 'age'"):
+        prepare(frame(100)[0], min_rows=1, pairs=[("agee", "plan")])
+
+
+def test_the_choice_is_printed_as_overrides_that_hydra_reads():
+    from pipeline.config import composition, parse, section_of
+
+    settled, overrides = selection.without_lambda(table(by_category, 1_000), AUTO)
+    composed = section_of(parse(composition.compose([*overrides]), "conf/"), "train", "conf/")
+    assert (composed.features, composed.pairs) == (settled.features, settled.pairs)

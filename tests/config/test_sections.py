@@ -51,7 +51,7 @@ def test_a_number_may_be_the_name_of_a_class(params):
         ("100", "10.5", "train.max_iterations = 10.5: should be a valid integer"),
         ("positive: null", "positive: true", "train.positive = True: should be a string; put it in quotes"),
         ("100", "true", "train.max_iterations = True: should be a valid integer"),
-        ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, features, smoothness"),
+        ("seed: 0", "sede: 0", "no such key: sede = 0; the keys here are lambda, l1_ratio, features"),
         ("seed: 0", "seed: ???", "train.seed: has no value"),
         ("auto", "auto\n ] bad", "is not YAML"),
         ("train:", "training:", "has no section 'train'"),

@@ -25,7 +25,7 @@ from pipeline.columns.pairs import promising
 from pipeline.columns.target import features_and_target
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.grid import Grid, fit_grid
-from pipeline.logistic.loss import log_probabilities, sigmoid
+from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
 from pipeline.outputs import significant
 
@@ -127,13 +127,16 @@ def _losses(
         rows = folds[fold][1]
         margins = fit.margins(Matrix([block[rows]], maps[fold]), fold, group)
         for place, k in enumerate(group):
-            found[fold, k] = _log_loss(margins[:, place, 0] if len(classes) == 2 else margins[:, place], codes[rows])
+            found[fold, k] = _log_loss(
+                margins[:, place, 0] if len(classes) == 2 else margins[:, place], codes[rows], params
+            )
 
     fitted = fit_grid(
         training_rows,
         len(folds),
         strengths[:, None] / np.array([len(rows) for rows, _ in folds]),
         n_classes=len(classes),
+        multiclass=params.multiclass,
         l1_ratio=params.l1_ratio,
         optimizer="quasi_newton",
         tol=TOLERANCE,
@@ -155,7 +158,7 @@ def _losses_of_pairs(
         for place, n in enumerate(PAIRS):
             base, features, _, model = _fit(X.iloc[learnt], y[learnt], strength, params, pairs[:n])
             margins = model.decision_function(Matrix([base.block(X.iloc[held_out])], features.T))
-            found[fold, place] = _log_loss(margins, codes[held_out])
+            found[fold, place] = _log_loss(margins, codes[held_out], params)
     return found
 
 
@@ -164,8 +167,9 @@ def _found(X: pd.DataFrame, y: np.ndarray, strength: float, params: config.Train
     if n == 0:
         return []
     base, _, Z, model = _fit(X, y, strength, params, bins=True)
-    P = sigmoid(model.decision_function(Z)).reshape(len(X), -1)
-    Y = y[:, None] == (model.classes_[1:] if P.shape[1] == 1 else model.classes_)
+    P = model.predict_proba(Z)
+    P = P[:, 1:] if P.shape[1] == 2 else P
+    Y = y[:, None] == model.classes_[-P.shape[1] :]
     return promising(base, Z, Y - P, P * (1 - P), n)
 
 
@@ -174,12 +178,17 @@ def _fit(
 ) -> tuple[Base, Features, Matrix, LogisticRegression]:
     base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending, pairs=pairs, bins=bins)
     model = LogisticRegression(
-        strength / len(X), l1_ratio=params.l1_ratio, optimizer="quasi_newton", tol=TOLERANCE, max_iter=1000
+        strength / len(X),
+        multiclass=params.multiclass,
+        l1_ratio=params.l1_ratio,
+        optimizer="quasi_newton",
+        tol=TOLERANCE,
+        max_iter=1000,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return base, features, Z, model.fit(Z, y)
 
 
-def _log_loss(margins: np.ndarray, codes: np.ndarray) -> float:
-    return float(-log_probabilities(margins)[np.arange(len(codes)), codes].mean())
+def _log_loss(margins: np.ndarray, codes: np.ndarray, params: config.Train) -> float:
+    return float(-log_probabilities(margins, params.multiclass)[np.arange(len(codes)), codes].mean())

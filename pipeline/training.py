@@ -22,6 +22,7 @@ from pipeline.logistic import DivergenceError, LogisticRegression, Status
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.firth import firth
 from pipeline.logistic.inference import ROWS_PER_COEFFICIENT, Inference, firth_inference, inference, refit
+from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features
@@ -31,6 +32,7 @@ from pipeline.reading import CellFormat
 
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 gives intervals"
+JOINT = "the classes are one model (softmax); train.multiclass = one_vs_rest gives intervals for each"
 CURVED = "numbers enter as curves, whose bands are in curves.csv; train.features = linear gives intervals"
 
 
@@ -45,6 +47,7 @@ def classifier(params: config.Train) -> LogisticRegression:
     return LogisticRegression(
         l2=params.l2,
         l1_ratio=params.l1_ratio,
+        multiclass=params.multiclass,
         learning_rate=params.learning_rate,
         optimizer=params.optimizer,
         max_iter=params.max_iterations,
@@ -250,7 +253,7 @@ def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
 
     The effect is relative to the mean of the training rows in `table`. The band is that of a Bayesian with the penalty
     as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
-    inverse of the curvature of the cost, penalty included, divided by the number of rows.
+    inverse of the curvature of the cost, penalty included, divided by the number of rows. A softmax has no band.
     """
     base, features = fitted.base, fitted.features
     frame, y = features_and_target(table)
@@ -260,9 +263,12 @@ def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for label, coef, intercept in columns_of_weights(fitted):
         W = np.append(coef, intercept)[:, None]
-        with workers() as run:
-            objective = FastObjective(Z, (y == label).astype(int), np.array([1]), Ridge(fitted.classifier.l2), run=run)
-            covariance = np.linalg.inv(objective.curvature(W)[0]) / len(y)
+        covariance = np.full((len(W), len(W)), np.nan)
+        if fitted.classifier.multiclass != "softmax" or len(fitted.classes_) == 2:
+            with workers() as run:
+                is_class, ridge = (y == label).astype(int), Ridge(fitted.classifier.l2)
+                objective = FastObjective(Z, is_class, np.array([1]), ridge, run=run)
+                covariance = np.linalg.inv(objective.curvature(W)[0]) / len(y)
         starts = base.starts[len(base.strings) :]
         for place, (j, points) in enumerate(zip(base.curved, base.points, strict=True)):
             positions = features.curves_of.get(j)
@@ -355,6 +361,8 @@ def inferences(
     weight = None if classify.class_weight is None else compute_sample_weight(classify.class_weight, y)
     errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters}
     found: dict[str, tuple[Inference, Inference | None]] = {}
+    if classify.multiclass == "softmax" and len(classify.classes_) > 2:
+        return {label: (fit, None) for label, fit in of_softmax(fitted, frame, y, weight).items()}
     for label, coef, intercept in columns_of_weights(fitted):
         slope, is_class = coef / features.scale, y == label
         intercept -= slope @ features.centre
@@ -375,6 +383,23 @@ def inferences(
         if free is not None and free.following is not None and len(free.following):
             fit.note += f"; left out, because they follow from others: {shortened(names[free.following])}"
         found[label] = fit, free
+    return found
+
+
+def of_softmax(fitted: Model, frame: pd.DataFrame, y: np.ndarray, weight: np.ndarray | None) -> dict[str, Inference]:
+    """The coefficients per unit and the deviance of one model of all classes, which has no test of one class alone."""
+    codes, features = np.searchsorted(fitted.classes_, y), fitted.features
+    L = log_probabilities(fitted.classifier.decision_function(fitted.matrix(frame)), "softmax")
+    counted = np.ones(len(y)) if weight is None else weight
+    shares = np.bincount(codes, counted) / counted.sum()
+    deviance = -2 * float(np.sum(counted * L[np.arange(len(y)), codes]))
+    null_deviance = -2 * float(np.sum(counted * np.log(shares)[codes]))
+    found = {}
+    for label, coef, intercept in columns_of_weights(fitted):
+        slope = coef / features.scale
+        coefficient = np.append(slope, intercept - slope @ features.centre)
+        r2 = 1 - deviance / null_deviance
+        found[label] = Inference(coefficient, np.arange(len(slope)), deviance, null_deviance, r2, JOINT)
     return found
 
 

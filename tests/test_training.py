@@ -296,3 +296,21 @@ def test_without_penalty_the_weights_of_categories_are_the_limit_of_ever_smaller
 def test_the_model_predicts_from_weights_as_they_are_written(breast_cancer, trained):
     for part in (trained.model.classifier.coef_, trained.model.classifier.intercept_):
         np.testing.assert_array_equal(part, outputs.significant(part, outputs.WEIGHT_DIGITS))
+
+
+@pytest.mark.parametrize("settings", [{"multiclass": "softmax"}, {"l1_ratio": 1.0}])
+def test_a_softmax_and_a_lasso_are_written_with_what_is_defined_for_them(tmp_path, settings):
+    table = bundled("wine")
+    trained = trained_on(table, params(optimizer="newton", learning_rate="auto", **settings))
+    training.write(trained, table, tmp_path)
+    summary = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())
+    assert set(summary) == {"class_0", "class_1", "class_2"}
+    weights = pd.read_csv(tmp_path / outputs.WEIGHTS)
+    P = trained.model.probabilities(table.iloc[:, :-1])
+    if "l1_ratio" in settings:
+        assert (weights["weight_per_unit"] == 0).mean() > 0.3
+    else:
+        assert summary["class_0"]["note"].startswith("the classes are one model (softmax)")
+        expected = -2 * np.log(P[np.arange(len(P)), pd.factorize(table["target"], sort=True)[0]]).sum()
+        assert summary["class_1"]["deviance"] == pytest.approx(expected)
+        assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]

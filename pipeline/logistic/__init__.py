@@ -1,9 +1,11 @@
 """Logistic regression from scratch: NumPy in, NumPy out. Read in this order:
 
     loss.py            sigmoid, log-loss, probabilities, the predicted class: pointwise
-    penalty.py         the ridge penalty
+    penalty.py         ridge and elastic net
     objective.py       cost, gradient and curvature, as the formula
+    matrix.py          rows as numbers and codes, features as a linear map of them: z = [B 1] (T W)
     fast_objective.py  the same three, fast
+    softmax.py         one model of all classes, in place of one per class
     optimizers.py      gradient descent, Nesterov, Newton, quasi-Newton
     coordinates.py     exact changes of variables: features far from zero, more features than rows
     separation.py      whether weights without penalty grow forever

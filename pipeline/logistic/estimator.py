@@ -31,12 +31,13 @@ from sklearn.utils.validation import (
 )
 
 from pipeline.compute import STRIPS, strips, workers
-from pipeline.logistic.fast_objective import FastObjective, margins
+from pipeline.logistic.fast_objective import margins
 from pipeline.logistic.fitting import Callback, fit_columns, random_start
 from pipeline.logistic.loss import log_probabilities, predicted, probabilities
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.penalty import penalty_of
+from pipeline.logistic.softmax import objective_of
 from pipeline.logistic.status import DivergenceError, Status
 
 WARNED = (Status.RAN_OUT, Status.STUCK, Status.SEPARATED)
@@ -48,6 +49,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     l2             the penalty, lambda in the formula
     l1_ratio       the share of |w| in it: l2 (l1_ratio |w| + (1 - l1_ratio)/2 ||w||^2). 0 is ridge, 1 the lasso; above
                    0 some weights are exactly zero
+    multiclass     of three classes or more: "one_vs_rest", a model of each class against the rest, or "softmax", one
+                   model of them all
     learning_rate  of gradient_descent and nesterov: a number, or "auto" for one over the largest possible curvature
     optimizer      "gradient_descent", "nesterov", "newton" (exact in a few iterations, for up to some hundred
                    features; above 2,000 it is quasi_newton) or "quasi_newton" (for large data)
@@ -79,9 +82,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         init: str = "zeros",
         random_state: int | np.random.RandomState | None = None,
         l1_ratio: float = 0.0,
+        multiclass: str = "one_vs_rest",
     ):
         self.l2 = l2
         self.l1_ratio = l1_ratio
+        self.multiclass = multiclass
         self.learning_rate = learning_rate
         self.optimizer = optimizer
         self.max_iter = max_iter
@@ -115,7 +120,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             start = random_start(X.shape[1], len(positive), random_state, bool(self.fit_intercept))
         with workers(1 if X.shape[0] * X.shape[1] < 100_000 else STRIPS) as run:
             penalty = penalty_of(np.full(len(positive), float(self.l2)), float(self.l1_ratio))
-            objective = FastObjective(X, codes, positive, penalty, weight, bool(self.fit_intercept), run)
+            objective = objective_of(self.multiclass, len(positive))(
+                X, codes, positive, penalty, weight, bool(self.fit_intercept), run
+            )
             fit = fit_columns(objective, self.optimizer, rate, start, self.max_iter, self.tol, callback)
             for k in np.flatnonzero(fit.status == Status.DIVERGED)[:1]:
                 safe = float(objective.safe_learning_rate()[k])
@@ -142,12 +149,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return Z[:, 0] if len(self.classes_) == 2 else Z
 
     def predict_proba(self, X: Any) -> ndarray:
-        """Probabilities (n_samples, n_classes); with three classes or more, those against the rest over their sum."""
-        return probabilities(self.decision_function(X))
+        """Probabilities (n_samples, n_classes); of three classes or more by softmax, or those against the rest over
+        their sum."""
+        return probabilities(self.decision_function(X), self.multiclass)
 
     def predict_log_proba(self, X: Any) -> ndarray:
         """Logarithms of `predict_proba`, exact where a probability is too small for a float64."""
-        return log_probabilities(self.decision_function(X))
+        return log_probabilities(self.decision_function(X), self.multiclass)
 
     def predict(self, X: Any) -> ndarray:
         """The class of the highest margin for each row, (n_samples,)."""
@@ -207,6 +215,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
         weight, rate = self.class_weight, self.learning_rate
         rules = {
+            "multiclass": ("'one_vs_rest' or 'softmax'", self.multiclass in ("one_vs_rest", "softmax")),
             "l1_ratio": ("a number from 0 to 1", number(self.l1_ratio) and 0 <= self.l1_ratio <= 1),
             "l2": ("a number from 0 up", number(self.l2) and self.l2 >= 0),
             "learning_rate": (

@@ -52,6 +52,9 @@ class FastObjective:
                    last digits the same for any number of threads
     """
 
+    is_coupled = False  # whether columns are classes of one model (`softmax`), and how many are
+    n_coupled = 1
+
     def __init__(
         self, X: Any, codes: ndarray, positive: ndarray, penalty: Ridge,
         sample_weight: ndarray | None = None, fit_intercept: bool = True, run: Run = map,
@@ -63,10 +66,12 @@ class FastObjective:
         self.sample_weight, self.fit_intercept = sample_weight, fit_intercept
         weight = np.array(1 / X.shape[0]) if sample_weight is None else (sample_weight / np.sum(sample_weight))[:, None]
         self.weight = weight  # s above: (n_samples, 1), or () where it is the same for all rows
-        self.matrix, self.small = as_matrix(X), X.nbytes <= SMALL_BYTES
+        self.matrix, self.small = as_matrix(X), X.nbytes <= SMALL_BYTES and not self.is_coupled
         strips = [(Block(X), slice(None))] if self.small else self.matrix.strips()
         self.strips = [
-            _Strip(block, codes[rows], weight[rows] if weight.ndim else weight, float(fit_intercept), len(positive))
+            self._strip(
+                block, codes[rows], weight[rows] if weight.ndim else weight, float(fit_intercept), len(positive)
+            )
             for block, rows in strips
         ]
         if self.small:
@@ -82,6 +87,18 @@ class FastObjective:
     def shape(self) -> tuple[int, int]:
         """Of the weights: (n_features + 1, n_columns)."""
         return self.label_sum.shape
+
+    def inner(self, A: ndarray, B: ndarray) -> ndarray:
+        """The products of the columns of A and B (..., n_features + 1, n_columns), (..., n_columns)."""
+        return np.einsum("...jk,...jk->...k", A, B)
+
+    def newton(self, W: ndarray, gradient: ndarray) -> ndarray:
+        """curvature(W)^-1 gradient of each column, of the shape of W."""
+        H = self.curvature(W)
+        diagonal = np.arange(len(W))
+        # Features that repeat each other make H singular: a small addition to the diagonal keeps them still.
+        H[:, diagonal, diagonal] = H[:, diagonal, diagonal] * (1 + 1e-12) + np.finfo(float).tiny
+        return np.linalg.solve(H, gradient.T[:, :, None])[:, :, 0].T
 
     def cost(self, W: ndarray) -> ndarray:
         """J of each column, (n_columns,)."""
@@ -148,16 +165,14 @@ class FastObjective:
 
     def with_features(self, X: ndarray) -> "FastObjective":
         """The same rows, described by an array of other features (n_samples, n_other_features)."""
-        return FastObjective(
-            X, self.codes, self.positive, self.penalty, self.sample_weight, self.fit_intercept, self.run
-        )
+        return type(self)(X, self.codes, self.positive, self.penalty, self.sample_weight, self.fit_intercept, self.run)
 
     def sample(self, n_samples: int) -> "FastObjective":
         """The same models on so many rows, drawn with a fixed seed."""
         rows = np.sort(np.random.default_rng(0).choice(len(self.matrix), n_samples, replace=False))
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         X, codes = self.matrix.take(rows), self.codes[rows]
-        return FastObjective(X, codes, self.positive, self.penalty, weight, self.fit_intercept, self.run)
+        return type(self)(X, codes, self.positive, self.penalty, weight, self.fit_intercept, self.run)
 
     def buffer(self, length: int) -> ndarray:
         """Memory that `evaluate` fills and `costs` reads, for so many points: (length, n, n_columns)."""
@@ -203,6 +218,9 @@ class FastObjective:
             self.evaluate(W, gradient, buffer[0])
             return self.costs(W[None], buffer)[0], gradient
 
+    def _strip(self, *arguments: Any) -> "Strip":
+        return Strip(*arguments)
+
     def _each_strip(self, method: str, *arguments: Any) -> list:
         return list(self.run(lambda strip: getattr(strip, method)(*arguments), self.strips))
 
@@ -226,7 +244,7 @@ class FastObjective:
             self._grouped = padded.reshape(GROUP, -1, self.shape[1]) if grouped else None
 
 
-class _Strip:
+class Strip:
     """Sums over consecutive rows, block by block.
 
     weight (n_rows, 1), or () the same for all rows; ones: 1 with an intercept, 0 without; V: weights of base columns.
@@ -303,8 +321,7 @@ class _Strip:
         total[-1] *= self.ones
         return total
 
-    @staticmethod
-    def _squares(block: Block, s: ndarray, V: ndarray) -> ndarray:
+    def _squares(self, block: Block, s: ndarray, V: ndarray) -> ndarray:
         q = 1 / (1 + np.exp(block.margins(V)))
         return s * q * (1 - q)
 

@@ -76,14 +76,15 @@ def fit_columns(
         make_search, make_direction = OPTIMIZERS[optimizer]
         is_smooth, is_large = objective.penalty.is_smooth, objective.shape[0] > LARGEST_FACTOR
         if make_direction in (Newton, QuasiNewton) and not is_smooth:
-            make_search, make_direction = (FixedStep, Accelerated) if is_large else (Halving, Newton)
+            by_steps = is_large or objective.is_coupled
+            make_search, make_direction = (FixedStep, Accelerated) if by_steps else (Halving, Newton)
         original, ways_back = objective, []
         if max_iter > 0:
             changes = [in_row_space] if make_search is FixedStep else [centred, in_row_space]
             for change in changes if is_smooth else [c for c in changes if c is centred]:
                 objective, start, back = change(objective, start)
                 ways_back.append(back)
-        if make_direction is Newton and objective.shape[0] > LARGEST_FACTOR:
+        if make_direction is Newton and is_smooth and objective.shape[0] * objective.n_coupled > LARGEST_FACTOR:
             make_direction = QuasiNewton
         search: Search
         if make_search is FixedStep:
@@ -111,8 +112,8 @@ def fit_columns(
             result.status[stalled[left > NEAR * result.cost[stalled]]] = Status.STUCK
         for back in reversed(ways_back):
             result.weights = back(result.weights)
-        free = (
-            (original.largest_penalty_curvature == 0) & is_smooth & (result.status != Status.DIVERGED) & (max_iter > 0)
+        free = ((original.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED) & (max_iter > 0)) & (
+            is_smooth and not original.is_coupled
         )
         for label in np.unique(original.positive[free]):
             k = np.flatnonzero(free & (original.positive == label))  # their data and labels are the same
@@ -126,9 +127,9 @@ def fit_columns(
 def _left_to_fall(objective: FastObjective, W: ndarray) -> ndarray:
     """How far the cost is above its minimum, (n_columns,), by Newton's quadratic: independent of units of features."""
     gradient = objective.gradient(W)
-    exact = objective.shape[0] <= LARGEST_FACTOR
+    exact = objective.shape[0] <= LARGEST_FACTOR and not objective.is_coupled
     direction = Newton() if exact else QuasiNewton(np.arange(W.shape[1]), objective, W)
-    return np.einsum("jk,jk->k", gradient, direction.find(objective, W, gradient)) / 2
+    return objective.inner(gradient, direction.find(objective, W, gradient)) / 2
 
 
 def minimize(
@@ -150,7 +151,7 @@ def minimize(
         weights, gradients, costs = chunk.run(objective, search, max_iter + 1 - first)
         stalled = search.accept(objective, weights[0], costs[0], gradients[0])
         slopes = objective.penalty.smallest_subgradient(weights, gradients)
-        norms = np.sqrt(np.einsum("tjk,tjk->tk", slopes, slopes))
+        norms = np.sqrt(objective.inner(slopes, slopes))
         if first == 0:
             ceiling = 2 * np.maximum(costs[0], np.log(2))
         diverged = ~(costs <= ceiling)

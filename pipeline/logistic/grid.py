@@ -16,9 +16,10 @@ from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from pipeline.compute import Run, workers
-from pipeline.logistic.fast_objective import GROUP, SMALL_BYTES, FastObjective, margins
+from pipeline.logistic.fast_objective import GROUP, SMALL_BYTES, margins
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.penalty import penalty_of
+from pipeline.logistic.softmax import objective_of
 from pipeline.logistic.status import Status
 
 CURVE_POINTS = 1000
@@ -54,9 +55,9 @@ class Grid:
 
 def fit_grid(
     rows: Callable[[int], Rows], n_folds: int, l2: ArrayLike, learning_rate: ArrayLike | None = None, *,
-    n_classes: int, l1_ratio: float = 0.0, optimizer: str = "gradient_descent", max_iter: int = 10_000,
-    tol: float = 1e-6, start: Callable[[int], ndarray] | None = None, memory: int = 256 * 2**20,
-    callback: Callable[[Grid, int, ndarray], object] | None = None,
+    n_classes: int, multiclass: str = "one_vs_rest", l1_ratio: float = 0.0, optimizer: str = "gradient_descent",
+    max_iter: int = 10_000, tol: float = 1e-6, start: Callable[[int], ndarray] | None = None,
+    memory: int = 256 * 2**20, callback: Callable[[Grid, int, ndarray], object] | None = None,
 ) -> Grid:  # fmt: skip
     """Train every combination on the training rows of every fold.
 
@@ -92,9 +93,8 @@ def fit_grid(
             stop_if_halted()
             X, codes, weight = rows(fold)
         combination, column = np.repeat(group, len(positive)), np.tile(np.arange(len(positive)), len(group))
-        objective = FastObjective(
-            X, codes, positive[column], penalty_of(l2[combination, fold], l1_ratio), weight, run=run
-        )
+        make = objective_of(multiclass, len(positive))
+        objective = make(X, codes, positive[column], penalty_of(l2[combination, fold], l1_ratio), weight, run=run)
         rate = None if learning_rate is None else np.asarray(learning_rate, dtype=np.float64)[combination]
         first = None if start is None else start(X.shape[1])[:, column]
         result = fit_columns(objective, optimizer, rate, first, max_iter, tol, stop_if_halted, combination)

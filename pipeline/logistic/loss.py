@@ -15,12 +15,14 @@ def log_loss(z: ArrayLike, y: ArrayLike) -> ndarray:
     return np.logaddexp(0, np.where(y, -1, 1) * np.asarray(z, dtype=np.float64))
 
 
-def probabilities(margins: ndarray) -> ndarray:
+def probabilities(margins: ndarray, multiclass: str = "one_vs_rest") -> ndarray:
     """Class probabilities (n_samples, n_classes).
 
-    margins (n_samples,) for two classes; (n_samples, n_classes) for more, where the probability of each class against
-    the rest is divided by their sum.
+    margins (n_samples,) for two classes; (n_samples, n_classes) for more. By "softmax" the probability of a class is
+    its exp(z) divided by the sum of all; by "one_vs_rest" that against the rest, divided by their sum.
     """
+    if multiclass == "softmax" and margins.ndim == 2:
+        return np.exp(log_probabilities(margins, multiclass))
     P = sigmoid(margins)
     if P.ndim == 1:
         return np.column_stack([sigmoid(-margins), P])
@@ -31,11 +33,11 @@ def probabilities(margins: ndarray) -> ndarray:
     return P / P.sum(axis=1, keepdims=True)
 
 
-def log_probabilities(margins: ndarray) -> ndarray:
+def log_probabilities(margins: ndarray, multiclass: str = "one_vs_rest") -> ndarray:
     """The logarithms of `probabilities`, exact where these are too small for a float64."""
     if margins.ndim == 1:
         return -np.column_stack([np.logaddexp(0, margins), np.logaddexp(0, -margins)])
-    L = -np.logaddexp(0, -margins)
+    L = margins if multiclass == "softmax" else -np.logaddexp(0, -margins)
     return L - np.logaddexp.reduce(L, axis=1, keepdims=True)
 
 

@@ -60,7 +60,7 @@ class Accelerated(Direction):
 
     def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
         velocity = gradient + self.momentum
-        t = np.where(np.einsum("jk,jk->k", gradient, velocity) < 0, 1.0, self.t)
+        t = np.where(objective.inner(gradient, velocity) < 0, 1.0, self.t)
         self.t = (1 + np.sqrt(1 + 4 * t**2)) / 2
         self.momentum = np.multiply(velocity, (t - 1) / self.t, velocity)
         return gradient + self.momentum
@@ -80,20 +80,17 @@ class Newton(Direction):
     sweeps, exact = 1_000, 1e-13  # of the coordinates, and of a weight, times the square root of its curvature
 
     def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
-        H = objective.curvature(W)
-        diagonal = np.arange(len(W))
-        # Features that repeat each other make H singular: a small addition to the diagonal keeps them still.
-        H[:, diagonal, diagonal] = H[:, diagonal, diagonal] * (1 + 1e-12) + np.finfo(float).tiny
         if isinstance(objective.penalty, ElasticNet):
-            columns = zip(H, W.T, gradient.T, objective.penalty.l1, strict=True)
+            columns = zip(objective.curvature(W), W.T, gradient.T, objective.penalty.l1, strict=True)
             return np.column_stack([self._coordinate_descent(*column) for column in columns])
-        return np.linalg.solve(H, gradient.T[:, :, None])[:, :, 0].T
+        return objective.newton(W, gradient)
 
     def _coordinate_descent(self, H: ndarray, w: ndarray, gradient: ndarray, l1: float) -> ndarray:
         """w - v, for the v with the least gradient'(v - w) + (v - w)' H (v - w) / 2 + l1 |v|; the last is free."""
         v, slope, scale = w.copy(), gradient.copy(), np.sqrt(np.diag(H))
+        movable = np.flatnonzero(scale)  # a feature that is 0 in each row stays where it is
         penalty = np.append(np.full(len(w) - 1, l1), 0.0)
-        chosen = np.arange(len(w))
+        chosen = movable
         for _ in range(self.sweeps):
             largest = 0.0
             for j in chosen:
@@ -102,13 +99,13 @@ class Newton(Direction):
                     largest = max(largest, abs(moved - v[j]) * scale[j])
                     slope += H[j] * (moved - v[j])
                     v[j] = moved
-            everything = len(chosen) == len(w)
+            everything = len(chosen) == len(movable)
             if largest <= self.exact:
                 if everything:
                     break
-                chosen = np.arange(len(w))
+                chosen = movable
             elif everything:  # weights that are zero need few visits
-                chosen = np.flatnonzero(v)
+                chosen = np.intersect1d(np.flatnonzero(v), movable)
         return w - v
 
 
@@ -136,7 +133,7 @@ class QuasiNewton(Direction):
         self.iterations = 0  # since the curvature was computed
 
     def update(self, objective: FastObjective, W: ndarray, step: ndarray, change: ndarray, accepted: ndarray) -> None:
-        product = np.einsum("jk,jk->k", step, change)
+        product = objective.inner(step, change)
         usable = accepted & (product > 0)
         self.pairs.append((step, change, np.where(usable, 1 / np.where(usable, product, 1), 0)))
         del self.pairs[: -self.memory]
@@ -152,14 +149,14 @@ class QuasiNewton(Direction):
         direction = gradient.copy()
         weights = []
         for step, change, inverse in reversed(self.pairs):
-            weights.append(inverse * np.einsum("jk,jk->k", step, direction))
+            weights.append(inverse * objective.inner(step, direction))
             direction -= weights[-1] * change
         penalty = objective.largest_penalty_curvature
         for factor in self.eigen:
             k = slice(None) if factor.model is None else self.models == factor.model
             direction[:, k] = factor.divide(direction[:, k], penalty[k])
         for step, change, inverse in self.pairs:
-            direction += (weights.pop() - inverse * np.einsum("jk,jk->k", change, direction)) * step
+            direction += (weights.pop() - inverse * objective.inner(change, direction)) * step
         return direction
 
     def keep(self, columns: ndarray) -> None:
@@ -174,7 +171,7 @@ class QuasiNewton(Direction):
         models = np.unique(self.models)
         for model in [None] if W is None or len(models) == 1 else models.tolist():
             k = np.full(len(self.models), True) if model is None else self.models == model
-            at = np.zeros((objective.shape[0], 1)) if W is None else W[:, k]
+            at = np.zeros((objective.shape[0], objective.n_coupled)) if W is None else W[:, k]
             self.eigen.append(Factor(model, objective if W is None else objective.select(k), at))
 
 
@@ -258,7 +255,7 @@ class ProximalStep(FixedStep):
         out = objective.penalty.prox(out, self.learning_rate)
         if self.accelerated:
             reached, last = out.copy(), W if self.last is None else self.last
-            against = np.einsum("jk,jk->k", W - reached, reached - last) > 0
+            against = objective.inner(W - reached, reached - last) > 0
             t = np.where(against, 1.0, self.t)
             self.t = (1 + np.sqrt(1 + 4 * t**2)) / 2
             out += np.where(against, 0.0, (t - 1) / self.t) * (reached - last)
@@ -281,7 +278,7 @@ class Halving:
 
     def accept(self, objective: FastObjective, W: ndarray, cost: ndarray, gradient: ndarray) -> ndarray:
         """Put columns whose cost rose back to where they came from, in place. True for columns that are stalled."""
-        norm = np.sqrt(np.einsum("jk,jk->k", gradient, gradient))
+        norm = np.sqrt(objective.inner(gradient, gradient))
         if self.last is None:
             self.found = np.zeros_like(W)
             self.size, self.stale, self.rose = np.ones_like(cost), np.zeros_like(cost), np.zeros(len(cost), dtype=bool)

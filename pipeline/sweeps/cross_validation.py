@@ -84,7 +84,7 @@ def cross_validate(
         keep_smallest(fit.weights[fold], grid, trained, rows.features)
         margins = fit.margins(rows.held_out, fold, trained)
         for place, k in enumerate(trained.tolist()):
-            scored[k, fold] = _scores(margins[:, place], rows.held_out_codes, classes, train.positive, sweep.score)
+            scored[k, fold] = _scores(margins[:, place], rows.held_out_codes, classes, train, sweep.score)
 
     def training_rows(fold: int) -> tuple[Matrix, np.ndarray]:
         return made[fold].training, made[fold].training_codes
@@ -185,6 +185,7 @@ def _fit(
             np.array([pair.l2 for pair in grid]),
             np.array([np.nan if pair.learning_rate == "auto" else pair.learning_rate for pair in grid]),
             n_classes=len(classes),
+            multiclass=train.multiclass,
             l1_ratio=train.l1_ratio,
             optimizer=train.optimizer,
             max_iter=train.max_iterations,
@@ -196,18 +197,21 @@ def _fit(
 
 
 def _scores(
-    margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, positive: str | None, score: str
+    margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, train: config.Train, score: str
 ) -> dict[str, float]:
     """Log-loss and the chosen score of margins (n_rows, n_columns)."""
     if not np.isfinite(margins).all():
         return dict.fromkeys(["log_loss", score], np.nan)
     margins = margins[:, 0] if len(classes) == 2 else margins
-    P = probabilities(margins)
+    P = probabilities(margins, train.multiclass)
     # As scikit-learn's log_loss, whose checks would take longer than the training did.
     log_loss = float(-np.log(np.maximum(P[np.arange(len(P)), codes], np.finfo(float).eps)).mean())
     if score == "log_loss":
         return {"log_loss": log_loss}
-    return {"log_loss": log_loss, **scores(classes[codes], classes[predicted(margins)], P, classes, positive, score)}
+    return {
+        "log_loss": log_loss,
+        **scores(classes[codes], classes[predicted(margins)], P, classes, train.positive, score),
+    }
 
 
 def _diverged_at(status: np.ndarray, n_iter: np.ndarray, iterations: np.ndarray, costs: np.ndarray) -> int | None:

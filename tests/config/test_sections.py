@@ -12,6 +12,7 @@ train:
   features: linear
   smoothness: 10
   l1_ratio: 0
+  multiclass: one_vs_rest
   interactions: []
   tolerance: 1.0e-06
   seed: 0

@@ -41,10 +41,8 @@ def log_datasets(run_id: str, name: str, source: str, tables: dict[str, pd.DataF
     return datasets
 
 
-def of_dataset(key: str, value: float, now: int, dataset: Dataset | None, model_id: str | None = None) -> Metric:
-    """A metric of a model on a data set."""
-    if dataset is None:
-        return Metric(key, value, now, 0, model_id=model_id)
+def metric(key: str, value: float, now: int, dataset: Dataset, model_id: str | None = None) -> Metric:
+    """A metric on a data set, of a model where its id is given."""
     return Metric(key, value, now, 0, model_id, dataset.name, dataset.digest)
 
 
@@ -56,14 +54,22 @@ class _Flavour:
         mlflow.pyfunc.save_model(path, **settings)
 
 
-def log_model(run_id: str, experiment: Experiment, file: Path, training: pd.DataFrame, params: dict[str, str]) -> str:
+def made_by(module: str) -> dict[str, str]:
+    """The tags of a run or a model that the UI shows as its source."""
+    return {"mlflow.source.name": module, "mlflow.source.type": "LOCAL"}
+
+
+def log_model(
+    run_id: str, experiment: Experiment, file: Path, training: pd.DataFrame, params: dict[str, str], module: str
+) -> str:
     """Log the saved model with the code that reads it, named after the data; its id is returned.
 
     `mlflow.pyfunc.load_model` unpickles nothing.
     """
     client, X = mlflow.MlflowClient(), features_and_target(training.head(5))[0]
     name = re.sub(r"""[/:.%"']""", "_", experiment.name)  # the characters that MLflow does not allow
-    model_id = client.create_logged_model(experiment.experiment_id, name, run_id, params=params).model_id
+    place, tags = experiment.experiment_id, made_by(module)
+    model_id = client.create_logged_model(place, name, run_id, tags, params).model_id
     with shipping.copied() as code:
         mlflow.models.Model.log(
             artifact_path=None,
@@ -79,7 +85,7 @@ def log_model(run_id: str, experiment: Experiment, file: Path, training: pd.Data
             pip_requirements=shipping.REQUIREMENTS,
         )
     # Earlier ones, and those of a request that MLflow sent again because it was answered with an error.
-    for twin in client.search_logged_models([experiment.experiment_id], f"source_run_id = '{run_id}'"):
+    for twin in client.search_logged_models([place], f"source_run_id = '{run_id}'"):
         if twin.model_id != model_id:
             client.delete_logged_model(twin.model_id)
     return model_id

@@ -63,6 +63,9 @@ def sweep_record(
     children = _children(root / outputs.SWEEP, study, common)
     shown = _files([root / outputs.SWEEP])
     winner = outputs.load_json(root / outputs.WINNER) if (root / outputs.WINNER).exists() else {}
+    tables = {"training": training_rows}
+    if "test" in winner:
+        tables["test"] = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
     chosen = {name: winner[name] for name in choice.Choice._fields if name in winner}
     score, model = sweep["score"], root / outputs.SWEEP / outputs.MODEL
     return Sweep(
@@ -82,7 +85,7 @@ def sweep_record(
         | {f"sweep/{name} {key}": row[key] for name, row in chosen.items() for key in ("lambda", score)}
         | {f"test/{key}": value for key, value in winner.get("test", {}).items()},
         children=children,
-        training=training_rows,
+        tables=tables,
         source=_data(params).source,
         model=model if model.exists() else None,
         artifacts={file: file.parent.relative_to(root).as_posix() for file in shown},
@@ -111,7 +114,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     }
     return Record(
         experiment=data.title,
-        name=f"lambda {fit['lambda']:g}, rate {fit['learning_rate']}, {_plain(fit['optimizer'])}",
+        name=f"lambda {fit['lambda']:g}, rate {_rate(fit['learning_rate'])}, {_plain(fit['optimizer'])}",
         stage=stage,
         description=_description(data.title, scores, columns, warnings),
         digest=_digest(params, _contents([*found, result.metrics], outputs.ROOT), warnings, shipping.fingerprint()),
@@ -133,7 +136,11 @@ def _plain(name: str) -> str:
 
 
 def _best(row: dict[str, Any] | None) -> str:
-    return f"best lambda {row['lambda']:g}, rate {row['learning_rate']}, " if row else ""
+    return f"best lambda {row['lambda']:g}, rate {_rate(row['learning_rate'])}, " if row else ""
+
+
+def _rate(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _data(params: dict[str, Any]) -> config.Data:

@@ -71,8 +71,7 @@ def log(record: Record, experiment: Experiment, settings: Tracking) -> str:
         stores.DIGEST: record.digest,
         "dvc.stage": record.stage,
         "mlflow.note.content": record.description,
-        "mlflow.source.name": f"pipeline/stages/{record.stage}.py",
-        "mlflow.source.type": "LOCAL",
+        **models.made_by(_module(record)),
     }
     run_id = stores.create(experiment, record.name, tags)
     with ended(run_id):
@@ -89,9 +88,9 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
         client.log_batch(run_id, params=rows[start : start + 100])
     tables = {"training": record.training, "test": record.test}
     datasets = models.log_datasets(run_id, record.experiment, record.source, tables)
-    model_id = models.log_model(run_id, experiment, record.model, record.training, params)
+    model_id = models.log_model(run_id, experiment, record.model, record.training, params, _module(record))
     metrics = [
-        models.of_dataset(
+        models.metric(
             key,
             record.metrics[name],
             now,
@@ -108,6 +107,10 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
     for name in ("params.yaml", "dvc.lock"):
         if Path(name).exists():
             client.log_artifact(run_id, name)
+
+
+def _module(record: Record) -> str:
+    return f"pipeline/stages/{record.stage}.py"
 
 
 def _paths(artifacts: dict[Path, str]) -> list[str]:

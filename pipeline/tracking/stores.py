@@ -40,7 +40,9 @@ WRITER = "result.writer"  # the repository that logged it
 DEAD = 3600  # seconds after which a run of another repository that is RUNNING still counts as dead
 ARTIFACTS = "mlartifacts"
 
-VIEW = "scores"  # the key of a view of the runs that the page of an experiment offers in its menu "Views"
+# A view of the runs, which the page of an experiment offers in its menu "Views" and which an address can name.
+VIEW = "scores"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 COLUMNS = (
     *(f"metrics.`test/{key}`" for key in ("accuracy", "f1_macro", "roc_auc", "log_loss")),
     "metrics.`validation/log_loss`",
@@ -165,11 +167,13 @@ def experiment(name: str, uri: str, description: str) -> Experiment:
             found = client.get_experiment_by_name(name)  # where another clone was faster
             if found is None:
                 raise error from None
-    view = {"name": "Scores", "createdAt": 0, "state": json.dumps({"selectedColumns": COLUMNS})}
+    widths = {"attributes.`Run Name`": 320}
+    state = {"selectedColumns": COLUMNS, "columnOrder": ["0", *widths], "columnWidths": widths}
+    view = {"name": "Scores", "createdAt": 0, "state": json.dumps(state)}
     tags = {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.note.content": description,
-        f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
+        VIEW_TAG: json.dumps(view),
     }
     for key, value in tags.items():
         if key not in found.tags:

@@ -53,7 +53,7 @@ class Sweep:
     tags: dict[str, str]
     metrics: dict[str, float]
     children: list[Child]
-    training: pd.DataFrame
+    tables: dict[str, pd.DataFrame]  # training, and where there is a winner test
     source: str
     model: Path | None  # of the winner
     artifacts: dict[Path, str]  # a file to the folder that it is shown in, "" for the top
@@ -101,8 +101,7 @@ def _create(sweep: Sweep, experiment: Experiment) -> str:
     tags = {
         "dvc.stage": sweep.stage,
         STUDY: sweep.study,
-        "mlflow.source.name": MODULES[sweep.stage],
-        "mlflow.source.type": "LOCAL",
+        **models.made_by(MODULES[sweep.stage]),
     }
     run_id = stores.create(experiment, sweep.name, tags)
     mlflow.MlflowClient().log_batch(run_id, params=[Param(key, value) for key, value in sweep.params.items()])
@@ -120,8 +119,7 @@ def _log_child(experiment: Experiment, parent: str, child: Child, sweep: Sweep) 
         COMBINATION: child.digest,
         "dvc.stage": sweep.stage,
         "stopped": child.status,
-        "mlflow.source.name": MODULES[sweep.stage],
-        "mlflow.source.type": "LOCAL",
+        **models.made_by(MODULES[sweep.stage]),
     }
     if child.failure:
         tags |= {REASON: child.failure, "mlflow.note.content": child.failure}
@@ -143,18 +141,15 @@ def _renew(parent: Run, sweep: Sweep, experiment: Experiment) -> None:
     for run in _children(parent):
         if run.info.status == "RUNNING":  # from a request that was carried out but answered with an error
             client.delete_run(run.info.run_id)
-    datasets = models.log_datasets(run_id, sweep.experiment, sweep.source, {"training": sweep.training})
+    datasets = models.log_datasets(run_id, sweep.experiment, sweep.source, sweep.tables)
     model_id = None
     if sweep.model:
-        model_id = models.log_model(run_id, experiment, sweep.model, sweep.training, sweep.params)
+        module = MODULES[sweep.stage]
+        model_id = models.log_model(run_id, experiment, sweep.model, sweep.tables["training"], sweep.params, module)
     metrics = [
-        models.of_dataset(
-            key,
-            value,
-            now,
-            None if key.startswith("test/") else datasets["training"],
-            model_id if key.startswith("test/") else None,
-        )
+        models.metric(key, value, now, datasets["test"], model_id)
+        if key.startswith("test/")
+        else models.metric(key, value, now, datasets["training"])
         for key, value in sweep.metrics.items()
     ]
     client.log_batch(run_id, metrics)

@@ -119,6 +119,8 @@ def _close_dead() -> None:
     for run in search(places, f"attributes.status = 'RUNNING' and tags.`{WRITER}` LIKE '%'"):
         if run.data.tags[WRITER] == _writer() or run.info.start_time < now - DEAD * 1000:
             client.set_terminated(run.info.run_id, "KILLED")
+            for model in models(run):
+                client.delete_logged_model(model.model_id)
 
 
 def _follow_moved_repository(uri: str) -> None:

@@ -169,9 +169,7 @@ def experiment(name: str, uri: str, description: str) -> Experiment:
             found = client.get_experiment_by_name(name)  # where another clone was faster
             if found is None:
                 raise error from None
-    widths = {"attributes.`Run Name`": 320}
-    state = {"selectedColumns": COLUMNS, "columnOrder": ["0", *widths], "columnWidths": widths}
-    view = {"name": "Scores", "createdAt": 0, "state": json.dumps(state)}
+    view = {"name": "Scores", "createdAt": 0, "state": json.dumps({"selectedColumns": COLUMNS})}
     tags = {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.note.content": description,

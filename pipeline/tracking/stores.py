@@ -128,11 +128,13 @@ def _follow_moved_repository(uri: str) -> None:
 
     MLflow writes down their absolute places, and has no call to change them.
     """
-    here = (repository() / ARTIFACTS).as_uri()
-    if uri != f"sqlite:///{repository() / 'mlflow.db'}" or not (repository() / ARTIFACTS).is_dir():
+    folder = repository() / ARTIFACTS
+    if uri != f"sqlite:///{repository() / 'mlflow.db'}" or not folder.is_dir():
         return
+    here = folder.as_uri()
     places = {place.artifact_location for place in mlflow.MlflowClient().search_experiments(ViewType.ALL)}
-    moved = {place.rpartition("/")[0] for place in places if place.startswith("file://")} - {here}
+    parents = {place.rpartition("/")[0] for place in places if place.startswith("file://")}
+    moved = {place for place in parents if Path(unquote(urlsplit(place).path)).resolve() != folder.resolve()}
     engine = create_engine(uri)
     with engine.begin() as database:
         for there in sorted(place for place in moved if place.endswith(f"/{ARTIFACTS}")):

@@ -23,7 +23,7 @@ bench: .venv/installed ## compare the speed with the usual alternatives (several
 	@python -m benchmarks
 
 ui: .venv/installed ## browse the runs in MLflow
-	@mlflow ui --backend-store-uri sqlite:///mlflow.db
+	@python -m pipeline ui
 
 lint: .venv/installed ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy

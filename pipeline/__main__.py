@@ -14,7 +14,13 @@ from pathlib import Path
 from pipeline.errors import UserError
 
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
-COMMANDS = {"summary": "summary", "table": "table", "multirun": "sweeps/multirun", "queue": "sweeps/queue"}
+COMMANDS = {
+    "summary": "summary",
+    "table": "table",
+    "ui": "tracking/ui",
+    "multirun": "sweeps/multirun",
+    "queue": "sweeps/queue",
+}
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # Where a BLAS library cuts a sum depends on its number of threads. The fits bring threads of their own.

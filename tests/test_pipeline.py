@@ -95,8 +95,12 @@ def test_mlflow_holds_a_complete_run_for_each_data_set(reproduced, client):
         assert tags["dvc.stage"] == stage
         assert (tags["git.dirty"], len(tags["git.commit"])) == ("false", 40)
         assert {"train.lambda", "train.learning_rate", "train.max_iterations", "split.seed"} <= set(run.data.params)
-        assert {"test/accuracy", "baseline/accuracy", "test/brier_score", "cost"} <= set(run.data.metrics)
-        assert sum(metric.startswith("cost/") for metric in run.data.metrics) == (classes if classes > 1 else 0)
+        assert {"test/accuracy", "random weights/accuracy", "test/brier_score", "cost/training"} <= set(
+            run.data.metrics
+        )
+        assert sum(metric.startswith("cost by class/") for metric in run.data.metrics) == (
+            classes if classes > 1 else 0
+        )
         found = {file.path for file in client.list_artifacts(run.info.run_id)}
         assert {"params.yaml", "dvc.lock"} <= found
         assert run.outputs.model_outputs
@@ -117,7 +121,7 @@ def test_the_logged_model_predicts_what_the_pipeline_predicted(reproduced, clien
     mlflow.set_tracking_uri(f"sqlite:///{reproduced}/mlflow.db")
     (run,) = runs(client, "breast_cancer")
     test = pd.read_parquet(reproduced / "outputs/split/test.parquet")
-    predicted = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model").predict(test.drop(columns="target"))
+    predicted = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/breast_cancer").predict(test.drop(columns="target"))
     written = pd.read_csv(reproduced / "outputs/evaluate/predictions.csv")
     assert list(predicted) == list(written["predicted"])
 

@@ -29,11 +29,14 @@ from pipeline import config
 from pipeline.errors import UserError
 
 CONF = Path("conf")
+# The keys whose value may come from the environment. All values are in params.yaml, which git keeps.
+FROM_ENVIRONMENT = {"data.path", "split.path"}
 
 
 def configure() -> None:
     """Make params.yaml what the table above says. Errors: `UserError` for what can't be composed, read or used."""
     if config.PARAMS.exists() and ("DVC_EXP_NAME" in os.environ or not _edited_since_last_run(CONF)):
+        _check_environment()
         check(config.PARAMS.read_text(encoding="utf-8"), str(config.PARAMS))
         return
     composed = compose()
@@ -59,6 +62,7 @@ def compose(overrides: Sequence[str] = ()) -> str:
 
     if not CONF.is_dir():
         raise UserError(f"{Path.cwd()} has no folder {CONF}/. Run the command in the folder that has it and dvc.yaml.")
+    _check_environment()
     try:
         with initialize_config_dir(str(CONF.absolute()), version_base=None):
             composed = compose("config", list(overrides))
@@ -76,6 +80,28 @@ def compose(overrides: Sequence[str] = ()) -> str:
         raise UserError(f"{source}{error}") from None
 
 
+def _check_environment() -> None:
+    """Errors: `UserError` where conf/ would write a value of the environment, such as a password, to params.yaml."""
+    for file in sorted(CONF.rglob("*.yaml")):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if "oc.env" not in text:
+            continue
+        try:
+            values: Any = OmegaConf.to_container(OmegaConf.create(text))
+        except (OmegaConfBaseException, yaml.YAMLError):
+            continue  # Hydra reports it
+        section = "" if file.parent == CONF else f"{file.parent.relative_to(CONF).as_posix()}."
+        for name, value in config.flatten(values if isinstance(values, dict) else {}).items():
+            key = section + str(name)
+            if "oc.env" in str(value) and key not in FROM_ENVIRONMENT and not key.startswith(("defaults", "hydra.")):
+                raise UserError(
+                    f"{file}: {key} is {value}, and its value would be in params.yaml, which git keeps. "
+                    f"Write the value itself there if everybody may see it. "
+                    f"Only {' and '.join(sorted(FROM_ENVIRONMENT))} may come from the environment. For the address of "
+                    "an MLflow server set MLFLOW_TRACKING_URI, which is stored nowhere."
+                )
+
+
 def check(text: str, source: str) -> dict[str, Any]:
     """The values in `text`. Errors: `UserError` for values that can't be used, or that DVC reads differently."""
     values = config.parse(text, source)
@@ -85,7 +111,10 @@ def check(text: str, source: str) -> dict[str, Any]:
     except YAMLError as error:
         raise UserError(f"{source} is not YAML as DVC reads it: {error}") from None
     if differing := _differences(seen_by_dvc, values):
-        lines = [f"{key} is {theirs} for DVC and {ours} for the stages" for key, theirs, ours in differing]
+        lines = [
+            f"{key} is {theirs} for DVC and {'its value' if 'oc.env' in theirs else ours} for the stages"
+            for key, theirs, ours in differing
+        ]
         raise UserError(
             "\n  ".join([f"{source} has values that DVC and the stages read differently:", *lines])
             + "\nWrite plain values there: a resolved one for an interpolation ${...}, a decimal number, a string in "

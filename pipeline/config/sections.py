@@ -260,6 +260,18 @@ class Tracking(Section):
     uri: str | None
     points: Annotated[int, Field(ge=2)]
 
+    @field_validator("uri")
+    @classmethod
+    def _without_password(cls, uri: str | None) -> str | None:
+        scheme, _, rest = (uri or "").partition("://")
+        user, options = rest.rpartition("@")[0], rest.partition("?")[2]
+        if ":" in user or (user and scheme.startswith("http")) or "password=" in options.lower():
+            raise PydanticCustomError(
+                "password",
+                "has a password, and params.yaml is in git; set MLFLOW_TRACKING_URI instead, which is stored nowhere",
+            )
+        return uri
+
 
 class Evaluate(Section):
     groups: list[Name]

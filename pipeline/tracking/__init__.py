@@ -3,12 +3,15 @@
 records   what is logged: the files of the stages, read back
 log       each record that the store does not have yet
 stores    where runs are stored, and what is there already
+models    a model and its data sets
 runs      a model's run
 sweeps    a sweep's run, with one child run per combination
 shipping  the code and the requirements that are stored with a model
 serving   the model as MLflow loads and serves it
+ui        the addresses of the runs, and MLflow's pages
 
 A run is found by a tag with the digest of what it records, so the same result is never logged twice, whoever made it:
-`dvc repro`, an experiment in a copy of the repository, or another machine on the same server. The digest is the last
-thing that a run gets; a run that was interrupted has none, and is logged again.
+`dvc repro`, an experiment in a copy of the repository, or another machine on the same server. Its status FINISHED is
+the last thing that it gets. A run that was interrupted has another one, and is logged again; so is what was deleted.
+Where two machines log the same result at the same time, both delete the later run when they are done.
 """

@@ -8,21 +8,23 @@ import pandas as pd
 from pipeline import config
 from pipeline.tracking import records, runs, sweeps
 from pipeline.tracking.runs import Record
-from pipeline.tracking.stores import experiment, logged, opened
+from pipeline.tracking.stores import experiment, opened
 from pipeline.tracking.sweeps import Sweep
+
+DESCRIPTION = """Logistic regression on **{name}** ({source}). One run per distinct result; a sweep has a child run for
+each combination of lambda and learning rate. The view *Scores* in the menu *Views* has their scores as columns."""
 
 
 def log(found: list[Record | Sweep], settings: config.Tracking) -> None:
     """Errors: `UserError` where the store can't be reached."""
     with opened(settings) as uri:
         for record in found:
-            place = experiment(record.experiment, uri)
-            if name := logged(place, record.digest):
-                print(f"{record.experiment}: this result is run {name} already")
-            elif isinstance(record, Sweep):
-                print(f"{record.experiment}: logged as run {sweeps.log(record, place)}")
+            description = DESCRIPTION.format(name=record.experiment, source=record.source)
+            place = experiment(record.experiment, uri, description)
+            if isinstance(record, Sweep):
+                print(f"{record.experiment}: {sweeps.log(record, place)}")
             else:
-                print(f"{record.experiment}: logged as run {runs.log(record, place, settings)}")
+                print(f"{record.experiment}: {runs.log(record, place, settings)}")
 
 
 def log_study(params: dict[str, Any], training_rows: pd.DataFrame, root: Path, interrupted: bool) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline import config, outputs
 from pipeline.outputs import Result
 from pipeline.sweeps import choice
-from pipeline.tracking import shipping
+from pipeline.tracking import runs, shipping
 from pipeline.tracking.runs import Record
 from pipeline.tracking.sweeps import Child, Sweep
 
@@ -64,22 +64,31 @@ def sweep_record(
     children = _children(root / outputs.SWEEP, study, common)
     shown = _files([root / outputs.SWEEP])
     winner = outputs.load_json(root / outputs.WINNER) if (root / outputs.WINNER).exists() else {}
+    tables = {"training": training_rows}
+    if "test" in winner:
+        tables["test"] = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
     chosen = {name: winner[name] for name in choice.Choice._fields if name in winner}
-    score = sweep["score"]
+    score, model = sweep["score"], root / outputs.SWEEP / outputs.MODEL
     return Sweep(
         experiment=_data(params).title,
-        name=f"{stage}, {train['optimizer']}",
+        name=f"{stage}, {_best(chosen.get(sweep['refit']))}{_plain(train['optimizer'])}",
         stage=stage,
         description=_sweep_description(root, score, chosen, winner.get("warnings", [])),
         study=study,
-        digest=_digest(study, _contents(shown, root), winner),
+        digest=_digest(study, _contents(shown, root), winner, shipping.fingerprint()),
         params={key: str(value) for key, value in common.items()},
         tags={f"sweep.{key}": json.dumps(sweep[key]) for key in ("lambda", "learning_rate", "refit")}
         | {name: choice.describe(row, score) for name, row in chosen.items()},
-        metrics={"combinations": len(children), "diverged": sum(child.failure is not None for child in children)}
-        | {f"{name}/{key}": row[key] for name, row in chosen.items() for key in ("lambda", score)}
+        metrics={
+            "sweep/combinations": len(children),
+            "sweep/diverged": sum(child.failure is not None for child in children),
+        }
+        | {f"sweep/{name} {key}": row[key] for name, row in chosen.items() for key in ("lambda", score)}
         | {f"test/{key}": value for key, value in winner.get("test", {}).items()},
         children=children,
+        tables=tables,
+        source=_data(params).source,
+        model=model if model.exists() else None,
         artifacts={file: file.parent.relative_to(root).as_posix() for file in shown},
         interrupted=interrupted,
     )
@@ -97,7 +106,9 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     scores = outputs.load_json(result.metrics)
     columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
     warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
-    metrics = {f"{part}/{key}": value for part, values in scores.items() for key, value in values.items()}
+    parts = {f"{part}/": scores[part] for part in ("test", "train", "prior", "black_box")}
+    parts |= {runs.RANDOM: scores["baseline"]}
+    metrics = {f"{part}{key}": value for part, values in parts.items() for key, value in values.items()}
     metrics |= {
         f"train/{key}/{label}": column[key]
         for label, column in columns.items()
@@ -106,7 +117,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     }
     return Record(
         experiment=data.title,
-        name=f"{fit['optimizer']}, lambda {fit['lambda']:g}, learning rate {fit['learning_rate']}",
+        name=f"lambda {fit['lambda']:g}, rate {_rate(fit['learning_rate'])}, {_plain(fit['optimizer'])}",
         stage=stage,
         description=_description(data.title, scores, columns, warnings),
         digest=_digest(params, _contents([*found, result.metrics], outputs.ROOT), warnings, shipping.fingerprint()),
@@ -134,6 +145,18 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
     if train["interactions"] == "auto":
         settled["interactions"] = outputs.load_csv(pairs)["pair"].unique().tolist() if pairs.exists() else []
     return train | settled
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _best(row: dict[str, Any] | None) -> str:
+    return f"best lambda {row['lambda']:g}, rate {_rate(row['learning_rate'])}, " if row else ""
+
+
+def _rate(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _data(params: dict[str, Any]) -> config.Data:
@@ -202,7 +225,7 @@ def _children(folder: Path, study: str, common: dict[str, Any]) -> list[Child]:
         failure = f"with learning rate {rate} and lambda {penalty:g} the cost rose (iteration {iterations})"
         children.append(
             Child(
-                name=f"lambda {penalty:g}, learning rate {rate}",
+                name=f"lambda {penalty:g}, rate {rate}",
                 digest=_digest(study, chosen),
                 params={key: str(value) for key, value in (common | chosen).items()},
                 metrics={"iterations": iterations} | {f"validation/{key}": value for key, value in row.items()},

@@ -1,29 +1,55 @@
-"""Where runs land: the store, its experiments, and what is there already."""
+"""Where runs land: the store, its experiments, and what is there already.
 
+A run is whole when it is FINISHED, which is the last thing that is written to it, and the tag `result.digest` has the
+digest of what it holds.
+"""
+
+import hashlib
+import json
 import logging
 import os
+import platform
+import re
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
 
 from filelock import FileLock
 
 # A server that is down should be reported in seconds, not after MLflow's four minutes of retries.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # it would print the store's password
 
 import mlflow
-from mlflow.entities import Experiment, ViewType
+from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.exceptions import MlflowException
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import Tracking
 from pipeline.errors import UserError
 
 DIGEST = "result.digest"
-TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on its pages for trained models
+ATTEMPT = "result.attempt"  # its own for each run
+WRITER = "result.writer"  # the repository that logged it
+DEAD = 3600  # seconds after which a run of another repository that is RUNNING still counts as dead
+ARTIFACTS = "mlartifacts"
+
+# A view of the runs, which the page of an experiment offers in its menu "Views" and which an address can name.
+VIEW = "scores"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+COLUMNS = (
+    *(f"metrics.`test/{key}`" for key in ("accuracy", "f1_macro", "roc_auc", "log_loss")),
+    "metrics.`validation/log_loss`",
+    *(f"params.`train.{key}`" for key in ("lambda", "learning_rate", "optimizer")),
+)
 logging.getLogger("mlflow").setLevel(logging.WARNING)
+logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)  # each error is reported once, by `opened`
 
 
 def repository() -> Path:
@@ -45,42 +71,189 @@ def store(settings: Tracking) -> str:
 def opened(settings: Tracking) -> Iterator[str]:
     """The store's address, for this process alone. Raises `UserError` where the store can't be reached."""
     uri = store(settings)
-    mlflow.set_tracking_uri(uri)
     try:
         with FileLock(repository() / ".dvc" / "tmp" / "track.lock"):  # two at once would both find nothing and log
+            try:
+                mlflow.set_tracking_uri(uri)
+                _close_dead()
+                _follow_moved_repository(uri)
+            except Exception as error:  # each database's driver has errors of its own for a bad address
+                raise _unusable(uri, error) from None
             yield uri
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"the MLflow store {uri} can't be used: {reason}\n"
-            "Everything up to here is safe in outputs/. Mend the store or set MLFLOW_TRACKING_URI; "
-            "`dvc repro` then goes on from here."
-        ) from None
+        raise _unusable(uri, error) from None
 
 
-def experiment(name: str, uri: str) -> Experiment:
+def _unusable(uri: str, error: Exception) -> UserError:
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("(raised as a result")]
+    reason = lines[0] if lines else type(error).__name__
+    return UserError(
+        without_secrets(f"the MLflow store {uri} can't be used: {reason}\n", uri)
+        + "Everything up to here is safe in outputs/. Mend the store or set MLFLOW_TRACKING_URI; "
+        "`dvc repro` then goes on from here."
+    )
+
+
+def without_secrets(message: str, uri: str) -> str:
+    """`message` with *** for the user, the password and the secret options of the address `uri`."""
+    scheme, _, rest = uri.partition("://")
+    user = rest.rpartition("@")[0]
+    name, colon, password = user.partition(":")
+    secrets = {password if colon or not scheme.startswith("http") else name}  # http://token@host
+    options = parse_qsl(uri.partition("?")[2])
+    secrets |= {value for key, value in options if re.search("pass|secret|token|key", key, re.IGNORECASE)}
+    message = message.replace(f"{user}@", "***@") if user else message
+    for secret in sorted(filter(None, secrets | {unquote(secret) for secret in secrets}), key=len, reverse=True):
+        message = message.replace(secret, "***")
+    return message
+
+
+def _writer() -> str:
+    return hashlib.sha256(f"{platform.node()} {repository().resolve()}".encode()).hexdigest()[:16]
+
+
+def _close_dead() -> None:
+    """End the runs that a crash left RUNNING: all of this repository, which has the lock, and old ones of others."""
+    client, now = mlflow.MlflowClient(), time.time() * 1000
+    places = [place.experiment_id for place in client.search_experiments()]
+    for run in search(places, f"attributes.status = 'RUNNING' and tags.`{WRITER}` LIKE '%'"):
+        if run.data.tags[WRITER] == _writer() or run.info.start_time < now - DEAD * 1000:
+            client.set_terminated(run.info.run_id, "KILLED")
+            for model in models(run):
+                client.delete_logged_model(model.model_id)
+
+
+def _follow_moved_repository(uri: str) -> None:
+    """Where the repository with its database was moved or copied: let the runs' artifacts, which moved with it, follow.
+
+    MLflow writes down their absolute places, and has no call to change them.
+    """
+    folder = repository() / ARTIFACTS
+    if uri != f"sqlite:///{repository() / 'mlflow.db'}" or not folder.is_dir():
+        return
+    here = folder.as_uri()
+    places = {place.artifact_location for place in mlflow.MlflowClient().search_experiments(ViewType.ALL)}
+    parents = {place.rpartition("/")[0] for place in places if place.startswith("file://")}
+    moved = {place for place in parents if Path(unquote(urlsplit(place).path)).resolve() != folder.resolve()}
+    engine = create_engine(uri)
+    with engine.begin() as database:
+        for there in sorted(place for place in moved if place.endswith(f"/{ARTIFACTS}")):
+            for table, column in (
+                ("experiments", "artifact_location"),
+                ("runs", "artifact_uri"),
+                ("logged_models", "artifact_location"),
+            ):
+                database.execute(
+                    text(
+                        f"UPDATE {table} SET {column} = :here || substr({column}, length(:there) + 1) "
+                        f"WHERE substr({column}, 1, length(:there) + 1) = :there || '/'"
+                    ),
+                    {"here": here, "there": there},
+                )
+            print(f"{ARTIFACTS}/ was moved from {urlsplit(there).path}: its runs are found here again")
+    engine.dispose()
+
+
+def experiment(name: str, uri: str, description: str) -> Experiment:
+    """The experiment of this name. One that was deleted stays so, with its runs, under another name."""
     client = mlflow.MlflowClient()
     found = client.get_experiment_by_name(name)
-    if found is None:
+    if found is not None and found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)  # a deleted one can't be renamed
+        client.rename_experiment(found.experiment_id, f"{name} (deleted, {found.experiment_id})")
+        client.delete_experiment(found.experiment_id)
+    if found is None or found.lifecycle_stage == "deleted":
         # Without a server MLflow would take ./mlruns of the current folder, which may be a copy soon to be removed.
-        local = None if uri.startswith("http") else (repository() / "mlartifacts" / name).as_uri()
-        return client.get_experiment(client.create_experiment(name, local, TRAINING))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
+        local = None if uri.startswith("http") else (repository() / ARTIFACTS / name).as_uri()
+        try:
+            found = client.get_experiment(client.create_experiment(name, local))
+        except MlflowException as error:
+            found = client.get_experiment_by_name(name)  # where another clone was faster
+            if found is None:
+                raise error from None
+    view = {"name": "Scores", "createdAt": 0, "state": json.dumps({"selectedColumns": COLUMNS})}
+    tags = {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.note.content": description,
+        VIEW_TAG: json.dumps(view),
+    }
+    for key, value in tags.items():
+        if key not in found.tags:
+            client.set_experiment_tag(found.experiment_id, key, value)
     return found
 
 
-def logged(experiment: Experiment, digest: str) -> str | None:
-    runs = mlflow.MlflowClient().search_runs(
-        [experiment.experiment_id], f"tags.`{DIGEST}` = '{digest}'", run_view_type=ViewType.ACTIVE_ONLY, max_results=1
+def search(experiment_ids: list[str], condition: str) -> list[Run]:
+    """The runs that are not deleted, the earliest first."""
+    found: list[Run] = []
+    token = None
+    while True:
+        page = mlflow.MlflowClient().search_runs(
+            experiment_ids, condition, ViewType.ACTIVE_ONLY, max_results=1000, page_token=token
+        )
+        found += page
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+
+
+def create(experiment: Experiment, name: str, tags: dict[str, str]) -> str:
+    """A new run; its id is returned.
+
+    A request that was carried out but answered with an error is sent again by MLflow; what that left is deleted.
+    """
+    client, attempt = mlflow.MlflowClient(), uuid4().hex
+    tags = {**tags, **provenance(), ATTEMPT: attempt, WRITER: _writer()}
+    run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=name).info.run_id
+    for twin in search([experiment.experiment_id], f"tags.`{ATTEMPT}` = '{attempt}'"):
+        if twin.info.run_id != run_id:
+            client.delete_run(twin.info.run_id)
+    return run_id
+
+
+def logged(experiment: Experiment, digest: str) -> Run | None:
+    """The whole run of this result: the first one. Others, of clones that logged it at the same time, are deleted."""
+    found = search([experiment.experiment_id], f"tags.`{DIGEST}` = '{digest}' and attributes.status = 'FINISHED'")
+    for twin in found[1:]:
+        delete(twin)
+    return found[0] if found else None
+
+
+def delete(run: Run) -> None:
+    """Delete a run with its models and its child runs. MLflow keeps them until `mlflow gc`."""
+    client, place = mlflow.MlflowClient(), run.info.experiment_id
+    for child in search([place], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"):
+        client.delete_run(child.info.run_id)
+    for model in models(run):
+        client.delete_logged_model(model.model_id)
+    client.delete_run(run.info.run_id)
+
+
+def models(run: Run) -> list[LoggedModel]:
+    condition = f"source_run_id = '{run.info.run_id}'"
+    return list(mlflow.MlflowClient().search_logged_models([run.info.experiment_id], condition))
+
+
+def lost(run: Run, artifacts: Iterable[str], with_model: bool) -> list[str]:
+    """What a run should have but has no more: `artifacts`, by their paths in the run, and its model."""
+    client, expected = mlflow.MlflowClient(), set(artifacts)
+    found = {
+        file.path
+        for folder in {path.rpartition("/")[0] for path in expected}
+        for file in client.list_artifacts(run.info.run_id, folder or None)
+    }
+    complete = any(
+        file.path == "MLmodel" for model in models(run) for file in client.list_logged_model_artifacts(model.model_id)
     )
-    return runs[0].info.run_name if runs else None
+    return sorted(expected - found) + (["its model"] if with_model and not complete else [])
 
 
 def provenance() -> dict[str, str]:
     """Where a run's code and configuration come from: git's commit and DVC's experiment."""
+    commit = os.environ.get("DVC_EXP_BASELINE_REV") or _git("rev-parse", "HEAD")
     tags = {
-        "git.commit": os.environ.get("DVC_EXP_BASELINE_REV") or _git("rev-parse", "HEAD"),
+        "git.commit": commit,
+        "mlflow.source.git.commit": commit,
         # What DVC writes itself does not count: the run's parameters and results are logged with it.
         "git.dirty": str(
             bool(_git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!params.yaml", ":!outputs"))

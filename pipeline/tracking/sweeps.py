@@ -3,8 +3,11 @@
 The parent is found by what its combinations have in common (data, folds, settings), each child by that, its lambda and
 its learning rate. So a grid that grew adds its new combinations to the same parent, and one that was interrupted goes
 on. A child is one request: a hundred take a few seconds.
+
+Two clones that log the same sweep to one server at the same time have a parent each; the later one is deleted.
 """
 
+import posixpath
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +15,15 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities import Experiment, Metric, Param, RunStatus, ViewType
+from mlflow.entities import Experiment, Metric, Param, Run
 
-from pipeline.tracking.stores import DIGEST, provenance
+from pipeline.tracking import models, stores
+from pipeline.tracking.runs import ended
 
 STUDY, COMBINATION, REASON = "sweep.digest", "combination.digest", "failure"
 POINTS = 100  # of a cost curve at most
 ENDED = {"FINISHED", "FAILED"}
+MODULES = {"sweep": "pipeline/stages/sweep.py", "multirun": "pipeline/sweeps/multirun.py"}
 
 
 @dataclass(frozen=True)
@@ -48,91 +53,108 @@ class Sweep:
     tags: dict[str, str]
     metrics: dict[str, float]
     children: list[Child]
+    tables: dict[str, pd.DataFrame]  # training, and where there is a winner test
+    source: str
+    model: Path | None  # of the winner
     artifacts: dict[Path, str]  # a file to the folder that it is shown in, "" for the top
     interrupted: bool
 
 
 def log(sweep: Sweep, experiment: Experiment) -> str:
-    """Log the combinations that the store does not hold yet and renew the parent; its name is returned.
+    """Log what the store does not have of the sweep; what came of it is returned.
 
     On Ctrl-C the runs that were being written end as KILLED, as does the parent of a sweep that was interrupted itself.
     """
     client = mlflow.MlflowClient()
-    parent = _parent(client, sweep, experiment)
-    status = "FAILED"
-    try:
-        there = _children(client, experiment, parent)
-        for child in sweep.children:
-            if child.digest not in there:
-                _log_child(client, experiment, parent, child, sweep)
-        _renew(client, parent, sweep)
-        status = "KILLED" if sweep.interrupted else "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise
-    finally:
-        client.set_terminated(parent, status)
-    return sweep.name
+    parent = stores.logged(experiment, sweep.digest) or _found(sweep, experiment)
+    there = {run.data.tags[COMBINATION] for run in _children(parent) if run.info.status in ENDED} if parent else set()
+    missing = [child for child in sweep.children if child.digest not in there]
+    if parent and _is_whole(parent, sweep) and not missing:
+        return f"this result is run {sweep.name} already"
+    run_id = parent.info.run_id if parent else _create(sweep, experiment)
+    client.update_run(run_id, status="RUNNING", name=sweep.name)
+    with ended(run_id, "KILLED" if sweep.interrupted else "FINISHED"):
+        for child in missing:
+            _log_child(experiment, run_id, child, sweep)
+        _renew(client.get_run(run_id), sweep, experiment)
+    stores.logged(experiment, sweep.digest)
+    return f"logged as run {sweep.name}"
 
 
-def _parent(client: mlflow.MlflowClient, sweep: Sweep, experiment: Experiment) -> str:
-    found = client.search_runs(
-        [experiment.experiment_id], f"tags.`{STUDY}` = '{sweep.study}'", ViewType.ACTIVE_ONLY, max_results=1
-    )
-    if found:
-        client.update_run(found[0].info.run_id, status="RUNNING", name=sweep.name)
-        return found[0].info.run_id
-    tags = {**provenance(), "dvc.stage": sweep.stage, STUDY: sweep.study}
-    run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=sweep.name).info.run_id
-    client.log_batch(run_id, params=[Param(key, value) for key, value in sweep.params.items()])
+def _found(sweep: Sweep, experiment: Experiment) -> Run | None:
+    """The sweep's parent run, unless another clone is writing to it at this moment."""
+    found = stores.search([experiment.experiment_id], f"tags.`{STUDY}` = '{sweep.study}'")
+    return next((run for run in found if run.info.status != "RUNNING"), None)
+
+
+def _is_whole(parent: Run, sweep: Sweep) -> bool:
+    if parent.info.status != "FINISHED" or parent.data.tags.get(stores.DIGEST) != sweep.digest or sweep.interrupted:
+        return False
+    paths = [posixpath.join(folder, file.name) for file, folder in sweep.artifacts.items()]
+    missing = stores.lost(parent, paths, with_model=sweep.model is not None)
+    if missing:
+        print(f"{sweep.experiment}: run {sweep.name} lacks {', '.join(missing)}")
+    return not missing
+
+
+def _create(sweep: Sweep, experiment: Experiment) -> str:
+    tags = {
+        "dvc.stage": sweep.stage,
+        STUDY: sweep.study,
+        **models.made_by(MODULES[sweep.stage]),
+    }
+    run_id = stores.create(experiment, sweep.name, tags)
+    mlflow.MlflowClient().log_batch(run_id, params=[Param(key, value) for key, value in sweep.params.items()])
     return run_id
 
 
-def _children(client: mlflow.MlflowClient, experiment: Experiment, parent: str) -> set[str]:
-    """The digests of the parent's children that came to an end; those that a crash left behind are closed."""
-    found, token = set(), None
-    while True:
-        page = client.search_runs(
-            [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'", max_results=1000, page_token=token
-        )
-        for run in page:
-            if run.info.status in ENDED:
-                found.add(run.data.tags[COMBINATION])
-            elif run.info.status == RunStatus.to_string(RunStatus.RUNNING):
-                client.set_terminated(run.info.run_id, "KILLED")
-        token = page.token
-        if not token:
-            return found
+def _children(parent: Run) -> list[Run]:
+    return stores.search([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
 
 
-def _log_child(client: mlflow.MlflowClient, experiment: Experiment, parent: str, child: Child, sweep: Sweep) -> None:
-    tags = {"mlflow.parentRunId": parent, COMBINATION: child.digest, "dvc.stage": sweep.stage, "stopped": child.status}
+def _log_child(experiment: Experiment, parent: str, child: Child, sweep: Sweep) -> None:
+    client = mlflow.MlflowClient()
+    tags = {
+        "mlflow.parentRunId": parent,
+        COMBINATION: child.digest,
+        "dvc.stage": sweep.stage,
+        "stopped": child.status,
+        **models.made_by(MODULES[sweep.stage]),
+    }
     if child.failure:
         tags |= {REASON: child.failure, "mlflow.note.content": child.failure}
     run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=child.name).info.run_id
-    status = "KILLED"
-    try:
-        now = int(time.time() * 1000)
-        metrics = [Metric(key, value, now, 0) for key, value in child.metrics.items() if np.isfinite(value)]
-        shown = child.costs.iloc[np.unique(np.linspace(0, len(child.costs) - 1, POINTS).round().astype(int))]
-        metrics += [
-            Metric("cost", float(cost), now, int(iteration))
-            for iteration, cost in zip(shown["iteration"], shown["cost"], strict=True)
-            if np.isfinite(cost)
-        ]
-        client.log_batch(run_id, metrics, [Param(key, value) for key, value in child.params.items()])
-        status = "FAILED" if child.failure else "FINISHED"
-    finally:
-        client.set_terminated(run_id, status)
-
-
-def _renew(client: mlflow.MlflowClient, parent: str, sweep: Sweep) -> None:
     now = int(time.time() * 1000)
-    client.log_batch(parent, [Metric(key, value, now, 0) for key, value in sweep.metrics.items()])
+    metrics = [Metric(key, value, now, 0) for key, value in child.metrics.items() if np.isfinite(value)]
+    shown = child.costs.iloc[np.unique(np.linspace(0, len(child.costs) - 1, POINTS).round().astype(int))]
+    metrics += [
+        Metric("cost/training", float(cost), now, int(iteration))
+        for iteration, cost in zip(shown["iteration"], shown["cost"], strict=True)
+        if np.isfinite(cost)
+    ]
+    with ended(run_id, "FAILED" if child.failure else "FINISHED", broken="KILLED"):
+        client.log_batch(run_id, metrics, [Param(key, value) for key, value in child.params.items()])
+
+
+def _renew(parent: Run, sweep: Sweep, experiment: Experiment) -> None:
+    client, run_id, now = mlflow.MlflowClient(), parent.info.run_id, int(time.time() * 1000)
+    for run in _children(parent):
+        if run.info.status == "RUNNING":  # from a request that was carried out but answered with an error
+            client.delete_run(run.info.run_id)
+    datasets = models.log_datasets(run_id, sweep.experiment, sweep.source, sweep.tables)
+    model_id = None
+    if sweep.model:
+        module = MODULES[sweep.stage]
+        model_id = models.log_model(run_id, experiment, sweep.model, sweep.tables["training"], sweep.params, module)
+    metrics = [
+        models.metric(key, value, now, datasets["test"], model_id)
+        if key.startswith("test/")
+        else models.metric(key, value, now, datasets["training"])
+        for key, value in sweep.metrics.items()
+    ]
+    client.log_batch(run_id, metrics)
     for file, folder in sweep.artifacts.items():
-        client.log_artifact(parent, str(file), artifact_path=folder or None)
-    tags = {**sweep.tags, "mlflow.note.content": sweep.description}
-    if not sweep.interrupted:
-        tags[DIGEST] = sweep.digest
+        client.log_artifact(run_id, str(file), artifact_path=folder or None)
+    tags = {**sweep.tags, "mlflow.note.content": sweep.description, stores.DIGEST: sweep.digest}
     for key, value in tags.items():
-        client.set_tag(parent, key, value)
+        client.set_tag(run_id, key, value)

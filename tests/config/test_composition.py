@@ -4,11 +4,15 @@ Two stages stand for the pipeline's: `training` depends on the section `train` a
 runs again shows in what DVC prints.
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Shell, copy_project, shell_in
+from conftest import ROOT, Shell, copy_project, shell_in
 from omegaconf import OmegaConf
+
+from pipeline.config import composition
+from pipeline.errors import UserError
 
 STAGES = """
 stages:
@@ -209,3 +213,30 @@ def test_an_unknown_option_in_conf_is_named(project: Path, shell: Shell) -> None
     stopped = shell("dvc repro", fails=True)
     assert "error: conf/ can't be composed" in stopped.stderr
     assert "no_such_set" in stopped.stderr
+
+
+def test_a_value_of_the_environment_is_refused_by_name_except_for_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRET", "s3cr3t")
+    edit(Path("conf/data/table.yaml"), "path: ???", "path: ${oc.env:SECRET}")
+    assert "path: s3cr3t" in composition.compose(["data=table", "data.target=y"])
+    edit(Path("conf/config.yaml"), "uri: null", "uri: http://user:${oc.env:SECRET}@server")
+    with pytest.raises(UserError) as caught:
+        composition.compose()
+    assert "conf/config.yaml: tracking.uri is http://user:${oc.env:SECRET}@server" in str(caught.value)
+    assert "MLFLOW_TRACKING_URI" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_hand_edit_that_takes_a_value_of_the_environment_is_refused_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECRET", "s3cr3t")
+    text = (ROOT / "params.yaml").read_text().replace("uri: null", "uri: gopher://${oc.env:SECRET}")
+    with pytest.raises(UserError) as caught:
+        composition.check(text, "params.yaml")
+    assert "tracking.uri is 'gopher://${oc.env:SECRET}' for DVC" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)

@@ -84,3 +84,21 @@ def test_numbers_beside_strings_as_keys_are_refused_since_dvc_cannot_put_them_in
     params.write_text("data: {roles: {1: drop, PLZ: drop}}")
     with pytest.raises(UserError, match=r"has the number 1 as a key beside strings: 1, PLZ. Put it in quotes"):
         config.load(params)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://user:s3cr3t@server",
+        "https://s3cr3t@server",
+        "postgresql://user:s3cr3t@server/db",
+        "mysql://server/db?password=s3cr3t",
+    ],
+)
+def test_a_password_in_the_address_of_the_store_is_refused_and_not_printed(tmp_path, uri):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"tracking: {{uri: '{uri}', points: 10}}")
+    with pytest.raises(UserError) as caught:
+        config.read("tracking", path)
+    assert "tracking.uri: has a password" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)

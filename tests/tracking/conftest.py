@@ -80,7 +80,21 @@ def set_params(*overrides: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store without runs. To create one takes a second."""
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def own_store(own_store: None, empty_store: Path, tmp_path: Path) -> None:
+    """The same with its store created."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     """A folder where every stage before `track` has run, but for the pictures of `explore`."""
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patched:
@@ -88,7 +102,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         set_params()
         for name in ("load", "split", "train", "evaluate", "sweep", "one_vs_rest"):
             run_stage(name)
-    mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()  # creates the store: two seconds
+    shutil.copy(empty_store, folder / "mlflow.db")
     return folder
 
 

@@ -49,7 +49,18 @@ def test_track_logs_the_model_the_extension_and_the_sweep_each_once(project: Pat
     assert main.data.params["train.max_iterations"] == sweep.data.params["train.max_iterations"] == "200"
     assert main.data.metrics["test/accuracy"] == outputs.load_json(outputs.main_result().metrics)["test"]["accuracy"]
     assert sweep.data.tags["best"].startswith("lambda ")
+    penalty, rate = main.data.params["train.lambda"], main.data.params["train.learning_rate"]
+    assert main.info.run_name == f"lambda {penalty}, rate {rate}, gradient descent"
+    assert sweep.info.run_name.startswith("sweep, best lambda 0.")
     assert "to adopt: `dvc exp run" in sweep.data.tags["mlflow.note.content"]
+    assert {data.dataset.digest for data in sweep.inputs.dataset_inputs} == {
+        data.dataset.digest for data in main.inputs.dataset_inputs
+    }
+    (winner,) = mlflow.search_logged_models(
+        [sweep.info.experiment_id], f"source_run_id = '{sweep.info.run_id}'", output_format="list"
+    )
+    assert {metric.key for metric in winner.metrics} == {key for key in main.data.metrics if key.startswith("test/")}
+    assert (winner.name, winner.tags["mlflow.source.name"]) == ("iris", sweep.data.tags["mlflow.source.name"])
     receipt = outputs.load_json(outputs.ROOT / outputs.RECEIPT)
     assert {main.data.tags["result.digest"], sweep.data.tags["result.digest"]} < set(receipt)
 
@@ -77,7 +88,7 @@ def test_a_change_of_the_shipped_code_is_logged_and_of_other_code_is_not(project
         file.write("# a correction\n")
     run_stage("track")
     corrected, _ = logged("evaluate")
-    folder = Path(mlflow.artifacts.download_artifacts(f"runs:/{corrected.info.run_id}/model"))
+    folder = Path(mlflow.artifacts.download_artifacts(f"runs:/{corrected.info.run_id}/iris"))
     assert (folder / "code" / "pipeline" / "reading" / "cells.py").read_text().endswith("# a correction\n")
 
 
@@ -98,7 +109,7 @@ def test_each_combination_has_its_own_curve_and_lambda_in_full(project: Path) ->
     assert found == {(str(penalty), rate) for penalty, rate in pairs}
     assert {penalty for penalty, _ in found} == {"0.00123456789", "0.1"}
     for run in children():
-        last = mlflow.MlflowClient().get_metric_history(run.info.run_id, "cost")[-1]
+        last = mlflow.MlflowClient().get_metric_history(run.info.run_id, "cost/training")[-1]
         penalty, rate = float(run.data.params["train.lambda"]), run.data.params["train.learning_rate"]
         curve = curves[(curves["lambda"] == penalty) & (curves["learning_rate"] == rate)]
         assert (last.step, last.value) == tuple(curve[["iteration", "cost"]].iloc[-1])
@@ -121,7 +132,11 @@ def test_a_sweep_whose_every_combination_diverged_is_a_run_with_a_warning(projec
     (sweep,) = logged("sweep")
     description = sweep.data.tags["mlflow.note.content"]
     assert "**warning:** The sweep has no winner: every combination diverged" in description
-    assert (sweep.info.status, sweep.data.metrics["diverged"], "best" in sweep.data.tags) == ("FINISHED", 4, False)
+    assert (sweep.info.status, sweep.data.metrics["sweep/diverged"], "best" in sweep.data.tags) == (
+        "FINISHED",
+        4,
+        False,
+    )
     assert {run.info.status for run in children()} == {"FAILED"}
     assert len(children()) == 4
     assert "The sweep has no winner" not in logged("evaluate")[0].data.tags["mlflow.note.content"]

@@ -1,21 +1,27 @@
 """What the user finds in MLflow, read back through its client."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import train_params
+from mlflow.exceptions import MlflowException
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from pipeline import dataset, training
 from pipeline.config import Tracking
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat
-from pipeline.tracking import log
+from pipeline.tracking import log, stores
+from pipeline.tracking import runs as tracked_runs
 from pipeline.tracking.runs import Record
-from pipeline.tracking.stores import DIGEST, store
+from pipeline.tracking.stores import store
 
 from .conftest import SETTINGS, record_of, runs
 
@@ -57,13 +63,13 @@ def test_a_run_holds_the_whole_record(record: Record, tmp_path: Path) -> None:
 def test_cost_curves_are_thinned_but_keep_both_ends_and_every_class(record: Record) -> None:
     log.log([record], SETTINGS)
     (run,) = runs("iris")
-    for name in ("cost", "cost/setosa"):
-        history = mlflow.MlflowClient().get_metric_history(run.info.run_id, name)
+    for name, key in (("cost", "cost/training"), ("cost/setosa", "cost by class/setosa")):
+        history = mlflow.MlflowClient().get_metric_history(run.info.run_id, key)
         values = record.costs[name].dropna()
         assert len(history) <= 50
         assert (history[0].step, history[0].value) == (0, values.iloc[0])
         assert all(point.value == values[point.step] for point in history)
-    last = mlflow.MlflowClient().get_metric_history(run.info.run_id, "cost")[-1]
+    last = mlflow.MlflowClient().get_metric_history(run.info.run_id, "cost/training")[-1]
     assert last.step == record.costs["iteration"].iloc[-1]
 
 
@@ -76,7 +82,7 @@ def test_classes_of_any_name_have_curves_and_metrics_of_their_own(record: Record
     log.log([replace(record, costs=pd.DataFrame(columns), metrics=scored)], SETTINGS)
     metrics = runs("iris")[0].data.metrics
     assert sorted(metrics.values()) == sorted([0.5, *(i / 2 for i in range(13)), *map(float, range(13))])
-    assert metrics["cost/пёс"] == 0.5
+    assert metrics["cost by class/пёс"] == 0.5
     assert metrics["train/iterations/at most 50K"] == 7
 
 
@@ -86,7 +92,7 @@ def test_the_model_loads_without_pickle_and_predicts_raw_rows(
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     log.log([record], SETTINGS)
     (run,) = runs("iris")
-    loaded = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    loaded = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/iris")
     rows = trained[0].iloc[:, :-1]
     np.testing.assert_array_equal(loaded.predict(rows), trained[1].model.classify(rows))
     assert loaded.metadata.signature.inputs.input_names() == list(rows.columns)
@@ -112,21 +118,169 @@ def test_an_interrupted_run_is_killed_and_logged_again(record: Record, monkeypat
     assert sorted(run.info.status for run in runs("iris")) == ["FINISHED", "KILLED"]
 
 
-def test_a_run_that_a_crash_left_running_is_closed_and_logged_again(record: Record) -> None:
+def test_what_a_crash_left_running_is_closed_by_the_next_track_of_this_repository_whatever_it_logs(
+    record: Record,
+) -> None:
     log.log([record], SETTINGS)
     client, (run,) = mlflow.MlflowClient(), runs("iris")
-    client.update_run(run.info.run_id, status="RUNNING")  # as the crash left it: without the digest, not ended
-    client.delete_tag(run.info.run_id, DIGEST)
+    client.update_run(run.info.run_id, status="RUNNING")  # as kill -9 left it
+    elsewhere = client.create_run(run.info.experiment_id, tags={"result.writer": "alive"}).info.run_id
+    lost = client.create_run(run.info.experiment_id, start_time=1, tags={"result.writer": "gone"}).info.run_id
+    log.log([], SETTINGS)
+    assert [client.get_run(id_).info.status for id_ in (run.info.run_id, elsewhere, lost)] == [
+        "KILLED",
+        "RUNNING",
+        "KILLED",
+    ]
+    log.log([record], SETTINGS)
+    assert sorted(run.info.status for run in runs("iris")) == ["FINISHED", "KILLED", "KILLED", "RUNNING"]
+
+
+def test_a_store_that_fails_at_the_last_update_leaves_a_run_that_the_next_track_closes(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_keywords: object) -> None:
+        raise MlflowException("500")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mlflow.MlflowClient, "set_terminated", fail)
+        with pytest.raises(UserError, match="500"):
+            log.log([record], SETTINGS)
+    assert [run.info.status for run in runs("iris")] == ["RUNNING"]
     log.log([record], SETTINGS)
     assert sorted(run.info.status for run in runs("iris")) == ["FINISHED", "KILLED"]
 
 
-def test_a_deleted_experiment_is_restored(record: Record) -> None:
+def test_two_clones_that_log_the_same_result_at_once_end_with_its_first_run(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill, first = tracked_runs._fill, []
+
+    def fill_while_another_clone_logs(run_id: str, *arguments: Any) -> None:
+        if not first:
+            first.append(run_id)
+            monkeypatch.setattr(stores, "_writer", lambda: "another clone")
+            other = stores.experiment("iris", store(SETTINGS), "")
+            assert tracked_runs.log(record, other, SETTINGS).startswith("logged")
+        fill(run_id, *arguments)
+
+    monkeypatch.setattr(tracked_runs, "_fill", fill_while_another_clone_logs)
+    log.log([record], SETTINGS)
+    assert [run.info.run_id for run in runs("iris")] == first
+    assert [run.info.status for run in runs("iris")] == ["FINISHED"]
+    found = mlflow.search_logged_models([runs("iris")[0].info.experiment_id], output_format="list")
+    assert [model.source_run_id for model in found] == first
+
+
+def test_requests_that_were_carried_out_but_answered_with_an_error_leave_nothing(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("create_run", "create_logged_model"):
+        once = getattr(mlflow.MlflowClient, name)
+
+        def sent_twice(self: Any, *arguments: Any, once: Any = once, **keywords: Any) -> Any:
+            once(self, *arguments, **keywords)
+            return once(self, *arguments, **keywords)
+
+        monkeypatch.setattr(mlflow.MlflowClient, name, sent_twice)
+    log.log([record], SETTINGS)
+    (run,) = runs("iris")
+    (model,) = mlflow.search_logged_models([run.info.experiment_id], output_format="list")
+    assert (run.info.status, model.source_run_id) == ("FINISHED", run.info.run_id)
+
+
+@pytest.mark.parametrize("part", ["reports", "model"])
+def test_artifacts_that_were_deleted_are_noticed_and_logged_again(
+    record: Record, part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.log([record], SETTINGS)
+    (run,) = runs("iris")
+    if part == "model":
+        mlflow.MlflowClient().delete_logged_model(run.outputs.model_outputs[0].model_id)
+    else:
+        shutil.rmtree(Path(run.info.artifact_uri.removeprefix("file://")) / part)
+    log.log([record], SETTINGS)
+    assert f"lacks {'its model' if part == 'model' else 'reports/report.txt'}" in capsys.readouterr().out
+    (again,) = runs("iris")
+    assert again.info.run_id != run.info.run_id
+    log.log([record], SETTINGS)
+    assert "already" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_in_a_repository_that_was_moved_earlier_runs_have_their_artifacts_and_new_ones_land_there(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / ".dvc" / "tmp").mkdir(parents=True)
+    monkeypatch.setenv("DVC_ROOT", str(before))
+    log.log([record], SETTINGS)
+    (run,) = runs("iris")
+    before.rename(after)
+    mlflow.set_tracking_uri(None)
+    _artifact_repos_cache.clear()  # as in a new process
+    monkeypatch.setenv("DVC_ROOT", str(after))
+    log.log([replace(record, digest="d2"), record], SETTINGS)
+    client = mlflow.MlflowClient()
+    assert [file.path for file in client.list_artifacts(run.info.run_id, "reports")] == ["reports/report.txt"]
+    assert mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/iris")
+    assert len(runs("iris")) == 2
+    assert not before.exists()
+
+
+def test_a_deleted_experiment_does_not_come_back_with_its_runs(record: Record) -> None:
     log.log([record], SETTINGS)
     client = mlflow.MlflowClient()
-    client.delete_experiment(client.get_experiment_by_name("iris").experiment_id)
+    deleted = client.get_experiment_by_name("iris").experiment_id
+    client.delete_experiment(deleted)
     log.log([record], SETTINGS)
     assert client.get_experiment_by_name("iris").lifecycle_stage == "active"
+    assert [run.info.status for run in runs("iris")] == ["FINISHED"]
+    assert client.get_experiment(deleted).lifecycle_stage == "deleted"
+    assert client.search_runs([deleted]) == []
+
+
+def test_the_model_is_named_after_the_data_and_has_its_metrics_by_data_set(record: Record) -> None:
+    log.log([replace(record, metrics={"test/accuracy": 0.5, "random weights/accuracy": 0.1})], SETTINGS)
+    (run,) = runs("iris")
+    (model,) = mlflow.search_logged_models([run.info.experiment_id], output_format="list")
+    data = {i.tags[0].value: i.dataset for i in run.inputs.dataset_inputs}
+    assert model.name == "iris"
+    assert [(m.key, m.value, m.dataset_name, m.dataset_digest) for m in model.metrics] == [
+        ("test/accuracy", 0.5, "iris", data["test"].digest)
+    ]
+
+
+def test_an_experiment_has_a_description_and_a_view_with_the_scores_as_columns(record: Record) -> None:
+    log.log([record], SETTINGS)
+    tags = mlflow.MlflowClient().get_experiment_by_name("iris").tags
+    assert "**iris** (here)" in tags["mlflow.note.content"]
+    view = json.loads(tags["mlflow.sharedViewState.scores"])
+    assert view["name"] == "Scores"
+    assert "metrics.`test/accuracy`" in json.loads(view["state"])["selectedColumns"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://user:s3cr3t@127.0.0.1:9",
+        "http://s3cr3t@127.0.0.1:9",
+        "http://user:s3cr3t@[127.0.0.1",
+        "postgresql://user:s3cr3t@127.0.0.1:9/db",
+        "postgresql://user:s3c/r3t@127.0.0.1:9/db",
+        "postgresql://user@127.0.0.1:9/db?password=s3cr3t",
+        "mysql+pymysql://user:s3cr3t@127.0.0.1:9/db",
+        "mysql://user:s3cr3t@127.0.0.1:port/db",
+        "sqlite:////dev/null/mlflow.db?key=s3cr3t",
+    ],
+)
+def test_no_password_of_the_store_is_printed(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UserError) as caught:
+        log.log([], SETTINGS)
+    assert "can't be used" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+    assert "r3t" not in str(caught.value)
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////dev/null/mlflow.db", "gopher://store"])

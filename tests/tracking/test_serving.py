@@ -40,7 +40,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("DVC_ROOT", str(folder))
         log.log([record_of(fitted, table, folder, "table")], SETTINGS)
-        uri = mlflow.artifacts.download_artifacts(f"runs:/{runs('table')[0].info.run_id}/model", dst_path=str(folder))
+        uri = mlflow.artifacts.download_artifacts(f"runs:/{runs('table')[0].info.run_id}/table", dst_path=str(folder))
         yield uri, fitted, table, folder / "table.csv"
         mlflow.set_tracking_uri(None)
 

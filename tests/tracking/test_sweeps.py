@@ -1,6 +1,7 @@
 """What the user finds of a sweep in MLflow, read back through its client."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
-from pipeline.tracking import log
-from pipeline.tracking.sweeps import COMBINATION, Child, Sweep
+from pipeline import dataset
+from pipeline.tracking import log, stores, sweeps
+from pipeline.tracking.sweeps import Child, Sweep
 
 from .conftest import SETTINGS
 
@@ -41,8 +43,11 @@ def recorded(tmp_path: Path) -> Sweep:
         digest="d1",
         params={"train.optimizer": "newton"},
         tags={"best": "lambda 1"},
-        metrics={"combinations": 3},
+        metrics={"sweep/combinations": 3},
         children=[child(1), child(2), child(3, failure="with learning rate 9 it diverged")],
+        tables={"training": dataset.bundled("iris")},
+        source="here",
+        model=None,
         artifacts={tmp_path / "combinations.csv": "sweep"},
         interrupted=False,
     )
@@ -72,7 +77,7 @@ def test_a_sweep_is_a_parent_with_a_child_for_each_child(recorded: Sweep) -> Non
         (child for child in children if child is not failed), key=lambda c: c.data.metrics["validation/log_loss"]
     )
     assert best.data.params == {"train.lambda": "1"}
-    history = client.get_metric_history(best.info.run_id, "cost")
+    history = client.get_metric_history(best.info.run_id, "cost/training")
     assert (history[0].step, history[-1].step, len(history)) == (0, 499, 100)
 
 
@@ -128,11 +133,56 @@ def test_an_interrupted_sweep_is_killed_and_goes_on_when_it_is_run_again(recorde
     assert (parent.info.status, len(children)) == ("FINISHED", 3)
 
 
-def test_combinations_that_a_crash_left_running_are_closed(recorded: Sweep) -> None:
-    log.log([dataclasses.replace(recorded, interrupted=True)], SETTINGS)
-    _, children = parents_and_children()
-    client = mlflow.MlflowClient()
-    client.update_run(children[0].info.run_id, status="RUNNING")
-    client.delete_tag(children[0].info.run_id, COMBINATION)
+def test_what_a_crash_left_running_of_a_sweep_is_closed_and_made_good(recorded: Sweep) -> None:
     log.log([recorded], SETTINGS)
-    assert "RUNNING" not in {run.info.status for part in parents_and_children() for run in part}
+    (parent,), children = parents_and_children()
+    client = mlflow.MlflowClient()
+    for run in (parent, children[0]):
+        client.update_run(run.info.run_id, status="RUNNING")  # as kill -9 left them
+    log.log([], SETTINGS)
+    assert client.get_run(parent.info.run_id).info.status == "KILLED"
+    log.log([recorded], SETTINGS)
+    (again,), children = parents_and_children()
+    assert (again.info.run_id, again.info.status) == (parent.info.run_id, "FINISHED")
+    assert sorted(child.info.status for child in children if child.info.status != "KILLED") == [
+        "FAILED",
+        "FINISHED",
+        "FINISHED",
+    ]
+
+
+def test_two_clones_that_log_the_same_sweep_at_once_end_with_one(
+    recorded: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew, first = sweeps._renew, []
+
+    def renew_while_another_clone_logs(parent: Run, *arguments: Any) -> None:
+        if not first:
+            first.append(parent.info.run_id)
+            log_in_another_clone()
+        renew(parent, *arguments)
+
+    def log_in_another_clone() -> None:
+        assert sweeps.log(recorded, mlflow.get_experiment_by_name("iris")).startswith("logged")
+
+    monkeypatch.setattr(sweeps, "_renew", renew_while_another_clone_logs)
+    log.log([recorded], SETTINGS)
+    (parent,), children = parents_and_children()
+    assert [parent.info.run_id] == first
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    assert len(children) == 3
+
+
+def test_combinations_and_files_that_were_deleted_are_logged_again(
+    recorded: Sweep, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.log([recorded], SETTINGS)
+    (parent,), children = parents_and_children()
+    mlflow.MlflowClient().delete_run(children[0].info.run_id)
+    log.log([recorded], SETTINGS)
+    assert len(parents_and_children()[1]) == 3
+    shutil.rmtree(Path(parent.info.artifact_uri.removeprefix("file://")) / "sweep")
+    log.log([recorded], SETTINGS)
+    assert "lacks sweep/combinations.csv" in capsys.readouterr().out
+    assert stores.lost(parent, ["sweep/combinations.csv"], with_model=False) == []
+    assert len(parents_and_children()[0]) == 1

@@ -62,6 +62,7 @@ ADOPT = Path("adopt.txt")
 WINNER = Path("sweep.json")
 
 WEIGHT_DIGITS, SCORE_DIGITS = 9, 7
+NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
 
 
 class Result(NamedTuple):
@@ -166,8 +167,8 @@ def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> Non
 
 
 def load_csv(path: Path) -> pd.DataFrame:
-    """A table that `save_csv` wrote, in which a class may be called `None` or `NA`: only empty cells are missing."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """A table that `save_csv` wrote, in which a class may be called `NA` or `1`: only empty cells are missing."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(NAMES, "str"))
 
 
 def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:

@@ -2,11 +2,12 @@
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, or curves, each with its best lambda
-    interactions  none, or the 5, 10 or 20 most promising pairs (`columns.pairs`), found anew inside each fold
+    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`columns.pairs`), found anew inside each fold
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
-than its standard error. Of many rows a sample decides: what is best for a share of the rows, in these units of lambda,
-is best for all of them but for chance.
+than its standard error. Of the numbers of pairs, the smallest is chosen than which the best is not clearly better. Of
+many rows a sample decides: what is best for a share of the rows, in these units of lambda, is best for all of them but
+for chance.
 """
 
 import warnings
@@ -30,7 +31,7 @@ from pipeline.logistic.matrix import Matrix
 from pipeline.outputs import significant
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
-PAIRS = (5, 10, 20)
+PAIRS = (1, 2, 5, 10, 20)
 FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
 TOLERANCE = 1e-4  # of the gradient norm: the log-loss is then exact to far more digits than its standard error
@@ -72,11 +73,12 @@ def resolved(
     l2 = l2 if params.l2 == "auto" else params.l2
     settled = params.model_copy(update={"l2": l2, "features": kind})
     if params.interactions == "auto":
-        strength, main = l2 * len(table), best
+        strength, first = l2 * len(table), len(losses)
         for n, loss in zip(PAIRS, _losses_of_pairs(X, y, strength, folds, settled).T, strict=True):
             add(kind, n, l2, loss)
-            if _better(main, len(losses) - 1, losses) != main and loss.mean() < losses[best].mean():
-                best = len(losses) - 1
+        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+        simplest = [best, *range(first, lowest + 1)]
+        best = next(k for k in simplest if _better(k, lowest, losses) == k)
         pairs = _found(X, y, strength, settled, candidates[best][1])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
     names = ["features", "pairs", "lambda", "log_loss", "log_loss_standard_error"]

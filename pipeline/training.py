@@ -24,7 +24,7 @@ from pipeline.logistic.firth import firth
 from pipeline.logistic.inference import ROWS_PER_COEFFICIENT, Inference, firth_inference, inference, refit
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
@@ -253,7 +253,8 @@ def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
 
     The effect is relative to the mean of the training rows in `table`. The band is that of a Bayesian with the penalty
     as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
-    inverse of the curvature of the cost, penalty included, divided by the number of rows. A softmax has no band.
+    inverse of the curvature of the cost, penalty included (of an elastic net its smooth part), divided by the number of
+    rows. A softmax has no band.
     """
     base, features = fitted.base, fitted.features
     frame, y = features_and_target(table)
@@ -266,8 +267,8 @@ def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
         covariance = np.full((len(W), len(W)), np.nan)
         if fitted.classifier.multiclass != "softmax" or len(fitted.classes_) == 2:
             with workers() as run:
-                is_class, ridge = (y == label).astype(int), Ridge(fitted.classifier.l2)
-                objective = FastObjective(Z, is_class, np.array([1]), ridge, run=run)
+                penalty = penalty_of(np.array([fitted.classifier.l2]), fitted.classifier.l1_ratio)
+                objective = FastObjective(Z, (y == label).astype(int), np.array([1]), penalty, run=run)
                 covariance = np.linalg.inv(objective.curvature(W)[0]) / len(y)
         starts = base.starts[len(base.strings) :]
         for place, (j, points) in enumerate(zip(base.curved, base.points, strict=True)):

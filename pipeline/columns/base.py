@@ -25,7 +25,7 @@ from pipeline.logistic.matrix import Block
 
 GROUPS = 32  # of each column of a pair: bins with about as many rows each, or its most frequent categories
 BINS = 256  # of a curve; each value has its own where there are fewer
-FEWEST = 4  # distinct numbers for a curve
+FEWEST = 2  # distinct numbers for bins
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 
 
@@ -86,8 +86,8 @@ class Base:
         if (name, "") not in curved:
             known = ", ".join(map(repr, [*self.strings, *(name for name, part in curved if not part)]))
             raise UserError(
-                f"train.interactions has {name!r}, which is no column of strings, or of numbers with at least {FEWEST} "
-                f"different values. These columns can be paired: {known}."
+                f"train.interactions has {name!r}, which is no column of strings or of numbers that vary. These "
+                f"columns can be paired: {known}."
             )
         return len(self.strings) + curved.index((name, ""))
 

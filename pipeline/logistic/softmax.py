@@ -78,9 +78,11 @@ class SoftmaxObjective(FastObjective):
             H = one._total("joint_curvature", one.matrix.base_weights(W[:, k]), one.matrix.T)
             H = H.reshape(K * n, K * n)
             diagonal = np.diag(H) + penalty[:, k].T.ravel()
-            # Intercepts (and all weights without penalty) may move together: a small addition keeps them still.
+            # Weights without penalty (the intercepts) may move together: a small addition makes H regular, and their
+            # mean, which is only rounding then, is taken out.
             H[np.diag_indices(K * n)] = diagonal + 1e-10 * diagonal.max()
-            out[:, k] = np.linalg.solve(H, gradient[:, k].T.ravel()).reshape(K, n).T
+            step = np.linalg.solve(H, gradient[:, k].T.ravel()).reshape(K, n).T
+            out[:, k] = step - step.mean(axis=1, keepdims=True) * (penalty[:, k] == 0)
         return out
 
     def _coupled(self, values: ndarray) -> ndarray:

@@ -30,6 +30,8 @@ class Parts(NamedTuple):
     test: pd.DataFrame
     key: pd.Series | None  # the group or the time of each training row, named "group" or "time": a sweep's folds use it
     left_out: pd.DataFrame  # the columns of the test rows that are no features
+    train_weight: pd.Series | None = None  # of each row, where data.weight is set
+    test_weight: pd.Series | None = None
 
 
 def load(data: config.Data) -> Loaded:
@@ -65,10 +67,12 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
     """Training rows and test rows, with the columns that are used. Warns of test rows that training has too."""
     table, report, cell_format = loaded
     target, features, key = table.columns[-1], roles.features(report), None
+    weight, offset = (roles.named(report, role) for role in ("weight", "offset"))
     if isinstance(params, config.FileSplit):
         if not isinstance(data, config.TableData):
             raise UserError(f"split.method = 'test_file' is for data=table, not {data.name}. Set split=stratified.")
-        train, test = table, _read_like(Path(params.path), data, table[[*features, target]], cell_format)
+        used = [name for name in (*features, offset, weight) if name is not None]
+        train, test = table, _read_like(Path(params.path), data, table[[*used, target]], cell_format)
     else:
         column = getattr(params, "column", None)
         if column is not None and column not in table:
@@ -95,9 +99,11 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
             f"good.",
             stacklevel=2,
         )
-    left_out = test.drop(columns=[*features, target]).reset_index(drop=True)
-    train, test = (part[[*features, target]].reset_index(drop=True) for part in (train, test))
-    return Parts(train, test, key, left_out)
+    used = features if offset is None else [*features, offset]
+    left_out = test.drop(columns=[*used, target]).reset_index(drop=True)
+    weights = (None if weight is None else part[weight].reset_index(drop=True) for part in (train, test))
+    train, test = (part[[*used, target]].reset_index(drop=True) for part in (train, test))
+    return Parts(train, test, key, left_out, *weights)
 
 
 def write(parts: Parts, warned: list[str], root: Path) -> None:
@@ -106,6 +112,9 @@ def write(parts: Parts, warned: list[str], root: Path) -> None:
     outputs.save_table(parts.test, root / outputs.TEST_ROWS)
     if len(parts.left_out.columns):
         outputs.save_table(parts.left_out, root / outputs.TEST_LEFT_OUT)
+    for series, path in ((parts.train_weight, outputs.TRAINING_WEIGHTS), (parts.test_weight, outputs.TEST_WEIGHTS)):
+        if series is not None:
+            outputs.save_table(series.to_frame(), root / path)
     if parts.key is not None:
         outputs.save_table(parts.key.to_frame(), root / outputs.KEY)
     summary = {
@@ -120,11 +129,12 @@ def write(parts: Parts, warned: list[str], root: Path) -> None:
 def _own(data: config.TableData) -> Loaded:
     path = Path(data.path)
     _warn_if_outside(path)
-    table, cell_format = reading.read(path, options_of(data), target=data.target, roles=data.roles)
+    numbers = {name: "numeric" for name in (data.weight, data.offset) if name is not None}
+    table, cell_format = reading.read(path, options_of(data), target=data.target, roles=numbers | data.roles)
     expectations.check(table, _expected(data), data.path)
     try:
         table = with_target(table, data.target)
-        decided = roles.decide(table, data.target, data.roles)
+        decided = roles.decide(table, data.target, data.roles, weight=data.weight, offset=data.offset)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     table = table[[*table.columns.drop(data.target), data.target]]

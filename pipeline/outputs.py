@@ -36,6 +36,8 @@ TRAINING_ROWS = Path("split/train.parquet")
 TEST_ROWS = Path("split/test.parquet")
 TEST_LEFT_OUT = Path("split/test_left_out.parquet")  # the columns of the test rows that are no features
 KEY = Path("split/key.parquet")  # the group or the time of the training rows, where rows are split by it
+TRAINING_WEIGHTS = Path("split/train_weights.parquet")  # the weight of each row, where data.weight is set
+TEST_WEIGHTS = Path("split/test_weights.parquet")
 SPLIT_SUMMARY = Path("split/summary.json")
 
 START = Path("train/model/start.skops")
@@ -158,6 +160,11 @@ def load_table(path: Path) -> pd.DataFrame:
 def load_key(root: Path) -> pd.Series | None:
     """The group or the time of each training row, named "group" or "time", below `root`; None for a random split."""
     return load_table(root / KEY).iloc[:, 0] if (root / KEY).exists() else None
+
+
+def load_weights(path: Path) -> np.ndarray | None:
+    """The weight of each row, (n_samples,); None where rows have none."""
+    return load_table(path).iloc[:, 0].to_numpy(dtype=np.float64) if path.exists() else None
 
 
 def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> None:

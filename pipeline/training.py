@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
 from pipeline import config, model, outputs
 from pipeline.columns.features import prepare
-from pipeline.columns.target import features_and_target
+from pipeline.columns.target import check_offset, features_and_target
 from pipeline.compute import workers
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
@@ -58,14 +57,20 @@ def classifier(params: config.Train) -> LogisticRegression:
     )
 
 
-def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) -> Training:
-    """Fit on the rows of `table`.
+def train(
+    table: pd.DataFrame, params: config.Train, cell_format: CellFormat, weight: np.ndarray | None = None
+) -> Training:
+    """Fit on the rows of `table`, each with its weight (n_samples,).
 
     Errors: `UserError` where the learning rate is too large, or a setting does not fit this data.
     """
     X, y = features_and_target(table)
-    check_positive(params.positive, np.unique(y))
-    base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending, pairs=params.pairs)
+    classes = np.unique(y)
+    check_positive(params.positive, classes)
+    check_offset(params.offset, classes)
+    base, features, Z = prepare(
+        X, min_rows=params.min_rows, smoothness=params.bending, pairs=params.pairs, offset=params.offset
+    )
     if features.pooled:
         warnings.warn(
             f"every category of {', '.join(map(repr, features.pooled))} has fewer than train.min_rows = "
@@ -83,7 +88,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     unfitted = classifier(params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` has how the training stopped
-        start = clone(unfitted).set_params(max_iter=0).fit(Z, y)
+        start = clone(unfitted).set_params(max_iter=0).fit(Z, y, weight)
         with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
 
             def show(iteration: int, cost: float) -> None:
@@ -92,9 +97,11 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
 
             try:
                 if params.penalty == "firth":
+                    if weight is not None:
+                        raise UserError("train.penalty = firth is not defined for row weights. Remove data.weight.")
                     fitted = fit_firth(clone(start).fit(Z, y), Z, y, features.groups, params)
                 else:
-                    fitted = unfitted.fit(Z, y, callback=None if bar.disable else show)
+                    fitted = unfitted.fit(Z, y, weight, callback=None if bar.disable else show)
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
     if params.l2 == 0:
@@ -174,6 +181,15 @@ def check_positive(positive: str | None, classes: np.ndarray) -> None:
         raise UserError(f"train.positive = {positive!r} should be one of two classes; the classes are {list(classes)}.")
 
 
+def row_weights(class_weight: str | None, codes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+    """The weight of each row (n_samples,), that of its class ("balanced") included; None where all weigh the same."""
+    if class_weight is None:
+        return weight
+    weight = np.ones(len(codes)) if weight is None else weight
+    totals = np.bincount(codes, weight)
+    return weight * (weight.sum() / (len(totals) * np.where(totals > 0, totals, 1)))[codes]
+
+
 def smallest(coef: np.ndarray, intercept: np.ndarray, groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The smallest of all weights (n_columns, n_features) with the same margins, and their intercepts (n_columns,).
 
@@ -248,7 +264,7 @@ def weights(fitted: Model) -> pd.DataFrame:
     return table
 
 
-def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
+def curves(fitted: Model, table: pd.DataFrame, weight: np.ndarray | None = None) -> pd.DataFrame:
     """The curves: class, feature, value, effect (on the log-odds), lower, upper, rows, one row per bin with rows.
 
     The effect is relative to the mean of the training rows in `table`. The band is that of a Bayesian with the penalty
@@ -268,8 +284,8 @@ def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
         if fitted.classifier.multiclass != "softmax" or len(fitted.classes_) == 2:
             with workers() as run:
                 penalty = penalty_of(np.array([fitted.classifier.l2]), fitted.classifier.l1_ratio)
-                objective = FastObjective(Z, (y == label).astype(int), np.array([1]), penalty, run=run)
-                covariance = np.linalg.inv(objective.curvature(W)[0]) / len(y)
+                objective = FastObjective(Z, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
+                covariance = np.linalg.inv(objective.curvature(W)[0]) / (len(y) if weight is None else weight.sum())
         starts = base.starts[len(base.strings) :]
         for place, (j, points) in enumerate(zip(base.curved, base.points, strict=True)):
             positions = features.curves_of.get(j)
@@ -347,7 +363,7 @@ def summary(fitted: Model) -> dict[str, dict[str, Any]]:
 
 
 def inferences(
-    training: Training, table: pd.DataFrame, clusters: np.ndarray | None = None
+    training: Training, table: pd.DataFrame, clusters: np.ndarray | None = None, weight: np.ndarray | None = None
 ) -> dict[str, tuple[Inference, Inference | None]]:
     """For each column of weights its inference per unit; of ridge also that of a refit without penalty.
 
@@ -358,9 +374,10 @@ def inferences(
     features, classify = fitted.features, fitted.classifier
     names, groups = features.names, features.groups
     frame, y = features_and_target(table)
-    X = fitted.matrix(frame).with_features(features.per_unit()).toarray()
-    weight = None if classify.class_weight is None else compute_sample_weight(classify.class_weight, y)
-    errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters}
+    Z = fitted.matrix(frame)
+    X, offset = Z.with_features(features.per_unit()).toarray(), Z.offset
+    weight = row_weights(params.class_weight, np.searchsorted(fitted.classes_, y), weight)
+    errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters, "offset": offset}
     found: dict[str, tuple[Inference, Inference | None]] = {}
     if classify.multiclass == "softmax" and len(classify.classes_) > 2:
         return {label: (fit, None) for label, fit in of_softmax(fitted, frame, y, weight).items()}
@@ -373,7 +390,7 @@ def inferences(
         elif classify.l2 == 0:
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
-            fit = inference(X, is_class, slope, intercept, classify.l2, weight)
+            fit = inference(X, is_class, slope, intercept, classify.l2, weight, offset=offset)
             is_curved = bool(features.curves_of or features.pairs_of)
             free = None if is_curved else refit(X, is_class, weight, **errors)
             why = CURVED if is_curved else LARGE
@@ -456,9 +473,10 @@ def write(
     root: Path,
     warned: Sequence[str] = (),
     clusters: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
 ) -> None:
     """The models, costs, weights, inference, summary and warnings, below `root`."""
-    found = inferences(training, table, clusters)
+    found = inferences(training, table, clusters, weight)
     names = training.model.features.names
     inferred = inference_table(names, found)
     categories = [names[j] for group in training.model.features.groups for j in group]
@@ -473,7 +491,7 @@ def write(
     )
     outputs.save_csv(inferred, root / outputs.INFERENCE)
     if training.model.features.curves_of and len(names) <= LARGEST_FACTOR:
-        outputs.save_csv(curves(training.model, table), root / outputs.CURVES_OF_FEATURES)
+        outputs.save_csv(curves(training.model, table, weight), root / outputs.CURVES_OF_FEATURES)
     if training.model.features.pairs_of:
         outputs.save_csv(surfaces(training.model, table), root / outputs.SURFACES)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)

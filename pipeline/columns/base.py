@@ -6,6 +6,7 @@
     curves     where numbers may bend (`columns.curves`): a code for the bin of each number; the last is that of missing
                cells
     pairs      where two columns act together (`columns.pairs`): a code for each combination of their groups
+    offset     one column of numbers may be a known part of the log-odds: it is no base column
 
 Centre and scale are mean and standard deviation of the training rows. They only keep numbers near 1: features are
 scaled by their own rows (`columns.features`). Nothing here looks at the target.
@@ -32,7 +33,8 @@ PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 class Base:
     """How typed columns become blocks of the base matrix; fitted on training rows, and stored in the model.
 
-    columns     the names of all columns, as in the table
+    columns     the names of all columns that predictions need, as in the table
+    offset      the one that is the known part of the log-odds, or None
     floats      (column, part) of each float column: part is "" for a number, else one of `PARTS`
     missing     columns of numbers and dates with missing cells in training: an indicator each, after the floats
     strings     columns of strings, with `categories[j]` sorted, None (missing) last
@@ -42,13 +44,22 @@ class Base:
                 in `groups[k]`; the last group is that of missing cells, and of rare and unseen categories
     """
 
-    def __init__(self, X: pd.DataFrame, *, curves: bool = False, pairs: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        X: pd.DataFrame,
+        *,
+        curves: bool = False,
+        pairs: Sequence[tuple[str, str]] = (),
+        offset: str | None = None,
+    ) -> None:
         """Fit on X. With `curves`, numbers have bins; `pairs` of names have codes of their own, and need them.
 
         Errors: `UserError` for a pair of which a column is not there, or has no codes.
         """
+        self.columns, self.offset = X.columns.tolist(), offset
+        X = X.drop(columns=[] if offset is None else offset)
         numbers, dates, strings = (X.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
-        self.columns, self.dates, self.strings = X.columns.tolist(), dates, strings
+        self.dates, self.strings = dates, strings
         self.floats = [(name, "") for name in numbers]
         for name in dates:
             varying = [part for part in PARTS if len(getattr(X[name].dt, part).dropna().unique()) > 1]
@@ -133,7 +144,16 @@ class Base:
         for first, second in self.pairs:
             one, other = self.groups[first][codes[:, first]], self.groups[second][codes[:, second]]
             codes = np.column_stack([codes, one * (self.groups[second].max() + 1) + other])
-        return Block(dense, (codes + self.starts[:-1]).astype(np.int32), int(self.starts[-1]))
+        offset = None if self.offset is None else self._offset(X[self.offset])
+        return Block(dense, (codes + self.starts[:-1]).astype(np.int32), int(self.starts[-1]), offset)
+
+    def _offset(self, column: pd.Series) -> np.ndarray:
+        if n_missing := int(column.isna().sum()):
+            raise UserError(
+                f"{n_missing:,} of {len(column):,} rows have no {self.offset!r}, the known part of the log-odds that "
+                f"this model adds to (data.offset). Fill these cells in."
+            )
+        return column.to_numpy(dtype=np.float64)[:, None]
 
     def _dense(self, X: pd.DataFrame) -> np.ndarray:
         dense = np.empty((len(X), len(self.floats) + len(self.missing)))

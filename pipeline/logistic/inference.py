@@ -27,6 +27,7 @@ from pipeline.logistic.fast_objective import FastObjective, margins
 from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
+from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
 from pipeline.logistic.status import Status
@@ -69,7 +70,7 @@ class Inference:
 def inference(
     X: ndarray, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
     fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[Sequence[int] | ndarray] = (),
-    covariance: str = "information", clusters: ndarray | None = None,
+    covariance: str = "information", clusters: ndarray | None = None, offset: ndarray | None = None,
 ) -> Inference:  # fmt: skip
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
 
@@ -82,6 +83,7 @@ def inference(
     subtracted from the others, and left out. A penalised fit keeps all its coefficients.
 
     covariance is one of `COVARIANCES`; for "cluster", clusters (n_samples,) has the code of each row's group from 0.
+    offset (n_samples, 1) is a known part of the margins; the null deviance is that of an intercept beside it.
     Raises ValueError for groups without an intercept, and for fewer than two clusters.
     """
     X, y, coef, kept = (
@@ -102,9 +104,10 @@ def inference(
             X = X[:, kept]
         W = np.append(coef, intercept)[:, None]
         # Sums of products, not dot products: the order of their additions is the same on any number of threads.
-        deviance = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y)))
-        share = float(np.sum(weight * y) / weight.sum()) if fit_intercept else 0.5
-        null_deviance = 2 * float(np.sum(weight * log_loss(math.log(share / (1 - share)), y)))
+        Z = X if offset is None else Matrix([Block(X, offset=offset)])
+        deviance = 2 * float(np.sum(weight * log_loss(margins(Z, W)[:, 0], y)))
+        null = _null_margins(y, weight, offset) if fit_intercept else 0.0 if offset is None else offset[:, 0]
+        null_deviance = 2 * float(np.sum(weight * log_loss(null, y)))
         coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
         note = "standard errors, tests, intervals and AIC are not defined for a penalised fit"
         fit = Inference(coefficient, kept, deviance, null_deviance, r2, note)
@@ -124,7 +127,7 @@ def inference(
             fit.note = undefined
             return fit
         repeats = None if sample_weight is None else weight
-        objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
+        objective = FastObjective(Z, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
         information = weight.sum() * objective.curvature(W)[0, :n_parameters, :n_parameters]
         scale = np.sqrt(np.diag(information))
         try:
@@ -138,7 +141,8 @@ def inference(
         source = "the observed information"
         if covariance != "information":
             bread = inverse.T @ inverse  # of features per `scale`, so that no square is too large or too small
-            meat, n_sums = _scores_squared(X, y, W, weight, scale, clusters if covariance == "cluster" else None)
+            of_rows = clusters if covariance == "cluster" else None
+            meat, n_sums = _scores_squared(X, y, margins(Z, W)[:, 0], weight, scale, of_rows)
             fit.standard_error = np.sqrt(np.diag(bread @ meat @ bread)) / scale
             fit.standard_error *= math.sqrt(_correction(covariance, len(X), n_parameters, n_sums))
             source = f"{n_sums:,} clusters" if covariance == "cluster" else f"the {covariance} sandwich"
@@ -155,9 +159,25 @@ def inference(
     return fit
 
 
+def _null_margins(y: ndarray, weight: ndarray, offset: ndarray | None) -> float | ndarray:
+    """The margins of an intercept alone, or beside the offset, that fits y best: there by Newton's method."""
+    share = float(np.sum(weight * y) / weight.sum())
+    b = math.log(share / (1 - share))
+    if offset is None:
+        return b
+    for _ in range(50):
+        p = sigmoid(b + offset[:, 0])
+        step = np.sum(weight * (y - p)) / np.sum(weight * p * (1 - p))
+        b += float(np.clip(step, -1, 1))
+        if abs(step) < 1e-12:
+            break
+    return b + offset[:, 0]
+
+
 def refit(
     X: ndarray, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
     confidence: float = 0.95, covariance: str = "information", clusters: ndarray | None = None,
+    offset: ndarray | None = None,
 ) -> Inference | None:  # fmt: skip
     """`inference` of the fit of y (n_samples,) in {0, 1} without penalty, by Newton's method; None for large data.
 
@@ -175,7 +195,7 @@ def refit(
     if len(apart):
         X, y = X[is_row], y[is_row]
         columns = columns[X[:, columns].min(axis=0) < X[:, columns].max(axis=0)]
-        sample_weight = None if sample_weight is None else sample_weight[is_row]
+        sample_weight, offset = (None if part is None else part[is_row] for part in (sample_weight, offset))
         clusters = None if clusters is None else np.unique(clusters[is_row], return_inverse=True)[1]
     for group in groups:
         columns = np.setdiff1d(columns, np.intersect1d(group, columns)[:1])  # the reference
@@ -186,15 +206,17 @@ def refit(
         Z = (X - centre) / scale
         independent = _independent(Z.T @ Z / len(Z))
         X, Z, centre, scale = X[:, independent], Z[:, independent], centre[independent], scale[independent]
-        objective = FastObjective(Z, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
+        rows = Z if offset is None else Matrix([Block(Z, offset=offset)])
+        objective = FastObjective(rows, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
         found = fit_columns(objective, "newton", max_iter=10, tol=1e-9)
         if found.status[0] == Status.RAN_OUT:  # not separated, where more iterations would do nothing but cost time
             found = fit_columns(objective, "newton", start=found.weights, max_iter=40, tol=1e-9)
     coef = found.weights[:-1, 0] / scale
     intercept = float(found.weights[-1, 0] - coef @ centre)
     fit = inference(
-        X, y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance, clusters=clusters
-    )
+        X, y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance, clusters=clusters,
+        offset=offset,
+    )  # fmt: skip
     fit.kept, fit.following = columns[independent], columns[~independent]
     if fit.separating is not None:
         fit.separating = fit.kept[fit.separating]
@@ -275,7 +297,7 @@ def _compared_with_references(
 
 
 def _scores_squared(
-    X: ndarray, y: ndarray, W: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
+    X: ndarray, y: ndarray, z: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
 ) -> tuple[ndarray, int]:
     """M of the sandwich (n_parameters, n_parameters), of features over `scale`, and the number of its terms."""
     n_clusters = 0 if clusters is None else int(clusters.max()) + 1
@@ -283,7 +305,7 @@ def _scores_squared(
         raise ValueError("covariance = 'cluster' needs clusters with at least two different codes.")
     meat, sums = np.zeros((len(scale), len(scale))), np.zeros((n_clusters, len(scale)))
     for rows in strips(len(X)):
-        residual = weight[rows] * (y[rows] - sigmoid(margins(X[rows], W)[:, 0]))
+        residual = weight[rows] * (y[rows] - sigmoid(z[rows]))
         scores = np.column_stack([X[rows], np.ones(len(residual))])[:, : len(scale)] * residual[:, None] / scale
         if clusters is None:
             meat += scores.T @ scores

@@ -58,12 +58,8 @@ class SoftmaxObjective(FastObjective):
     def costs(self, W: ndarray, buffer: ndarray) -> ndarray:
         return self._coupled(super().costs(W, buffer))
 
-    def bound(self, features: ndarray | slice = slice(None)) -> ndarray:
-        """X' diag(s) X / 4; the curvature of a whole model is at most twice as large."""
-        K = self.n_coupled
-        return self.mean_curvature(np.zeros((self.shape[0], K)), features) * K**2 / (4 * (K - 1))
-
     def safe_learning_rate(self) -> ndarray:
+        """The curvature of a whole model is at most twice `bound`."""
         penalty = self.largest_penalty_curvature
         return 1 / (2 * (1 / super().safe_learning_rate() - penalty) + penalty)
 
@@ -133,7 +129,9 @@ class _SoftmaxStrip(Strip):
             total = total + found
         return total
 
-    def _squares(self, block: Block, s: ndarray, V: ndarray) -> ndarray:
+    def _squares(self, block: Block, s: ndarray, V: ndarray | None) -> ndarray:
+        if V is None:
+            return super()._squares(block, s, V)
         P = probabilities(self._models(block.margins(V))).reshape(len(block), -1)
         return s * P * (1 - P)
 

@@ -13,4 +13,7 @@ def main(root: Path) -> None:
     file = outputs.ROOT / outputs.TEST_LEFT_OUT
     left_out = outputs.load_table(file) if file.exists() else pd.DataFrame(index=test.index)
     groups = evaluation.groups_of(config.read("evaluate").groups, test, left_out)
-    print(evaluation.write(start, trained, training, test, outputs.ROOT, outputs.main_result(root), groups))
+    files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
+    weight, test_weight = (outputs.load_weights(outputs.ROOT / file) for file in files)
+    result = outputs.main_result(root)
+    print(evaluation.write(start, trained, training, test, outputs.ROOT, result, groups, (weight, test_weight)))

@@ -119,7 +119,6 @@ def write(parts: Parts, warned: list[str], root: Path) -> None:
 
 def _own(data: config.TableData) -> Loaded:
     path = Path(data.path)
-    _warn_if_outside(path)
     table, cell_format = reading.read(path, options_of(data), target=data.target, roles=data.roles)
     expectations.check(table, _expected(data), data.path)
     try:
@@ -142,7 +141,6 @@ def _own(data: config.TableData) -> Loaded:
 
 def _read_like(path: Path, data: config.TableData, table: pd.DataFrame, cell_format: CellFormat) -> pd.DataFrame:
     """Another file with the columns of `table`, in its order and types. Errors: `UserError` where it differs."""
-    _warn_if_outside(path)
     role = {"float64": "numeric", "str": "categorical", "datetime64[us]": "date"}
     kinds = {str(name): role[str(kind)] for name, kind in table.dtypes.items()}
     known = asdict(cell_format)
@@ -171,11 +169,6 @@ def options_of(data: config.TableData) -> Options:
 
 def _expected(data: config.TableData) -> dict[str, dict[str, Any]]:
     return {name: rules.model_dump(exclude_none=True) for name, rules in data.expectations.items()}
-
-
-def _warn_if_outside(path: Path) -> None:
-    if not path.resolve().is_relative_to(Path("data").resolve()):
-        warnings.warn(f"{path} is not under data/: DVC will not notice when it changes.", stacklevel=3)
 
 
 def _positions(

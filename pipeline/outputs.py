@@ -24,6 +24,9 @@ import pyarrow.parquet as parquet
 ROOT = Path("outputs")
 RECEIPT = Path("track/receipt.json")
 
+DATA_FILE = Path("configure/data")  # links to the files of data.path and split.path, or empty files
+TEST_FILE = Path("configure/split")
+
 TABLE = Path("load/table.parquet")
 COLUMNS = Path("load/columns.csv")
 DISTRIBUTIONS = Path("load/distributions.json")

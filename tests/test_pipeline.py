@@ -29,14 +29,14 @@ PENGUINS = (
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, with a smaller sweep and picture, after one `dvc repro`, its results committed."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
+    folder = copy_project(tmp_path_factory.mktemp("pipeline") / "my project")
     shutil.copy(ROOT / "tests" / "data" / "penguins.csv", folder / "data")
     edit(folder / "conf/sweep/grid.yaml", "points: 6", "points: 3")
     edit(folder / "conf/sweep/grid.yaml", "[0.3, 1, 3, 10]", "[1, 10]")
     edit(folder / "conf/config.yaml", "rows: 1000", "rows: 200")
     (folder / "params.yaml").unlink()
     commit = "git add --all && git commit --quiet --message"
-    shell_in(folder)(f"{commit} smaller && dvc repro && {commit} results")
+    shell_in(folder)(f"git add --force data/penguins.csv && {commit} smaller && dvc repro && {commit} results")
     return folder
 
 
@@ -48,7 +48,7 @@ def edit(file: Path, old: str, new: str) -> None:
 @pytest.fixture
 def clone(reproduced: Path, tmp_path: Path) -> Path:
     """Another clone of the project, with its results in place."""
-    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
+    shell_in(tmp_path)(f"git clone --quiet '{reproduced}' clone && cp -r '{reproduced}/.dvc/cache' clone/.dvc/")
     shell_in(tmp_path / "clone")("dvc checkout")
     return tmp_path / "clone"
 
@@ -70,6 +70,17 @@ def runs(client, name, sweeps=False):
 
 def test_nothing_runs_again_when_nothing_changed(reproduced):
     assert "Running stage" not in shell_in(reproduced)("dvc repro").stdout
+
+
+def test_a_file_that_the_configuration_does_not_name_changes_nothing(clone: Path) -> None:
+    shell = shell_in(clone)
+    shell("dvc repro")
+    (clone / "data" / "another.csv").write_text("a,b\n1,2\n")
+    (clone / "dvc_plots").mkdir()
+    (clone / "dvc_plots" / "index.html").write_text("page")
+    assert shell("git status --porcelain").stdout == ""
+    assert "up to date" in shell("dvc status").stdout
+    assert "Running stage" not in shell("dvc repro").stdout
 
 
 def test_no_test_row_reaches_training(reproduced):
@@ -137,7 +148,7 @@ def test_every_picture_is_a_png_of_some_size(reproduced):
 
 
 def test_another_clone_gives_the_same_bytes_and_so_the_same_lock(reproduced, tmp_path):
-    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone")
+    shell_in(tmp_path)(f"git clone --quiet '{reproduced}' clone")
     shell = shell_in(tmp_path / "clone")
     shell("rm dvc.lock && dvc repro", OMP_NUM_THREADS="1", OPENBLAS_CORETYPE="Nehalem")
     assert (tmp_path / "clone/dvc.lock").read_text() == (reproduced / "dvc.lock").read_text()
@@ -167,7 +178,7 @@ def test_a_table_edited_in_place_runs_again_what_depends_on_it_and_nothing_else(
     table.write_text("".join(lines[:-20]))
     again = shell("dvc repro").stdout
     assert json.loads((clone / "outputs/load/profile.json").read_text())["rows"] == len(lines) - 21
-    assert stages_run(again) == {"load", "explore", "split", "train", "evaluate", "sweep", "track"}
+    assert stages_run(again) == {"configure", "load", "explore", "split", "train", "evaluate", "sweep", "track"}
 
 
 def test_training_survives_a_store_that_is_down_and_goes_on_at_track(clone: Path, tmp_path: Path) -> None:
@@ -277,8 +288,8 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         store = f"--backend-store-uri sqlite:///{folder}/server.db --artifacts-destination {folder}/artifacts"
-        command = f"{sys.executable} -m mlflow server {store} --workers 1 --port {self.port}"
-        self.process = subprocess.Popen(command.split(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [sys.executable, *f"-m mlflow server {store} --workers 1 --port {self.port}".split()]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def __enter__(self):
         address = f"http://127.0.0.1:{self.port}"

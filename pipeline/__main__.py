@@ -20,6 +20,7 @@ COMMANDS = {
     "ui": "tracking/ui",
     "multirun": "sweeps/multirun",
     "queue": "sweeps/queue",
+    "experiments": "sweeps/experiments",
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)

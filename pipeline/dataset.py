@@ -100,8 +100,8 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
     return Parts(train, test, key, left_out)
 
 
-def write(parts: Parts, warned: list[str], root: Path) -> None:
-    """The rows, the key and a summary with the warnings, below `root`."""
+def write(parts: Parts, data: config.Data, warned: list[str], root: Path) -> None:
+    """The rows, the key and a summary with the title of the data and the warnings, below `root`."""
     outputs.save_table(parts.train, root / outputs.TRAINING_ROWS)
     outputs.save_table(parts.test, root / outputs.TEST_ROWS)
     if len(parts.left_out.columns):
@@ -109,6 +109,7 @@ def write(parts: Parts, warned: list[str], root: Path) -> None:
     if parts.key is not None:
         outputs.save_table(parts.key.to_frame(), root / outputs.KEY)
     summary = {
+        "data": data.title,
         "training_rows": len(parts.train),
         "test_rows": len(parts.test),
         "features": len(parts.train.columns) - 1,

@@ -59,7 +59,7 @@ def main(root: Path) -> None:
         trained = training.train(table, settings, cell_format)
     training.write(trained, table, folder, warned, clusters)
     test = evaluation.judge(trained.model, outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)).metrics
-    outputs.save_json(record | named | {"test": test}, root / outputs.WINNER)
+    outputs.save_json(record | named | {"winner": test}, root / outputs.WINNER)
     command = results.adopt(chosen, settled)
     outputs.save_text(command + "\n", folder / outputs.ADOPT)
     print(

@@ -20,6 +20,7 @@ COMMANDS = {
     "ui": "tracking/ui",
     "multirun": "sweeps/multirun",
     "queue": "sweeps/queue",
+    "experiments": "sweeps/experiments",
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -86,6 +87,15 @@ def interruptible() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
 
 
+def way_back() -> str:
+    """What a user has to know after an experiment failed: DVC has written its settings to params.yaml. A copy
+    (`--temp`, the queue) has a params.yaml of its own.
+    """
+    if "DVC_EXP_NAME" not in os.environ or Path(os.environ.get("DVC_ROOT", ".")).resolve() != Path.cwd():
+        return ""
+    return "\nparams.yaml has the settings of this experiment. Back to those of conf/: rm params.yaml && dvc repro"
+
+
 def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stage as Ctrl-C does
@@ -98,8 +108,10 @@ def main() -> None:
     try:
         run(arguments)
     except UserError as error:
-        sys.exit(f"\nerror: {error}")
+        sys.exit(f"\nerror: {error}{way_back()}")
     except KeyboardInterrupt:
+        if hint := way_back():
+            print(f"\ninterrupted.{hint}", file=sys.stderr)
         sys.exit(130)
     finally:
         gc.freeze()

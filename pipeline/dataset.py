@@ -106,8 +106,8 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
     return Parts(train, test, key, left_out, *weights)
 
 
-def write(parts: Parts, warned: list[str], root: Path) -> None:
-    """The rows, the key and a summary with the warnings, below `root`."""
+def write(parts: Parts, data: config.Data, warned: list[str], root: Path) -> None:
+    """The rows, the key and a summary with the title of the data and the warnings, below `root`."""
     outputs.save_table(parts.train, root / outputs.TRAINING_ROWS)
     outputs.save_table(parts.test, root / outputs.TEST_ROWS)
     if len(parts.left_out.columns):
@@ -118,6 +118,7 @@ def write(parts: Parts, warned: list[str], root: Path) -> None:
     if parts.key is not None:
         outputs.save_table(parts.key.to_frame(), root / outputs.KEY)
     summary = {
+        "data": data.title,
         "training_rows": len(parts.train),
         "test_rows": len(parts.test),
         "features": len(parts.train.columns) - 1,
@@ -128,7 +129,6 @@ def write(parts: Parts, warned: list[str], root: Path) -> None:
 
 def _own(data: config.TableData) -> Loaded:
     path = Path(data.path)
-    _warn_if_outside(path)
     numbers = {name: "numeric" for name in (data.weight, data.offset) if name is not None}
     table, cell_format = reading.read(path, options_of(data), target=data.target, roles=numbers | data.roles)
     expectations.check(table, _expected(data), data.path)
@@ -152,7 +152,6 @@ def _own(data: config.TableData) -> Loaded:
 
 def _read_like(path: Path, data: config.TableData, table: pd.DataFrame, cell_format: CellFormat) -> pd.DataFrame:
     """Another file with the columns of `table`, in its order and types. Errors: `UserError` where it differs."""
-    _warn_if_outside(path)
     role = {"float64": "numeric", "str": "categorical", "datetime64[us]": "date"}
     kinds = {str(name): role[str(kind)] for name, kind in table.dtypes.items()}
     known = asdict(cell_format)
@@ -181,11 +180,6 @@ def options_of(data: config.TableData) -> Options:
 
 def _expected(data: config.TableData) -> dict[str, dict[str, Any]]:
     return {name: rules.model_dump(exclude_none=True) for name, rules in data.expectations.items()}
-
-
-def _warn_if_outside(path: Path) -> None:
-    if not path.resolve().is_relative_to(Path("data").resolve()):
-        warnings.warn(f"{path} is not under data/: DVC will not notice when it changes.", stacklevel=3)
 
 
 def _positions(

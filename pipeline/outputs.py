@@ -24,6 +24,9 @@ import pyarrow.parquet as parquet
 ROOT = Path("outputs")
 RECEIPT = Path("track/receipt.json")
 
+DATA_FILE = Path("configure/data")  # links to the files of data.path and split.path, or empty files
+TEST_FILE = Path("configure/split")
+
 TABLE = Path("load/table.parquet")
 COLUMNS = Path("load/columns.csv")
 DISTRIBUTIONS = Path("load/distributions.json")
@@ -52,6 +55,7 @@ TRAINING_SUMMARY = Path("train/summary.json")
 TRAINING_WARNINGS = Path("train/warnings.json")
 
 EVALUATION = Path("evaluate")
+PLOTS = Path("evaluate/plots")  # for `dvc plots`
 PREDICTIONS = Path("evaluate/predictions.csv")
 EVALUATION_WARNINGS = Path("evaluate/warnings.json")
 
@@ -72,6 +76,7 @@ class Result(NamedTuple):
 
     folder: Path  # with split/, train/ and evaluate/ in it
     metrics: Path
+    section: str | None = None  # of the metrics file, so that no two files have a metric of the same name
 
 
 def main_result(root: Path = ROOT) -> Result:
@@ -79,7 +84,7 @@ def main_result(root: Path = ROOT) -> Result:
 
 
 def one_vs_rest(root: Path = ROOT) -> Result:
-    return Result(root / "one_vs_rest", root / "one_vs_rest.json")
+    return Result(root / "one_vs_rest", root / "one_vs_rest.json", "one_vs_rest")
 
 
 @contextmanager
@@ -186,6 +191,16 @@ def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:
 def save_text(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def save_metrics(metrics: dict[str, Any], result: Result) -> None:
+    """The scores of a result, by model, which `load_metrics` reads back."""
+    save_json({result.section: metrics} if result.section else metrics, result.metrics)
+
+
+def load_metrics(result: Result) -> dict[str, Any]:
+    found = load_json(result.metrics)
+    return found[result.section] if result.section else found
 
 
 def load_json(path: Path) -> Any:

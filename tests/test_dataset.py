@@ -165,12 +165,6 @@ def test_a_column_that_gives_the_target_away_is_reported():
         loaded(f"id,height,group,y,outcome\n{leak}\n")
 
 
-def test_a_path_outside_data_works_with_a_warning():
-    Path("elsewhere.csv").write_text(TABLE)
-    with pytest.warns(UserWarning, match=r"elsewhere.csv is not under data/: DVC will not notice"):
-        configured("data.path=elsewhere.csv", "data.target=y")
-
-
 def test_bad_input_leaves_earlier_outputs_alone():
     loaded(TABLE)
     run_stages("load")

@@ -11,6 +11,6 @@ options     how to read a file, how its cells were found to be written, and how 
 """
 
 from pipeline.reading.options import CellFormat, Options, override
-from pipeline.reading.table import Reading, read, unknown_column
+from pipeline.reading.table import Reading, files, read, unknown_column
 
-__all__ = ["CellFormat", "Options", "Reading", "override", "read", "unknown_column"]
+__all__ = ["CellFormat", "Options", "Reading", "files", "override", "read", "unknown_column"]

@@ -17,6 +17,10 @@ def main(root: Path) -> None:
         loaded = dataset.load(params.data)
         parts = dataset.split(loaded, params.split, params.data)
         trained = training.train(parts.train, params.train, loaded.cell_format)
-    dataset.write(parts, warned, result.folder)
+    dataset.write(parts, params.data, warned, result.folder)
     training.write(trained, parts.train, result.folder, warned)
-    print(evaluation.write(trained.start, trained.model, parts.train, parts.test, result.folder, result))
+    print(
+        evaluation.write(
+            trained.start, trained.model, parts.train, parts.test, result.folder, result, params.data.title
+        )
+    )

@@ -62,7 +62,7 @@ def main(root: Path) -> None:
     training.write(trained, table, folder, warned, clusters, weight)
     test_rows = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
     test = evaluation.judge(trained.model, test_rows, test_weight).metrics
-    outputs.save_json(record | named | {"test": test}, root / outputs.WINNER)
+    outputs.save_json(record | named | {"winner": test}, root / outputs.WINNER)
     command = results.adopt(chosen, settled)
     outputs.save_text(command + "\n", folder / outputs.ADOPT)
     print(

@@ -18,15 +18,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import strips, workers
-from pipeline.logistic.fast_objective import FastObjective, margins
+from pipeline.compute import workers
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective, margins
 from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
+from pipeline.logistic.matrix import Matrix, as_matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
 from pipeline.logistic.status import Status
@@ -67,11 +69,13 @@ class Inference:
 
 
 def inference(
-    X: ndarray, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
+    X: Any, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
     fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[Sequence[int] | ndarray] = (),
     covariance: str = "information", clusters: ndarray | None = None,
 ) -> Inference:  # fmt: skip
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
+
+    X is an array or a `Matrix`, which is not written out.
 
     sample_weight (n_samples,) counts repetitions of a row. With more than two classes, call it once per class, with
     y = 1 for the rows of the class.
@@ -84,12 +88,8 @@ def inference(
     covariance is one of `COVARIANCES`; for "cluster", clusters (n_samples,) has the code of each row's group from 0.
     Raises ValueError for groups without an intercept, and for fewer than two clusters.
     """
-    X, y, coef, kept = (
-        np.asarray(X, dtype=np.float64),
-        np.asarray(y),
-        np.array(coef, dtype=np.float64),
-        np.arange(X.shape[1]),
-    )
+    X = X if isinstance(X, Matrix) else np.asarray(X, dtype=np.float64)
+    y, coef, kept = np.asarray(y), np.array(coef, dtype=np.float64), np.arange(X.shape[1])
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     with workers() as run:
         W = np.append(coef, intercept)
@@ -99,7 +99,7 @@ def inference(
             if not fit_intercept:
                 raise ValueError("groups need an intercept: their references are part of it.")
             coef, intercept, kept = _compared_with_references(coef, intercept, groups)
-            X = X[:, kept]
+            X = _columns(X, kept)
         W = np.append(coef, intercept)[:, None]
         # Sums of products, not dot products: the order of their additions is the same on any number of threads.
         deviance = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y)))
@@ -122,6 +122,9 @@ def inference(
         undefined = "standard errors are undefined: a feature is constant or follows from others"
         if n_parameters > len(X):  # then some follow from others
             fit.note = undefined
+            return fit
+        if n_parameters > LARGEST_FACTOR:
+            fit.note = f"standard errors are left out: the coefficients are more than {LARGEST_FACTOR:,}"
             return fit
         repeats = None if sample_weight is None else weight
         objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
@@ -155,8 +158,12 @@ def inference(
     return fit
 
 
+def _columns(X: Any, kept: ndarray) -> Any:
+    return X.with_features(X.T[:, np.append(kept, X.shape[1])]) if isinstance(X, Matrix) else X[:, kept]
+
+
 def refit(
-    X: ndarray, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
+    X: Any, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
     confidence: float = 0.95, covariance: str = "information", clusters: ndarray | None = None,
 ) -> Inference | None:  # fmt: skip
     """`inference` of the fit of y (n_samples,) in {0, 1} without penalty, by Newton's method; None for large data.
@@ -165,8 +172,9 @@ def refit(
     the limit these rows do not matter for the other weights. So they are left out, and so is the feature: `separating`
     has its index, `kept` has not. Features that follow from those before them are not kept either: `following`.
     """
-    if X.size * X.shape[1] > LARGEST_REFIT:
+    if X.shape[0] * X.shape[1] ** 2 > LARGEST_REFIT:
         return None
+    X = X.toarray() if isinstance(X, Matrix) else X
     y = np.asarray(y).astype(int)
     is_row, apart = _pure_rows(X, y)
     if len(np.unique(y[is_row])) < 2:
@@ -275,16 +283,18 @@ def _compared_with_references(
 
 
 def _scores_squared(
-    X: ndarray, y: ndarray, W: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
+    X: Any, y: ndarray, W: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
 ) -> tuple[ndarray, int]:
     """M of the sandwich (n_parameters, n_parameters), of features over `scale`, and the number of its terms."""
     n_clusters = 0 if clusters is None else int(clusters.max()) + 1
     if clusters is not None and n_clusters < 2:
         raise ValueError("covariance = 'cluster' needs clusters with at least two different codes.")
     meat, sums = np.zeros((len(scale), len(scale))), np.zeros((n_clusters, len(scale)))
-    for rows in strips(len(X)):
-        residual = weight[rows] * (y[rows] - sigmoid(margins(X[rows], W)[:, 0]))
-        scores = np.column_stack([X[rows], np.ones(len(residual))])[:, : len(scale)] * residual[:, None] / scale
+    matrix = as_matrix(X)
+    for block, rows in matrix.strips():
+        features = block.features(matrix.T)
+        residual = weight[rows] * (y[rows] - sigmoid(margins(features, W)[:, 0]))
+        scores = np.column_stack([features, np.ones(len(residual))])[:, : len(scale)] * residual[:, None] / scale
         if clusters is None:
             meat += scores.T @ scores
         else:

@@ -57,7 +57,7 @@ def main(root: Path) -> None:
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
     with reported_warnings() as warned:
         trained = training.train(table, settings, cell_format)
-    training.write(trained, table, folder, warned, clusters)
+    training.write(trained, folder, warned, clusters)
     test = evaluation.judge(trained.model, outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)).metrics
     outputs.save_json(record | named | {"test": test}, root / outputs.WINNER)
     command = results.adopt(chosen, settled)

@@ -15,7 +15,7 @@ def main(root: Path) -> None:
     with reported_warnings() as warned:
         params, candidates = selection.resolved(table, params, key)
         trained = training.train(table, params, cell_format)
-    training.write(trained, table, root, warned, clusters)
+    training.write(trained, root, warned, clusters)
     if candidates is not None:
         outputs.save_csv(candidates, root / outputs.CANDIDATES)
         pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)

@@ -39,6 +39,15 @@ class Training(NamedTuple):
     start: Model  # before the first step: random weights
     model: Model
     params: config.Train
+    rows: Matrix  # the training rows, as the classifier takes them
+    y: np.ndarray  # (n_samples,), their classes
+    weight: np.ndarray | None  # (n_samples,), or None where all weigh the same
+
+    @property
+    def oriented(self) -> Matrix:
+        """`rows` as the weights of `columns_of_weights` take them."""
+        classes, fitted = self.model.classes_, self.model
+        return self.rows if len(classes) > 2 or fitted.positive_class == str(classes[-1]) else self.rows.mirrored()
 
 
 def classifier(params: config.Train) -> LogisticRegression:
@@ -112,7 +121,7 @@ def train(
         fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
         fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
     start_model, model = (Model(base, features, fit, cell_format, params.positive) for fit in (start, fitted))
-    training = Training(start_model, model, params)
+    training = Training(start_model, model, params, Z, y, weight)
     if Status.SEPARATED in fitted.status_:
         for label, coef, intercept in columns_of_weights(training.model):
             found = separating_features(Z, y == label, np.append(coef, intercept))
@@ -264,17 +273,16 @@ def weights(fitted: Model) -> pd.DataFrame:
     return table
 
 
-def curves(fitted: Model, table: pd.DataFrame, weight: np.ndarray | None = None) -> pd.DataFrame:
+def curves(training: Training) -> pd.DataFrame:
     """The curves: class, feature, value, effect (on the log-odds), lower, upper, rows, one row per bin with rows.
 
-    The effect is relative to the mean of the training rows in `table`. The band is that of a Bayesian with the penalty
+    The effect is relative to the mean of the training rows. The band is that of a Bayesian with the penalty
     as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
     inverse of the curvature of the cost, penalty included (of an elastic net its smooth part), divided by the number of
     rows. A softmax has no band.
     """
+    fitted, Z, y, weight = training.model, training.oriented, training.y, training.weight
     base, features = fitted.base, fitted.features
-    frame, y = features_and_target(table)
-    Z = fitted.matrix(frame)
     codes = np.concatenate([block.codes for block in Z.blocks])
     T, n_dense = features.T.tocsc(), base.width - int(base.starts[-1])
     parts = []
@@ -314,15 +322,15 @@ def curves(fitted: Model, table: pd.DataFrame, weight: np.ndarray | None = None)
     return pd.concat(parts, ignore_index=True)
 
 
-def surfaces(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
+def surfaces(training: Training) -> pd.DataFrame:
     """The pairs: class, pair, first, second, effect (on the log-odds, beside those of each column alone), rows.
 
     One row per combination of a group of the first column and one of the second that training rows have. A group of
     numbers is shown by its mean, the other categories as "(other)".
     """
+    fitted = training.model
     base, features = fitted.base, fitted.features
-    frame, _ = features_and_target(table)
-    codes = np.concatenate([block.codes for block in fitted.matrix(frame).blocks]) - base.starts[:-1]
+    codes = np.concatenate([block.codes for block in training.rows.blocks]) - base.starts[:-1]
     n_dense, parts = base.width - int(base.starts[-1]), []
     for place, (pair, positions) in enumerate(zip(base.pairs, features.pairs_of, strict=True)):
         column = len(base.strings) + len(base.curved) + place
@@ -362,35 +370,31 @@ def summary(fitted: Model) -> dict[str, dict[str, Any]]:
     }
 
 
-def inferences(
-    training: Training, table: pd.DataFrame, clusters: np.ndarray | None = None, weight: np.ndarray | None = None
-) -> dict[str, tuple[Inference, Inference | None]]:
+def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[str, tuple[Inference, Inference | None]]:
     """For each column of weights its inference per unit; of ridge also that of a refit without penalty.
 
     Without ridge the first category of a column is the reference that the others are compared with. A refit of large
     data is None.
     """
-    fitted, params = training.model, training.params
+    fitted, params, y = training.model, training.params, training.y
     features, classify = fitted.features, fitted.classifier
     names, groups = features.names, features.groups
-    frame, y = features_and_target(table)
-    Z = fitted.matrix(frame)
-    X, offset = Z.with_features(features.per_unit()).toarray(), Z.offset
-    weight = row_weights(params.class_weight, np.searchsorted(fitted.classes_, y), weight)
-    errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters, "offset": offset}
+    X = training.oriented.with_features(features.per_unit())
+    weight = row_weights(params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
+    errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters}
     found: dict[str, tuple[Inference, Inference | None]] = {}
     if classify.multiclass == "softmax" and len(classify.classes_) > 2:
-        return {label: (fit, None) for label, fit in of_softmax(fitted, frame, y, weight).items()}
+        return {label: (fit, None) for label, fit in of_softmax(training, weight).items()}
     for label, coef, intercept in columns_of_weights(fitted):
         slope, is_class = coef / features.scale, y == label
         intercept -= slope @ features.centre
         free = None
         if params.penalty == "firth":
-            fit = firth_inference(X, is_class, slope, intercept, groups)
+            fit = firth_inference(X.toarray(), is_class, slope, intercept, groups)
         elif classify.l2 == 0:
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
-            fit = inference(X, is_class, slope, intercept, classify.l2, weight, offset=offset)
+            fit = inference(X, is_class, slope, intercept, classify.l2, weight)
             is_curved = bool(features.curves_of or features.pairs_of)
             free = None if is_curved else refit(X, is_class, weight, **errors)
             why = CURVED if is_curved else LARGE
@@ -404,10 +408,11 @@ def inferences(
     return found
 
 
-def of_softmax(fitted: Model, frame: pd.DataFrame, y: np.ndarray, weight: np.ndarray | None) -> dict[str, Inference]:
+def of_softmax(training: Training, weight: np.ndarray | None) -> dict[str, Inference]:
     """The coefficients per unit and the deviance of one model of all classes, which has no test of one class alone."""
+    fitted, y = training.model, training.y
     codes, features = np.searchsorted(fitted.classes_, y), fitted.features
-    L = log_probabilities(fitted.classifier.decision_function(fitted.matrix(frame)), "softmax")
+    L = log_probabilities(fitted.classifier.decision_function(training.rows), "softmax")
     counted = np.ones(len(y)) if weight is None else weight
     shares = np.bincount(codes, counted) / counted.sum()
     deviance = -2 * float(np.sum(counted * L[np.arange(len(y)), codes]))
@@ -469,14 +474,12 @@ def cluster_codes(key: pd.Series | None, standard_errors: str) -> np.ndarray | N
 
 def write(
     training: Training,
-    table: pd.DataFrame,
     root: Path,
     warned: Sequence[str] = (),
     clusters: np.ndarray | None = None,
-    weight: np.ndarray | None = None,
 ) -> None:
     """The models, costs, weights, inference, summary and warnings, below `root`."""
-    found = inferences(training, table, clusters, weight)
+    found = inferences(training, clusters)
     names = training.model.features.names
     inferred = inference_table(names, found)
     categories = [names[j] for group in training.model.features.groups for j in group]
@@ -491,8 +494,8 @@ def write(
     )
     outputs.save_csv(inferred, root / outputs.INFERENCE)
     if training.model.features.curves_of and len(names) <= LARGEST_FACTOR:
-        outputs.save_csv(curves(training.model, table, weight), root / outputs.CURVES_OF_FEATURES)
+        outputs.save_csv(curves(training), root / outputs.CURVES_OF_FEATURES)
     if training.model.features.pairs_of:
-        outputs.save_csv(surfaces(training.model, table), root / outputs.SURFACES)
+        outputs.save_csv(surfaces(training), root / outputs.SURFACES)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

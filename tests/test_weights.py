@@ -77,6 +77,16 @@ def test_known_log_odds_are_added_in_training_and_asked_for_in_prediction():
         fitted.predict(raw.drop(columns="known"))
 
 
+def test_what_raises_the_odds_of_the_first_class_is_the_mirror_of_that_of_the_last():
+    frame, settings = table(), ("data.offset=known", "data.drop=[times]", "train.features=curves")
+    run(frame, *settings)
+    last = [outputs.load_csv(outputs.ROOT / file) for file in (outputs.INFERENCE, outputs.CURVES_OF_FEATURES)]
+    run(frame, *settings, "train.positive=no")
+    first = [outputs.load_csv(outputs.ROOT / file) for file in (outputs.INFERENCE, outputs.CURVES_OF_FEATURES)]
+    np.testing.assert_allclose(first[0]["coefficient"], -last[0]["coefficient"], rtol=1e-5)
+    np.testing.assert_allclose(first[1]["lower"], -last[1]["upper"], atol=1e-6)
+
+
 def test_an_offset_fit_is_the_minimum_of_its_cost_whatever_the_optimizer():
     rng = np.random.default_rng(1)
     X, offset = rng.normal(size=(400, 3)), rng.normal(0, 2, 400)
@@ -98,7 +108,8 @@ def test_standard_errors_with_an_offset_are_those_of_the_second_derivatives_at_t
     rng = np.random.default_rng(2)
     X, offset = rng.normal(size=(500, 2)), rng.normal(size=(500, 1))
     y = (X @ [1, -1] + offset[:, 0] + rng.logistic(size=500) > 0).astype(int)
-    fit = refit(X, y, offset=offset)
+    rows = Matrix([Block(X, offset=offset)])
+    fit = refit(rows, y)
     z = X @ fit.coefficient[:-1] + fit.coefficient[-1] + offset[:, 0]
     p = 1 / (1 + np.exp(-z))
     ones = np.column_stack([X, np.ones(500)])
@@ -107,7 +118,9 @@ def test_standard_errors_with_an_offset_are_those_of_the_second_derivatives_at_t
     np.testing.assert_allclose(fit.standard_error, np.sqrt(np.diag(covariance)), rtol=1e-6)
     null = minimize(lambda b: np.sum(np.logaddexp(0, b + offset[:, 0]) - y * (b + offset[:, 0])), 0.0).fun
     assert fit.null_deviance == pytest.approx(2 * null)
-    assert inference(X, y, fit.coefficient[:-1], fit.coefficient[-1], offset=offset).deviance == fit.deviance
+    assert inference(rows, y, fit.coefficient[:-1], fit.coefficient[-1]).deviance == fit.deviance
+    other = refit(rows.mirrored(), 1 - y)
+    np.testing.assert_allclose(other.coefficient, -fit.coefficient, rtol=1e-6)
 
 
 def test_weighted_scores_curves_and_groups_are_those_of_repeated_rows():

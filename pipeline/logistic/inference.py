@@ -18,16 +18,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import strips, workers
-from pipeline.logistic.fast_objective import FastObjective, margins
+from pipeline.compute import workers
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective, margins
 from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
-from pipeline.logistic.matrix import Block, Matrix
+from pipeline.logistic.matrix import Block, Matrix, as_matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
 from pipeline.logistic.status import Status
@@ -68,11 +69,13 @@ class Inference:
 
 
 def inference(
-    X: ndarray, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
+    X: Any, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
     fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[Sequence[int] | ndarray] = (),
-    covariance: str = "information", clusters: ndarray | None = None, offset: ndarray | None = None,
+    covariance: str = "information", clusters: ndarray | None = None,
 ) -> Inference:  # fmt: skip
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
+
+    X is an array or a `Matrix`, which is not written out.
 
     sample_weight (n_samples,) counts repetitions of a row. With more than two classes, call it once per class, with
     y = 1 for the rows of the class.
@@ -83,15 +86,11 @@ def inference(
     subtracted from the others, and left out. A penalised fit keeps all its coefficients.
 
     covariance is one of `COVARIANCES`; for "cluster", clusters (n_samples,) has the code of each row's group from 0.
-    offset (n_samples, 1) is a known part of the margins; the null deviance is that of an intercept beside it.
+    Where X is a `Matrix` with an offset, the null deviance is that of an intercept beside it.
     Raises ValueError for groups without an intercept, and for fewer than two clusters.
     """
-    X, y, coef, kept = (
-        np.asarray(X, dtype=np.float64),
-        np.asarray(y),
-        np.array(coef, dtype=np.float64),
-        np.arange(X.shape[1]),
-    )
+    X = X if isinstance(X, Matrix) else np.asarray(X, dtype=np.float64)
+    y, coef, kept = np.asarray(y), np.array(coef, dtype=np.float64), np.arange(X.shape[1])
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     with workers() as run:
         W = np.append(coef, intercept)
@@ -101,11 +100,10 @@ def inference(
             if not fit_intercept:
                 raise ValueError("groups need an intercept: their references are part of it.")
             coef, intercept, kept = _compared_with_references(coef, intercept, groups)
-            X = X[:, kept]
+            X = _columns(X, kept)
         W = np.append(coef, intercept)[:, None]
         # Sums of products, not dot products: the order of their additions is the same on any number of threads.
-        Z = X if offset is None else Matrix([Block(X, offset=offset)])
-        deviance = 2 * float(np.sum(weight * log_loss(margins(Z, W)[:, 0], y)))
+        deviance, offset = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y))), as_matrix(X).offset
         null = _null_margins(y, weight, offset) if fit_intercept else 0.0 if offset is None else offset[:, 0]
         null_deviance = 2 * float(np.sum(weight * log_loss(null, y)))
         coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
@@ -126,8 +124,11 @@ def inference(
         if n_parameters > len(X):  # then some follow from others
             fit.note = undefined
             return fit
+        if n_parameters > LARGEST_FACTOR:
+            fit.note = f"standard errors are left out: the coefficients are more than {LARGEST_FACTOR:,}"
+            return fit
         repeats = None if sample_weight is None else weight
-        objective = FastObjective(Z, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
+        objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
         information = weight.sum() * objective.curvature(W)[0, :n_parameters, :n_parameters]
         scale = np.sqrt(np.diag(information))
         try:
@@ -142,7 +143,7 @@ def inference(
         if covariance != "information":
             bread = inverse.T @ inverse  # of features per `scale`, so that no square is too large or too small
             of_rows = clusters if covariance == "cluster" else None
-            meat, n_sums = _scores_squared(X, y, margins(Z, W)[:, 0], weight, scale, of_rows)
+            meat, n_sums = _scores_squared(X, y, W, weight, scale, of_rows)
             fit.standard_error = np.sqrt(np.diag(bread @ meat @ bread)) / scale
             fit.standard_error *= math.sqrt(_correction(covariance, len(X), n_parameters, n_sums))
             source = f"{n_sums:,} clusters" if covariance == "cluster" else f"the {covariance} sandwich"
@@ -174,10 +175,17 @@ def _null_margins(y: ndarray, weight: ndarray, offset: ndarray | None) -> float 
     return b + offset[:, 0]
 
 
+def _columns(X: Any, kept: ndarray) -> Any:
+    return X.with_features(X.T[:, np.append(kept, X.shape[1])]) if isinstance(X, Matrix) else X[:, kept]
+
+
+def _with_offset(X: ndarray, offset: ndarray | None) -> Any:
+    return X if offset is None else Matrix([Block(X, offset=offset)])
+
+
 def refit(
-    X: ndarray, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
+    X: Any, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
     confidence: float = 0.95, covariance: str = "information", clusters: ndarray | None = None,
-    offset: ndarray | None = None,
 ) -> Inference | None:  # fmt: skip
     """`inference` of the fit of y (n_samples,) in {0, 1} without penalty, by Newton's method; None for large data.
 
@@ -185,8 +193,9 @@ def refit(
     the limit these rows do not matter for the other weights. So they are left out, and so is the feature: `separating`
     has its index, `kept` has not. Features that follow from those before them are not kept either: `following`.
     """
-    if X.size * X.shape[1] > LARGEST_REFIT:
+    if X.shape[0] * X.shape[1] ** 2 > LARGEST_REFIT:
         return None
+    offset, X = as_matrix(X).offset, X.toarray() if isinstance(X, Matrix) else X
     y = np.asarray(y).astype(int)
     is_row, apart = _pure_rows(X, y)
     if len(np.unique(y[is_row])) < 2:
@@ -206,16 +215,15 @@ def refit(
         Z = (X - centre) / scale
         independent = _independent(Z.T @ Z / len(Z))
         X, Z, centre, scale = X[:, independent], Z[:, independent], centre[independent], scale[independent]
-        rows = Z if offset is None else Matrix([Block(Z, offset=offset)])
-        objective = FastObjective(rows, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
+        objective = FastObjective(_with_offset(Z, offset), y, np.array([1]), Ridge(0.0), sample_weight, True, run)
         found = fit_columns(objective, "newton", max_iter=10, tol=1e-9)
         if found.status[0] == Status.RAN_OUT:  # not separated, where more iterations would do nothing but cost time
             found = fit_columns(objective, "newton", start=found.weights, max_iter=40, tol=1e-9)
     coef = found.weights[:-1, 0] / scale
     intercept = float(found.weights[-1, 0] - coef @ centre)
     fit = inference(
-        X, y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance, clusters=clusters,
-        offset=offset,
+        _with_offset(X, offset), y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance,
+        clusters=clusters,
     )  # fmt: skip
     fit.kept, fit.following = columns[independent], columns[~independent]
     if fit.separating is not None:
@@ -297,16 +305,19 @@ def _compared_with_references(
 
 
 def _scores_squared(
-    X: ndarray, y: ndarray, z: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
+    X: Any, y: ndarray, W: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
 ) -> tuple[ndarray, int]:
     """M of the sandwich (n_parameters, n_parameters), of features over `scale`, and the number of its terms."""
     n_clusters = 0 if clusters is None else int(clusters.max()) + 1
     if clusters is not None and n_clusters < 2:
         raise ValueError("covariance = 'cluster' needs clusters with at least two different codes.")
     meat, sums = np.zeros((len(scale), len(scale))), np.zeros((n_clusters, len(scale)))
-    for rows in strips(len(X)):
+    matrix = as_matrix(X)
+    z = margins(matrix, W)[:, 0]
+    for block, rows in matrix.strips():
         residual = weight[rows] * (y[rows] - sigmoid(z[rows]))
-        scores = np.column_stack([X[rows], np.ones(len(residual))])[:, : len(scale)] * residual[:, None] / scale
+        features = np.column_stack([block.features(matrix.T), np.ones(len(residual))])
+        scores = features[:, : len(scale)] * residual[:, None] / scale
         if clusters is None:
             meat += scores.T @ scores
         else:

@@ -18,7 +18,7 @@ pass takes as long as the codes do, whatever T is, and many T (one for each fold
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy import ndarray
@@ -73,13 +73,15 @@ class Block:
 
     def transposed(self, R: ndarray) -> ndarray:
         """[B 1]' R, (n_base + 1, n_columns), for R (n_rows, n_columns)."""
-        n_dense = self.dense.shape[1]
-        out = np.empty((self.n_base + 1, R.shape[1]))
-        np.dot(self._floats().T, R, out[:n_dense])
-        if self.n_sparse:
-            out[n_dense:-1] = self._sparse().T @ R
-        np.add.reduce(R, 0, None, out[-1])
-        return out
+        return np.concatenate([self.dense_transposed(R), self.sparse_transposed(R), R.sum(axis=0, keepdims=True)])
+
+    def dense_transposed(self, R: ndarray) -> ndarray:
+        """The rows of `transposed` that belong to dense columns."""
+        return self._floats().T @ R
+
+    def sparse_transposed(self, R: ndarray) -> ndarray:
+        """Those that belong to sparse columns."""
+        return self._sparse().T @ R if self.n_sparse else np.empty((0, R.shape[1]))
 
     def squared(self) -> "Block":
         """The block of the squares of its numbers."""
@@ -117,7 +119,7 @@ class Matrix:
             T = sparse.identity(self.blocks[0].n_base + 1)
         self.T: Any = None
         self.T_transposed: Any = None
-        n_features = self.blocks[0].n_base if self.blocks else 0
+        n_features = self.n_base
         if T is not None:
             self.T, self.T_transposed, n_features = sparse.csr_matrix(T), sparse.csr_matrix(T.T), T.shape[1] - 1
         self.shape = (sum(map(len, self.blocks)), n_features)
@@ -130,6 +132,16 @@ class Matrix:
         """o, or None."""
         parts = [block.offset for block in self.blocks if block.offset is not None]
         return np.concatenate(parts) if parts else None
+
+    def mirrored(self) -> "Matrix":
+        """The same rows for labels 1 - y: the offset with the other sign."""
+        if self.offset is None:
+            return self
+        return Matrix([Block(b.dense, b.codes, b.n_sparse, -cast(ndarray, b.offset)) for b in self.blocks], self.T)
+
+    @property
+    def n_base(self) -> int:
+        return self.blocks[0].n_base if self.blocks else 0
 
     @property
     def nbytes(self) -> int:

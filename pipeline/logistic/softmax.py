@@ -99,17 +99,18 @@ class _SoftmaxStrip(Strip):
 
     def loss_and_gradient(self, V: ndarray) -> tuple[ndarray, ndarray]:
         """The loss without labels, (n_columns,), and [B 1]'(s (1 - P)), of the shape of V."""
-        loss, gradient = np.zeros(V.shape[1]), np.zeros(V.shape)
-        for block, s, _ in self._each_block():
+        loss = np.zeros(V.shape[1])
+
+        def residuals(block: Block, s: ndarray, _: ndarray) -> ndarray:
             z = self._models(block.margins(V))
             top = z.max(axis=2, keepdims=True)
             E = np.exp(z - top)
             total = E.sum(axis=2, keepdims=True)
             share = (s * (np.log(total) + top)[:, :, 0]).sum(axis=0) / self.n_classes
-            loss += np.repeat(share, self.n_classes)
-            gradient += block.transposed(s * (1 - E / total).reshape(len(block), -1))
-        gradient[-1] *= self.ones
-        return loss, gradient
+            np.add(loss, np.repeat(share, self.n_classes), loss)
+            return s * (1 - E / total).reshape(len(block), -1)
+
+        return loss, self._sums(residuals, V.shape[1])
 
     def exact_loss(self, V: ndarray) -> ndarray:
         return self.loss_and_gradient(V)[0]

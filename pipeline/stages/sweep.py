@@ -59,7 +59,7 @@ def main(root: Path) -> None:
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
     with reported_warnings() as warned:
         trained = training.train(table, settings, cell_format, weight)
-    training.write(trained, table, folder, warned, clusters, weight)
+    training.write(trained, folder, warned, clusters)
     test_rows = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
     test = evaluation.judge(trained.model, test_rows, test_weight).metrics
     outputs.save_json(record | named | {"winner": test}, root / outputs.WINNER)

@@ -16,7 +16,7 @@ def main(root: Path) -> None:
     with reported_warnings() as warned:
         params, candidates = selection.resolved(table, params, key, weight)
         trained = training.train(table, params, cell_format, weight)
-    training.write(trained, table, root, warned, clusters, weight)
+    training.write(trained, root, warned, clusters)
     if candidates is not None:
         outputs.save_csv(candidates, root / outputs.CANDIDATES)
         pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)

@@ -81,12 +81,12 @@ def test_a_given_pair_fits_the_surface_that_the_data_was_made_with():
     params = train_params(
         **{"lambda": 1e-4}, interactions=[["age", "balance"]], optimizer="quasi_newton", learning_rate="auto"
     )
-    fitted = training.train(rows, params, CellFormat()).model
-    X = rows.iloc[:, :-1]
+    trained = training.train(rows, params, CellFormat())
+    fitted, X = trained.model, rows.iloc[:, :-1]
     margins = fitted.classifier.decision_function(fitted.matrix(X))
     usual = (X[["age", "balance"]].abs() < 1.5).all(axis="columns")
     assert np.abs(margins - product(X))[usual].mean() < 0.25
-    surface = training.surfaces(fitted, rows)
+    surface = training.surfaces(trained)
     assert surface["pair"].unique().tolist() == ["age x balance"]
     assert surface["rows"].sum() == len(rows)
     corners = surface.astype({"first": float, "second": float}).query("abs(first) > 1 and abs(second) > 1")

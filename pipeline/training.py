@@ -121,6 +121,7 @@ def train(
         fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
         fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
     start_model, model = (Model(base, features, fit, cell_format, params.positive) for fit in (start, fitted))
+    model.set_average(X)
     training = Training(start_model, model, params, Z, y, weight)
     if Status.SEPARATED in fitted.status_:
         for label, coef, intercept in columns_of_weights(training.model):

@@ -119,6 +119,20 @@ class Base:
         return [f"{points[groups[:-1] == g].mean().round(12):.4g}" for g in range(n_groups)] + ["(missing)"]
 
     @property
+    def terms(self) -> list[tuple[str, ...]]:
+        """What a margin is a sum over, besides the intercept: each column, then each pair of columns."""
+        return [*((name,) for name in self.columns), *((self.name(one), self.name(other)) for one, other in self.pairs)]
+
+    @property
+    def term_of(self) -> np.ndarray:
+        """The position in `terms` of each float column, each indicator of missing cells, and each column of codes."""
+        names = [*(name for name, _ in self.floats), *self.missing, *self.strings]
+        names += [self.floats[j][0] for j in self.curved]
+        return np.array(
+            [*map(self.columns.index, names), *(len(self.columns) + k for k in range(len(self.pairs)))], int
+        )
+
+    @property
     def _widths(self) -> list[int]:
         return [width + 1 for width in [*map(len, self.categories), *map(len, self.points)]]
 

@@ -91,10 +91,16 @@ def interruptible() -> Iterator[None]:
     gc.freeze()
     gc.enable()
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        block_interrupts(False)
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+        block_interrupts(True)
+
+
+def block_interrupts(block: bool) -> None:
+    """Windows can't block signals: there an import, too, may be interrupted."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, INTERRUPTS)
 
 
 def way_back() -> str:
@@ -107,7 +113,7 @@ def way_back() -> str:
 
 
 def main() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    block_interrupts(True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stage as Ctrl-C does
     arguments = parser().parse_args()
     for name in BLAS_THREADS:

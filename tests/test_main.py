@@ -94,7 +94,7 @@ assert state() == before
 
 
 def test_a_mistake_of_the_user_is_one_message_without_a_traceback(project: Path) -> None:
-    Path("params.yaml").write_text("data: {name: iriss}\n")
+    Path("params.yaml").write_text("data: {name: iriss}\n", encoding="utf-8")
     status, _, err = ended("load")
     assert status == 1
     assert "error: params.yaml has values that can't be used" in err

@@ -54,8 +54,8 @@ def shell(project: Path) -> Shell:
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new, 1))
+    assert old in file.read_text(encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
 
 
 def param(project: Path, key: str) -> object:

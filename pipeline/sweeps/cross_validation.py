@@ -33,6 +33,7 @@ from pipeline.sweeps.choice import best_by_lambda
 from pipeline.training import row_weights, smallest
 
 WORST_LAST = list(Status)
+TRAINING, HELD_OUT = 2, 1
 SWING = 1.01  # times the lowest cost
 
 
@@ -119,27 +120,26 @@ def fold_rows(
     weight: np.ndarray | None = None,
 ) -> list[Rows]:
     """The rows of each fold. Their base matrix is shared: rows that are in the same folds are one block of it."""
-    is_training = np.zeros((len(folds), len(X)), dtype=bool)
-    is_used = np.zeros_like(is_training)
+    part = np.zeros((len(folds), len(X)), dtype=np.int8)  # of each row in each fold: TRAINING, HELD_OUT, or 0 for none
+    kind = np.zeros(len(X), dtype=np.int64)
     for fold, (training, held_out) in enumerate(folds):
-        is_training[fold, training] = is_used[fold, training] = is_used[fold, held_out] = True
+        part[fold, training], part[fold, held_out] = TRAINING, HELD_OUT
+        kind = pd.factorize(3 * kind + part[fold], sort=True)[0]
     smoothness, pairs = train.bending, train.pairs
     base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs, offset=train.offset)
-    kinds, kind = np.unique(np.vstack([is_training, is_used]), axis=1, return_inverse=True)
-    rows_of_kind = [np.flatnonzero(kind == k) for k in range(kinds.shape[1])]
+    rows_of_kind = [np.flatnonzero(kind == k) for k in range(kind.max() + 1)]
     blocks = [base.block(X.iloc[rows]) for rows in rows_of_kind]
-    is_training, is_used = np.split(kinds, 2)
     made = []
-    for training, used in zip(is_training, is_used, strict=True):
-        sides = np.flatnonzero(training), np.flatnonzero(used & ~training)
+    for parts in part[:, [rows[0] for rows in rows_of_kind]]:
+        sides = np.flatnonzero(parts == TRAINING), np.flatnonzero(parts == HELD_OUT)
         learnt, others = (Matrix([blocks[k] for k in side]) for side in sides)
         features = Features(base, learnt, min_rows=train.min_rows, smoothness=smoothness)
         places = [np.concatenate([rows_of_kind[k] for k in side]) for side in sides]
-        parts = [
+        of_sides = [
             (rows.with_features(features.T), codes[place], None if weight is None else weight[place])
             for rows, place in zip((learnt, others), places, strict=True)
         ]
-        made.append(Rows(features, *parts[0], *parts[1]))
+        made.append(Rows(features, *of_sides[0], *of_sides[1]))
     return made
 
 

@@ -10,13 +10,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline import checks, figures, outputs, references
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.model import Model
-from pipeline.outputs import Result
+from pipeline.outputs import Result, Table
 from pipeline.scores import (
     CONFIDENCE,
     GROUPS,
@@ -48,7 +49,7 @@ def judge(fitted: Model, table: pd.DataFrame) -> Evaluation:
 def write(
     start: Model,
     trained: Model,
-    training_rows: pd.DataFrame,
+    training_rows: Table,
     test_rows: pd.DataFrame,
     training: Path,
     result: Result,
@@ -63,7 +64,8 @@ def write(
     test_X, test_y = features_and_target(test_rows)
     classes, n = trained.classes_, len(test_y)
     after, before = judge(trained, test_rows), judge(start, test_rows)
-    some = training_rows if len(y) <= ROWS else training_rows.sample(ROWS, random_state=0)
+    sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
+    some = training_rows.take(sampled)
     boosted, boosted_rows = references.black_box(X, y, test_X, classes)
     compared = {"prior": references.prior(y, n, classes), "black_box": boosted}
     metrics = {"test": after.metrics, "train": judge(trained, some).metrics}

@@ -11,7 +11,7 @@ that different processors leave: the same commit, parameters and data give the s
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,6 +152,42 @@ def save_table(frame: pd.DataFrame, path: Path) -> None:
 def load_table(path: Path) -> pd.DataFrame:
     """A table that `save_table` wrote."""
     return parquet.read_table(path).to_pandas(self_destruct=True)
+
+
+class StoredTable:
+    """A table that `save_table` wrote, of which a column is read when it is asked for.
+
+    It has what the code that needs no more than one column at a time uses of a data frame.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
+        self.path, metadata = path, parquet.read_metadata(path)
+        empty = metadata.schema.to_arrow_schema().empty_table().to_pandas()
+        self._empty, self._n_rows = empty if columns is None else empty[list(columns)], metadata.num_rows
+
+    @property
+    def columns(self) -> pd.Index:
+        return self._empty.columns
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def __getitem__(self, name: str) -> pd.Series:
+        return parquet.read_table(self.path, columns=[name]).to_pandas(self_destruct=True)[name]
+
+    def select_dtypes(self, kind: str) -> pd.DataFrame:
+        """Without rows: for the names of the columns."""
+        return self._empty.select_dtypes(kind)
+
+    def drop(self, *, columns: str) -> "StoredTable":
+        return StoredTable(self.path, self.columns.drop(columns).tolist())
+
+    def take(self, rows: np.ndarray) -> pd.DataFrame:
+        """Some of the rows, by position, in memory."""
+        return pd.DataFrame({name: self[name].take(rows) for name in self.columns})
+
+
+Table = pd.DataFrame | StoredTable
 
 
 def load_key(root: Path) -> pd.Series | None:

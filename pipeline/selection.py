@@ -27,7 +27,7 @@ from pipeline.logistic import LogisticRegression
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import significant
+from pipeline.outputs import Table, significant
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
 PAIRS = (5, 10, 20)
@@ -38,7 +38,7 @@ KEYS = ("features", "interactions")  # besides lambda
 
 
 def resolved(
-    table: pd.DataFrame, params: config.Train, key: pd.Series | None = None
+    table: Table, params: config.Train, key: pd.Series | None = None
 ) -> tuple[config.Train, pd.DataFrame | None]:
     """`params` with what was chosen in place of `auto`, and the candidates with their log-loss (None without `auto`).
 
@@ -48,9 +48,10 @@ def resolved(
     if "auto" not in (params.l2, params.features, params.interactions):
         return params, None
     X, y = features_and_target(table)
+    rows = np.arange(len(X))
     if len(X) > LARGEST_SAMPLE:
         rows = np.sort(np.random.default_rng(SEED).choice(len(X), LARGEST_SAMPLE, replace=False))
-        X, y, key = X.iloc[rows], y[rows], None if key is None else key.iloc[rows].reset_index(drop=True)
+    X, y, key = X.take(rows), y[rows], None if key is None else key.iloc[rows].reset_index(drop=True)
     folds = splitting.folds(y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
@@ -83,9 +84,7 @@ def resolved(
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
-def without_lambda(
-    table: pd.DataFrame, params: config.Train, key: pd.Series | None = None
-) -> tuple[config.Train, list[str]]:
+def without_lambda(table: Table, params: config.Train, key: pd.Series | None = None) -> tuple[config.Train, list[str]]:
     """`params` with what was chosen, at the best lambda, for a grid of lambdas of its own; and that as overrides."""
     chosen = [name for name in KEYS if getattr(params, name) == "auto"]
     if not chosen:

@@ -27,7 +27,7 @@ from pipeline.logistic.matrix import Matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
-from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
+from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, Table, rounded_weights, significant
 from pipeline.reading import CellFormat
 
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
@@ -60,7 +60,7 @@ def classifier(params: config.Train) -> LogisticRegression:
     )
 
 
-def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) -> Training:
+def train(table: Table, params: config.Train, cell_format: CellFormat) -> Training:
     """Fit on the rows of `table`.
 
     Errors: `UserError` where the learning rate is too large, or a setting does not fit this data.

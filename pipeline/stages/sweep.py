@@ -20,15 +20,16 @@ from pipeline.sweeps.cross_validation import combinations, cross_validate, path
 
 def main(root: Path) -> None:
     train, sweep = config.read("train"), config.read("sweep")
-    table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
-    training.check_positive(train.positive, np.unique(table.iloc[:, -1]))
+    table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
+    classes = features_and_target(table)[1]
+    training.check_positive(train.positive, np.unique(classes))
     folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
     clusters = training.cluster_codes(key, train.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()
     try:
         with reported_warnings() as warned:
-            folds = splitting.folds(features_and_target(table)[1], sweep.folds, sweep.seed, key)
+            folds = splitting.folds(classes, sweep.folds, sweep.seed, key)
             train, settled = selection.without_lambda(table, train, key)
         record["warnings"] = warned
         validation = cross_validate(table, train, sweep, combinations(sweep, train), folds)

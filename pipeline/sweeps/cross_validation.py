@@ -27,7 +27,7 @@ from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.loss import predicted, probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import rounded_weights
+from pipeline.outputs import Table, rounded_weights
 from pipeline.scores import scores
 from pipeline.sweeps.choice import best_by_lambda
 from pipeline.training import smallest
@@ -65,7 +65,7 @@ def combinations(sweep: config.Sweep, train: config.Train) -> list[Combination]:
 
 
 def cross_validate(
-    table: pd.DataFrame,
+    table: Table,
     train: config.Train,
     sweep: config.Sweep,
     grid: list[Combination],
@@ -107,7 +107,7 @@ def cross_validate(
     )
 
 
-def fold_rows(X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], train: config.Train) -> list[Rows]:
+def fold_rows(X: Table, codes: np.ndarray, folds: list[splitting.Fold], train: config.Train) -> list[Rows]:
     """The rows of each fold. Their base matrix is shared: rows that are in the same folds are one block of it."""
     part = np.zeros((len(folds), len(X)), dtype=np.int8)  # of each row in each fold: TRAINING, HELD_OUT, or 0 for none
     kind = np.zeros(len(X), dtype=np.int64)
@@ -117,7 +117,7 @@ def fold_rows(X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], t
     smoothness, pairs = train.bending, train.pairs
     base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs)
     rows_of_kind = [np.flatnonzero(kind == k) for k in range(kind.max() + 1)]
-    blocks = [base.block(X.iloc[rows]) for rows in rows_of_kind]
+    blocks = base.blocks(X, rows_of_kind)
     made = []
     for parts in part[:, [rows[0] for rows in rows_of_kind]]:
         sides = np.flatnonzero(parts == TRAINING), np.flatnonzero(parts == HELD_OUT)
@@ -130,7 +130,7 @@ def fold_rows(X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], t
     return made
 
 
-def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: pd.DataFrame) -> pd.DataFrame:
+def path(table: Table, train: config.Train, sweep: config.Sweep, scored: pd.DataFrame) -> pd.DataFrame:
     """Weights on all rows of `table`, with the best learning rate of each lambda: lambda, class, feature, weight."""
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)

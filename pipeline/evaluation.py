@@ -17,7 +17,7 @@ from pipeline import checks, figures, outputs, references
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.model import Model
-from pipeline.outputs import Result, Table
+from pipeline.outputs import Result, Table, in_memory
 from pipeline.scores import (
     CONFIDENCE,
     GROUPS,
@@ -65,7 +65,7 @@ def write(
     classes, n = trained.classes_, len(test_y)
     after, before = judge(trained, test_rows), judge(start, test_rows)
     sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
-    some = training_rows.take(sampled)
+    some = in_memory(training_rows.take(sampled))
     boosted, boosted_rows = references.black_box(X, y, test_X, classes)
     compared = {"prior": references.prior(y, n, classes), "black_box": boosted}
     metrics = {"test": after.metrics, "train": judge(trained, some).metrics}

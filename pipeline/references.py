@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
 from pipeline.columns.profile import as_numbers
-from pipeline.outputs import Table
+from pipeline.outputs import Table, in_memory
 
 BLACK_BOX_DIGITS = 4
 ROWS = 50_000  # that the black box is trained on at most ...
@@ -38,7 +38,7 @@ def black_box(X: Table, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray) 
     width = len(X.columns) * (len(classes) if len(classes) > 2 else 1)
     n_rows = min(len(X), ROWS, max(CELLS // width, 1_000))
     drawn = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
-    X, y = X.take(drawn), y[drawn]
+    X, y = in_memory(X.take(drawn)), y[drawn]
     strings: list[str] = X.select_dtypes("str").columns.tolist()
     dates = X.select_dtypes("datetime").columns.tolist()
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan}

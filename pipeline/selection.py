@@ -27,7 +27,7 @@ from pipeline.logistic import LogisticRegression
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import Table, significant
+from pipeline.outputs import Table, in_memory, significant
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
 PAIRS = (5, 10, 20)
@@ -51,7 +51,7 @@ def resolved(
     rows = np.arange(len(X))
     if len(X) > LARGEST_SAMPLE:
         rows = np.sort(np.random.default_rng(SEED).choice(len(X), LARGEST_SAMPLE, replace=False))
-    X, y, key = X.take(rows), y[rows], None if key is None else key.iloc[rows].reset_index(drop=True)
+    X, y, key = in_memory(X.take(rows)), y[rows], None if key is None else key.iloc[rows].reset_index(drop=True)
     folds = splitting.folds(y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]

@@ -19,4 +19,8 @@ def main(root: Path) -> None:
         trained = training.train(parts.train, params.train, loaded.cell_format)
     dataset.write(parts, warned, result.folder)
     training.write(trained, result.folder, warned)
-    print(evaluation.write(trained.start, trained.model, parts.train, parts.test, result.folder, result))
+    print(
+        evaluation.write(
+            trained.start, trained.model, parts.train, outputs.in_memory(parts.test), result.folder, result
+        )
+    )

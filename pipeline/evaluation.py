@@ -17,7 +17,7 @@ from pipeline import checks, figures, outputs, references
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.model import Model
-from pipeline.outputs import Result
+from pipeline.outputs import Result, Table, in_memory
 from pipeline.scores import (
     CONFIDENCE,
     GROUPS,
@@ -50,7 +50,7 @@ def judge(fitted: Model, table: pd.DataFrame, weight: np.ndarray | None = None) 
 def write(
     start: Model,
     trained: Model,
-    training_rows: pd.DataFrame,
+    training_rows: Table,
     test_rows: pd.DataFrame,
     training: Path,
     result: Result,
@@ -68,10 +68,10 @@ def write(
     test_X, test_y = features_and_target(test_rows)
     classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
     after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
-    some = training_rows if len(y) <= ROWS else training_rows.sample(ROWS, random_state=0)
+    sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
+    some, some_weight = in_memory(training_rows.take(sampled)), None if weight is None else weight[sampled]
     boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
     compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
-    some_weight = None if weight is None else weight[some.index]
     metrics = {"test": after.metrics, "train": judge(trained, some, some_weight).metrics}
     metrics |= {
         name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics

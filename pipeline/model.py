@@ -94,11 +94,11 @@ class Model:
         is_of_term = self.base.term_of == np.arange(len(self.base.terms))[:, None]
         return np.einsum("tp,npk->ntk", is_of_term.astype(float), parts) - self.average
 
-    def set_average(self, frame: pd.DataFrame) -> None:
+    def set_average(self, rows: Matrix) -> None:
         """Let contributions be relative to the average of these rows."""
-        block, V = self.base.block(frame), self._base_weights()
-        means = block.transposed(np.full((len(block), 1), 1 / len(block)))
-        widths = [*[1] * block.dense.shape[1], *np.diff(self.base.starts)]
+        V = self._base_weights()
+        means = sum(block.transposed(np.full((len(block), 1), 1 / len(rows))) for block in rows.blocks)
+        widths = [*[1] * (len(self.base.floats) + len(self.base.missing)), *np.diff(self.base.starts)]
         average = np.zeros_like(self.average)
         np.add.at(average, np.repeat(self.base.term_of, widths), (means * V)[:-1])
         self.average = average.round(9) + 0.0  # no -0

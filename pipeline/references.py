@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
 from pipeline.columns.profile import as_numbers
+from pipeline.outputs import Table, in_memory
 
 BLACK_BOX_DIGITS = 4
 ROWS = 50_000  # that the black box is trained on at most ...
@@ -34,14 +35,13 @@ def prior(y: np.ndarray, n_rows: int, classes: np.ndarray, weight: np.ndarray | 
 
 
 def black_box(
-    X: pd.DataFrame, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray, weight: np.ndarray | None = None
+    X: Table, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray, weight: np.ndarray | None = None
 ) -> tuple[Predicted, int]:
     """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had."""
-    width = X.shape[1] * (len(classes) if len(classes) > 2 else 1)
+    width = len(X.columns) * (len(classes) if len(classes) > 2 else 1)
     n_rows = min(len(X), ROWS, max(CELLS // width, 1_000))
-    if n_rows < len(X):
-        drawn = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
-        X, y, weight = X.iloc[drawn], y[drawn], None if weight is None else weight[drawn]
+    drawn = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
+    X, y, weight = in_memory(X.take(drawn)), y[drawn], None if weight is None else weight[drawn]
     strings: list[str] = X.select_dtypes("str").columns.tolist()
     dates = X.select_dtypes("datetime").columns.tolist()
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan}

@@ -29,7 +29,7 @@ from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.grid import Rows as GridRows
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import significant
+from pipeline.outputs import Table, in_memory, significant
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
 PAIRS = (1, 2, 5, 10, 20)
@@ -42,16 +42,17 @@ KEYS = ("features", "interactions")  # besides lambda
 class Rows(NamedTuple):
     """Features (n_samples, n_columns), classes and weights (n_samples,), or None where all rows weigh the same."""
 
-    X: pd.DataFrame
+    X: Table
     y: np.ndarray
     weight: np.ndarray | None
 
     def take(self, rows: np.ndarray) -> "Rows":
-        return Rows(self.X.iloc[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+        """Some of the rows, in memory."""
+        return Rows(in_memory(self.X.take(rows)), self.y[rows], None if self.weight is None else self.weight[rows])
 
 
 def resolved(
-    table: pd.DataFrame, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
+    table: Table, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
 ) -> tuple[config.Train, pd.DataFrame | None]:
     """`params` with what was chosen in place of `auto`, and the candidates with their log-loss (None without `auto`).
 
@@ -61,11 +62,11 @@ def resolved(
     """
     if "auto" not in (params.l2, params.features, params.interactions):
         return params, None
-    rows = Rows(*features_and_target(table), weight)
+    rows, drawn = Rows(*features_and_target(table), weight), np.arange(len(table))
     check_offset(params.offset, np.unique(rows.y))
     if len(table) > LARGEST_SAMPLE:
         drawn = np.sort(np.random.default_rng(SEED).choice(len(table), LARGEST_SAMPLE, replace=False))
-        rows, key = rows.take(drawn), None if key is None else key.iloc[drawn].reset_index(drop=True)
+    rows, key = rows.take(drawn), None if key is None else key.iloc[drawn].reset_index(drop=True)
     folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
@@ -100,7 +101,7 @@ def resolved(
 
 
 def without_lambda(
-    table: pd.DataFrame, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
+    table: Table, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
 ) -> tuple[config.Train, list[str]]:
     """`params` with what was chosen, at the best lambda, for a grid of lambdas of its own; and that as overrides."""
     chosen = [name for name in KEYS if getattr(params, name) == "auto"]

@@ -26,7 +26,7 @@ from pipeline.logistic.matrix import Matrix
 from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
-from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
+from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, Table, rounded_weights, significant
 from pipeline.reading import CellFormat
 
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
@@ -66,9 +66,7 @@ def classifier(params: config.Train) -> LogisticRegression:
     )
 
 
-def train(
-    table: pd.DataFrame, params: config.Train, cell_format: CellFormat, weight: np.ndarray | None = None
-) -> Training:
+def train(table: Table, params: config.Train, cell_format: CellFormat, weight: np.ndarray | None = None) -> Training:
     """Fit on the rows of `table`, each with its weight (n_samples,).
 
     Errors: `UserError` where the learning rate is too large, or a setting does not fit this data.
@@ -121,7 +119,7 @@ def train(
         fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
         fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
     start_model, model = (Model(base, features, fit, cell_format, params.positive) for fit in (start, fitted))
-    model.set_average(X)
+    model.set_average(Z)
     training = Training(start_model, model, params, Z, y, weight)
     if Status.SEPARATED in fitted.status_:
         for label, coef, intercept in columns_of_weights(training.model):

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, train_params
+from conftest import ROOT, contents, train_params
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
@@ -329,3 +329,12 @@ def test_thousands_of_categories_train_and_are_written_with_their_weights(tmp_pa
     rare, frequent = (weights.loc[weights["feature"] == f"city = c{k:05d}", "weight_per_unit"].abs() for k in (8999, 0))
     assert rare.item() < frequent.item()  # ridge shrinks what few rows show
     assert pd.read_csv(tmp_path / outputs.INFERENCE)["coefficient"].notna().all()
+
+
+def test_rows_that_stay_on_disk_train_the_same_model(tmp_path):
+    table = pd.read_csv(ROOT / "tests" / "data" / "penguins.csv").astype({"year": float}).dropna(subset="sex")
+    table = table[[*table.columns.drop("sex"), "sex"]].reset_index(drop=True)
+    outputs.save_table(table, tmp_path / "rows.parquet")
+    for folder, rows in {"memory": table, "disk": outputs.StoredTable(tmp_path / "rows.parquet")}.items():
+        training.write(trained_on(rows, params(features="curves")), tmp_path / folder)
+    assert contents(tmp_path / "memory") == contents(tmp_path / "disk")

@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from pipeline.columns.base import Base
 from pipeline.columns.curves import bends
 from pipeline.columns.pairs import surface
 from pipeline.logistic.matrix import Matrix
+from pipeline.outputs import Table
 
 WEEKDAY = {"day_of_week": "weekday"}
 SMOOTHNESS = 10.0  # of pairs of numbers that are straight lines on their own
@@ -113,7 +113,7 @@ class Features:
 
 
 def prepare(
-    X: pd.DataFrame,
+    X: Table,
     *,
     min_rows: int,
     max_categories: int | None = None,

@@ -21,6 +21,12 @@ def main(root: Path) -> None:
     training.write(trained, result.folder, warned)
     print(
         evaluation.write(
-            trained.start, trained.model, parts.train, parts.test, result.folder, result, params.data.title
+            trained.start,
+            trained.model,
+            parts.train,
+            outputs.in_memory(parts.test),
+            result.folder,
+            result,
+            params.data.title,
         )
     )

@@ -20,8 +20,9 @@ from pipeline.sweeps.cross_validation import combinations, cross_validate, path
 
 def main(root: Path) -> None:
     train, sweep = config.read("train"), config.read("sweep")
-    table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
-    training.check_positive(train.positive, np.unique(table.iloc[:, -1]))
+    table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
+    classes = features_and_target(table)[1]
+    training.check_positive(train.positive, np.unique(classes))
     folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
     files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
     weight, test_weight = (outputs.load_weights(outputs.ROOT / file) for file in files)
@@ -30,7 +31,7 @@ def main(root: Path) -> None:
     folder.mkdir()
     try:
         with reported_warnings() as warned:
-            folds = splitting.folds(features_and_target(table)[1], sweep.folds, sweep.seed, key)
+            folds = splitting.folds(classes, sweep.folds, sweep.seed, key)
             train, settled = selection.without_lambda(table, train, key, weight)
         record["warnings"] = warned
         validation = cross_validate(table, train, sweep, combinations(sweep, train), folds, weight)

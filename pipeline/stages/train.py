@@ -8,7 +8,7 @@ from pipeline.reading import CellFormat
 
 
 def main(root: Path) -> None:
-    table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
+    table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
     params, key = config.read("train"), outputs.load_key(outputs.ROOT)
     weight = outputs.load_weights(outputs.ROOT / outputs.TRAINING_WEIGHTS)

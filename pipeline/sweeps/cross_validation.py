@@ -27,7 +27,7 @@ from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.grid import Rows as GridRows
 from pipeline.logistic.loss import predicted, probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import rounded_weights
+from pipeline.outputs import Table, rounded_weights
 from pipeline.scores import scores
 from pipeline.sweeps.choice import best_by_lambda
 from pipeline.training import row_weights, smallest
@@ -67,7 +67,7 @@ def combinations(sweep: config.Sweep, train: config.Train) -> list[Combination]:
 
 
 def cross_validate(
-    table: pd.DataFrame,
+    table: Table,
     train: config.Train,
     sweep: config.Sweep,
     grid: list[Combination],
@@ -113,7 +113,7 @@ def cross_validate(
 
 
 def fold_rows(
-    X: pd.DataFrame,
+    X: Table,
     codes: np.ndarray,
     folds: list[splitting.Fold],
     train: config.Train,
@@ -128,7 +128,7 @@ def fold_rows(
     smoothness, pairs = train.bending, train.pairs
     base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs, offset=train.offset)
     rows_of_kind = [np.flatnonzero(kind == k) for k in range(kind.max() + 1)]
-    blocks = [base.block(X.iloc[rows]) for rows in rows_of_kind]
+    blocks = base.blocks(X, rows_of_kind)
     made = []
     for parts in part[:, [rows[0] for rows in rows_of_kind]]:
         sides = np.flatnonzero(parts == TRAINING), np.flatnonzero(parts == HELD_OUT)
@@ -144,7 +144,7 @@ def fold_rows(
 
 
 def path(
-    table: pd.DataFrame,
+    table: Table,
     train: config.Train,
     sweep: config.Sweep,
     scored: pd.DataFrame,

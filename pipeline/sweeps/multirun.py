@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline import config, dataset, outputs, selection
 from pipeline.columns import splitting
+from pipeline.columns.target import features_and_target
 from pipeline.config import Combination, Params
 from pipeline.config.composition import CONF
 from pipeline.errors import UserError, reported_warnings
@@ -44,8 +45,8 @@ class Study:
         self.values, self.params, self.overrides, self.root, self.track = values, params, overrides, root, track
         with reported_warnings():
             parts = dataset.split(dataset.load(params.data), params.split, params.data)
-            self.training_rows = parts.train
-            classes, sweep = parts.train.iloc[:, -1].to_numpy(dtype=str), params.sweep
+            self.training_rows = outputs.in_memory(parts.train)
+            classes, sweep = features_and_target(self.training_rows)[1], params.sweep
             self.weight = None if parts.train_weight is None else parts.train_weight.to_numpy(dtype=np.float64)
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
             self.settings, self.settled = selection.without_lambda(parts.train, params.train, parts.key, self.weight)

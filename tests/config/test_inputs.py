@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT, compose, run_stages
 
 from pipeline import outputs
+from pipeline.config import inputs
 from pipeline.errors import UserError
 
 TABLE = ("data=table", "data.target=y")

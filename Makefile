@@ -5,6 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Neither make nor the shell reads GRID as commands. Its words are divided at spaces.
 export COMBINATIONS := $(value GRID)
 unexport GRID
+group = $$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'])")
 .PHONY: help run test sweep bench ui lint clean
 
 help: ## list these commands
@@ -20,10 +21,11 @@ test: .venv/installed ## install into .venv, run all tests
 sweep: .venv/installed ## run each combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
 	@set -f; python -m pipeline queue $$COMBINATIONS
 
-bench: .venv/installed ## compare the speed with the usual alternatives (several minutes)
-	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		$$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['bench'])")
+bench: .venv/installed ## compare speed and twelve tables with the usual alternatives (most of an hour)
+	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock $(call group,bench)
+	@python -m pip install --quiet --disable-pip-version-check --no-deps $(call group,bench-tables)
 	@python -m benchmarks
+	@python -m benchmarks tables
 
 ui: .venv/installed ## browse the runs in MLflow
 	@python -m pipeline ui

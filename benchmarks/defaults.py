@@ -2,8 +2,8 @@
 
     python -m benchmarks defaults [NAME ...]
 
-The tables are those of `benchmarks.tables`; at most 8,000 rows of each are used. Of each setting the log-loss is that of
-the candidate which `auto` chooses, by the same five folds, so differences between rows are differences between settings.
+The tables are those of `benchmarks.tables`, at most 8,000 rows of each. The log-loss of a setting is that of the
+candidate which `auto` chooses. All settings are judged on the same five folds.
 """
 
 import warnings

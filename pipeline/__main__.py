@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 
-STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
+STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "report", "sweep", "one_vs_rest", "track")
 COMMANDS = {
     "summary": "summary",
     "predict": "predict",

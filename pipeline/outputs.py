@@ -60,6 +60,8 @@ PLOTS = Path("evaluate/plots")  # for `dvc plots`
 PREDICTIONS = Path("evaluate/predictions.csv")
 EVALUATION_WARNINGS = Path("evaluate/warnings.json")
 
+REPORT = Path("report/report.html")
+
 SWEEP = Path("sweep")  # with a training of the winner in it
 COMBINATIONS = Path("combinations.csv")
 CURVES = Path("curves.parquet")

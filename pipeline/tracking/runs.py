@@ -16,6 +16,7 @@ from mlflow.entities import Dataset, Experiment, Metric, Param
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline import outputs, report
 from pipeline.config import Tracking
 from pipeline.tracking import models, stores
 
@@ -103,7 +104,13 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
     for start in range(0, len(metrics), 1000):
         client.log_batch(run_id, metrics=metrics[start : start + 1000])
     for file, folder in record.artifacts.items():
-        client.log_artifact(run_id, str(file), artifact_path=folder)
+        if file.name == outputs.REPORT.name:
+            text = file.read_text(encoding="utf-8").replace(
+                report.COMMIT, stores.provenance().get("git.commit", "none")
+            )
+            client.log_text(run_id, text, posixpath.join(folder, file.name))
+        else:
+            client.log_artifact(run_id, str(file), artifact_path=folder)
     for name in ("params.yaml", "dvc.lock"):
         if Path(name).exists():
             client.log_artifact(run_id, name)

@@ -11,15 +11,16 @@ import warnings
 from datetime import date
 from pathlib import Path
 
-from benchmarks import fits, passes, sweeps, tables
+from benchmarks import fits, passes, scale, sweeps, tables
 from pipeline.compute import thread_count
 
+ALONE = {"tables": tables.main, "scale": scale.main}  # with arguments of their own
 PARTS = {"passes": passes.rows, "fits": fits.rows, "sweeps": sweeps.rows}
 
 
 def main(wanted):
-    if wanted[:1] == ["tables"]:
-        tables.main(wanted[1:])
+    if wanted and wanted[0] in ALONE:
+        ALONE[wanted[0]](wanted[1:])
         return
     unknown = set(wanted) - set(PARTS)
     if unknown:

@@ -33,6 +33,8 @@ clean: ## remove the environment and caches; outputs, experiments and runs stay
 	find . -name __pycache__ -not -path './.dvc/*' -prune -exec rm -rf {} +
 
 .venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+		"error: Python %d.%d is not supported. Give one from 3.11 to 3.13: make run PYTHON=python3.13" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	touch $@

@@ -16,10 +16,12 @@ from pipeline.errors import UserError
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
 COMMANDS = {
     "summary": "summary",
+    "predict": "predict",
     "table": "table",
     "ui": "tracking/ui",
     "multirun": "sweeps/multirun",
     "queue": "sweeps/queue",
+    "experiments": "sweeps/experiments",
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -40,6 +42,12 @@ def parser() -> argparse.ArgumentParser:
         )
         if name in OVERRIDES:
             entry.add_argument("overrides", nargs="+", metavar="KEY=VALUE,...", help="values of settings to combine")
+        if name == "predict":
+            entry.add_argument("file", help="the rows to predict: CSV, Excel, Parquet and others")
+            entry.add_argument("--output", metavar="FILE", help="a .csv or .parquet file, instead of the terminal")
+            entry.add_argument(
+                "--model", help="models:/<name>@champion, models:/<id> or the id of a run; default: outputs/train"
+            )
         if name == "table":
             entry.add_argument("file", help="the file of the table, or a folder of files")
             entry.add_argument("target", nargs="?", help="the column to predict")
@@ -66,6 +74,9 @@ def run(arguments: argparse.Namespace) -> None:
 
         with interruptible():
             command.main(arguments.overrides, log.log_study)
+    elif arguments.name == "predict":
+        with interruptible():
+            command.main(arguments.file, arguments.model, arguments.output)
     elif arguments.name == "table":
         with interruptible():
             command.main(arguments.file, arguments.target, [*arguments.overrides, *arguments.S])
@@ -80,14 +91,29 @@ def interruptible() -> Iterator[None]:
     gc.freeze()
     gc.enable()
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        block_interrupts(False)
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+        block_interrupts(True)
+
+
+def block_interrupts(block: bool) -> None:
+    """Windows can't block signals: there an import, too, may be interrupted."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, INTERRUPTS)
+
+
+def way_back() -> str:
+    """What a user has to know after an experiment failed: DVC has written its settings to params.yaml. A copy
+    (`--temp`, the queue) has a params.yaml of its own.
+    """
+    if "DVC_EXP_NAME" not in os.environ or Path(os.environ.get("DVC_ROOT", ".")).resolve() != Path.cwd():
+        return ""
+    return "\nparams.yaml has the settings of this experiment. Back to those of conf/: rm params.yaml && dvc repro"
 
 
 def main() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    block_interrupts(True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stage as Ctrl-C does
     arguments = parser().parse_args()
     for name in BLAS_THREADS:
@@ -98,8 +124,10 @@ def main() -> None:
     try:
         run(arguments)
     except UserError as error:
-        sys.exit(f"\nerror: {error}")
+        sys.exit(f"\nerror: {error}{way_back()}")
     except KeyboardInterrupt:
+        if hint := way_back():
+            print(f"\ninterrupted.{hint}", file=sys.stderr)
         sys.exit(130)
     finally:
         gc.freeze()

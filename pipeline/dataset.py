@@ -31,6 +31,8 @@ class Parts(NamedTuple):
     test: Table
     key: pd.Series | None  # the group or the time of each training row, named "group" or "time": a sweep's folds use it
     left_out: Table  # the columns of the test rows that are no features
+    train_weight: pd.Series | None = None  # of each row, where data.weight is set
+    test_weight: pd.Series | None = None
 
 
 def load(data: config.Data) -> Loaded:
@@ -66,12 +68,14 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
     """Training rows and test rows, with the columns that are used. Warns of test rows that training has too."""
     table, report, cell_format = loaded
     target, features, key = table.columns[-1], roles.features(report), None
+    weight, offset = (roles.named(report, role) for role in ("weight", "offset"))
     train: Table
     test: Table
     if isinstance(params, config.FileSplit):
         if not isinstance(data, config.TableData):
             raise UserError(f"split.method = 'test_file' is for data=table, not {data.name}. Set split=stratified.")
-        train, test = table, _read_like(Path(params.path), data, table[[*features, target]], cell_format)
+        used = [name for name in (*features, offset, weight) if name is not None]
+        train, test = table, _read_like(Path(params.path), data, table[[*used, target]], cell_format)
     else:
         column = getattr(params, "column", None)
         if column is not None and column not in table:
@@ -98,23 +102,28 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
             f"good.",
             stacklevel=2,
         )
-    left_out, used = test.drop(columns=[*features, target]), [*features, target]
+    used = [*features, *([] if offset is None else [offset]), target]
+    weights = (None if weight is None else part[weight].reset_index(drop=True) for part in (train, test))
     train, test, left_out = (
         part.reset_index(drop=True) if isinstance(part, pd.DataFrame) else part
-        for part in (train[used], test[used], left_out)
+        for part in (train[used], test[used], test.drop(columns=used))
     )
-    return Parts(train, test, key, left_out)
+    return Parts(train, test, key, left_out, *weights)
 
 
-def write(parts: Parts, warned: list[str], root: Path) -> None:
-    """The rows, the key and a summary with the warnings, below `root`."""
+def write(parts: Parts, data: config.Data, warned: list[str], root: Path) -> None:
+    """The rows, the key and a summary with the title of the data and the warnings, below `root`."""
     outputs.save_table(parts.train, root / outputs.TRAINING_ROWS)
     outputs.save_table(parts.test, root / outputs.TEST_ROWS)
     if len(parts.left_out.columns):
         outputs.save_table(parts.left_out, root / outputs.TEST_LEFT_OUT)
+    for series, path in ((parts.train_weight, outputs.TRAINING_WEIGHTS), (parts.test_weight, outputs.TEST_WEIGHTS)):
+        if series is not None:
+            outputs.save_table(series.to_frame(), root / path)
     if parts.key is not None:
         outputs.save_table(parts.key.to_frame(), root / outputs.KEY)
     summary = {
+        "data": data.title,
         "training_rows": len(parts.train),
         "test_rows": len(parts.test),
         "features": len(parts.train.columns) - 1,
@@ -125,12 +134,12 @@ def write(parts: Parts, warned: list[str], root: Path) -> None:
 
 def _own(data: config.TableData) -> Loaded:
     path = Path(data.path)
-    _warn_if_outside(path)
-    table, cell_format = reading.read(path, options_of(data), target=data.target, roles=data.roles)
+    numbers = {name: "numeric" for name in (data.weight, data.offset) if name is not None}
+    table, cell_format = reading.read(path, options_of(data), target=data.target, roles=numbers | data.roles)
     expectations.check(table, _expected(data), data.path)
     try:
         table = with_target(table, data.target)
-        decided = roles.decide(table, data.target, data.roles)
+        decided = roles.decide(table, data.target, data.roles, weight=data.weight, offset=data.offset)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     table = table[[*table.columns.drop(data.target), data.target]]
@@ -148,7 +157,6 @@ def _own(data: config.TableData) -> Loaded:
 
 def _read_like(path: Path, data: config.TableData, table: Table, cell_format: CellFormat) -> pd.DataFrame:
     """Another file with the columns of `table`, in its order and types. Errors: `UserError` where it differs."""
-    _warn_if_outside(path)
     role = {"float64": "numeric", "str": "categorical", "datetime64[us]": "date"}
     kinds = {str(name): role[str(kind)] for name, kind in table.dtypes.items()}
     known = asdict(cell_format)
@@ -177,11 +185,6 @@ def options_of(data: config.TableData) -> Options:
 
 def _expected(data: config.TableData) -> dict[str, dict[str, Any]]:
     return {name: rules.model_dump(exclude_none=True) for name, rules in data.expectations.items()}
-
-
-def _warn_if_outside(path: Path) -> None:
-    if not path.resolve().is_relative_to(Path("data").resolve()):
-        warnings.warn(f"{path} is not under data/: DVC will not notice when it changes.", stacklevel=3)
 
 
 def _positions(

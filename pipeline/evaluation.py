@@ -30,6 +30,7 @@ from pipeline.scores import (
     resampled,
 )
 
+POINTS = 1000  # of a line that `dvc plots` draws, about
 ROWS = 50_000  # of the training rows that are scored at most
 NAMES = {
     "test": "trained",
@@ -40,10 +41,10 @@ NAMES = {
 }
 
 
-def judge(fitted: Model, table: pd.DataFrame) -> Evaluation:
-    """The model's predictions for the rows of `table`, whose last column is the target."""
+def judge(fitted: Model, table: pd.DataFrame, weight: np.ndarray | None = None) -> Evaluation:
+    """The model's predictions for the rows of `table`, whose last column is the target, with weights (n_samples,)."""
     X, y = features_and_target(table)
-    return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_, fitted.positive)
+    return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_, fitted.positive, weight)
 
 
 def write(
@@ -53,28 +54,35 @@ def write(
     test_rows: pd.DataFrame,
     training: Path,
     result: Result,
+    title: str,
     groups: pd.DataFrame | None = None,
+    weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> str:
     """Metrics, report, predictions, curves, pictures and warnings in `result`; the report is returned.
 
-    groups has a row for each test row, and a column for each way to group them. The pictures show the costs and weights
-    that training left below the folder `training`, too.
+    title is the name of the data. groups has a row for each test row, and a column for each way to group them; weights
+    are those of the training rows and of the test rows. The pictures show the costs and weights that training left
+    below the folder `training`, too.
     """
     X, y = features_and_target(training_rows)
     test_X, test_y = features_and_target(test_rows)
-    classes, n = trained.classes_, len(test_y)
-    after, before = judge(trained, test_rows), judge(start, test_rows)
+    classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
+    after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
     sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
     some = in_memory(training_rows.take(sampled))
-    boosted, boosted_rows = references.black_box(X, y, test_X, classes)
-    compared = {"prior": references.prior(y, n, classes), "black_box": boosted}
-    metrics = {"test": after.metrics, "train": judge(trained, some).metrics}
-    metrics |= {name: evaluate(test_y, *model, classes, trained.positive).metrics for name, model in compared.items()}
+    boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
+    compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
+    some_weight = None if weight is None else weight[sampled]
+    metrics = {"test": after.metrics, "train": judge(trained, some, some_weight).metrics}
+    metrics |= {
+        name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics
+        for name, model in compared.items()
+    }
     metrics["baseline"] = before.metrics
     metrics["black_box"] = {name: references.rounded(value) for name, value in metrics["black_box"].items()}
     judged = {"test": after.predictions, "baseline": before.predictions}
     models = {name: (rows["predicted"].to_numpy(), rows.iloc[:, 2:].to_numpy()) for name, rows in judged.items()}
-    draws = resampled(test_y, models | compared, classes, trained.positive)
+    draws = resampled(test_y, models | compared, classes, trained.positive, test_weight)
     found = checks.importance(trained, test_rows)
     prior, weighted = metrics["prior"], trained.classifier.class_weight is not None
     with reported_warnings() as warned:
@@ -92,29 +100,54 @@ def write(
         notes.append(f"The scores of training rows are those of {len(some):,} of them, drawn at random.")
     if boosted_rows < len(y):
         notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random.")
+    if test_weight is not None:
+        notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
-    outputs.save_json(metrics, result.metrics)
+    outputs.save_metrics(metrics, result)
     outputs.save_csv(table, folder / "scores.csv")
     outputs.save_csv(found, folder / "importance.csv", references.BLACK_BOX_DIGITS)
     outputs.save_text(report, folder / "report.txt")
     outputs.save_json({"warnings": warned}, result.folder / outputs.EVALUATION_WARNINGS)
     outputs.save_csv(after.predictions, result.folder / outputs.PREDICTIONS)
     if groups is not None and len(groups.columns):
-        outputs.save_csv(by_group(groups, after, trained.positive_class), folder / "groups.csv")
+        outputs.save_csv(by_group(groups, after, trained.positive_class, test_weight), folder / "groups.csv")
     pictures = folder / "pictures"
-    for name, curve in curves(after.predictions, trained.positive_class).items():
+    drawn = curves(after.predictions, trained.positive_class, test_weight)
+    for name, curve in drawn.items():
         outputs.save_csv(curve, folder / "curves" / f"{name}.csv")
         figures.save(getattr(figures, name), pictures / f"{name}.png", curve=curve)
     figures.save(figures.scores, pictures / "scores.png", table=outputs.load_csv(folder / "scores.csv"))
-    figures.save(figures.confusion, pictures / "confusion.png", matrix=confusion(after.predictions))
-    figures.save(figures.costs, pictures / "costs.png", costs=outputs.load_csv(training / outputs.COSTS))
+    matrix, costs = confusion(after.predictions), outputs.load_csv(training / outputs.COSTS)
+    figures.save(figures.confusion, pictures / "confusion.png", matrix=matrix)
+    figures.save(figures.costs, pictures / "costs.png", costs=costs)
     if (training / outputs.CURVES_OF_FEATURES).exists():
-        drawn = outputs.load_csv(training / outputs.CURVES_OF_FEATURES)
-        figures.save(figures.curves, pictures / "curves.png", curves=drawn)
+        bent = outputs.load_csv(training / outputs.CURVES_OF_FEATURES)
+        figures.save(figures.curves, pictures / "curves.png", curves=bent)
     if (training / outputs.SURFACES).exists():
         figures.save(figures.pairs, pictures / "pairs.png", cells=outputs.load_csv(training / outputs.SURFACES))
     figures.save(figures.weights, pictures / "weights.png", weights=outputs.load_csv(training / outputs.WEIGHTS))
+    costs = costs[["iteration", "cost"]].assign(**{"class": "all" if len(classes) > 2 else trained.positive_class})
+    _for_dvc({"costs": costs, "roc": drawn["roc"], "confusion": _counts(matrix)}, title, result.folder / outputs.PLOTS)
     return report
+
+
+def _counts(matrix: pd.DataFrame) -> pd.DataFrame:
+    """A confusion matrix as a table actual, predicted, rows."""
+    return matrix.rename_axis("actual").reset_index().melt("actual", var_name="predicted", value_name="rows")
+
+
+def _for_dvc(tables: dict[str, pd.DataFrame], title: str, folder: Path) -> None:
+    """The files of `dvc plots`, with the name of the data in each row and not too many points for a page.
+
+    DVC writes their cells into its page as they are, where a class `</script>` would end the script: `<` becomes a
+    similar character.
+    """
+    for name, table in tables.items():
+        if name != "confusion":
+            steps = table.groupby("class", sort=False)["class"].transform("size") // POINTS + 1
+            place, after = table.groupby("class", sort=False).cumcount(), table["class"].shift(-1)
+            table = table[(place % steps == 0) | (table["class"] != after)]  # the last point of a line stays
+        outputs.save_csv(table.assign(data=title).replace("<", "\u2039", regex=True), folder / f"{name}.csv")
 
 
 def groups_of(names: list[str], test_rows: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:

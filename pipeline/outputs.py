@@ -25,6 +25,9 @@ import pyarrow.parquet as parquet
 ROOT = Path("outputs")
 RECEIPT = Path("track/receipt.json")
 
+DATA_FILE = Path("configure/data")  # links to the files of data.path and split.path, or empty files
+TEST_FILE = Path("configure/split")
+
 TABLE = Path("load/table.parquet")
 COLUMNS = Path("load/columns.csv")
 DISTRIBUTIONS = Path("load/distributions.json")
@@ -37,6 +40,8 @@ TRAINING_ROWS = Path("split/train.parquet")
 TEST_ROWS = Path("split/test.parquet")
 TEST_LEFT_OUT = Path("split/test_left_out.parquet")  # the columns of the test rows that are no features
 KEY = Path("split/key.parquet")  # the group or the time of the training rows, where rows are split by it
+TRAINING_WEIGHTS = Path("split/train_weights.parquet")  # the weight of each row, where data.weight is set
+TEST_WEIGHTS = Path("split/test_weights.parquet")
 SPLIT_SUMMARY = Path("split/summary.json")
 
 START = Path("train/model/start.skops")
@@ -51,6 +56,7 @@ TRAINING_SUMMARY = Path("train/summary.json")
 TRAINING_WARNINGS = Path("train/warnings.json")
 
 EVALUATION = Path("evaluate")
+PLOTS = Path("evaluate/plots")  # for `dvc plots`
 PREDICTIONS = Path("evaluate/predictions.csv")
 EVALUATION_WARNINGS = Path("evaluate/warnings.json")
 
@@ -64,6 +70,7 @@ WINNER = Path("sweep.json")
 
 WEIGHT_DIGITS, SCORE_DIGITS = 9, 7
 GROUP_ROWS = 2**18  # of a Parquet file, which are read and written together
+NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
 
 
 class Result(NamedTuple):
@@ -71,6 +78,7 @@ class Result(NamedTuple):
 
     folder: Path  # with split/, train/ and evaluate/ in it
     metrics: Path
+    section: str | None = None  # of the metrics file, so that no two files have a metric of the same name
 
 
 def main_result(root: Path = ROOT) -> Result:
@@ -78,7 +86,7 @@ def main_result(root: Path = ROOT) -> Result:
 
 
 def one_vs_rest(root: Path = ROOT) -> Result:
-    return Result(root / "one_vs_rest", root / "one_vs_rest.json")
+    return Result(root / "one_vs_rest", root / "one_vs_rest.json", "one_vs_rest")
 
 
 @contextmanager
@@ -236,6 +244,11 @@ def load_key(root: Path) -> pd.Series | None:
     return load_table(root / KEY).iloc[:, 0] if (root / KEY).exists() else None
 
 
+def load_weights(path: Path) -> np.ndarray | None:
+    """The weight of each row, (n_samples,); None where rows have none."""
+    return load_table(path).iloc[:, 0].to_numpy(dtype=np.float64) if path.exists() else None
+
+
 def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> None:
     """Write `frame` without its index, its floats rounded to `digits` significant digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,8 +256,8 @@ def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> Non
 
 
 def load_csv(path: Path) -> pd.DataFrame:
-    """A table that `save_csv` wrote, in which a class may be called `None` or `NA`: only empty cells are missing."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """A table that `save_csv` wrote, in which a class may be called `NA` or `1`: only empty cells are missing."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(NAMES, "str"))
 
 
 def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:
@@ -255,6 +268,16 @@ def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:
 def save_text(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def save_metrics(metrics: dict[str, Any], result: Result) -> None:
+    """The scores of a result, by model, which `load_metrics` reads back."""
+    save_json({result.section: metrics} if result.section else metrics, result.metrics)
+
+
+def load_metrics(result: Result) -> dict[str, Any]:
+    found = load_json(result.metrics)
+    return found[result.section] if result.section else found
 
 
 def load_json(path: Path) -> Any:

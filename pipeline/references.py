@@ -27,18 +27,21 @@ CATEGORIES = 250  # of a column; the rarest beyond are one
 Predicted = tuple[np.ndarray, np.ndarray]  # classes (n_samples,), probabilities (n_samples, n_classes)
 
 
-def prior(y: np.ndarray, n_rows: int, classes: np.ndarray) -> Predicted:
-    """The predictions for `n_rows` rows of the shares of the classes in y (n_training,)."""
+def prior(y: np.ndarray, n_rows: int, classes: np.ndarray, weight: np.ndarray | None = None) -> Predicted:
+    """The predictions for `n_rows` rows of the shares of the classes in y (n_training,), which may be weighted."""
     nothing = np.zeros((max(len(y), n_rows), 1))
-    return _predicted(DummyClassifier(strategy="prior").fit(nothing[: len(y)], y), nothing[:n_rows], classes)
+    shares = DummyClassifier(strategy="prior").fit(nothing[: len(y)], y, weight)
+    return _predicted(shares, nothing[:n_rows], classes)
 
 
-def black_box(X: Table, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray) -> tuple[Predicted, int]:
+def black_box(
+    X: Table, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[Predicted, int]:
     """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had."""
     width = len(X.columns) * (len(classes) if len(classes) > 2 else 1)
     n_rows = min(len(X), ROWS, max(CELLS // width, 1_000))
     drawn = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
-    X, y = in_memory(X.take(drawn)), y[drawn]
+    X, y, weight = in_memory(X.take(drawn)), y[drawn], None if weight is None else weight[drawn]
     strings: list[str] = X.select_dtypes("str").columns.tolist()
     dates = X.select_dtypes("datetime").columns.tolist()
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan}
@@ -51,7 +54,7 @@ def black_box(X: Table, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray) 
     )
     trees = HistGradientBoostingClassifier(random_state=0, categorical_features=list(range(len(strings))) or None)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
-        trees.fit(columns.fit_transform(X), y)
+        trees.fit(columns.fit_transform(X), y, weight)
         return _predicted(trees, columns.transform(rows), classes), n_rows
 
 

@@ -16,7 +16,7 @@ Try next, with the environment on (source .venv/bin/activate):
   make ui                                  browse the runs in MLflow
   dvc exp run -S train.lambda=0.1          change a parameter and run what it affects
   dvc exp run -S data=wine                 another data set
-  dvc exp show                             compare the experiments
+  python -m pipeline experiments           compare the experiments
   dvc plots show                           their curves, overlaid"""
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     print()
     data = {outputs.main_result(): config.read("data"), outputs.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
-        scored = outputs.load_json(result.metrics)
+        scored = outputs.load_metrics(result)
         print(f"{source.title:<28}" + "".join(f"{name:>16}" for name in MODELS.values()))
         for name in scored["test"]:
             print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))

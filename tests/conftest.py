@@ -22,6 +22,8 @@ IDENTITY = {
     for what, value in (("NAME", "Tester"), ("EMAIL", "tester@example.invalid"))
 }
 
+LEFT_OUT = ("outputs/", "tests/", "docs/", "dvc.lock", "params.yaml")  # of a copy of the project
+
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -38,16 +40,18 @@ def train_params(**changes: object) -> Train:
     """The section `train` as conf/ has it, but for `changes`."""
     files = ("train/default", "optimizer/gradient_descent")
     values = OmegaConf.merge(*(OmegaConf.load(ROOT / "conf" / f"{file}.yaml") for file in files))
-    return Train(**{**OmegaConf.to_container(values), **changes})
+    values = OmegaConf.to_container(OmegaConf.create({"train": values}), resolve=True)["train"]
+    return Train(**{**values, **changes})
 
 
-def compose(*overrides: str) -> None:
-    """Write params.yaml of the current folder: its conf/ with `overrides`, validated."""
-    with hydra.initialize_config_dir(str(Path("conf").absolute()), version_base=None):
+def compose(*overrides: str, folder: Path = Path()) -> None:
+    """Write params.yaml of `folder`: its conf/ with `overrides`, validated."""
+    with hydra.initialize_config_dir(str((folder / "conf").absolute()), version_base=None):
         composed = hydra.compose("config", list(overrides))
     OmegaConf.resolve(composed)
-    config.PARAMS.write_text(OmegaConf.to_yaml(composed))
-    config.validate(config.load(), "conf/")
+    file = folder / config.PARAMS
+    file.write_text(OmegaConf.to_yaml(composed), encoding="utf-8")
+    config.validate(config.load(file), "conf/")
 
 
 def run_stages(*names: str) -> None:
@@ -76,14 +80,18 @@ def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def copy_project(folder: Path) -> Path:
-    """The files that git has or would add, without results, as a fresh repository with one commit."""
+    """The files that git has or would add, without results, as a fresh repository with one commit.
+
+    Its params.yaml is composed anew: the user's may be that of an experiment.
+    """
     command = "git ls-files --cached --others --exclude-standard -z"
     listed = subprocess.run(command.split(), cwd=ROOT, capture_output=True, check=True)
     for name in listed.stdout.decode().strip("\0").split("\0"):
         source = ROOT / name
-        if source.is_file() and not name.startswith(("outputs/", "tests/", "docs/", "dvc.lock")):
+        if source.is_file() and not name.startswith(LEFT_OUT):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
+    compose(folder=folder)
     run = shell_in(folder)
     run("git init --quiet --initial-branch=main && git add --all && git commit --quiet --message start")
     return folder

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import train_params
+import yaml
+from conftest import ROOT, train_params
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import make_pipeline
@@ -13,6 +16,7 @@ from pipeline.dataset import bundled
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat
 
+DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 NEWTON = {"optimizer": "newton", "learning_rate": "auto"}
 
 
@@ -22,14 +26,14 @@ def split(name):
 
 
 def fit(table, **changes):
-    return training.train(table, train_params(**NEWTON, **changes), CellFormat())
+    return training.train(table, train_params(**{**NEWTON, **changes}), CellFormat())
 
 
 def written(table, rows, folder, groups=None, **changes):
     trained = fit(table, **changes)
     training.write(trained, folder)
     result = outputs.main_result(folder)
-    evaluation.write(trained.start, trained.model, table, rows, folder, result, groups)
+    evaluation.write(trained.start, trained.model, table, rows, folder, result, "mine", groups)
     return trained
 
 
@@ -201,3 +205,52 @@ def test_a_column_of_groups_may_be_no_feature_and_one_that_cannot_be_is_named():
         evaluation.groups_of(["sax"], rows, left_out)
     with pytest.raises(UserError, match="'x', which has 100 different values"):
         evaluation.groups_of(["x"], rows, left_out)
+
+
+def plotted(folder):
+    """The files that `dvc plots` shows, by name, from dvc.yaml."""
+    plots = [settings for plot in DVC["plots"] for settings in plot.values()]
+    files = [(file, settings) for settings in plots for file in settings["y"] if "one_vs_rest" not in file]
+    return {folder / Path(file).relative_to("outputs"): settings for file, settings in files}
+
+
+def test_the_plots_of_dvc_have_the_points_of_the_curves_one_line_per_class_and_name_the_data(tmp_path):
+    table, rows = split("wine")
+    written(table, rows, tmp_path)
+    for file, settings in plotted(tmp_path).items():
+        shown = pd.read_csv(file)
+        assert {settings["x"], *settings["y"].values()} <= set(shown)
+        assert set(shown["data"]) == {"mine"}
+        assert (ROOT / ".dvc" / "plots" / f"{settings['template']}.json").exists()
+        if file.stem == "roc":
+            curve = pd.read_csv(tmp_path / "evaluate" / "curves" / "roc.csv")
+            pd.testing.assert_frame_equal(shown.drop(columns="data"), curve)
+            starts = shown.groupby("class")[["false_positive_rate", "true_positive_rate"]].first()
+            assert (len(starts), starts.to_numpy().max()) == (3, 0)
+        if file.stem == "confusion":
+            predictions = outputs.load_csv(tmp_path / outputs.PREDICTIONS)
+            counts = predictions.groupby(["actual", "predicted"]).size()
+            found = shown[shown["rows"] > 0].set_index(["actual", "predicted"])["rows"].sort_index()
+            pd.testing.assert_series_equal(found, counts, check_names=False)
+
+
+def test_a_long_line_of_a_plot_is_thinned_and_keeps_its_ends(tmp_path):
+    table, rows = split("breast_cancer")
+    written(table, rows, tmp_path, optimizer="gradient_descent", learning_rate=0.3, tolerance=1e-9, max_iterations=2500)
+    costs, shown = (pd.read_csv(tmp_path / file) for file in (outputs.COSTS, outputs.PLOTS / "costs.csv"))
+    assert len(costs) > 2000 > len(shown) > 500
+    pd.testing.assert_frame_equal(
+        shown[["iteration", "cost"]].iloc[[0, -1]].reset_index(drop=True),
+        costs[["iteration", "cost"]].iloc[[0, -1]].reset_index(drop=True),
+    )
+
+
+def test_no_class_ends_the_script_of_the_page_that_dvc_writes(tmp_path):
+    table, rows = split("iris")
+    for part in (table, rows):
+        part["target"] = part["target"].replace({"setosa": "</script><script>alert(1)</script>"})
+    written(table, rows, tmp_path)
+    assert len(plotted(tmp_path)) == 3
+    for file in plotted(tmp_path):
+        assert "<" not in file.read_text()
+        assert "alert(1)" in file.read_text() or file.stem == "costs"

@@ -15,7 +15,7 @@ from conftest import ROOT, compose, contents, run_stages
 from pipeline import outputs
 
 STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
-COMMANDS = ("summary", "table", "multirun", "queue")
+COMMANDS = ("summary", "predict", "table", "multirun", "queue", "experiments")
 
 
 @pytest.fixture
@@ -94,12 +94,24 @@ assert state() == before
 
 
 def test_a_mistake_of_the_user_is_one_message_without_a_traceback(project: Path) -> None:
-    Path("params.yaml").write_text("data: {name: iriss}\n")
+    Path("params.yaml").write_text("data: {name: iriss}\n", encoding="utf-8")
     status, _, err = ended("load")
     assert status == 1
     assert "error: params.yaml has values that can't be used" in err
     assert "Traceback" not in err
     assert not any(outputs.ROOT.iterdir())
+
+
+def test_an_interrupted_experiment_ends_with_the_way_back(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compose("train.tolerance=1e-14", "train.max_iterations=50000", "train.learning_rate=1e-3")
+    run_stages("load", "split")
+    monkeypatch.setenv("DVC_EXP_NAME", "mine")
+    process = started("sweep")
+    while not (outputs.ROOT / ".sweep" / "sweep").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert "Back to those of conf/: rm params.yaml && dvc repro" in process.communicate()[1]
 
 
 LAMBDAS = "sweep.lambda=[{minimum: 1e-5, maximum: 1e-3, points: 200}]"

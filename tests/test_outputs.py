@@ -83,3 +83,9 @@ def test_a_folder_that_a_killed_run_left_does_not_reach_the_next_run(tmp_path: P
     outputs.save_text("half", fresh / "train" / "left.txt")
     write(tmp_path, one="1")
     assert contents(tmp_path) == {"train/one": b"1", "train.json": b"{}"}
+
+
+def test_classes_and_groups_called_as_numbers_come_back_as_strings(tmp_path: Path) -> None:
+    written = pd.DataFrame({"class": ["0", "1"], "first": ["0.5", "(missing)"], "effect": [0.25, -1.0]})
+    outputs.save_csv(written, tmp_path / "pairs.csv")
+    pd.testing.assert_frame_equal(outputs.load_csv(tmp_path / "pairs.csv"), written.astype({"class": "str"}))

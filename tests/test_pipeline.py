@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT, contents, copy_project, shell_in
 
+from pipeline import config
+
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
 
 
@@ -29,26 +31,29 @@ PENGUINS = (
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, with a smaller sweep and picture, after one `dvc repro`, its results committed."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
+    folder = copy_project(tmp_path_factory.mktemp("pipeline") / "my project")
     shutil.copy(ROOT / "tests" / "data" / "penguins.csv", folder / "data")
     edit(folder / "conf/sweep/grid.yaml", "points: 6", "points: 3")
     edit(folder / "conf/sweep/grid.yaml", "[0.3, 1, 3, 10]", "[1, 10]")
     edit(folder / "conf/config.yaml", "rows: 1000", "rows: 200")
     (folder / "params.yaml").unlink()
     commit = "git add --all && git commit --quiet --message"
-    shell_in(folder)(f"{commit} smaller && dvc repro && {commit} results")
+    shell_in(folder)(f"git add --force data/penguins.csv && {commit} smaller && dvc repro && {commit} results")
     return folder
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new, 1))
+    assert old in file.read_text(encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
 
 
 @pytest.fixture
 def clone(reproduced: Path, tmp_path: Path) -> Path:
     """Another clone of the project, with its results in place."""
-    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
+    shell_in(tmp_path)(
+        f"git clone --quiet '{reproduced}' clone && cp -r '{reproduced}/.dvc/cache' clone/.dvc/ "
+        f"&& cp -r '{reproduced}/outputs/configure' clone/outputs"
+    )
     shell_in(tmp_path / "clone")("dvc checkout")
     return tmp_path / "clone"
 
@@ -72,6 +77,17 @@ def test_nothing_runs_again_when_nothing_changed(reproduced):
     assert "Running stage" not in shell_in(reproduced)("dvc repro").stdout
 
 
+def test_a_file_that_the_configuration_does_not_name_changes_nothing(clone: Path) -> None:
+    shell = shell_in(clone)
+    shell("dvc repro")
+    (clone / "data" / "another.csv").write_text("a,b\n1,2\n")
+    (clone / "dvc_plots").mkdir()
+    (clone / "dvc_plots" / "index.html").write_text("page")
+    assert shell("git status --porcelain").stdout == ""
+    assert "up to date" in shell("dvc status").stdout
+    assert "Running stage" not in shell("dvc repro").stdout
+
+
 def test_no_test_row_reaches_training(reproduced):
     for root in ("outputs", "outputs/one_vs_rest"):
         train, test = (pd.read_parquet(reproduced / root / "split" / f"{side}.parquet") for side in ("train", "test"))
@@ -81,10 +97,18 @@ def test_no_test_row_reaches_training(reproduced):
 
 
 def test_training_beats_random_weights_by_far(reproduced):
-    for name in ("evaluate", "one_vs_rest"):
-        scores = json.loads((reproduced / "outputs" / f"{name}.json").read_text())
+    evaluated, many = (
+        json.loads((reproduced / "outputs" / f"{n}.json").read_text()) for n in ("evaluate", "one_vs_rest")
+    )
+    for scores in (evaluated, many["one_vs_rest"]):
         assert scores["test"]["f1_macro"] > 0.95
         assert scores["test"]["log_loss"] < scores["baseline"]["log_loss"] / 5
+
+
+def test_no_metric_has_the_same_name_in_two_files(reproduced):
+    files = [reproduced / "outputs" / f"{name}.json" for name in ("evaluate", "one_vs_rest", "sweep")]
+    names = [name for file in files for name in config.flatten(json.loads(file.read_text()))]
+    assert len(names) == len(set(names)) > 80
 
 
 def test_mlflow_holds_a_complete_run_for_each_data_set(reproduced, client):
@@ -137,7 +161,7 @@ def test_every_picture_is_a_png_of_some_size(reproduced):
 
 
 def test_another_clone_gives_the_same_bytes_and_so_the_same_lock(reproduced, tmp_path):
-    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone")
+    shell_in(tmp_path)(f"git clone --quiet '{reproduced}' clone")
     shell = shell_in(tmp_path / "clone")
     shell("rm dvc.lock && dvc repro", OMP_NUM_THREADS="1", OPENBLAS_CORETYPE="Nehalem")
     assert (tmp_path / "clone/dvc.lock").read_text() == (reproduced / "dvc.lock").read_text()
@@ -150,7 +174,7 @@ def test_an_experiment_in_a_copy_lands_in_the_one_store_and_dvc_compares_it(repr
     (run,) = runs(client, "penguins")
     assert run.data.tags["dvc.experiment"] == "birds"
     assert run.data.params["data.name"] == "table"
-    assert run.info.artifact_uri.startswith(f"file://{reproduced}/mlartifacts/penguins")
+    assert run.info.artifact_uri.startswith(f"{reproduced.as_uri()}/mlartifacts/penguins")
     assert client.list_artifacts(run.info.run_id, "evaluate/pictures")
     assert len(runs(client, "digits")) == 1
     assert "penguins" in shell("dvc params diff main birds").stdout
@@ -158,6 +182,8 @@ def test_an_experiment_in_a_copy_lands_in_the_one_store_and_dvc_compares_it(repr
     shell("dvc plots diff main birds --out overlay")
     page = (reproduced / "overlay/index.html").read_text()
     assert all(name in page for name in ("costs", "roc", "confusion", "birds"))
+    assert all(f'"data": "{name}"' in page for name in ("breast_cancer", "penguins", "digits"))
+    assert "loess" not in page
 
 
 def test_a_table_edited_in_place_runs_again_what_depends_on_it_and_nothing_else(clone: Path) -> None:
@@ -167,7 +193,7 @@ def test_a_table_edited_in_place_runs_again_what_depends_on_it_and_nothing_else(
     table.write_text("".join(lines[:-20]))
     again = shell("dvc repro").stdout
     assert json.loads((clone / "outputs/load/profile.json").read_text())["rows"] == len(lines) - 21
-    assert stages_run(again) == {"load", "explore", "split", "train", "evaluate", "sweep", "track"}
+    assert stages_run(again) == {"configure", "load", "explore", "split", "train", "evaluate", "sweep", "track"}
 
 
 def test_training_survives_a_store_that_is_down_and_goes_on_at_track(clone: Path, tmp_path: Path) -> None:
@@ -191,7 +217,7 @@ def test_the_adopting_command_runs_only_training_and_gives_what_the_sweep_promis
     assert {"train", "evaluate", "track"} <= stages_run(done.stdout) <= {"configure", "train", "evaluate", "track"}
     assert contents(outputs / "train") == contents(outputs / "sweep" / "train")
     evaluated, promised = (json.loads((outputs / f"{name}.json").read_text()) for name in ("evaluate", "sweep"))
-    assert evaluated["test"] == promised["test"]
+    assert evaluated["test"] == promised["winner"]
 
 
 def test_results_computed_before_are_restored_without_running_a_stage(clone: Path) -> None:
@@ -277,8 +303,8 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         store = f"--backend-store-uri sqlite:///{folder}/server.db --artifacts-destination {folder}/artifacts"
-        command = f"{sys.executable} -m mlflow server {store} --workers 1 --port {self.port}"
-        self.process = subprocess.Popen(command.split(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [sys.executable, *f"-m mlflow server {store} --workers 1 --port {self.port}".split()]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def __enter__(self):
         address = f"http://127.0.0.1:{self.port}"

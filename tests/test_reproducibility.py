@@ -1,12 +1,13 @@
 """The same bytes with any number of threads and on any processor, which OpenBLAS and NumPy can be made to act like."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, shell_in
+from conftest import ROOT, compose, shell_in
 
 KERNELS = ("Nehalem", "Haswell")  # of OpenBLAS, by processor
 STAGES = ("load", "split", "train", "evaluate", "sweep")
@@ -34,12 +35,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = table.assign(colour=colour, y=np.where(rng.random(len(X)) < 1 / (1 + np.exp(-z)), "yes", "no"))
     (folder / "data").mkdir()
     table.to_csv(folder / "data/big.csv", index=False)
-    shell_in(folder)(
-        f'cp -r {ROOT}/conf . && python -c "from hydra import compose, initialize_config_dir; '
-        "from omegaconf import OmegaConf; initialize_config_dir('$PWD/conf', version_base=None).__enter__(); "
-        "OmegaConf.save(compose('config', ['data=table', 'data.path=data/big.csv', 'data.target=y', "
-        "'optimizer=gradient_descent', 'train.max_iterations=60', 'sweep.folds=2', 'sweep.lambda=[0.001,1]', "
-        "'sweep.learning_rate=[0.3,auto]']), 'params.yaml')\""
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    compose(
+        *("data=table", "data.path=data/big.csv", "data.target=y", "optimizer=gradient_descent"),
+        *("train.max_iterations=60", "sweep.folds=2", "sweep.lambda=[0.001,1]", "sweep.learning_rate=[0.3,auto]"),
+        folder=folder,
     )
     return folder
 

@@ -165,14 +165,14 @@ def test_a_column_with_a_usual_name_is_proposed_first(capsys: pytest.CaptureFixt
 
 
 def test_a_table_without_classes_gets_no_proposal(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("data/x.csv").write_text("a,b\n1.5,2.5\n3.5,4.5\n")
+    Path("data/x.csv").write_text("a,b\n1.5,2.5\n3.5,4.5\n", encoding="utf-8")
     assert "No column has 2 to 20 classes" in "\n".join(printed(capsys, "data/x.csv", None))
 
 
 def test_overrides_change_how_the_file_is_read_and_are_in_the_command(
     penguins: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("data/odd.csv").write_text(Path(penguins).read_text().replace(",", "~"))
+    Path("data/odd.csv").write_text(Path(penguins).read_text(encoding="utf-8").replace(",", "~"), encoding="utf-8")
     for lines in (
         printed(capsys, "data/odd.csv", "species", 'data.delimiter="~"'),
         printed(capsys, "data/odd.csv", 'data.delimiter="~"', "data.target=species"),

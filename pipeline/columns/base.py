@@ -6,6 +6,7 @@
     curves     where numbers may bend (`columns.curves`): a code for the bin of each number; the last is that of missing
                cells
     pairs      where two columns act together (`columns.pairs`): a code for each combination of their groups
+    offset     one column of numbers may be a known part of the log-odds: it is no base column
 
 Centre and scale are mean and standard deviation of the training rows. They only keep numbers near 1: features are
 scaled by their own rows (`columns.features`). Nothing here looks at the target.
@@ -27,14 +28,15 @@ from pipeline.outputs import Table
 
 GROUPS = 32  # of each column of a pair: bins with about as many rows each, or its most frequent categories
 BINS = 256  # of a curve; each value has its own where there are fewer
-FEWEST = 4  # distinct numbers for a curve
+FEWEST = 2  # distinct numbers for bins
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 
 
 class Base:
     """How typed columns become blocks of the base matrix; fitted on training rows, and stored in the model.
 
-    columns     the names of all columns, as in the table
+    columns     the names of all columns that predictions need, as in the table
+    offset      the one that is the known part of the log-odds, or None
     floats      (column, part) of each float column: part is "" for a number, else one of `PARTS`
     missing     columns of numbers and dates with missing cells in training: an indicator each, after the floats
     strings     columns of strings, with `categories[j]` sorted, None (missing) last
@@ -44,13 +46,22 @@ class Base:
                 in `groups[k]`; the last group is that of missing cells, and of rare and unseen categories
     """
 
-    def __init__(self, X: Table, *, curves: bool = False, pairs: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        X: Table,
+        *,
+        curves: bool = False,
+        pairs: Sequence[tuple[str, str]] = (),
+        offset: str | None = None,
+    ) -> None:
         """Fit on X. With `curves`, numbers have bins; `pairs` of names have codes of their own, and need them.
 
         Errors: `UserError` for a pair of which a column is not there, or has no codes.
         """
+        self.columns, self.offset = X.columns.tolist(), offset
+        X = X.drop(columns=[] if offset is None else offset)
         numbers, dates, strings = (X.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
-        self.columns, self.dates, self.strings = X.columns.tolist(), dates, strings
+        self.dates, self.strings = dates, strings
         self.floats: list[tuple[str, str]] = []
         self.missing: list[str] = []
         self.curved: list[int] = []
@@ -97,8 +108,8 @@ class Base:
         if (name, "") not in curved:
             known = ", ".join(map(repr, [*self.strings, *(name for name, part in curved if not part)]))
             raise UserError(
-                f"train.interactions has {name!r}, which is no column of strings, or of numbers with at least {FEWEST} "
-                f"different values. These columns can be paired: {known}."
+                f"train.interactions has {name!r}, which is no column of strings or of numbers that vary. These "
+                f"columns can be paired: {known}."
             )
         return len(self.strings) + curved.index((name, ""))
 
@@ -117,6 +128,20 @@ class Base:
         j = self.curved[k - len(self.strings)]
         points = self.points[k - len(self.strings)] * self.scale[j] + self.centre[j]
         return [f"{points[groups[:-1] == g].mean().round(12):.4g}" for g in range(n_groups)] + ["(missing)"]
+
+    @property
+    def terms(self) -> list[tuple[str, ...]]:
+        """What a margin is a sum over, besides the intercept: each column, then each pair of columns."""
+        return [*((name,) for name in self.columns), *((self.name(one), self.name(other)) for one, other in self.pairs)]
+
+    @property
+    def term_of(self) -> np.ndarray:
+        """The position in `terms` of each float column, each indicator of missing cells, and each column of codes."""
+        names = [*(name for name, _ in self.floats), *self.missing, *self.strings]
+        names += [self.floats[j][0] for j in self.curved]
+        return np.array(
+            [*map(self.columns.index, names), *(len(self.columns) + k for k in range(len(self.pairs)))], int
+        )
 
     @property
     def _widths(self) -> list[int]:
@@ -141,6 +166,14 @@ class Base:
         """The base matrix of the rows of X, which has these columns, in any order."""
         return self.blocks(X, [slice(None)])[0]
 
+    def _offset(self, column: pd.Series) -> np.ndarray:
+        if n_missing := int(column.isna().sum()):
+            raise UserError(
+                f"{n_missing:,} of {len(column):,} rows have no {self.offset!r}, the known part of the log-odds that "
+                f"this model adds to (data.offset). Fill these cells in."
+            )
+        return column.to_numpy(dtype=np.float64)[:, None]
+
     def blocks(self, X: Table, parts: Sequence[slice | np.ndarray]) -> list[Block]:
         """A block for each of `parts`, which are rows of X."""
         starts, n_dense = self.starts, len(self.floats) + len(self.missing)
@@ -160,7 +193,9 @@ class Base:
             column = grouped[first] * (self.groups[second].max() + 1) + grouped[second]
             for code, rows in zip(codes, parts, strict=True):
                 code[:, j] = column[rows] + starts[j]
-        return [Block(*block, int(starts[-1])) for block in zip(dense, codes, strict=True)]
+        offset = None if self.offset is None else self._offset(X[self.offset])
+        offsets = [None if offset is None else offset[rows] for rows in parts]
+        return [Block(*block[:2], int(starts[-1]), block[2]) for block in zip(dense, codes, offsets, strict=True)]
 
     def _dense(self, X: Table) -> Iterator[tuple[int, np.ndarray]]:
         """The floats and indicators, one column after another; each column of X is read once."""

@@ -119,13 +119,14 @@ def prepare(
     max_categories: int | None = None,
     smoothness: float | None = None,
     pairs: Sequence[tuple[str, str]] = (),
+    offset: str | None = None,
     bins: bool = False,
 ) -> tuple[Base, Features, Matrix]:
     """The base matrix of training rows X, their features, and these as a matrix (n_samples, n_features).
 
     With `bins`, numbers have codes of bins even where nothing needs them.
     """
-    base = Base(X, curves=bins or smoothness is not None or bool(pairs), pairs=pairs)
+    base = Base(X, curves=bins or smoothness is not None or bool(pairs), pairs=pairs, offset=offset)
     rows = Matrix([base.block(X)])
     features = Features(base, rows, min_rows=min_rows, max_categories=max_categories, smoothness=smoothness)
     return base, features, rows.with_features(features.T)

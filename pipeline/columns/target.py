@@ -94,6 +94,15 @@ def features_and_target(table: AnyTable) -> tuple[AnyTable, np.ndarray]:
     return table.drop(columns=target), table[target].to_numpy(dtype=str)
 
 
+def check_offset(offset: str | None, classes: np.ndarray) -> None:
+    """Errors: `UserError` where known log-odds are given of more than two classes."""
+    if offset is not None and len(classes) != 2:
+        raise UserError(
+            f"data.offset = {offset!r} has the log-odds of one of two classes, but there are {len(classes)}: "
+            f"{list(classes)}. Remove it."
+        )
+
+
 def _ordered(classes: list[str]) -> list[str]:
     """By value if all are numbers (`2` before `10`), else by letter."""
     numbers = pd.to_numeric(pd.Series(classes), errors="coerce")

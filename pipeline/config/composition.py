@@ -35,6 +35,7 @@ FROM_ENVIRONMENT = {"data.path", "split.path"}
 
 def configure() -> None:
     """Make params.yaml what the table above says. Errors: `UserError` for what can't be composed, read or used."""
+    _warn_of_strays()
     if config.PARAMS.exists() and ("DVC_EXP_NAME" in os.environ or not _edited_since_last_run(CONF)):
         _check_environment()
         check(config.PARAMS.read_text(encoding="utf-8"), str(config.PARAMS))
@@ -78,6 +79,16 @@ def compose(overrides: Sequence[str] = ()) -> str:
         given = "".join(f"\n  {override}" for override in overrides)
         source = f"conf/ with these settings can't be composed:{given}\n" if overrides else "conf/ can't be composed: "
         raise UserError(f"{source}{error}") from None
+
+
+def _warn_of_strays() -> None:
+    """`dvc exp run -S` in a subfolder fails, but writes a params.yaml there first."""
+    for file in sorted([*Path().glob("*/params.yaml"), *Path().glob("*/*/params.yaml")]):
+        if not file.parts[0].startswith((".", "outputs", "ml")):
+            print(
+                f"warning: {file} is what DVC left when `dvc exp run` was started in {file.parent}/. No stage reads "
+                f"it. Delete it (rm {file}), and start experiments in {Path.cwd()}."
+            )
 
 
 def _check_environment() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from pipeline.logistic.status import DivergenceError, Status
 
-__all__ = ["DivergenceError", "LogisticRegression", "Status"]
+__all__ = ["DivergenceError", "LogisticRegression", "Status"]  # noqa: F822, the estimator is imported when it is used
 
 
 def __getattr__(name: str) -> Any:

@@ -61,12 +61,13 @@ class FastObjective:
     ):  # fmt: skip
         if not isinstance(X, ndarray):
             X = as_matrix(X)
-            X = X.toarray() if X.nbytes <= SMALL_BYTES else X
+            X = X.toarray() if X.nbytes <= SMALL_BYTES and X.offset is None else X
         self.X, self.codes, self.positive, self.penalty, self.run = X, codes, positive, penalty, run
         self.sample_weight, self.fit_intercept = sample_weight, fit_intercept
         weight = np.array(1 / X.shape[0]) if sample_weight is None else (sample_weight / np.sum(sample_weight))[:, None]
         self.weight = weight  # s above: (n_samples, 1), or () where it is the same for all rows
-        self.matrix, self.small = as_matrix(X), X.nbytes <= SMALL_BYTES and not self.is_coupled
+        self.matrix, self.small = as_matrix(X), isinstance(X, ndarray) and X.nbytes <= SMALL_BYTES
+        self.small = self.small and not self.is_coupled
         strips = [(Block(X), slice(None))] if self.small else self.matrix.strips()
         self.strips = [
             self._strip(
@@ -126,7 +127,7 @@ class FastObjective:
 
     def bound(self, features: ndarray | slice = slice(None)) -> ndarray:
         """X' diag(s) X / 4: no curvature without penalty is larger, at any W (Bohning and Lindsay, 1988)."""
-        return self.mean_curvature(np.zeros((self.shape[0], 1)), features)
+        return self._total("curvature", None, self.matrix.T, features, True)[0]
 
     def safe_learning_rate(self) -> ndarray:
         """One over the largest eigenvalue that the curvature can have, (n_columns,): gradient descent never climbs.
@@ -284,8 +285,11 @@ class Strip:
 
         return self._sums(residuals, len(classes) + 1)
 
-    def curvature(self, V: ndarray, T: Any, features: ndarray | slice, mean: bool) -> ndarray:
-        """X' diag(s p q) X of each column and the chosen features, with the intercept; or (1, ...), their mean."""
+    def curvature(self, V: ndarray | None, T: Any, features: ndarray | slice, mean: bool) -> ndarray:
+        """X' diag(s p q) X of each column and the chosen features, with the intercept; or (1, ...), their mean.
+
+        Without V, p q is 1/4, the largest that it can be.
+        """
         total: Any = 0
         for block, s, _ in self._each_block():
             squares = self._squares(block, s, V)
@@ -308,7 +312,7 @@ class Strip:
 
     def bound(self, V: ndarray) -> ndarray:
         """[B 1]' diag(s) [B 1] V / 4, of the shape of V."""
-        return self._sums(lambda block, s, _: s / 4 * block.margins(V), V.shape[1])
+        return self._sums(lambda block, s, _: s / 4 * block.product(V), V.shape[1])
 
     def _sums(self, residuals: Callable[[Block, ndarray, ndarray], ndarray], n_columns: int) -> ndarray:
         """[B 1]' R, (n_base + 1, n_columns), for the rows R (n_rows, n_columns) that `residuals` finds for a block.
@@ -328,7 +332,9 @@ class Strip:
         total[-1] *= self.ones
         return total
 
-    def _squares(self, block: Block, s: ndarray, V: ndarray) -> ndarray:
+    def _squares(self, block: Block, s: ndarray, V: ndarray | None) -> ndarray:
+        if V is None:
+            return np.broadcast_to(s / 4, (len(block), 1))
         q = 1 / (1 + np.exp(block.margins(V)))
         return s * q * (1 - q)
 

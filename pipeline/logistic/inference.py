@@ -28,7 +28,7 @@ from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective, marg
 from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
-from pipeline.logistic.matrix import Matrix, as_matrix
+from pipeline.logistic.matrix import Block, Matrix, as_matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
 from pipeline.logistic.status import Status
@@ -86,6 +86,7 @@ def inference(
     subtracted from the others, and left out. A penalised fit keeps all its coefficients.
 
     covariance is one of `COVARIANCES`; for "cluster", clusters (n_samples,) has the code of each row's group from 0.
+    Where X is a `Matrix` with an offset, the null deviance is that of an intercept beside it.
     Raises ValueError for groups without an intercept, and for fewer than two clusters.
     """
     X = X if isinstance(X, Matrix) else np.asarray(X, dtype=np.float64)
@@ -102,9 +103,9 @@ def inference(
             X = _columns(X, kept)
         W = np.append(coef, intercept)[:, None]
         # Sums of products, not dot products: the order of their additions is the same on any number of threads.
-        deviance = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y)))
-        share = float(np.sum(weight * y) / weight.sum()) if fit_intercept else 0.5
-        null_deviance = 2 * float(np.sum(weight * log_loss(math.log(share / (1 - share)), y)))
+        deviance, offset = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y))), as_matrix(X).offset
+        null = _null_margins(y, weight, offset) if fit_intercept else 0.0 if offset is None else offset[:, 0]
+        null_deviance = 2 * float(np.sum(weight * log_loss(null, y)))
         coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
         note = "standard errors, tests, intervals and AIC are not defined for a penalised fit"
         fit = Inference(coefficient, kept, deviance, null_deviance, r2, note)
@@ -141,7 +142,8 @@ def inference(
         source = "the observed information"
         if covariance != "information":
             bread = inverse.T @ inverse  # of features per `scale`, so that no square is too large or too small
-            meat, n_sums = _scores_squared(X, y, W, weight, scale, clusters if covariance == "cluster" else None)
+            of_rows = clusters if covariance == "cluster" else None
+            meat, n_sums = _scores_squared(X, y, W, weight, scale, of_rows)
             fit.standard_error = np.sqrt(np.diag(bread @ meat @ bread)) / scale
             fit.standard_error *= math.sqrt(_correction(covariance, len(X), n_parameters, n_sums))
             source = f"{n_sums:,} clusters" if covariance == "cluster" else f"the {covariance} sandwich"
@@ -158,8 +160,27 @@ def inference(
     return fit
 
 
+def _null_margins(y: ndarray, weight: ndarray, offset: ndarray | None) -> float | ndarray:
+    """The margins of an intercept alone, or beside the offset, that fits y best: there by Newton's method."""
+    share = float(np.sum(weight * y) / weight.sum())
+    b = math.log(share / (1 - share))
+    if offset is None:
+        return b
+    for _ in range(50):
+        p = sigmoid(b + offset[:, 0])
+        step = np.sum(weight * (y - p)) / np.sum(weight * p * (1 - p))
+        b += float(np.clip(step, -1, 1))
+        if abs(step) < 1e-12:
+            break
+    return b + offset[:, 0]
+
+
 def _columns(X: Any, kept: ndarray) -> Any:
     return X.with_features(X.T[:, np.append(kept, X.shape[1])]) if isinstance(X, Matrix) else X[:, kept]
+
+
+def _with_offset(X: ndarray, offset: ndarray | None) -> Any:
+    return X if offset is None else Matrix([Block(X, offset=offset)])
 
 
 def refit(
@@ -174,7 +195,7 @@ def refit(
     """
     if X.shape[0] * X.shape[1] ** 2 > LARGEST_REFIT:
         return None
-    X = X.toarray() if isinstance(X, Matrix) else X
+    offset, X = as_matrix(X).offset, X.toarray() if isinstance(X, Matrix) else X
     y = np.asarray(y).astype(int)
     is_row, apart = _pure_rows(X, y)
     if len(np.unique(y[is_row])) < 2:
@@ -183,7 +204,7 @@ def refit(
     if len(apart):
         X, y = X[is_row], y[is_row]
         columns = columns[X[:, columns].min(axis=0) < X[:, columns].max(axis=0)]
-        sample_weight = None if sample_weight is None else sample_weight[is_row]
+        sample_weight, offset = (None if part is None else part[is_row] for part in (sample_weight, offset))
         clusters = None if clusters is None else np.unique(clusters[is_row], return_inverse=True)[1]
     for group in groups:
         columns = np.setdiff1d(columns, np.intersect1d(group, columns)[:1])  # the reference
@@ -194,15 +215,16 @@ def refit(
         Z = (X - centre) / scale
         independent = _independent(Z.T @ Z / len(Z))
         X, Z, centre, scale = X[:, independent], Z[:, independent], centre[independent], scale[independent]
-        objective = FastObjective(Z, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
+        objective = FastObjective(_with_offset(Z, offset), y, np.array([1]), Ridge(0.0), sample_weight, True, run)
         found = fit_columns(objective, "newton", max_iter=10, tol=1e-9)
         if found.status[0] == Status.RAN_OUT:  # not separated, where more iterations would do nothing but cost time
             found = fit_columns(objective, "newton", start=found.weights, max_iter=40, tol=1e-9)
     coef = found.weights[:-1, 0] / scale
     intercept = float(found.weights[-1, 0] - coef @ centre)
     fit = inference(
-        X, y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance, clusters=clusters
-    )
+        _with_offset(X, offset), y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance,
+        clusters=clusters,
+    )  # fmt: skip
     fit.kept, fit.following = columns[independent], columns[~independent]
     if fit.separating is not None:
         fit.separating = fit.kept[fit.separating]
@@ -291,10 +313,11 @@ def _scores_squared(
         raise ValueError("covariance = 'cluster' needs clusters with at least two different codes.")
     meat, sums = np.zeros((len(scale), len(scale))), np.zeros((n_clusters, len(scale)))
     matrix = as_matrix(X)
+    z = margins(matrix, W)[:, 0]
     for block, rows in matrix.strips():
-        features = block.features(matrix.T)
-        residual = weight[rows] * (y[rows] - sigmoid(margins(features, W)[:, 0]))
-        scores = np.column_stack([features, np.ones(len(residual))])[:, : len(scale)] * residual[:, None] / scale
+        residual = weight[rows] * (y[rows] - sigmoid(z[rows]))
+        features = np.column_stack([block.features(matrix.T), np.ones(len(residual))])
+        scores = features[:, : len(scale)] * residual[:, None] / scale
         if clusters is None:
             meat += scores.T @ scores
         else:

@@ -7,10 +7,11 @@ delimited   how a delimited text is written: delimiter, quotes, header
 body        delimited text to columns
 cells       the cells of a column to numbers, strings or dates
 dates       strings to dates
+rows        the rows of a file one chunk after the other, as they are written
 options     how to read a file, how its cells were found to be written, and how an error prints an option to set
 """
 
 from pipeline.reading.options import CellFormat, Options, override
-from pipeline.reading.table import Reading, read, unknown_column
+from pipeline.reading.table import Reading, files, read, unknown_column
 
-__all__ = ["CellFormat", "Options", "Reading", "override", "read", "unknown_column"]
+__all__ = ["CellFormat", "Options", "Reading", "files", "override", "read", "unknown_column"]

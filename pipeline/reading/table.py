@@ -92,7 +92,7 @@ class _Stored(NamedTuple):
 def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], target: str | None) -> _Stored:
     """The columns of a file, or of the files in a folder."""
     try:
-        paths = _files(path)
+        paths = files(path)
         if len(paths) == 1:
             return _file(paths[0], options, kinds, target)
         try:
@@ -135,24 +135,27 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)
 
 
-def _files(path: Path) -> list[Path]:
+def files(path: Path, setting: str = "data.path") -> list[Path]:
     """The file, or the files of one table in a folder, by name. Errors: `UserError` for a path that is neither."""
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"{path} is a link to {path.readlink()}, and no file is there. Replace it, or set {setting}.")
     if not path.exists():
+        shown = str(path) if str(path).isprintable() else repr(str(path))
         close = difflib.get_close_matches(path.name, _beside(path), n=1)
         hint = f" Did you mean {path.with_name(close[0])}?" if close else ""
-        raise UserError(f"{path} doesn't exist.{hint} Put the table there, or set data.path.")
+        raise UserError(f"{shown} doesn't exist.{hint} Put the table there, or set {setting}.")
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UserError(f"{path} is not a regular file. Set data.path to a CSV, Excel or Parquet file.")
+        raise UserError(f"{path} is not a regular file. Set {setting} to a CSV, Excel or Parquet file.")
     entries = [path / name for name in _beside(path / "any") if not name.startswith((".", "_"))]
     if folders := [entry.name for entry in entries if entry.is_dir()]:
         raise UserError(
             f"{path} is a directory with others in it ({', '.join(folders[:5])}). A table may be a directory of files "
-            f"alone: set data.path to one of them, or to one file."
+            f"alone: set {setting} to one of them, or to one file."
         )
     if not entries:
-        raise UserError(f"{path} is a directory without files. Put the table there, or set data.path.")
+        raise UserError(f"{path} is a directory without files. Put the table there, or set {setting}.")
     return entries
 
 
@@ -198,7 +201,7 @@ def _text(
     """The columns as Arrow reads them. Warns of numbers that lose leading zeros."""
     expected = [target, *kinds, *options.replace, *(options.columns or ())] if target else []
     dialect = delimited.sniff(text, path, options, expected)
-    names = _unique(dialect.names)
+    names = unique_names(dialect.names)
     row_names = [name for name in names[:1] if name == delimited.ROW_NAMES]
     kept = [names[place] for place in _kept(dialect.names, options, kinds, path, row_names=row_names)]
     strings = {
@@ -227,14 +230,14 @@ def _columns(
     columns: formats.Columns, path: Path, kind: str, options: Options, kinds: Mapping[str, str | None]
 ) -> pa.Table:
     places = _kept(columns.names, options, kinds, path, row_names=columns.row_names)
-    names = _unique(columns.names)
+    names = unique_names(columns.names)
     try:
         return columns.read(places).rename_columns([names[place] for place in places])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise formats.damaged(path, kind, error) from None
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
     """The names, those that repeat with a number: d, d_2."""
     found: list[str] = []
     for name in names:
@@ -252,7 +255,7 @@ def _kept(
 
     Those in `row_names` are left out unless a setting names them. Warns of these and of repeated names.
     """
-    unique = _unique(names)
+    unique = unique_names(names)
     known = {*names, *unique}
     for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
         if name not in known:

@@ -14,4 +14,7 @@ def main(root: Path) -> None:
     file = outputs.ROOT / outputs.TEST_LEFT_OUT
     left_out = outputs.load_table(file) if file.exists() else pd.DataFrame(index=test.index)
     groups = evaluation.groups_of(config.read("evaluate").groups, test, left_out)
-    print(evaluation.write(start, trained, training, test, outputs.ROOT, outputs.main_result(root), groups))
+    files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
+    weights = outputs.load_weights(outputs.ROOT / files[0]), outputs.load_weights(outputs.ROOT / files[1])
+    title, result = outputs.load_json(outputs.ROOT / outputs.SPLIT_SUMMARY)["data"], outputs.main_result(root)
+    print(evaluation.write(start, trained, training, test, outputs.ROOT, result, title, groups, weights))

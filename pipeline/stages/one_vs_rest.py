@@ -17,10 +17,16 @@ def main(root: Path) -> None:
         loaded = dataset.load(params.data)
         parts = dataset.split(loaded, params.split, params.data)
         trained = training.train(parts.train, params.train, loaded.cell_format)
-    dataset.write(parts, warned, result.folder)
+    dataset.write(parts, params.data, warned, result.folder)
     training.write(trained, result.folder, warned)
     print(
         evaluation.write(
-            trained.start, trained.model, parts.train, outputs.in_memory(parts.test), result.folder, result
+            trained.start,
+            trained.model,
+            parts.train,
+            outputs.in_memory(parts.test),
+            result.folder,
+            result,
+            params.data.title,
         )
     )

@@ -7,7 +7,7 @@ from pipeline.errors import reported_warnings
 
 
 def main(root: Path) -> None:
-    loaded = dataset.read_back(outputs.ROOT)
+    loaded, data = dataset.read_back(outputs.ROOT), config.read("data")
     with reported_warnings() as warned:
-        parts = dataset.split(loaded, config.read("split"), config.read("data"))
-    dataset.write(parts, warned, root)
+        parts = dataset.split(loaded, config.read("split"), data)
+    dataset.write(parts, data, warned, root)

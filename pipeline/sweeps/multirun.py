@@ -4,7 +4,8 @@ Every combination is scored on folds of its training rows. Combinations that dif
 make a study and are trained together; studies follow one another. Hydra hands over a whole batch at once, be it the
 grid of its own sweeper or a batch of Optuna's trials (hydra/sweeper=optuna hydra.sweeper.n_jobs=10).
 
-The test rows are not used: the command that adopts a winner trains and evaluates it.
+The test rows are not used: the command that adopts a winner trains and evaluates it. A study that fails, for instance
+because its table does not exist, does not stop the others; the command then ends with status 1.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
@@ -45,8 +47,9 @@ class Study:
             parts = dataset.split(dataset.load(params.data), params.split, params.data)
             self.training_rows = outputs.in_memory(parts.train)
             classes, sweep = features_and_target(self.training_rows)[1], params.sweep
+            self.weight = None if parts.train_weight is None else parts.train_weight.to_numpy(dtype=np.float64)
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
-            self.settings, self.settled = selection.without_lambda(parts.train, params.train, parts.key)
+            self.settings, self.settled = selection.without_lambda(parts.train, params.train, parts.key, self.weight)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, combinations: list[Combination]) -> None:
@@ -55,7 +58,7 @@ class Study:
         new = [pair for pair in dict.fromkeys(combinations) if pair not in known]
         if not new:
             return
-        added = cross_validate(self.training_rows, self.settings, self.params.sweep, new, self.folds)
+        added = cross_validate(self.training_rows, self.settings, self.params.sweep, new, self.folds, self.weight)
         self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if known else added.combinations
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:
@@ -84,22 +87,30 @@ class Study:
         values = self.values | {"sweep": self.values["sweep"] | grid}
         self.track(values, self.training_rows, self.root, interrupted)
 
-    def score(self, pair: Combination) -> float:
-        """The mean over folds, for Optuna; of a combination that diverged the worst there is."""
+    def loss(self, pair: Combination) -> float:
+        """What Optuna minimises: the mean score over folds, negated where higher is better, or infinity."""
         score = self.params.sweep.score
         row = self.scored[(self.scored["lambda"] == pair.l2) & (self.scored["learning_rate"] == pair.learning_rate)]
         value = float(row[score].iloc[0])
-        worst = float("inf") if score in choice.LOSSES else -float("inf")
-        return worst if math.isnan(value) else value
+        return math.inf if math.isnan(value) else value if score in choice.LOSSES else -value
 
 
 def main(overrides: list[str], track: Track) -> None:
     """Run all combinations of `overrides`; `track` logs a study when it is finished."""
-    studies: dict[str, Study] = {}  # an optimising sweeper comes back with batch after batch
+    studies: dict[str, Study | str] = {}  # or why it failed; an optimising sweeper comes back with batch after batch
 
     @hydra.main(config_path=str(CONF.absolute()), config_name="multirun", version_base=None)
     def task(jobs: Sequence[DictConfig]) -> list[float]:
         try:
+            if isinstance(jobs, DictConfig):
+                raise UserError(
+                    "multirun trains combinations together, with a launcher of its own: leave out hydra/launcher."
+                )
+            direction = OmegaConf.select(jobs[0], "hydra.sweeper.direction", default="minimize")  # Optuna's is an Enum
+            if getattr(direction, "name", direction) != "minimize":
+                raise UserError(
+                    "multirun gives Optuna a value to minimise, whatever the score: leave out hydra.sweeper.direction."
+                )
             bound = _validated(jobs[0])[1].sweep.max_combinations
             if len(jobs) > bound:
                 raise UserError(
@@ -112,9 +123,11 @@ def main(overrides: list[str], track: Track) -> None:
 
     sys.argv = [sys.argv[0], *overrides]
     task()
+    if failed := [reason for reason in studies.values() if isinstance(reason, str)]:
+        raise UserError("\n".join([f"{len(failed)} of {len(studies)} studies failed:", *failed]))
 
 
-def _run(jobs: Sequence[DictConfig], studies: dict[str, Study], track: Track) -> list[float]:
+def _run(jobs: Sequence[DictConfig], studies: dict[str, Study | str], track: Track) -> list[float]:
     """Train a batch of jobs, together where they can be; `studies` is added to."""
     placed = []
     for job in jobs:
@@ -124,17 +137,27 @@ def _run(jobs: Sequence[DictConfig], studies: dict[str, Study], track: Track) ->
                 f"train.penalty = {params.train.penalty} has no strength to sweep over: multirun is for ridge. Use "
                 f"python -m pipeline queue, or train.penalty=ridge."
             )
-        typed = [text for text in job.hydra.overrides.task if text.split("=")[0] not in results.CHOSEN]
-        key = _shared(values)
-        if key not in studies:
-            root = Path(job.hydra.sweep.dir) / f"{len(studies)}-{params.data.title}"
-            studies[key] = Study(values, params, typed, root, track)
         if params.train.l2 == "auto":
             raise UserError("train.lambda = 'auto' is no value to combine. Give some: train.lambda=0.001,0.01,0.1")
-        placed.append((key, Combination(params.train.l2, params.train.learning_rate)))
-    for key in dict.fromkeys(key for key, _ in placed):
-        studies[key].train([pair for other, pair in placed if other == key])
-    return [studies[key].score(pair) for key, pair in placed]
+        placed.append((_shared(values), job, Combination(params.train.l2, params.train.learning_rate)))
+    for key in dict.fromkeys(key for key, *_ in placed):
+        group = [(job, pair) for other, job, pair in placed if other == key]
+        try:
+            study = studies.get(key) or _study(group[0][0], len(studies), track)
+            if isinstance(study, Study):
+                study.train([pair for _, pair in group])
+        except UserError as error:
+            study = f"{' '.join(group[0][0].hydra.overrides.task)}: {error}"
+            print(f"\nfailed: {study}")
+        studies[key] = study
+    found = [(studies[key], pair) for key, _, pair in placed]
+    return [study.loss(pair) if isinstance(study, Study) else math.inf for study, pair in found]
+
+
+def _study(job: DictConfig, number: int, track: Track) -> Study:
+    values, params = _validated(job)
+    typed = [text for text in job.hydra.overrides.task if text.split("=")[0] not in results.CHOSEN]
+    return Study(values, params, typed, Path(job.hydra.sweep.dir) / f"{number}-{params.data.title}", track)
 
 
 def _shared(values: dict[str, Any]) -> str:

@@ -8,9 +8,9 @@ import re
 import subprocess
 
 import pandas as pd
-from dvc.api import exp_show
 
 from pipeline.errors import UserError
+from pipeline.sweeps import experiments
 
 WORKERS = 2
 SHOWN = ("accuracy", "log_loss")  # scores in the table
@@ -35,7 +35,9 @@ def main(overrides: list[str]) -> None:
     ended = statuses()
     if failed := [name for name in names if ended.get(name) != "Success"]:
         reasons = "\n".join(f"  {name}: {reason(name)}" for name in failed)
-        hint = "\nThe copies hold what git or DVC tracks: `git add` or `dvc add` the table." * ("exist" in reasons)
+        hint = "\nThe copies hold what git or DVC tracks: `dvc add` the table, or `git add --force` it." * (
+            "exist" in reasons
+        )
         raise UserError(
             f"{len(failed)} of {len(names)} experiments failed (dvc queue logs NAME shows more):\n{reasons}{hint}"
         )
@@ -72,14 +74,11 @@ def withdraw(names: list[str]) -> None:
 
 def table(names: list[str], keys: list[str]) -> pd.DataFrame:
     """One row per experiment: how it ended, the values that were swept, the scores on the test rows."""
-    shown = pd.DataFrame(exp_show())
-    shown = shown.drop_duplicates("Experiment").set_index("Experiment").reindex(names)
-    scores = {score: f"outputs/evaluate.json:test.{score}" for score in SHOWN}
-    columns = {"State": "State", **{key: GROUPS.get(key, key) for key in keys}, **scores}
-    kept = pd.DataFrame({name: shown[column] for name, column in columns.items() if column in shown})
-    # The copy of one that failed still has the scores of the commit that it started from.
-    kept.loc[kept["State"] == "Failed", [score for score in SHOWN if score in kept]] = float("nan")
-    return kept
+    found = experiments.listed().drop_duplicates("experiment").set_index("experiment").reindex(names)
+    found["state"] = found["state"].replace("", "success")
+    swept = {key: f"param {GROUPS.get(key, key)}" for key in keys}
+    columns = {"state": "state", **swept, **{score: f"score {score}" for score in SHOWN}}
+    return pd.DataFrame({name: found[column] for name, column in columns.items() if column in found})
 
 
 def reason(name: str) -> str:

@@ -65,7 +65,7 @@ def sweep_record(
     shown = _files([root / outputs.SWEEP])
     winner = outputs.load_json(root / outputs.WINNER) if (root / outputs.WINNER).exists() else {}
     tables = {"training": training_rows}
-    if "test" in winner:
+    if "winner" in winner:
         tables["test"] = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
     chosen = {name: winner[name] for name in choice.Choice._fields if name in winner}
     score, model = sweep["score"], root / outputs.SWEEP / outputs.MODEL
@@ -84,7 +84,7 @@ def sweep_record(
             "sweep/diverged": sum(child.failure is not None for child in children),
         }
         | {f"sweep/{name} {key}": row[key] for name, row in chosen.items() for key in ("lambda", score)}
-        | {f"test/{key}": value for key, value in winner.get("test", {}).items()},
+        | {f"test/{key}": value for key, value in winner.get("winner", {}).items()},
         children=children,
         tables=tables,
         source=_data(params).source,
@@ -103,11 +103,12 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     """
     params = params | {"train": _settled(params["train"], result.folder / outputs.CANDIDATES)}
     found, fit, data = _files(folders), params["train"], _data(params)
-    scores = outputs.load_json(result.metrics)
+    scores = outputs.load_metrics(result)
     columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
     warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
-    parts = {f"{part}/": scores[part] for part in ("test", "train", "prior", "black_box")}
-    parts |= {runs.RANDOM: scores["baseline"]}
+    references = {"prior": "prior", "black_box": "black box", "baseline": "random weights"}
+    parts = {"test/": scores["test"], "train/": scores["train"]}
+    parts |= {f"{runs.REFERENCE}{name}/": scores[part] for part, name in references.items()}
     metrics = {f"{part}{key}": value for part, values in parts.items() for key, value in values.items()}
     metrics |= {
         f"train/{key}/{label}": column[key]

@@ -34,7 +34,7 @@ stages:
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_project(tmp_path_factory.mktemp("configured"))
+    folder = copy_project(tmp_path_factory.mktemp("configured") / "my project")
     (folder / "dvc.yaml").write_text(STAGES)
     (folder / "params.yaml").unlink(missing_ok=True)
     shell_in(folder)("dvc repro && git add --all && git commit --quiet --message run")
@@ -43,7 +43,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(reproduced: Path, tmp_path: Path) -> Path:
-    shell_in(tmp_path)(f"git clone --quiet {reproduced} clone && cp -r {reproduced}/.dvc/cache clone/.dvc/")
+    shell_in(tmp_path)(f"git clone --quiet '{reproduced}' clone && cp -r '{reproduced}/.dvc/cache' clone/.dvc/")
     shell_in(tmp_path / "clone")("dvc checkout")
     return tmp_path / "clone"
 
@@ -54,8 +54,8 @@ def shell(project: Path) -> Shell:
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new, 1))
+    assert old in file.read_text(encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
 
 
 def param(project: Path, key: str) -> object:
@@ -177,6 +177,22 @@ def test_a_wrong_value_in_an_experiment_stops_before_any_other_stage(shell: Shel
     assert stages_run(stopped.stdout) == {"configure"}
 
 
+def test_the_message_of_a_refused_experiment_ends_with_the_way_back(project: Path, shell: Shell) -> None:
+    before = (project / "params.yaml").read_bytes()
+    stopped = shell("dvc exp run -S train.lambda=-1", fails=True).stderr
+    assert (project / "params.yaml").read_bytes() != before
+    shell(stopped.split("Back to those of conf/: ")[1].splitlines()[0])
+    assert (project / "params.yaml").read_bytes() == before
+    assert "Back to" not in shell("dvc exp run --temp -S train.lambda=-1", fails=True).stderr
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_params_that_dvc_left_in_a_subfolder_are_named(project: Path, shell: Shell) -> None:
+    shell("cd conf/data && dvc exp run -S train.lambda=0.1", fails=True)
+    assert (project / "conf" / "data" / "params.yaml").exists()
+    assert "rm conf/data/params.yaml" in shell("dvc exp run -S train.lambda=0.1").stdout
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -235,7 +251,8 @@ def test_a_hand_edit_that_takes_a_value_of_the_environment_is_refused_without_it
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SECRET", "s3cr3t")
-    text = (ROOT / "params.yaml").read_text().replace("uri: null", "uri: gopher://${oc.env:SECRET}")
+    monkeypatch.chdir(ROOT)
+    text = composition.compose().replace("uri: null", "uri: gopher://${oc.env:SECRET}")
     with pytest.raises(UserError) as caught:
         composition.check(text, "params.yaml")
     assert "tracking.uri is 'gopher://${oc.env:SECRET}' for DVC" in str(caught.value)

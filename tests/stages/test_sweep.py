@@ -42,7 +42,7 @@ def test_the_stage_writes_every_combination_its_curve_the_winner_and_four_pictur
     assert len(curves.groupby(["lambda", "learning_rate"])) == 6
     winner = outputs.load_json(WINNER)
     assert winner["best"]["log_loss"] == pytest.approx(scored["log_loss"].min(), abs=1e-6)
-    assert winner["test"]["accuracy"] > 0.9
+    assert winner["winner"]["accuracy"] > 0.9
     pictures = {file.name for file in (SWEEP / outputs.PICTURES).iterdir()}
     assert pictures == {
         f"{name}.png" for name in ("heat_map", "validation_curve", "learning_rates", "coefficient_paths")
@@ -69,7 +69,7 @@ def test_the_printed_lambda_and_learning_rate_train_the_model_that_the_sweep_pro
     compose(*GRID, *chosen)
     run_stages("train", "evaluate")
     assert contents(outputs.ROOT / "train") == contents(SWEEP / "train")
-    assert outputs.load_json(outputs.main_result().metrics)["test"] == outputs.load_json(WINNER)["test"]
+    assert outputs.load_json(outputs.main_result().metrics)["test"] == outputs.load_json(WINNER)["winner"]
 
 
 def test_no_test_row_changes_the_choice(project: Path) -> None:
@@ -80,7 +80,7 @@ def test_no_test_row_changes_the_choice(project: Path) -> None:
     run_stages("sweep")
     assert contents(SWEEP) == before
     after = outputs.load_json(WINNER)
-    assert after.pop("test") != winner.pop("test")
+    assert after.pop("winner") != winner.pop("winner")
     assert after == winner
 
 
@@ -157,5 +157,5 @@ def test_one_standard_error_is_trained_on_all_rows_where_refit_asks_for_it(proje
 def test_the_winner_is_readable_json(project: Path) -> None:
     run_stages("sweep")
     assert set(json.loads(WINNER.read_text())) == {
-        *("score", "refit", "warnings", "best", "one_standard_error", "test"),
+        *("score", "refit", "warnings", "best", "one_standard_error", "winner"),
     }

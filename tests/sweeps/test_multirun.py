@@ -13,6 +13,7 @@ from conftest import ROOT, compose, shell_in
 from mlflow.entities import Run
 
 from pipeline import config
+from pipeline.sweeps import multirun
 
 Sweep = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -107,6 +108,7 @@ def test_the_printed_command_composes_to_what_was_swept(sweep: Sweep, tmp_path: 
             ["train.lambda=range(25)", "sweep.max_combinations=24"],
             "25 combinations are more than sweep.max_combinations = 24",
         ),
+        (["train.lambda=1,2", "hydra/launcher=basic"], "leave out hydra/launcher"),
     ],
 )
 def test_bad_input_is_one_message_before_any_training(
@@ -114,6 +116,14 @@ def test_bad_input_is_one_message_before_any_training(
 ) -> None:
     assert message in sweep(*overrides, fails=True).stderr
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_study_that_fails_does_not_lose_the_others(sweep: Sweep, tmp_path: Path) -> None:
+    failed = sweep("data=iris", "split.test_size=0.99,0.2", "train.lambda=0.1", fails=True)
+    assert "error: 1 of 2 studies failed" in failed.stderr
+    assert "split.test_size=0.99 train.lambda=0.1: With split.test_size = 0.99" in failed.stderr
+    (parent,), _ = runs(tmp_path, "iris")
+    assert parent.info.status == "FINISHED"
 
 
 def test_a_study_of_which_every_combination_diverges_is_a_result(sweep: Sweep, tmp_path: Path) -> None:
@@ -136,3 +146,19 @@ def test_trials_of_optuna_train_a_batch_at_a_time(sweep: Sweep, tmp_path: Path) 
     assert done.stdout.count(" combinations\n") == 2
     _, children = runs(tmp_path, "iris")
     assert len(children) == 6
+
+
+@pytest.mark.parametrize(("score", "sign"), [("roc_auc", -1), ("log_loss", 1)])
+def test_what_optuna_minimises_is_a_loss_whatever_the_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, score: str, sign: int
+) -> None:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    compose("data=iris", f"sweep.score={score}", "train.max_iterations=50")
+    values = config.load()
+    study = multirun.Study(values, config.validate(values, "conf/"), [], tmp_path / "0-iris", lambda *_: None)
+    usual, diverged = config.Combination(0.01, "auto"), config.Combination(0.01, 1000.0)
+    study.train([usual, diverged])
+    table = pd.read_csv(tmp_path / "0-iris/sweep/combinations.csv").set_index("status")[score]
+    assert study.loss(usual) == pytest.approx(sign * table.drop("diverged").item())
+    assert study.loss(diverged) == float("inf")

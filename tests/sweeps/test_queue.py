@@ -65,8 +65,8 @@ def test_the_command_waits_shows_a_table_and_reports_failures(shell: Shell) -> N
     assert "error: learning rate too large" in done.stderr
     table = done.stdout.split("train.learning_rate")[-1].splitlines()[2:4]
     failed, succeeded = sorted(line.split()[1:] for line in table)
-    assert failed == ["Failed", "0.125", "90.0", "NaN", "NaN"]
-    assert succeeded == ["Success", "0.125", "0.2", "0.5", "0.125"]
+    assert failed == ["failed", "0.125", "90", "NaN", "NaN"]
+    assert succeeded == ["success", "0.125", "0.2", "0.5", "0.125"]
     assert set(statuses(shell).values()) == {"Success", "Failed"}
 
 

@@ -36,7 +36,7 @@ def write_table(path: Path, n_rows: int = 60) -> Path:
         f"{1 + i % 27:02}.{1 + i % 9:02}.2023,{'yes' if i % 5 < 2 else 'no'}"
         for i in range(n_rows)
     ]
-    path.write_text("\n".join(["age,income,colour,code,retired,sold,y", *rows]) + "\n")
+    path.write_text("\n".join(["age,income,colour,code,retired,sold,y", *rows]) + "\n", encoding="utf-8")
     return path
 
 

@@ -1,0 +1,33 @@
+"""What users do in the repository must not be in the way of its tests, of git or of DVC."""
+
+import shutil
+from pathlib import Path
+
+import conftest
+import pytest
+from conftest import ROOT, copy_project, shell_in
+from omegaconf import OmegaConf
+
+
+def test_a_copy_for_tests_has_the_settings_of_conf_whatever_an_experiment_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_project(tmp_path / "mine")
+    monkeypatch.setattr(conftest, "ROOT", tmp_path / "mine")
+    (tmp_path / "mine" / "params.yaml").write_text("train: {lambda: 7}\n")
+    shutil.copy(ROOT / "tests" / "data" / "penguins.csv", tmp_path / "mine" / "data")
+    copy = copy_project(tmp_path / "copy")
+    assert OmegaConf.load(copy / "params.yaml").train["lambda"] == 0.01
+    assert sorted(file.name for file in (copy / "data").iterdir()) == [".gitignore", "README.md"]
+
+
+@pytest.mark.parametrize(
+    "name", ["data/my.csv", "data/sub/my.csv", "dvc_plots/index.html", "outputs/track/receipt.json"]
+)
+def test_git_ignores_tables_of_the_user_and_what_the_tools_write(name: str) -> None:
+    shell_in(ROOT)(f"git check-ignore --quiet {name}")
+
+
+@pytest.mark.parametrize("name", ["data/README.md", "data/my.csv.dvc", "data/sub/my.csv.dvc"])
+def test_git_keeps_the_files_by_which_dvc_knows_a_table(name: str) -> None:
+    shell_in(ROOT)(f"git check-ignore --quiet {name}", fails=True)

@@ -41,10 +41,12 @@ NAMES = {
 }
 
 
-def judge(fitted: Model, table: pd.DataFrame, weight: np.ndarray | None = None) -> Evaluation:
+def judge(fitted: Model, table: Table, weight: np.ndarray | None = None) -> Evaluation:
     """The model's predictions for the rows of `table`, whose last column is the target, with weights (n_samples,)."""
     X, y = features_and_target(table)
-    return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_, fitted.positive, weight)
+    rows, classify = fitted.matrix(X), fitted.classifier
+    predicted, probabilities = classify.predict(rows), classify.predict_proba(rows)
+    return evaluate(y, predicted, probabilities, fitted.classes_, fitted.positive, weight)
 
 
 def write(

@@ -24,6 +24,7 @@ from pipeline.columns.features import Features
 from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.matrix import Matrix
+from pipeline.outputs import Table
 from pipeline.reading import CellFormat, cells
 
 TRUSTED = [
@@ -70,7 +71,7 @@ class Model:
         """The class that the weights of a two-class model refer to."""
         return str(self.classes_[-1]) if self.positive is None else self.positive
 
-    def matrix(self, frame: pd.DataFrame) -> Matrix:
+    def matrix(self, frame: Table) -> Matrix:
         """Typed columns to the matrix (n_samples, n_features) that the classifier takes."""
         return Matrix([self.base.block(frame)], self.features.T)
 

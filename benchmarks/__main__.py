@@ -11,16 +11,16 @@ import warnings
 from datetime import date
 from pathlib import Path
 
-from benchmarks import defaults, fits, passes, sweeps, tables
+from benchmarks import defaults, fits, passes, scale, sweeps, tables
 from pipeline.compute import thread_count
 
-TABLES = {"tables": tables.main, "defaults": defaults.main}
+ALONE = {"tables": tables.main, "defaults": defaults.main, "scale": scale.main}  # with arguments of their own
 PARTS = {"passes": passes.rows, "fits": fits.rows, "sweeps": sweeps.rows}
 
 
 def main(wanted):
-    if wanted and wanted[0] in TABLES:
-        TABLES[wanted[0]](wanted[1:])
+    if wanted and wanted[0] in ALONE:
+        ALONE[wanted[0]](wanted[1:])
         return
     unknown = set(wanted) - set(PARTS)
     if unknown:

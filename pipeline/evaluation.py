@@ -41,10 +41,12 @@ NAMES = {
 }
 
 
-def judge(fitted: Model, table: pd.DataFrame, weight: np.ndarray | None = None) -> Evaluation:
+def judge(fitted: Model, table: Table, weight: np.ndarray | None = None) -> Evaluation:
     """The model's predictions for the rows of `table`, whose last column is the target, with weights (n_samples,)."""
     X, y = features_and_target(table)
-    return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_, fitted.positive, weight)
+    rows, classify = fitted.matrix(X), fitted.classifier
+    predicted, probabilities = classify.predict(rows), classify.predict_proba(rows)
+    return evaluate(y, predicted, probabilities, fitted.classes_, fitted.positive, weight)
 
 
 def write(
@@ -69,9 +71,10 @@ def write(
     classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
     after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
     sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
-    some, some_weight = in_memory(training_rows.take(sampled)), None if weight is None else weight[sampled]
+    some = in_memory(training_rows.take(sampled))
     boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
     compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
+    some_weight = None if weight is None else weight[sampled]
     metrics = {"test": after.metrics, "train": judge(trained, some, some_weight).metrics}
     metrics |= {
         name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics

@@ -24,6 +24,7 @@ from pipeline.columns.features import Features
 from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.matrix import Matrix
+from pipeline.outputs import Table
 from pipeline.reading import CellFormat, cells
 
 TRUSTED = [
@@ -70,7 +71,7 @@ class Model:
         """The class that the weights of a two-class model refer to."""
         return str(self.classes_[-1]) if self.positive is None else self.positive
 
-    def matrix(self, frame: pd.DataFrame) -> Matrix:
+    def matrix(self, frame: Table) -> Matrix:
         """Typed columns to the matrix (n_samples, n_features) that the classifier takes."""
         return Matrix([self.base.block(frame)], self.features.T)
 
@@ -95,10 +96,10 @@ class Model:
         return np.einsum("tp,npk->ntk", is_of_term.astype(float), parts) - self.average
 
     def set_average(self, rows: Matrix) -> None:
-        """Let contributions be relative to the average of these rows."""
-        V = self._base_weights()
-        means = sum(block.transposed(np.full((len(block), 1), 1 / len(rows))) for block in rows.blocks)
-        widths = [*[1] * (len(self.base.floats) + len(self.base.missing)), *np.diff(self.base.starts)]
+        """Let contributions be relative to the average of these rows of the base matrix."""
+        sums = [block.transposed(np.ones((len(block), 1))) for block, _ in rows.strips()]
+        means, V = np.sum(sums, axis=0) / len(rows), self._base_weights()
+        widths = [*[1] * rows.blocks[0].dense.shape[1], *np.diff(self.base.starts)]
         average = np.zeros_like(self.average)
         np.add.at(average, np.repeat(self.base.term_of, widths), (means * V)[:-1])
         self.average = average.round(9) + 0.0  # no -0

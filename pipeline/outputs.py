@@ -71,8 +71,8 @@ ADOPT = Path("adopt.txt")
 WINNER = Path("sweep.json")
 
 WEIGHT_DIGITS, SCORE_DIGITS = 9, 7
-NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
 GROUP_ROWS = 2**18  # of a Parquet file, which are read and written together
+NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
 
 
 class Result(NamedTuple):
@@ -231,9 +231,9 @@ def save_table(table: Table, path: Path) -> None:
 
 def _groups(frame: pd.DataFrame) -> Iterator[pa.Table]:
     """The rows in groups of GROUP_ROWS."""
-    whole = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    for start in range(0, max(len(whole), 1), GROUP_ROWS):
-        yield whole.slice(start, GROUP_ROWS)
+    for start in range(0, max(len(frame), 1), GROUP_ROWS):
+        rows = frame.iloc[start : start + GROUP_ROWS]
+        yield pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
 
 
 def load_table(path: Path) -> pd.DataFrame:

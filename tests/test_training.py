@@ -9,10 +9,12 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import outputs, training
+from pipeline.columns.base import Base
 from pipeline.columns.target import features_and_target
 from pipeline.config import Train
 from pipeline.dataset import bundled
 from pipeline.errors import UserError
+from pipeline.logistic.matrix import Block, Matrix
 from pipeline.model import Model
 from pipeline.reading import CellFormat
 from pipeline.training import Training
@@ -338,3 +340,30 @@ def test_rows_that_stay_on_disk_train_the_same_model(tmp_path):
     for folder, rows in {"memory": table, "disk": outputs.StoredTable(tmp_path / "rows.parquet")}.items():
         training.write(trained_on(rows, params(features="curves")), tmp_path / folder)
     assert contents(tmp_path / "memory") == contents(tmp_path / "disk")
+
+
+@pytest.mark.parametrize("optimizer", ["quasi_newton", "gradient_descent"])
+def test_the_size_and_the_place_of_blocks_do_not_change_a_written_byte(tmp_path, monkeypatch, optimizer):
+    rng, n = np.random.default_rng(0), 30_000
+    numbers = pd.DataFrame(rng.normal(size=(n, 4)), columns=list("abcd"))
+    table = numbers.assign(city=pd.Series(np.char.mod("c%03d", rng.integers(0, 300, n)), dtype="str"))
+    table["y"] = pd.Series(np.where(numbers["a"] + rng.logistic(size=n) > 0, "yes", "no"), dtype="str")
+    settings = params(optimizer=optimizer, learning_rate="auto", max_iterations=40)
+    training.write(trained_on(table, settings), tmp_path / "whole")
+    monkeypatch.setattr("pipeline.logistic.fast_objective.BLOCK_BYTES", 50_000)
+    make = Base.blocks
+
+    def cut_and_on_disk(base: Base, rows: pd.DataFrame) -> list[Block]:
+        parts = []
+        for k, cut in enumerate(np.array_split(np.arange(len(rows)), 7)):
+            (block,) = make(base, rows, [cut])
+            for name in ("dense", "codes"):
+                np.save(tmp_path / f"{name}{k}.npy", getattr(block, name))
+            dense, codes = (np.load(tmp_path / f"{name}{k}.npy", mmap_mode="r") for name in ("dense", "codes"))
+            parts.append(Block(dense, codes, block.n_sparse))
+        return parts
+
+    monkeypatch.setattr("pipeline.columns.features.Matrix", lambda blocks: Matrix(blocks[0]))
+    monkeypatch.setattr(Base, "block", cut_and_on_disk)
+    training.write(trained_on(table, settings), tmp_path / "cut")
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")

@@ -79,7 +79,8 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
 
 def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFrame:
     """The rows whose target is known; a warning, which begins with `source`, counts the others."""
-    known = frame[frame[target].notna()].reset_index(drop=True)
+    is_known = frame[target].notna()
+    known = frame.reset_index(drop=True) if is_known.all() else frame[is_known].reset_index(drop=True)  # no copy
     if dropped := len(frame) - len(known):
         warnings.warn(
             f"{source}{dropped:,} of {len(frame):,} rows have no {target!r}; they are left out.", stacklevel=3

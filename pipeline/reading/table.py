@@ -61,6 +61,7 @@ def read(
             table = table.drop_columns([name])  # so that the column is in memory only once
             frames.append(pa.table([values], names=[name]).to_pandas())
             date_formats |= {name: date_format} if date_format else {}
+            pa.default_memory_pool().release_unused()
     except UserError as error:
         raise UserError(" ".join([f"{path}, {error}", *notes])) from None
     for note in notes:

@@ -22,13 +22,14 @@ CATEGORIES = 20  # of a column that t-SNE sees at most
 DIGITS = 5  # of the coordinates
 
 
-def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
+def embed(table: outputs.Table, params: config.Explore) -> pd.DataFrame:
     """Two coordinates, x and y, and the class for each row of `table`, or of a sample of `params.rows` of them."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     if len(table) > params.rows:
-        table = table.sample(params.rows, random_state=params.seed)
+        table = table.take(np.random.RandomState(params.seed).choice(len(table), params.rows, replace=False))
+    table = outputs.in_memory(table)
     perplexity = min(
         params.perplexity, max((len(table) - 1) // 3, 1)
     )  # with more, every row is a neighbour of every row
@@ -45,8 +46,8 @@ def embed(table: pd.DataFrame, params: config.Explore) -> pd.DataFrame:
     return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})
 
 
-def class_balance(table: pd.DataFrame) -> pd.DataFrame:
-    counts = table.iloc[:, -1].value_counts().sort_index()
+def class_balance(table: outputs.Table) -> pd.DataFrame:
+    counts = table[table.columns[-1]].value_counts().sort_index()
     return counts.rename("rows").rename_axis("class").reset_index()
 
 
@@ -66,7 +67,7 @@ def main(root: Path) -> None:
     folder, params = root / outputs.EXPLORE, config.read("explore")
     report = outputs.load_columns(outputs.ROOT / outputs.COLUMNS)
     bars = outputs.load_json(outputs.ROOT / outputs.DISTRIBUTIONS)
-    table = outputs.load_table(outputs.ROOT / outputs.TABLE)
+    table = outputs.StoredTable(outputs.ROOT / outputs.TABLE)
     table = table[[*roles.features(report), table.columns[-1]]]
     balance, curve = class_balance(table), logistic_curve()
     with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes

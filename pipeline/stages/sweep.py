@@ -61,8 +61,10 @@ def main(root: Path) -> None:
     with reported_warnings() as warned:
         trained = training.train(table, settings, cell_format, weight)
     training.write(trained, folder, warned, clusters)
-    test_rows = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
-    test = evaluation.judge(trained.model, test_rows, test_weight).metrics
+    fitted = trained.model
+    del trained, folds  # the training rows need not be in memory any more
+    test_rows = outputs.StoredTable(outputs.ROOT / outputs.TEST_ROWS)
+    test = evaluation.judge(fitted, test_rows, test_weight).metrics
     outputs.save_json(record | named | {"winner": test}, root / outputs.WINNER)
     command = results.adopt(chosen, settled)
     outputs.save_text(command + "\n", folder / outputs.ADOPT)

@@ -10,9 +10,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from pipeline import checks, figures, outputs, references
+from pipeline import checks, config, decision, figures, outputs, references
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.model import Model
@@ -24,9 +25,11 @@ from pipeline.scores import (
     by_group,
     confusion,
     curves,
+    decided,
     evaluate,
     interval,
     resampled,
+    thinned,
 )
 
 ROWS = 50_000  # of the training rows that are scored at most
@@ -53,11 +56,12 @@ def write(
     training: Path,
     result: Result,
     groups: pd.DataFrame | None = None,
+    settings: config.Decision | None = None,
 ) -> str:
     """Metrics, report, predictions, curves, pictures and warnings in `result`; the report is returned.
 
-    groups has a row for each test row, and a column for each way to group them. The pictures show the costs and weights
-    that training left below the folder `training`, too.
+    groups has a row for each test row, and a column for each way to group them; settings are those of the decision. The
+    pictures show the costs and weights that training left below the folder `training`, too.
     """
     X, y = features_and_target(training_rows)
     test_X, test_y = features_and_target(test_rows)
@@ -91,6 +95,10 @@ def write(
     if boosted_rows < len(y):
         notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random.")
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
+    if settings is not None and settings.method != "none":
+        judged_decision, text = _judged(trained, settings, test_X, test_y, training, folder)
+        metrics["decision"] = judged_decision
+        report = f"{report}\n{text}"
     outputs.save_json(metrics, result.metrics)
     outputs.save_csv(table, folder / "scores.csv")
     outputs.save_csv(found, folder / "importance.csv", references.BLACK_BOX_DIGITS)
@@ -113,6 +121,38 @@ def write(
         figures.save(figures.pairs, pictures / "pairs.png", cells=outputs.load_csv(training / outputs.SURFACES))
     figures.save(figures.weights, pictures / "weights.png", weights=outputs.load_csv(training / outputs.WEIGHTS))
     return report
+
+
+def _judged(
+    fitted: Model, settings: config.Decision, X: pd.DataFrame, y: np.ndarray, training: Path, folder: Path
+) -> tuple[dict[str, float], str]:
+    """What the model's threshold is worth on the test rows: its measures, and a paragraph for the report."""
+    false_alarm, miss = decision.costs(settings, X)
+    positive, threshold = fitted.positive_class, fitted.threshold or 0.5
+    is_positive, flagged = y == positive, fitted.classify(X) == positive
+    table = decided(is_positive, flagged, np.where(is_positive, miss, false_alarm))
+    shown = table if settings.method == "cost" else table[table["measure"] != "cost"]
+    outputs.save_csv(shown, folder / "decision.csv")
+    probability = fitted.probabilities(X)[:, fitted.classes_.tolist().index(positive)]
+    on_test = decision.curve(is_positive, probability, false_alarm, miss)
+    figures.save(
+        figures.decision,
+        folder / "pictures" / "decision.png",
+        curve=outputs.load_csv(training / outputs.THRESHOLDS),
+        test=thinned(on_test),
+        threshold=threshold,
+        measure={"cost": "cost", "floor": "recall"}.get(settings.method, "flagged"),
+    )
+    lines = [f"Decision ({settings.method}): {positive!r} from a probability of {threshold:.4g} on."]
+    lines += [f"  {name:<10}{value:.4f} [{low:.4f}, {high:.4f}]" for name, value, low, high in shown.to_numpy()]
+    if settings.method == "cost":
+        half = np.where(is_positive, miss, false_alarm)[(probability >= 0.5) != is_positive].sum() / len(y)
+        others = {"from 0.5 on": half, "for all rows": false_alarm[~is_positive].sum() / len(y)}
+        others["for no row"] = miss[is_positive].sum() / len(y)
+        lines.append(
+            "The cost per row if the decision were " + ", ".join(f"{k}: {v:.4f}" for k, v in others.items()) + "."
+        )
+    return {"threshold": threshold, **dict(zip(shown["measure"], shown["value"], strict=True))}, "\n".join([*lines, ""])
 
 
 def groups_of(names: list[str], test_rows: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:

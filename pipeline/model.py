@@ -2,8 +2,8 @@
 
     raw cells --read--> typed columns --base--> codes --features--> matrix --classifier--> margins --> class
 
-The class of a row is decided in one place, from the margins: what is evaluated is what is served. The module knows no
-configuration, so a saved model loads wherever the packages that it records are installed.
+The class of a row is decided in one place, from the margins or with a threshold: what is evaluated is what is served.
+The module knows no configuration, so a saved model loads wherever the packages that it records are installed.
 
 A model is stored with skops: arrays and a description of the objects, no pickle. Loading runs no code from the file and
 refuses any type that is not in `TRUSTED`. Source: https://skops.readthedocs.io/en/stable/persistence.html
@@ -23,6 +23,7 @@ from pipeline.columns.base import Base
 from pipeline.columns.features import Features
 from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
+from pipeline.logistic.calibration import calibrated
 from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat, cells
 
@@ -45,7 +46,9 @@ class Model:
     cell_format  how the cells of the training table were written, and so how new ones are read
     positive     of two classes, the one that weights and curves refer to; None is the last in sorted order
 
-    `average` (n_terms, n_columns) has what each term of `base` adds to the margins of the average training row.
+    `threshold` is the probability of the positive class, of two, from which on a row is decided to be of it; None
+    decides by the margins. `calibration` corrects the probabilities (`logistic.calibration`). `average` (n_terms,
+    n_columns of weights) has what each term of `base` adds to the margins of the average training row.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class Model:
     ) -> None:
         self.base, self.features, self.classifier = base, features, classifier
         self.cell_format, self.positive = cell_format, positive
+        self.threshold: float | None = None
+        self.calibration: dict[str, Any] | None = None
         self.average = np.zeros((len(base.terms), len(classifier.coef_)))
 
     @property
@@ -75,12 +80,20 @@ class Model:
         return Matrix([self.base.block(frame)], self.features.T)
 
     def classify(self, frame: pd.DataFrame) -> np.ndarray:
-        """The class of each row of typed columns, (n_samples,)."""
-        return self.classifier.predict(self.matrix(frame)) if len(frame) else self.classes_[:0]
+        """The class that is decided for each row of typed columns, (n_samples,)."""
+        if not len(frame):
+            return self.classes_[:0]
+        if self.threshold is None:
+            return self.classifier.predict(self.matrix(frame))
+        place = self.classes_.tolist().index(self.positive_class)
+        is_positive = self.probabilities(frame)[:, place] >= self.threshold
+        return self.classes_[np.where(is_positive, place, 1 - place)]
 
     def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
         """The probabilities (n_samples, n_classes) of rows of typed columns, in the order of `classes_`."""
-        return self.classifier.predict_proba(self.matrix(frame)) if len(frame) else np.empty((0, len(self.classes_)))
+        if not len(frame):
+            return np.empty((0, len(self.classes_)))
+        return calibrated(self.classifier.predict_proba(self.matrix(frame)), self.calibration)
 
     def contributions(self, frame: pd.DataFrame) -> np.ndarray:
         """What each term of `base` adds to the margins of each row: (n_samples, n_terms, n_columns of weights).

@@ -9,7 +9,7 @@ Of more than ROWS rows, that many are drawn from, and the interval is narrowed b
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from sklearn.calibration import calibration_curve
 
 RESAMPLES, ROWS, SEED = 1000, 5_000, 0
 CONFIDENCE = 0.95
+POINTS = 400  # of a curve at most
 CHUNK = 2_000_000  # counts that are in memory at once
 GROUPS = 50  # categories of a column that are scored one by one
 LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
@@ -97,14 +98,44 @@ def resampled(
     judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
     prepared = {name: _Prepared(codes, *model, classes, judged) for name, model in models.items()}
     chunks: dict[str, list[pd.DataFrame]] = {name: [] for name in models}
+    for counts in _counts(rng, n):
+        for name, model in prepared.items():
+            chunks[name].append(pd.DataFrame(model.scores(counts)))
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in chunks.items()}
+
+
+def _counts(rng: np.random.Generator, n: int) -> Iterator[np.ndarray]:
+    """How often each of n rows is in each draw, (n_draws, n), for RESAMPLES draws in all."""
     at_once = max(CHUNK // n, 1)
     for first in range(0, RESAMPLES, at_once):
         n_draws = min(at_once, RESAMPLES - first)
         rows = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
-        counts = np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
-        for name, model in prepared.items():
-            chunks[name].append(pd.DataFrame(model.scores(counts)))
-    return {name: pd.concat(parts, ignore_index=True) for name, parts in chunks.items()}
+        yield np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
+
+
+def decided(is_positive: np.ndarray, flagged: np.ndarray, cost: np.ndarray) -> pd.DataFrame:
+    """What a decision is worth: flagged, recall, precision and cost per row, each with value, lower, upper.
+
+    Parameters are of each row (n_samples,): whether it is of the positive class, whether it was decided to be, and what
+    a wrong decision about it costs. An interval is from the bootstrap of the rows.
+    """
+
+    def rates(sums: np.ndarray, n: int) -> np.ndarray:
+        n_flagged, n_positive, hits, total = sums.T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.stack([n_flagged / n, hits / n_positive, hits / n_flagged, total / n])
+
+    columns = [flagged, is_positive, flagged & is_positive, np.where(flagged != is_positive, cost, 0)]
+    table = np.column_stack(columns).astype(float)
+    values = rates(table.sum(axis=0)[None], len(table))[:, 0]
+    rng = np.random.default_rng(SEED)
+    drawn = table if len(table) <= ROWS else table[np.sort(rng.permutation(len(table))[:ROWS])]
+    draws = np.concatenate([rates(counts @ drawn, len(drawn)) for counts in _counts(rng, len(drawn))], axis=1)
+    rows = []
+    for name, value, of_draws in zip(("flagged", "recall", "precision", "cost"), values, draws, strict=True):
+        known = pd.Series(of_draws).dropna()
+        rows.append((name, value, *(interval(known, value, len(table)) if len(known) else (np.nan, np.nan))))
+    return pd.DataFrame(rows, columns=["measure", "value", "lower", "upper"])
 
 
 def interval(draws: pd.Series, value: float, n_rows: int) -> tuple[float, float]:
@@ -224,7 +255,12 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 
 
 def curves(predictions: pd.DataFrame, positive: str) -> dict[str, pd.DataFrame]:
-    """ROC, precision-recall and calibration as tables class, x, y: of `positive` of two classes, or of every class."""
+    """ROC, precision-recall and calibration as tables class, x, y: of `positive` of two classes, or of every class.
+
+    Calibration has Wilson's intervals of the shares, too. Of two classes there are also `gain`, what the rows of the
+    highest probability hold, and `decision_curve`, the net benefit of a threshold: hits per row, less false alarms per
+    row times the odds of the threshold (Vickers and Elkin, Medical Decision Making 26, 2006).
+    """
     names = _classes(predictions)
     parts: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
     for name in [positive] if len(names) == 2 else names:
@@ -236,8 +272,45 @@ def curves(predictions: pd.DataFrame, positive: str) -> dict[str, pd.DataFrame]:
         xy = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
         parts["roc"].append(pd.DataFrame({"class": name, **xy}))
         parts["precision_recall"].append(pd.DataFrame({"class": name, "recall": recall, "precision": precision}))
-        parts["calibration"].append(pd.DataFrame({"class": name, "predicted": predicted, "share": share}))
+        ends = [wilson(round(part * n), n) for part, n in zip(share, _quantile_bins(probability), strict=True)]
+        xy = {"predicted": predicted, "share": share}
+        bands = {"lower": [low for low, _ in ends], "upper": [high for _, high in ends]}
+        parts["calibration"].append(pd.DataFrame({"class": name, **xy, **bands}))
+    if len(names) == 2:
+        parts["gain"] = [gain(is_class, probability).assign(**{"class": name})[["class", "flagged", "recall", "lift"]]]
+        parts["decision_curve"] = [net_benefit(is_class, probability)]
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+
+
+def _quantile_bins(probability: np.ndarray, n_bins: int = 10) -> np.ndarray:
+    """The number of rows in each bin that scikit-learn's `calibration_curve` has with strategy="quantile"."""
+    edges = np.percentile(probability, np.linspace(0, 100, n_bins + 1))
+    counts = np.bincount(np.searchsorted(edges[1:-1], probability), minlength=n_bins)
+    return counts[counts > 0]
+
+
+def gain(is_class: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
+    """By the share of rows that are flagged, those of the highest probability first: recall, and lift over chance."""
+    _, fps, fns, tps, _ = metrics.confusion_matrix_at_thresholds(is_class, probability)
+    flagged, recall = (fps + tps) / len(is_class), tps / (tps + fns)
+    table = thinned(pd.DataFrame({"flagged": flagged, "recall": recall, "lift": recall / flagged}))
+    return pd.concat([pd.DataFrame([{"flagged": 0.0, "recall": 0.0, "lift": np.nan}]), table], ignore_index=True)
+
+
+def thinned(curve: pd.DataFrame) -> pd.DataFrame:
+    """At most POINTS rows of a curve."""
+    return curve.iloc[np.unique(np.linspace(0, len(curve) - 1, POINTS).round().astype(int))]
+
+
+def net_benefit(is_class: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
+    """By threshold: that of the model, and that of flagging all rows; that of flagging none is 0."""
+    threshold = np.arange(1, 100) / 100
+    odds, n, share = threshold / (1 - threshold), len(is_class), is_class.mean()
+    flagged = probability >= threshold[:, None]
+    hits, false_alarms = (flagged & is_class).sum(axis=1) / n, (flagged & ~is_class).sum(axis=1) / n
+    return pd.DataFrame(
+        {"threshold": threshold, "model": hits - false_alarms * odds, "all": share - (1 - share) * odds, "none": 0.0}
+    )
 
 
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -13,4 +13,5 @@ def main(root: Path) -> None:
     file = outputs.ROOT / outputs.TEST_LEFT_OUT
     left_out = outputs.load_table(file) if file.exists() else pd.DataFrame(index=test.index)
     groups = evaluation.groups_of(config.read("evaluate").groups, test, left_out)
-    print(evaluation.write(start, trained, training, test, outputs.ROOT, outputs.main_result(root), groups))
+    result, decision = outputs.main_result(root), config.read("decision")
+    print(evaluation.write(start, trained, training, test, outputs.ROOT, result, groups, decision))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline import config, outputs, selection, training
+from pipeline import config, decision, outputs, selection, training
 from pipeline.errors import reported_warnings
 from pipeline.reading import CellFormat
 
@@ -11,14 +11,21 @@ def main(root: Path) -> None:
     table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
     params, key = config.read("train"), outputs.load_key(outputs.ROOT)
+    settings = config.read("decision")
     clusters = training.cluster_codes(key, params.standard_errors)
     with reported_warnings() as warned:
         params, candidates = selection.resolved(table, params, key)
         trained = training.train(table, params, cell_format)
+        thresholds = decision.decide(trained.model, table, params, settings, cell_format, key)
     training.write(trained, table, root, warned, clusters)
     if candidates is not None:
         outputs.save_csv(candidates, root / outputs.CANDIDATES)
         pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)
         print(f"chosen: features {params.features}, lambda {params.l2:g}, pairs {pairs or 'none'}")
+    if thresholds is not None:
+        outputs.save_csv(thresholds, root / outputs.THRESHOLDS)
+        print(f"decision: {trained.model.positive_class} from a probability of {trained.model.threshold:g} on")
+    if trained.model.calibration is not None:
+        print(f"probabilities: corrected ({'isotonic' if 'x' in trained.model.calibration else 'temperature'})")
     for label, column in training.summary(trained.model).items():
         print(f"{label}: {column['iterations']} iterations, cost {column['last_cost']:.6f}; {column['stopped']}")

@@ -107,7 +107,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
     warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
     parts = {f"{part}/": scores[part] for part in ("test", "train", "prior", "black_box")}
-    parts |= {runs.RANDOM: scores["baseline"]}
+    parts |= {runs.RANDOM: scores["baseline"], "decision/": scores.get("decision", {})}
     metrics = {f"{part}{key}": value for part, values in parts.items() for key, value in values.items()}
     metrics |= {
         f"train/{key}/{label}": column[key]

@@ -1,7 +1,10 @@
 """Models of the store by name: of a run, logged, or registered."""
 
+import os
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import mlflow
 from mlflow.exceptions import MlflowException
@@ -13,8 +16,90 @@ from pipeline.errors import UserError
 from pipeline.tracking import stores
 from pipeline.tracking.stores import opened
 
+CHAMPION = "champion"  # the alias
 UNKNOWN = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
 STEP = "Mend the store, or set MLFLOW_TRACKING_URI."
+
+
+class Candidate(NamedTuple):
+    """A logged model that may be registered."""
+
+    name: str  # of the registered model: that of the data
+    model_id: str
+    run_id: str
+    model: model.Model
+
+
+class Champion(NamedTuple):
+    """The version of a registered model that has the alias."""
+
+    version: str
+    model_id: str
+    model: model.Model
+
+
+def candidate(run_id: str | None, digest: str | None, settings: Tracking) -> Candidate:
+    """The model of a run, or of the result with this digest. Errors: `UserError` where there is none."""
+    with opened(settings, STEP):
+        client = mlflow.MlflowClient()
+        if run_id is None:
+            places = [place.experiment_id for place in client.search_experiments()]
+            found = stores.search(places, f"tags.`{stores.DIGEST}` = '{digest}' and attributes.status = 'FINISHED'")
+            if not found:
+                raise UserError("the result in outputs/ is not in MLflow yet. `python -m pipeline track` logs it.")
+            run_id = found[0].info.run_id
+        model_id = _of_run(run_id)
+        place = client.get_run(run_id).info.experiment_id
+        name = re.sub(r"""[/:.%"']""", "_", client.get_experiment(place).name)
+    return Candidate(name, model_id, run_id, load(f"models:/{model_id}", settings))
+
+
+def champion(name: str, settings: Tracking) -> Champion | None:
+    with opened(settings, STEP):
+        try:
+            version = mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code not in UNKNOWN:
+                raise
+            return None
+    return Champion(version.version, str(version.model_id), load(f"models:/{name}@{CHAMPION}", settings))
+
+
+def promote(found: Candidate, tags: dict[str, str], settings: Tracking) -> str:
+    """Register the model, unless it is, and give it the alias; the version is returned."""
+    with opened(settings, STEP):
+        client = mlflow.MlflowClient()
+        if found.name not in {entry.name for entry in client.search_registered_models()}:
+            client.create_registered_model(found.name)
+        versions = client.search_model_versions(f"name = '{found.name}'")
+        same = [entry.version for entry in versions if entry.model_id == found.model_id]
+        if same:
+            version = same[0]
+        else:
+            source = f"models:/{found.model_id}"
+            version = client.create_model_version(
+                found.name, source, run_id=found.run_id, model_id=found.model_id
+            ).version
+        for key, value in tags.items():
+            client.set_model_version_tag(found.name, version, key, value)
+        client.set_registered_model_alias(found.name, CHAMPION, version)
+    return str(version)
+
+
+def serve(settings: Tracking, name: str, port: int) -> None:
+    """Become MLflow's own server of the champion. Errors: `UserError` where there is none."""
+    with opened(settings, STEP) as uri:
+        name = re.sub(r"""[/:.%"']""", "_", name)
+        try:
+            mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code not in UNKNOWN:
+                raise
+            raise UserError(f"{name} has no champion yet. `python -m pipeline promote` makes one.") from None
+    print(f"{name}: http://127.0.0.1:{port}/invocations takes rows as CSV or JSON. Ctrl-C ends it.", flush=True)
+    where = ["--model-uri", f"models:/{name}@{CHAMPION}", "--env-manager", "local", "--port", str(port)]
+    command = ["mlflow", "models", "serve", *where]
+    os.execvpe(command[0], command, {**os.environ, "MLFLOW_TRACKING_URI": uri})
 
 
 def load(name: str, settings: Tracking) -> model.Model:

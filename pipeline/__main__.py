@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
 COMMANDS = {
     "summary": "summary",
+    "predict": "predict",
     "table": "table",
     "ui": "tracking/ui",
     "multirun": "sweeps/multirun",
@@ -44,6 +45,12 @@ def parser() -> argparse.ArgumentParser:
         )
         if name in OVERRIDES:
             entry.add_argument("overrides", nargs="+", metavar="KEY=VALUE,...", help="values of settings to combine")
+        if name == "predict":
+            entry.add_argument("file", help="the rows to predict: CSV, Excel, Parquet and others")
+            entry.add_argument("--output", metavar="FILE", help="a .csv or .parquet file, instead of the terminal")
+            entry.add_argument(
+                "--model", help="models:/<name>@champion, models:/<id> or the id of a run; default: outputs/train"
+            )
         if name == "table":
             entry.add_argument("file", help="the file of the table, or a folder of files")
             entry.add_argument("target", nargs="?", help="the column to predict")
@@ -70,6 +77,9 @@ def run(arguments: argparse.Namespace) -> None:
 
         with interruptible():
             command.main(arguments.overrides, log.log_study)
+    elif arguments.name == "predict":
+        with interruptible():
+            command.main(arguments.file, arguments.model, arguments.output)
     elif arguments.name == "table":
         with interruptible():
             command.main(arguments.file, arguments.target, [*arguments.overrides, *arguments.S])

@@ -101,7 +101,7 @@ def importance(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
     before = log_losses(fitted.probabilities(X), codes).mean()
     repeated = pd.concat([X] * REPEATS, ignore_index=True)
     rows = []
-    for name in X:
+    for name in X.columns.drop([] if fitted.base.offset is None else fitted.base.offset):
         order = np.concatenate([rng.permutation(len(X)) for _ in range(REPEATS)])
         shuffled = repeated.assign(**{str(name): X[name].iloc[order].reset_index(drop=True)})
         losses = log_losses(fitted.probabilities(shuffled), np.tile(codes, REPEATS)).reshape(REPEATS, -1).mean(axis=1)

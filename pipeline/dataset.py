@@ -12,13 +12,14 @@ from pipeline import config, outputs, reading
 from pipeline.columns import associations, expectations, leaks, profile, roles, sentinels, splitting
 from pipeline.columns.target import known_rows, with_target
 from pipeline.errors import UserError
+from pipeline.outputs import Table
 from pipeline.reading import CellFormat, Options
 
 
 class Loaded(NamedTuple):
     """The table that everything starts from, and what is known about it."""
 
-    table: pd.DataFrame  # n_samples rows, the target last
+    table: Table  # n_samples rows, the target last
     report: pd.DataFrame  # one row per column: its role, why, and what is in it (`profile.describe`)
     cell_format: CellFormat  # how the cells of the file are written
 
@@ -26,10 +27,12 @@ class Loaded(NamedTuple):
 class Parts(NamedTuple):
     """Rows of the features and, last, the target."""
 
-    train: pd.DataFrame
-    test: pd.DataFrame
+    train: Table
+    test: Table
     key: pd.Series | None  # the group or the time of each training row, named "group" or "time": a sweep's folds use it
-    left_out: pd.DataFrame  # the columns of the test rows that are no features
+    left_out: Table  # the columns of the test rows that are no features
+    train_weight: pd.Series | None = None  # of each row, where data.weight is set
+    test_weight: pd.Series | None = None
 
 
 def load(data: config.Data) -> Loaded:
@@ -45,7 +48,7 @@ def load(data: config.Data) -> Loaded:
 def read_back(root: Path) -> Loaded:
     """What the stage `load` wrote below `root`."""
     cell_format = CellFormat(**outputs.load_json(root / outputs.CELL_FORMAT))
-    return Loaded(outputs.load_table(root / outputs.TABLE), outputs.load_columns(root / outputs.COLUMNS), cell_format)
+    return Loaded(outputs.StoredTable(root / outputs.TABLE), outputs.load_columns(root / outputs.COLUMNS), cell_format)
 
 
 def bundled(name: str) -> pd.DataFrame:
@@ -65,16 +68,20 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
     """Training rows and test rows, with the columns that are used. Warns of test rows that training has too."""
     table, report, cell_format = loaded
     target, features, key = table.columns[-1], roles.features(report), None
+    weight, offset = (roles.named(report, role) for role in ("weight", "offset"))
+    train: Table
+    test: Table
     if isinstance(params, config.FileSplit):
         if not isinstance(data, config.TableData):
             raise UserError(f"split.method = 'test_file' is for data=table, not {data.name}. Set split=stratified.")
-        train, test = table, _read_like(Path(params.path), data, table[[*features, target]], cell_format)
+        used = [name for name in (*features, offset, weight) if name is not None]
+        train, test = table, _read_like(Path(params.path), data, table[[*used, target]], cell_format)
     else:
         column = getattr(params, "column", None)
         if column is not None and column not in table:
             raise reading.unknown_column(column, table.columns, "split.column")
         rows, others = _positions(table, params)
-        train, test = table.iloc[rows], table.iloc[others]
+        train, test = table.take(rows), table.take(others)
         if column is not None:
             key = train[column].rename(params.method).reset_index(drop=True)
         if isinstance(params, config.GroupSplit):
@@ -95,9 +102,14 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
             f"good.",
             stacklevel=2,
         )
-    left_out = test.drop(columns=[*features, target]).reset_index(drop=True)
-    train, test = (part[[*features, target]].reset_index(drop=True) for part in (train, test))
-    return Parts(train, test, key, left_out)
+    used = [name for name in (*features, offset, target) if name is not None]
+    weights = [None if weight is None else part[weight].reset_index(drop=True) for part in (train, test)]
+    left_out = test.drop(columns=used)
+    train, test, left_out = (
+        part.reset_index(drop=True) if isinstance(part, pd.DataFrame) else part
+        for part in (train[used], test[used], left_out)
+    )
+    return Parts(train, test, key, left_out, *weights)
 
 
 def write(parts: Parts, data: config.Data, warned: list[str], root: Path) -> None:
@@ -106,6 +118,9 @@ def write(parts: Parts, data: config.Data, warned: list[str], root: Path) -> Non
     outputs.save_table(parts.test, root / outputs.TEST_ROWS)
     if len(parts.left_out.columns):
         outputs.save_table(parts.left_out, root / outputs.TEST_LEFT_OUT)
+    for series, path in ((parts.train_weight, outputs.TRAINING_WEIGHTS), (parts.test_weight, outputs.TEST_WEIGHTS)):
+        if series is not None:
+            outputs.save_table(series.to_frame(), root / path)
     if parts.key is not None:
         outputs.save_table(parts.key.to_frame(), root / outputs.KEY)
     summary = {
@@ -120,11 +135,12 @@ def write(parts: Parts, data: config.Data, warned: list[str], root: Path) -> Non
 
 def _own(data: config.TableData) -> Loaded:
     path = Path(data.path)
-    table, cell_format = reading.read(path, options_of(data), target=data.target, roles=data.roles)
+    numbers = {name: "numeric" for name in (data.weight, data.offset) if name is not None}
+    table, cell_format = reading.read(path, options_of(data), target=data.target, roles=numbers | data.roles)
     expectations.check(table, _expected(data), data.path)
     try:
         table = with_target(table, data.target)
-        decided = roles.decide(table, data.target, data.roles)
+        decided = roles.decide(table, data.target, data.roles, weight=data.weight, offset=data.offset)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     table = table[[*table.columns.drop(data.target), data.target]]
@@ -140,7 +156,7 @@ def _own(data: config.TableData) -> Loaded:
     return Loaded(table, report, cell_format)
 
 
-def _read_like(path: Path, data: config.TableData, table: pd.DataFrame, cell_format: CellFormat) -> pd.DataFrame:
+def _read_like(path: Path, data: config.TableData, table: Table, cell_format: CellFormat) -> pd.DataFrame:
     """Another file with the columns of `table`, in its order and types. Errors: `UserError` where it differs."""
     role = {"float64": "numeric", "str": "categorical", "datetime64[us]": "date"}
     kinds = {str(name): role[str(kind)] for name, kind in table.dtypes.items()}
@@ -173,13 +189,13 @@ def _expected(data: config.TableData) -> dict[str, dict[str, Any]]:
 
 
 def _positions(
-    table: pd.DataFrame, params: config.RandomSplit | config.GroupSplit | config.TimeSplit
+    table: Table, params: config.RandomSplit | config.GroupSplit | config.TimeSplit
 ) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(params, config.GroupSplit):
         return splitting.grouped(table[params.column], params.test_size, params.seed)
     if isinstance(params, config.TimeSplit):
         return splitting.timed(table[params.column], params.test_size)
-    return splitting.stratified(table.iloc[:, -1], params.test_size, params.seed)
+    return splitting.stratified(table[table.columns[-1]], params.test_size, params.seed)
 
 
 def _check_classes(target: pd.Series, parts: dict[str, pd.Series], params: config.Split) -> None:

@@ -9,6 +9,14 @@ class UserError(Exception):
     """A mistake that its user can correct. Shown as its message alone, never with a traceback."""
 
 
+class CellError(UserError):
+    """A cell that can't be read. `reason` is the message without the number of its row and what to do."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @contextmanager
 def reported_warnings() -> Iterator[list[str]]:
     """Print each `UserWarning` raised inside, and return all of them in a list that is complete when the block ends."""

@@ -10,13 +10,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline import checks, figures, outputs, references
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.model import Model
-from pipeline.outputs import Result
+from pipeline.outputs import Result, Table, in_memory
 from pipeline.scores import (
     CONFIDENCE,
     GROUPS,
@@ -40,41 +41,47 @@ NAMES = {
 }
 
 
-def judge(fitted: Model, table: pd.DataFrame) -> Evaluation:
-    """The model's predictions for the rows of `table`, whose last column is the target."""
+def judge(fitted: Model, table: pd.DataFrame, weight: np.ndarray | None = None) -> Evaluation:
+    """The model's predictions for the rows of `table`, whose last column is the target, with weights (n_samples,)."""
     X, y = features_and_target(table)
-    return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_, fitted.positive)
+    return evaluate(y, fitted.classify(X), fitted.probabilities(X), fitted.classes_, fitted.positive, weight)
 
 
 def write(
     start: Model,
     trained: Model,
-    training_rows: pd.DataFrame,
+    training_rows: Table,
     test_rows: pd.DataFrame,
     training: Path,
     result: Result,
     title: str,
     groups: pd.DataFrame | None = None,
+    weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> str:
     """Metrics, report, predictions, curves, pictures and warnings in `result`; the report is returned.
 
-    title is the name of the data. groups has a row for each test row, and a column for each way to group them. The
-    pictures show the costs and weights that training left below the folder `training`, too.
+    title is the name of the data. groups has a row for each test row, and a column for each way to group them; weights
+    are those of the training rows and of the test rows. The pictures show the costs and weights that training left
+    below the folder `training`, too.
     """
     X, y = features_and_target(training_rows)
     test_X, test_y = features_and_target(test_rows)
-    classes, n = trained.classes_, len(test_y)
-    after, before = judge(trained, test_rows), judge(start, test_rows)
-    some = training_rows if len(y) <= ROWS else training_rows.sample(ROWS, random_state=0)
-    boosted, boosted_rows = references.black_box(X, y, test_X, classes)
-    compared = {"prior": references.prior(y, n, classes), "black_box": boosted}
-    metrics = {"test": after.metrics, "train": judge(trained, some).metrics}
-    metrics |= {name: evaluate(test_y, *model, classes, trained.positive).metrics for name, model in compared.items()}
+    classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
+    after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
+    sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
+    some, some_weight = in_memory(training_rows.take(sampled)), None if weight is None else weight[sampled]
+    boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
+    compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
+    metrics = {"test": after.metrics, "train": judge(trained, some, some_weight).metrics}
+    metrics |= {
+        name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics
+        for name, model in compared.items()
+    }
     metrics["baseline"] = before.metrics
     metrics["black_box"] = {name: references.rounded(value) for name, value in metrics["black_box"].items()}
     judged = {"test": after.predictions, "baseline": before.predictions}
     models = {name: (rows["predicted"].to_numpy(), rows.iloc[:, 2:].to_numpy()) for name, rows in judged.items()}
-    draws = resampled(test_y, models | compared, classes, trained.positive)
+    draws = resampled(test_y, models | compared, classes, trained.positive, test_weight)
     found = checks.importance(trained, test_rows)
     prior, weighted = metrics["prior"], trained.classifier.class_weight is not None
     with reported_warnings() as warned:
@@ -92,6 +99,8 @@ def write(
         notes.append(f"The scores of training rows are those of {len(some):,} of them, drawn at random.")
     if boosted_rows < len(y):
         notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random.")
+    if test_weight is not None:
+        notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
     outputs.save_metrics(metrics, result)
     outputs.save_csv(table, folder / "scores.csv")
@@ -100,9 +109,9 @@ def write(
     outputs.save_json({"warnings": warned}, result.folder / outputs.EVALUATION_WARNINGS)
     outputs.save_csv(after.predictions, result.folder / outputs.PREDICTIONS)
     if groups is not None and len(groups.columns):
-        outputs.save_csv(by_group(groups, after, trained.positive_class), folder / "groups.csv")
+        outputs.save_csv(by_group(groups, after, trained.positive_class, test_weight), folder / "groups.csv")
     pictures = folder / "pictures"
-    drawn = curves(after.predictions, trained.positive_class)
+    drawn = curves(after.predictions, trained.positive_class, test_weight)
     for name, curve in drawn.items():
         outputs.save_csv(curve, folder / "curves" / f"{name}.csv")
         figures.save(getattr(figures, name), pictures / f"{name}.png", curve=curve)

@@ -44,6 +44,8 @@ class Model:
     classifier   the fitted logistic regression of the features
     cell_format  how the cells of the training table were written, and so how new ones are read
     positive     of two classes, the one that weights and curves refer to; None is the last in sorted order
+
+    `average` (n_terms, n_columns) has what each term of `base` adds to the margins of the average training row.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Model:
     ) -> None:
         self.base, self.features, self.classifier = base, features, classifier
         self.cell_format, self.positive = cell_format, positive
+        self.average = np.zeros((len(base.terms), len(classifier.coef_)))
 
     @property
     def classes_(self) -> np.ndarray:
@@ -79,6 +82,33 @@ class Model:
         """The probabilities (n_samples, n_classes) of rows of typed columns, in the order of `classes_`."""
         return self.classifier.predict_proba(self.matrix(frame)) if len(frame) else np.empty((0, len(self.classes_)))
 
+    def contributions(self, frame: pd.DataFrame) -> np.ndarray:
+        """What each term of `base` adds to the margins of each row: (n_samples, n_terms, n_columns of weights).
+
+        It is relative to the average training row: with the margins of that row, the contributions add up to the
+        margins. Of two classes, the margins are those of `positive_class`.
+        """
+        block, V = self.base.block(frame), self._base_weights()
+        n_dense = block.dense.shape[1]
+        parts = np.concatenate([block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]], axis=1)
+        is_of_term = self.base.term_of == np.arange(len(self.base.terms))[:, None]
+        return np.einsum("tp,npk->ntk", is_of_term.astype(float), parts) - self.average
+
+    def set_average(self, rows: Matrix) -> None:
+        """Let contributions be relative to the average of these rows."""
+        V = self._base_weights()
+        means = sum(block.transposed(np.full((len(block), 1), 1 / len(rows))) for block in rows.blocks)
+        widths = [*[1] * (len(self.base.floats) + len(self.base.missing)), *np.diff(self.base.starts)]
+        average = np.zeros_like(self.average)
+        np.add.at(average, np.repeat(self.base.term_of, widths), (means * V)[:-1])
+        self.average = average.round(9) + 0.0  # no -0
+
+    def _base_weights(self) -> np.ndarray:
+        """V = T W (n_base + 1, n_columns), of two classes for the positive one."""
+        classify = self.classifier
+        V = self.features.T @ np.vstack([classify.coef_.T, classify.intercept_])
+        return -V if V.shape[1] == 1 and self.positive_class != self.classes_[1] else V
+
     def read(self, raw: pd.DataFrame) -> pd.DataFrame:
         """A user's raw rows as typed columns, read as the training table was, whatever types they arrive in.
 
@@ -87,6 +117,49 @@ class Model:
         ignored. Errors: `UserError` for a cell that is not a number or a date, for a column that is there twice, and
         where none of the model's columns is there.
         """
+        self._check_columns(raw)
+        return pd.DataFrame({name: self._typed(name, self._given(raw, name)) for name in self.base.columns})
+
+    def read_each(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[Any, str]]:
+        """As `read`, but without the rows that can't be read: for these the reason, by their label in the index."""
+        self._check_columns(raw)
+        frame: dict[str, pd.Series] = {}
+        reasons: dict[Any, str] = {}
+        for name in self.base.columns:
+            column = self._given(raw, name)
+            try:
+                frame[name] = self._typed(name, column)
+            except UserError:
+                codes, distinct = pd.factorize(column, use_na_sentinel=False)
+                typed, wrong = self._sorted_out(name, pd.Series(distinct))
+                frame[name] = typed.reindex(range(len(distinct))).iloc[codes].set_axis(raw.index)
+                where = np.flatnonzero(np.isin(codes, list(wrong)))
+                reasons = {raw.index[i]: wrong[codes[i]] for i in where.tolist()} | reasons
+        return pd.DataFrame(frame).drop(index=list(reasons)), reasons
+
+    def _sorted_out(self, name: str, column: pd.Series) -> tuple[pd.Series, dict[Any, str]]:
+        """The cells that can be read, typed, and why the others can't be. Halves are tried until they can be."""
+        try:
+            return self._typed(name, column), {}
+        except UserError as error:
+            if len(column) == 1:
+                return self._typed(name, column[:0]), {column.index[0]: getattr(error, "reason", str(error))}
+        halves = [self._sorted_out(name, half) for half in (column[: len(column) // 2], column[len(column) // 2 :])]
+        return pd.concat([typed for typed, _ in halves]), halves[0][1] | halves[1][1]
+
+    def _given(self, raw: pd.DataFrame, name: str) -> pd.Series:
+        return raw[name] if name in raw else pd.Series(None, raw.index, object)
+
+    def _typed(self, name: str, column: pd.Series) -> pd.Series:
+        """A column of raw cells as numbers, dates or strings."""
+        categories = None
+        if name in self.base.strings:
+            categories = self.base.categories[self.base.strings.index(name)]
+        kind = "strings" if categories is not None else "dates" if name in self.base.dates else "numbers"
+        given = cells.served(column.rename(name), categories, self.cell_format.decimal or ".")
+        return cells.parse(given, name, self.cell_format, kind)[0].to_pandas().set_axis(column.index)
+
+    def _check_columns(self, raw: pd.DataFrame) -> None:
         names = self.base.columns
         given = raw.columns.tolist()
         if twice := [name for name in names if given.count(name) > 1]:
@@ -98,15 +171,7 @@ class Model:
                 f"{', '.join(map(repr, given)) or 'no columns'}."
             )
         if absent:
-            warnings.warn(f"columns that are not there count as missing: {', '.join(map(repr, absent))}", stacklevel=2)
-        frame = {}
-        categories = dict(zip(self.base.strings, self.base.categories, strict=True))
-        for name in names:
-            column = raw[name] if name in given else pd.Series(None, raw.index, object)
-            kind = "strings" if name in categories else "dates" if name in self.base.dates else "numbers"
-            given_cells = cells.served(column.rename(name), categories.get(name), self.cell_format.decimal or ".")
-            frame[name] = cells.parse(given_cells, name, self.cell_format, kind)[0].to_pandas()
-        return pd.DataFrame(frame).set_axis(raw.index)
+            warnings.warn(f"columns that are not there count as missing: {', '.join(map(repr, absent))}", stacklevel=3)
 
     def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """What is served for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""

@@ -11,8 +11,9 @@ that different processors leave: the same commit, parameters and data give the s
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,8 @@ TRAINING_ROWS = Path("split/train.parquet")
 TEST_ROWS = Path("split/test.parquet")
 TEST_LEFT_OUT = Path("split/test_left_out.parquet")  # the columns of the test rows that are no features
 KEY = Path("split/key.parquet")  # the group or the time of the training rows, where rows are split by it
+TRAINING_WEIGHTS = Path("split/train_weights.parquet")  # the weight of each row, where data.weight is set
+TEST_WEIGHTS = Path("split/test_weights.parquet")
 SPLIT_SUMMARY = Path("split/summary.json")
 
 START = Path("train/model/start.skops")
@@ -66,6 +69,8 @@ ADOPT = Path("adopt.txt")
 WINNER = Path("sweep.json")
 
 WEIGHT_DIGITS, SCORE_DIGITS = 9, 7
+NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
+GROUP_ROWS = 2**18  # of a Parquet file, which are read and written together
 
 
 class Result(NamedTuple):
@@ -141,17 +146,92 @@ def rounded_weights(weights: np.ndarray) -> np.ndarray:
     return significant(np.rint(weights / unit) * unit, WEIGHT_DIGITS + 1) + 0.0  # no -0
 
 
-def save_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write `frame`, without its index, as Parquet: the same bytes for the same table.
+class StoredTable:
+    """A table that `save_table` wrote, or some of its columns and rows, of which one column at a time is in memory.
+
+    It has what code that needs no more than that uses of a data frame; `in_memory` makes it one.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str] | None = None, rows: np.ndarray | None = None) -> None:
+        self.path, self.rows, metadata = path, rows, parquet.read_metadata(path)
+        empty = metadata.schema.to_arrow_schema().empty_table().to_pandas()
+        self._empty = empty if columns is None else empty[list(columns)]
+        self._n_rows = metadata.num_rows if rows is None else len(rows)
+
+    @property
+    def columns(self) -> pd.Index:
+        return self._empty.columns
+
+    @property
+    def dtypes(self) -> pd.Series:
+        return self._empty.dtypes
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._empty
+
+    def __getitem__(self, names: Any) -> Any:
+        """A column as a series; a table for a list of names."""
+        if isinstance(names, list):
+            return StoredTable(self.path, names, self.rows)
+        column = parquet.read_table(self.path, columns=[names])
+        column = column if self.rows is None else column.take(self.rows)
+        return column.to_pandas(self_destruct=True)[names]
+
+    def select_dtypes(self, kind: str) -> pd.DataFrame:
+        """Without rows: for the names of the columns."""
+        return self._empty.select_dtypes(kind)
+
+    def drop(self, *, columns: str | list[str]) -> "StoredTable":
+        return self[self.columns.drop(columns).tolist()]
+
+    def take(self, rows: np.ndarray) -> "StoredTable":
+        """Some of the rows, by position."""
+        return StoredTable(self.path, self.columns.tolist(), rows if self.rows is None else self.rows[rows])
+
+    def parts(self) -> Iterator[pa.Table]:
+        """The rows that each group of rows in the file has. `rows` are in ascending order."""
+        file, end = parquet.ParquetFile(self.path), 0
+        for group in range(file.num_row_groups):
+            part = file.read_row_group(group, columns=self.columns.tolist()).select(self.columns.tolist())
+            start, end = end, end + len(part)
+            if self.rows is not None:
+                part = part.take(self.rows[slice(*np.searchsorted(self.rows, [start, end]))] - start)
+            yield part
+
+
+Table = pd.DataFrame | StoredTable
+
+
+def in_memory(table: Table) -> pd.DataFrame:
+    if isinstance(table, pd.DataFrame):
+        return table
+    return pd.DataFrame({name: table[name] for name in table.columns}, index=range(len(table)))
+
+
+def save_table(table: Table, path: Path) -> None:
+    """Write `table`, without its index, as Parquet: the same bytes for the same table.
 
     Only strings are dictionary-encoded: for numbers it takes long to find out that they do not repeat.
     """
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    strings = [
-        field.name for field in table.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-    ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table, path, use_dictionary=strings, compression="snappy")
+    parts = table.parts() if isinstance(table, StoredTable) else _groups(table)
+    first = next(parts)
+    strings = [
+        field.name for field in first.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    ]
+    with parquet.ParquetWriter(path, first.schema, use_dictionary=strings, compression="snappy") as file:
+        for part in chain([first], parts):
+            file.write_table(part)
+
+
+def _groups(frame: pd.DataFrame) -> Iterator[pa.Table]:
+    """The rows in groups of GROUP_ROWS."""
+    whole = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    for start in range(0, max(len(whole), 1), GROUP_ROWS):
+        yield whole.slice(start, GROUP_ROWS)
 
 
 def load_table(path: Path) -> pd.DataFrame:
@@ -164,6 +244,11 @@ def load_key(root: Path) -> pd.Series | None:
     return load_table(root / KEY).iloc[:, 0] if (root / KEY).exists() else None
 
 
+def load_weights(path: Path) -> np.ndarray | None:
+    """The weight of each row, (n_samples,); None where rows have none."""
+    return load_table(path).iloc[:, 0].to_numpy(dtype=np.float64) if path.exists() else None
+
+
 def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> None:
     """Write `frame` without its index, its floats rounded to `digits` significant digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,8 +256,8 @@ def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> Non
 
 
 def load_csv(path: Path) -> pd.DataFrame:
-    """A table that `save_csv` wrote, in which a class may be called `None` or `NA`: only empty cells are missing."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """A table that `save_csv` wrote, in which a class may be called `NA` or `1`: only empty cells are missing."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(NAMES, "str"))
 
 
 def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:

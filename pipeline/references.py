@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
 from pipeline.columns.profile import as_numbers
+from pipeline.outputs import Table, in_memory
 
 BLACK_BOX_DIGITS = 4
 ROWS = 50_000  # that the black box is trained on at most ...
@@ -26,19 +27,21 @@ CATEGORIES = 250  # of a column; the rarest beyond are one
 Predicted = tuple[np.ndarray, np.ndarray]  # classes (n_samples,), probabilities (n_samples, n_classes)
 
 
-def prior(y: np.ndarray, n_rows: int, classes: np.ndarray) -> Predicted:
-    """The predictions for `n_rows` rows of the shares of the classes in y (n_training,)."""
+def prior(y: np.ndarray, n_rows: int, classes: np.ndarray, weight: np.ndarray | None = None) -> Predicted:
+    """The predictions for `n_rows` rows of the shares of the classes in y (n_training,), which may be weighted."""
     nothing = np.zeros((max(len(y), n_rows), 1))
-    return _predicted(DummyClassifier(strategy="prior").fit(nothing[: len(y)], y), nothing[:n_rows], classes)
+    shares = DummyClassifier(strategy="prior").fit(nothing[: len(y)], y, weight)
+    return _predicted(shares, nothing[:n_rows], classes)
 
 
-def black_box(X: pd.DataFrame, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray) -> tuple[Predicted, int]:
+def black_box(
+    X: Table, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[Predicted, int]:
     """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had."""
-    width = X.shape[1] * (len(classes) if len(classes) > 2 else 1)
+    width = len(X.columns) * (len(classes) if len(classes) > 2 else 1)
     n_rows = min(len(X), ROWS, max(CELLS // width, 1_000))
-    if n_rows < len(X):
-        drawn = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
-        X, y = X.iloc[drawn], y[drawn]
+    drawn = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
+    X, y, weight = in_memory(X.take(drawn)), y[drawn], None if weight is None else weight[drawn]
     strings: list[str] = X.select_dtypes("str").columns.tolist()
     dates = X.select_dtypes("datetime").columns.tolist()
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan}
@@ -51,7 +54,7 @@ def black_box(X: pd.DataFrame, y: np.ndarray, rows: pd.DataFrame, classes: np.nd
     )
     trees = HistGradientBoostingClassifier(random_state=0, categorical_features=list(range(len(strings))) or None)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
-        trees.fit(columns.fit_transform(X), y)
+        trees.fit(columns.fit_transform(X), y, weight)
         return _predicted(trees, columns.transform(rows), classes), n_rows
 
 

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn import metrics
-from sklearn.calibration import calibration_curve
 
 RESAMPLES, ROWS, SEED = 1000, 5_000, 0
 CONFIDENCE = 0.95
 CHUNK = 2_000_000  # counts that are in memory at once
+BINS = 10  # of a calibration curve
 GROUPS = 50  # categories of a column that are scored one by one
 LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
 
@@ -32,7 +32,12 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    y: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, positive: str | None = None
+    y: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    positive: str | None = None,
+    weight: np.ndarray | None = None,
 ) -> Evaluation:
     """Judge predictions of labels y (n_samples,).
 
@@ -40,12 +45,14 @@ def evaluate(
     probabilities  (n_samples, n_classes), in the order of `classes`
     classes        (n_classes,), sorted
     positive       of two classes, the one that ROC and average precision are about; None is the last
+    weight         (n_samples,) of each row, or None
     """
+    names = [str(label) for label in classes]
     columns = {f"probability_{label}": column for label, column in zip(classes, probabilities.T, strict=True)}
     return Evaluation(
-        scores(y, predicted, probabilities, classes, positive),
+        scores(y, predicted, probabilities, classes, positive, weight),
         metrics.classification_report(
-            y, predicted, labels=classes, target_names=[str(label) for label in classes], zero_division=0
+            y, predicted, labels=classes, target_names=names, zero_division=0, sample_weight=weight
         ),
         pd.DataFrame({"actual": y, "predicted": predicted, **columns}),
     )
@@ -57,22 +64,24 @@ def scores(
     probabilities: np.ndarray,
     classes: np.ndarray,
     positive: str | None = None,
+    weight: np.ndarray | None = None,
     only: str | None = None,
 ) -> dict[str, float]:
     """Every score by its name, or the one that `only` names. Other parameters as for `evaluate`."""
-    average = {"average": "macro", "zero_division": 0}
+    weighted: dict = {"sample_weight": weight}
+    average = {"average": "macro", "zero_division": 0, **weighted}
     indicators = (y[:, None] == classes).astype(int)
     judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
     ranked = indicators[:, judged], probabilities[:, judged]
     every = {
-        "accuracy": lambda: metrics.accuracy_score(y, predicted),
+        "accuracy": lambda: metrics.accuracy_score(y, predicted, **weighted),
         "f1_macro": lambda: metrics.f1_score(y, predicted, **average),
         "precision_macro": lambda: metrics.precision_score(y, predicted, **average),
         "recall_macro": lambda: metrics.recall_score(y, predicted, **average),
-        "roc_auc": lambda: metrics.roc_auc_score(*ranked),
-        "average_precision": lambda: metrics.average_precision_score(*ranked),
-        "log_loss": lambda: metrics.log_loss(y, probabilities, labels=classes),
-        "brier_score": lambda: metrics.brier_score_loss(y, probabilities, labels=classes),
+        "roc_auc": lambda: metrics.roc_auc_score(*ranked, **weighted),
+        "average_precision": lambda: metrics.average_precision_score(*ranked, **weighted),
+        "log_loss": lambda: metrics.log_loss(y, probabilities, labels=classes, **weighted),
+        "brier_score": lambda: metrics.brier_score_loss(y, probabilities, labels=classes, **weighted),
     }
     return {name: float(score()) for name, score in every.items() if only in (None, name)}
 
@@ -82,6 +91,7 @@ def resampled(
     models: Mapping[str, tuple[np.ndarray, np.ndarray]],
     classes: np.ndarray,
     positive: str | None = None,
+    weight: np.ndarray | None = None,
 ) -> dict[str, pd.DataFrame]:
     """The `scores` of each model for the same RESAMPLES draws of rows: one row per draw, one column per score.
 
@@ -93,6 +103,7 @@ def resampled(
     if len(y) > ROWS:
         drawn = np.sort(rng.permutation(len(y))[:ROWS])
         y, models = y[drawn], {name: (labels[drawn], P[drawn]) for name, (labels, P) in models.items()}
+        weight = None if weight is None else weight[drawn]
     n, codes = len(y), np.searchsorted(classes, y)
     judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
     prepared = {name: _Prepared(codes, *model, classes, judged) for name, model in models.items()}
@@ -103,7 +114,7 @@ def resampled(
         rows = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
         counts = np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
         for name, model in prepared.items():
-            chunks[name].append(pd.DataFrame(model.scores(counts)))
+            chunks[name].append(pd.DataFrame(model.scores(counts if weight is None else counts * weight)))
     return {name: pd.concat(parts, ignore_index=True) for name, parts in chunks.items()}
 
 
@@ -142,10 +153,9 @@ class _Prepared:
             self.ranked.append((order, codes[order] == k, ends))
 
     def scores(self, counts: np.ndarray) -> dict[str, np.ndarray]:
-        """Of draws that have each row so many times, counts (n_draws, n_samples)."""
-        n = counts.shape[1]
+        """Of draws that have each row so many times (or with so much weight), counts (n_draws, n_samples)."""
         weighted = counts.astype(float)
-        accuracy, log_loss, brier = (weighted @ self.means / n).T
+        accuracy, log_loss, brier = (weighted @ self.means / weighted.sum(axis=1, keepdims=True)).T
         flat = np.zeros((len(counts), self.n_classes**2))
         flat[:, self.pairs] = weighted @ self.indicators
         confusion = flat.reshape(-1, self.n_classes, self.n_classes)
@@ -187,33 +197,44 @@ class _Prepared:
         return np.stack([roc, np.where(n_hits > 0, np.sum(hits * precision, axis=1) / n_hits, np.nan)])
 
 
-def by_group(groups: pd.DataFrame, evaluated: Evaluation, positive: str) -> pd.DataFrame:
+def by_group(
+    groups: pd.DataFrame, evaluated: Evaluation, positive: str, weight: np.ndarray | None = None
+) -> pd.DataFrame:
     """How a model treats the groups of test rows: one row per column of `groups`, category and class.
 
     Of two classes only `positive` is judged. Columns: rows; selection_rate, the share of rows predicted to be of the
     class; recall, that share of the rows that are of the class; mean_probability, and observed, the share of rows that
-    are of the class, which it should equal. Shares have Wilson's intervals (JASA 22, 1927).
+    are of the class, which it should equal. Shares have Wilson's intervals (JASA 22, 1927); with row weights,
+    those of as many rows of equal weight as have the same information (Kish, Survey Sampling, 1965).
     """
     predictions = evaluated.predictions
+    weights = np.ones(len(predictions)) if weight is None else weight
     names = _classes(predictions)
     rows = []
     for column in groups:
         group = groups[column].astype("str").fillna("(missing)")
         for category in ["(all)", *sorted(group.unique())]:
-            part = predictions if category == "(all)" else predictions[(group == category).to_numpy()]
+            is_in = np.full(len(predictions), True) if category == "(all)" else (group == category).to_numpy()
+            part, w = predictions[is_in], weights[is_in]
             for name in [positive] if len(names) == 2 else names:
                 actual, chosen = ((part[side].astype(str) == name).to_numpy() for side in ("actual", "predicted"))
-                shares = {"selection_rate": chosen, "recall": chosen[actual], "observed": actual}
+                shares = {
+                    "selection_rate": (chosen, w),
+                    "recall": (chosen[actual], w[actual]),
+                    "observed": (actual, w),
+                }
                 row: dict = {"column": column, "group": category, "class": name, "rows": len(part)}
-                for share, values in shares.items():
-                    row[share] = values.mean() if len(values) else np.nan
-                    row[f"{share}_lower"], row[f"{share}_upper"] = wilson(int(values.sum()), len(values))
-                row["mean_probability"] = part[f"probability_{name}"].mean()
+                for share, (values, of) in shares.items():
+                    row[share] = np.average(values, weights=of) if of.sum() else np.nan
+                    n_rows = of.sum() ** 2 / (of**2).sum() if of.sum() else 0
+                    row[f"{share}_lower"], row[f"{share}_upper"] = wilson(row[share] * n_rows, n_rows)
+                probability = part[f"probability_{name}"]
+                row["mean_probability"] = np.average(probability, weights=w) if w.sum() else np.nan
                 rows.append(row)
     return pd.DataFrame(rows)
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
+def wilson(successes: float, n: float) -> tuple[float, float]:
     """The interval of a share."""
     if n == 0:
         return math.nan, math.nan
@@ -223,21 +244,30 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
-def curves(predictions: pd.DataFrame, positive: str) -> dict[str, pd.DataFrame]:
+def curves(predictions: pd.DataFrame, positive: str, weight: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
     """ROC, precision-recall and calibration as tables class, x, y: of `positive` of two classes, or of every class."""
     names = _classes(predictions)
     parts: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
     for name in [positive] if len(names) == 2 else names:
         is_class = (predictions["actual"].astype(str) == name).to_numpy()
         probability = predictions[f"probability_{name}"].to_numpy()
-        false_positive, true_positive, _ = metrics.roc_curve(is_class, probability)
-        precision, recall, _ = metrics.precision_recall_curve(is_class, probability)
-        share, predicted = calibration_curve(is_class, probability, n_bins=10, strategy="quantile")
+        false_positive, true_positive, _ = metrics.roc_curve(is_class, probability, sample_weight=weight)
+        precision, recall, _ = metrics.precision_recall_curve(is_class, probability, sample_weight=weight)
+        share, predicted = _calibration(is_class, probability, np.ones(len(is_class)) if weight is None else weight)
         xy = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
         parts["roc"].append(pd.DataFrame({"class": name, **xy}))
         parts["precision_recall"].append(pd.DataFrame({"class": name, "recall": recall, "precision": precision}))
         parts["calibration"].append(pd.DataFrame({"class": name, "predicted": predicted, "share": share}))
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+
+
+def _calibration(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As scikit-learn's `calibration_curve` with quantiles, which takes no weights: share and mean probability."""
+    edges = np.quantile(probability, np.linspace(0, 1, BINS + 1))
+    place = np.searchsorted(edges[1:-1], probability)
+    total, hits, sums = (np.bincount(place, weight * values, BINS) for values in (1, is_class, probability))
+    filled = total > 0
+    return hits[filled] / total[filled], sums[filled] / total[filled]
 
 
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -2,16 +2,17 @@
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, or curves, each with its best lambda
-    interactions  none, or the 5, 10 or 20 most promising pairs (`columns.pairs`), found anew inside each fold
+    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`columns.pairs`), found anew inside each fold
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
-than its standard error. Of many rows a sample decides: what is best for a share of the rows, in these units of lambda,
-is best for all of them but for chance.
+than its standard error. Of the numbers of pairs, the smallest is chosen than which the best is not clearly better. Of
+many rows a sample decides: what is best for a share of the rows, in these units of lambda, is best for all of them but
+for chance.
 """
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,36 +23,51 @@ from pipeline.columns import splitting
 from pipeline.columns.base import Base
 from pipeline.columns.features import Features, prepare
 from pipeline.columns.pairs import promising
-from pipeline.columns.target import features_and_target
+from pipeline.columns.target import check_offset, features_and_target
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.grid import Grid, fit_grid
+from pipeline.logistic.grid import Rows as GridRows
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import significant
+from pipeline.outputs import Table, in_memory, significant
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
-PAIRS = (5, 10, 20)
+PAIRS = (1, 2, 5, 10, 20)
 FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
 TOLERANCE = 1e-4  # of the gradient norm: the log-loss is then exact to far more digits than its standard error
 KEYS = ("features", "interactions")  # besides lambda
 
 
+class Rows(NamedTuple):
+    """Features (n_samples, n_columns), classes and weights (n_samples,), or None where all rows weigh the same."""
+
+    X: Table
+    y: np.ndarray
+    weight: np.ndarray | None
+
+    def take(self, rows: np.ndarray) -> "Rows":
+        """Some of the rows, in memory."""
+        return Rows(in_memory(self.X.take(rows)), self.y[rows], None if self.weight is None else self.weight[rows])
+
+
 def resolved(
-    table: pd.DataFrame, params: config.Train, key: pd.Series | None = None
+    table: Table, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
 ) -> tuple[config.Train, pd.DataFrame | None]:
     """`params` with what was chosen in place of `auto`, and the candidates with their log-loss (None without `auto`).
 
     The candidates are one row each: features, pairs (their number), lambda, log_loss, log_loss_standard_error, chosen.
-    `key` is the group or the time of each row, as for `splitting.folds`. Errors: `UserError` where no folds can be cut.
+    `key` is the group or the time of each row, as for `splitting.folds`, `weight` its weight (n_samples,). Errors:
+    `UserError` where no folds can be cut.
     """
     if "auto" not in (params.l2, params.features, params.interactions):
         return params, None
-    X, y = features_and_target(table)
-    if len(X) > LARGEST_SAMPLE:
-        rows = np.sort(np.random.default_rng(SEED).choice(len(X), LARGEST_SAMPLE, replace=False))
-        X, y, key = X.iloc[rows], y[rows], None if key is None else key.iloc[rows].reset_index(drop=True)
-    folds = splitting.folds(y, FOLDS, SEED, key)
+    rows, drawn = Rows(*features_and_target(table), weight), np.arange(len(table))
+    check_offset(params.offset, np.unique(rows.y))
+    if len(table) > LARGEST_SAMPLE:
+        drawn = np.sort(np.random.default_rng(SEED).choice(len(table), LARGEST_SAMPLE, replace=False))
+    rows, key = rows.take(drawn), None if key is None else key.iloc[drawn].reset_index(drop=True)
+    folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
     candidates, losses = [], []
@@ -64,7 +80,7 @@ def resolved(
     best = -1
     for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
         first = len(losses)
-        for l2, loss in zip(lambdas, _losses(X, y, kind, strengths, folds, params).T, strict=True):
+        for l2, loss in zip(lambdas, _losses(rows, kind, strengths, folds, params).T, strict=True):
             add(kind, 0, l2, loss)
         found = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         best = found if best < 0 else _better(best, found, losses)
@@ -72,25 +88,26 @@ def resolved(
     l2 = l2 if params.l2 == "auto" else params.l2
     settled = params.model_copy(update={"l2": l2, "features": kind})
     if params.interactions == "auto":
-        strength, main = l2 * len(table), best
-        for n, loss in zip(PAIRS, _losses_of_pairs(X, y, strength, folds, settled).T, strict=True):
+        strength, first = l2 * len(table), len(losses)
+        for n, loss in zip(PAIRS, _losses_of_pairs(rows, strength, folds, settled).T, strict=True):
             add(kind, n, l2, loss)
-            if _better(main, len(losses) - 1, losses) != main and loss.mean() < losses[best].mean():
-                best = len(losses) - 1
-        pairs = _found(X, y, strength, settled, candidates[best][1])
+        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+        simplest = [best, *range(first, lowest + 1)]
+        best = next(k for k in simplest if _better(k, lowest, losses) == k)
+        pairs = _found(rows, strength, settled, candidates[best][1])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
     names = ["features", "pairs", "lambda", "log_loss", "log_loss_standard_error"]
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
 def without_lambda(
-    table: pd.DataFrame, params: config.Train, key: pd.Series | None = None
+    table: Table, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
 ) -> tuple[config.Train, list[str]]:
     """`params` with what was chosen, at the best lambda, for a grid of lambdas of its own; and that as overrides."""
     chosen = [name for name in KEYS if getattr(params, name) == "auto"]
     if not chosen:
         return params, []
-    settled = resolved(table, params.model_copy(update={"l2": "auto"}), key)[0]
+    settled = resolved(table, params.model_copy(update={"l2": "auto"}), key, weight)[0]
     return settled, [f"train.{name}={_as_override(getattr(settled, name))}" for name in chosen]
 
 
@@ -107,34 +124,37 @@ def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
 
 
 def _losses(
-    X: pd.DataFrame, y: np.ndarray, kind: str, strengths: np.ndarray, folds: list[splitting.Fold], params: config.Train
+    rows: Rows, kind: str, strengths: np.ndarray, folds: list[splitting.Fold], params: config.Train
 ) -> np.ndarray:
     """The held-out log-loss of each strength on each fold, (n_folds, n_strengths)."""
-    classes, codes = np.unique(y, return_inverse=True)
+    classes, codes = np.unique(rows.y, return_inverse=True)
     smoothness, pairs = params.model_copy(update={"features": kind}).bending, params.pairs
-    base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs)
-    block = base.block(X)
+    base = Base(rows.X, curves=smoothness is not None or bool(pairs), pairs=pairs, offset=params.offset)
+    block = base.block(rows.X)
     maps = [
-        Features(base, Matrix([block[rows]]), min_rows=params.min_rows, smoothness=smoothness).T for rows, _ in folds
+        Features(base, Matrix([block[learnt]]), min_rows=params.min_rows, smoothness=smoothness).T
+        for learnt, _ in folds
     ]
     found = np.empty((len(folds), len(strengths)))
 
-    def training_rows(fold: int) -> tuple[Matrix, np.ndarray, None]:
-        rows = folds[fold][0]
-        return Matrix([block[rows]], maps[fold]), codes[rows], None
+    def weights(part: np.ndarray) -> np.ndarray | None:
+        return None if rows.weight is None else rows.weight[part]
+
+    def training_rows(fold: int) -> GridRows:
+        learnt = folds[fold][0]
+        return Matrix([block[learnt]], maps[fold]), codes[learnt], weights(learnt)
 
     def judge(fit: Grid, fold: int, group: np.ndarray) -> None:
-        rows = folds[fold][1]
-        margins = fit.margins(Matrix([block[rows]], maps[fold]), fold, group)
+        held_out = folds[fold][1]
+        margins = fit.margins(Matrix([block[held_out]], maps[fold]), fold, group)
+        margins = margins[:, :, 0] if len(classes) == 2 else margins
         for place, k in enumerate(group):
-            found[fold, k] = _log_loss(
-                margins[:, place, 0] if len(classes) == 2 else margins[:, place], codes[rows], params
-            )
+            found[fold, k] = _log_loss(margins[:, place], codes[held_out], weights(held_out), params)
 
     fitted = fit_grid(
         training_rows,
         len(folds),
-        strengths[:, None] / np.array([len(rows) for rows, _ in folds]),
+        strengths[:, None] / np.array([len(learnt) for learnt, _ in folds]),
         n_classes=len(classes),
         multiclass=params.multiclass,
         l1_ratio=params.l1_ratio,
@@ -147,38 +167,40 @@ def _losses(
     return found
 
 
-def _losses_of_pairs(
-    X: pd.DataFrame, y: np.ndarray, strength: float, folds: list[splitting.Fold], params: config.Train
-) -> np.ndarray:
+def _losses_of_pairs(rows: Rows, strength: float, folds: list[splitting.Fold], params: config.Train) -> np.ndarray:
     """The held-out log-loss with each number of pairs on each fold, (n_folds, n_numbers)."""
-    codes = np.unique(y, return_inverse=True)[1]
+    codes = np.unique(rows.y, return_inverse=True)[1]
     found = np.empty((len(folds), len(PAIRS)))
     for fold, (learnt, held_out) in enumerate(folds):
-        pairs = _found(X.iloc[learnt], y[learnt], strength, params, max(PAIRS))
+        training, others = rows.take(learnt), rows.take(held_out)
+        pairs = _found(training, strength, params, max(PAIRS))
         for place, n in enumerate(PAIRS):
-            base, features, _, model = _fit(X.iloc[learnt], y[learnt], strength, params, pairs[:n])
-            margins = model.decision_function(Matrix([base.block(X.iloc[held_out])], features.T))
-            found[fold, place] = _log_loss(margins, codes[held_out], params)
+            base, features, _, model = _fit(training, strength, params, pairs[:n])
+            margins = model.decision_function(Matrix([base.block(others.X)], features.T))
+            found[fold, place] = _log_loss(margins, codes[held_out], others.weight, params)
     return found
 
 
-def _found(X: pd.DataFrame, y: np.ndarray, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
+def _found(rows: Rows, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []
-    base, _, Z, model = _fit(X, y, strength, params, bins=True)
+    base, _, Z, model = _fit(rows, strength, params, bins=True)
     P = model.predict_proba(Z)
     P = P[:, 1:] if P.shape[1] == 2 else P
-    Y = y[:, None] == model.classes_[-P.shape[1] :]
-    return promising(base, Z, Y - P, P * (1 - P), n)
+    Y = rows.y[:, None] == model.classes_[-P.shape[1] :]
+    weight = np.array(1.0) if rows.weight is None else rows.weight[:, None]
+    return promising(base, Z, weight * (Y - P), weight * P * (1 - P), n)
 
 
 def _fit(
-    X: pd.DataFrame, y: np.ndarray, strength: float, params: config.Train, pairs: Sequence = (), bins: bool = False
+    rows: Rows, strength: float, params: config.Train, pairs: Sequence = (), bins: bool = False
 ) -> tuple[Base, Features, Matrix, LogisticRegression]:
-    base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending, pairs=pairs, bins=bins)
+    base, features, Z = prepare(
+        rows.X, min_rows=params.min_rows, smoothness=params.bending, pairs=pairs, offset=params.offset, bins=bins
+    )
     model = LogisticRegression(
-        strength / len(X),
+        strength / len(rows.y),
         multiclass=params.multiclass,
         l1_ratio=params.l1_ratio,
         optimizer="quasi_newton",
@@ -187,8 +209,9 @@ def _fit(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return base, features, Z, model.fit(Z, y)
+        return base, features, Z, model.fit(Z, rows.y, rows.weight)
 
 
-def _log_loss(margins: np.ndarray, codes: np.ndarray, params: config.Train) -> float:
-    return float(-log_probabilities(margins, params.multiclass)[np.arange(len(codes)), codes].mean())
+def _log_loss(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray | None, params: config.Train) -> float:
+    L = log_probabilities(margins, params.multiclass)
+    return float(-np.average(L[np.arange(len(codes)), codes], weights=weight))

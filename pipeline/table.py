@@ -21,7 +21,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from pandas.api import types
 
 from pipeline import config, dataset, reading
-from pipeline.columns.roles import FEATURES
+from pipeline.columns.roles import FEATURES, SPECIAL
 from pipeline.config import composition
 from pipeline.config.sections import UNSET
 from pipeline.errors import UserError, reported_warnings
@@ -86,7 +86,7 @@ def _preview(params: config.Params) -> None:
         parts = dataset.split(loaded, params.split, params.data)
         target, report = loaded.table.columns[-1], loaded.report
         print(f"{params.data.source}: {len(loaded.table):,} rows, {len(report):,} columns\n")
-        used = report["role"].isin([*FEATURES, "target"])
+        used = report["role"].isin([*FEATURES, *SPECIAL])
         rows = report[["column", "role", "reason"]]
         print(_aligned([("column", "role", "reason"), *rows[used].to_numpy().tolist()]))
         if not used.all():

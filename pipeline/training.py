@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
 from pipeline import config, model, outputs
 from pipeline.columns.features import prepare
-from pipeline.columns.target import features_and_target
+from pipeline.columns.target import check_offset, features_and_target
 from pipeline.compute import workers
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
@@ -24,10 +23,10 @@ from pipeline.logistic.firth import firth
 from pipeline.logistic.inference import ROWS_PER_COEFFICIENT, Inference, firth_inference, inference, refit
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
-from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, rounded_weights, significant
+from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, Table, rounded_weights, significant
 from pipeline.reading import CellFormat
 
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
@@ -40,6 +39,15 @@ class Training(NamedTuple):
     start: Model  # before the first step: random weights
     model: Model
     params: config.Train
+    rows: Matrix  # the training rows, as the classifier takes them
+    y: np.ndarray  # (n_samples,), their classes
+    weight: np.ndarray | None  # (n_samples,), or None where all weigh the same
+
+    @property
+    def oriented(self) -> Matrix:
+        """`rows` as the weights of `columns_of_weights` take them."""
+        classes, fitted = self.model.classes_, self.model
+        return self.rows if len(classes) > 2 or fitted.positive_class == str(classes[-1]) else self.rows.mirrored()
 
 
 def classifier(params: config.Train) -> LogisticRegression:
@@ -58,14 +66,18 @@ def classifier(params: config.Train) -> LogisticRegression:
     )
 
 
-def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) -> Training:
-    """Fit on the rows of `table`.
+def train(table: Table, params: config.Train, cell_format: CellFormat, weight: np.ndarray | None = None) -> Training:
+    """Fit on the rows of `table`, each with its weight (n_samples,).
 
     Errors: `UserError` where the learning rate is too large, or a setting does not fit this data.
     """
     X, y = features_and_target(table)
-    check_positive(params.positive, np.unique(y))
-    base, features, Z = prepare(X, min_rows=params.min_rows, smoothness=params.bending, pairs=params.pairs)
+    classes = np.unique(y)
+    check_positive(params.positive, classes)
+    check_offset(params.offset, classes)
+    base, features, Z = prepare(
+        X, min_rows=params.min_rows, smoothness=params.bending, pairs=params.pairs, offset=params.offset
+    )
     if features.pooled:
         warnings.warn(
             f"every category of {', '.join(map(repr, features.pooled))} has fewer than train.min_rows = "
@@ -83,7 +95,7 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
     unfitted = classifier(params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` has how the training stopped
-        start = clone(unfitted).set_params(max_iter=0).fit(Z, y)
+        start = clone(unfitted).set_params(max_iter=0).fit(Z, y, weight)
         with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
 
             def show(iteration: int, cost: float) -> None:
@@ -92,9 +104,11 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
 
             try:
                 if params.penalty == "firth":
+                    if weight is not None:
+                        raise UserError("train.penalty = firth is not defined for row weights. Remove data.weight.")
                     fitted = fit_firth(clone(start).fit(Z, y), Z, y, features.groups, params)
                 else:
-                    fitted = unfitted.fit(Z, y, callback=None if bar.disable else show)
+                    fitted = unfitted.fit(Z, y, weight, callback=None if bar.disable else show)
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
     if params.l2 == 0:
@@ -105,7 +119,8 @@ def train(table: pd.DataFrame, params: config.Train, cell_format: CellFormat) ->
         fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
         fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
     start_model, model = (Model(base, features, fit, cell_format, params.positive) for fit in (start, fitted))
-    training = Training(start_model, model, params)
+    model.set_average(Z)
+    training = Training(start_model, model, params, Z, y, weight)
     if Status.SEPARATED in fitted.status_:
         for label, coef, intercept in columns_of_weights(training.model):
             found = separating_features(Z, y == label, np.append(coef, intercept))
@@ -172,6 +187,15 @@ def check_positive(positive: str | None, classes: np.ndarray) -> None:
     """Errors: `UserError` where `positive` is not one of two classes."""
     if positive is not None and (positive not in classes or len(classes) != 2):
         raise UserError(f"train.positive = {positive!r} should be one of two classes; the classes are {list(classes)}.")
+
+
+def row_weights(class_weight: str | None, codes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+    """The weight of each row (n_samples,), that of its class ("balanced") included; None where all weigh the same."""
+    if class_weight is None:
+        return weight
+    weight = np.ones(len(codes)) if weight is None else weight
+    totals = np.bincount(codes, weight)
+    return weight * (weight.sum() / (len(totals) * np.where(totals > 0, totals, 1)))[codes]
 
 
 def smallest(coef: np.ndarray, intercept: np.ndarray, groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -248,16 +272,16 @@ def weights(fitted: Model) -> pd.DataFrame:
     return table
 
 
-def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
+def curves(training: Training) -> pd.DataFrame:
     """The curves: class, feature, value, effect (on the log-odds), lower, upper, rows, one row per bin with rows.
 
-    The effect is relative to the mean of the training rows in `table`. The band is that of a Bayesian with the penalty
+    The effect is relative to the mean of the training rows. The band is that of a Bayesian with the penalty
     as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
-    inverse of the curvature of the cost, penalty included, divided by the number of rows. A softmax has no band.
+    inverse of the curvature of the cost, penalty included (of an elastic net its smooth part), divided by the number of
+    rows. A softmax has no band.
     """
+    fitted, Z, y, weight = training.model, training.oriented, training.y, training.weight
     base, features = fitted.base, fitted.features
-    frame, y = features_and_target(table)
-    Z = fitted.matrix(frame)
     codes = np.concatenate([block.codes for block in Z.blocks])
     T, n_dense = features.T.tocsc(), base.width - int(base.starts[-1])
     parts = []
@@ -266,9 +290,9 @@ def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
         covariance = np.full((len(W), len(W)), np.nan)
         if fitted.classifier.multiclass != "softmax" or len(fitted.classes_) == 2:
             with workers() as run:
-                is_class, ridge = (y == label).astype(int), Ridge(fitted.classifier.l2)
-                objective = FastObjective(Z, is_class, np.array([1]), ridge, run=run)
-                covariance = np.linalg.inv(objective.curvature(W)[0]) / len(y)
+                penalty = penalty_of(np.array([fitted.classifier.l2]), fitted.classifier.l1_ratio)
+                objective = FastObjective(Z, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
+                covariance = np.linalg.inv(objective.curvature(W)[0]) / (len(y) if weight is None else weight.sum())
         starts = base.starts[len(base.strings) :]
         for place, (j, points) in enumerate(zip(base.curved, base.points, strict=True)):
             positions = features.curves_of.get(j)
@@ -297,15 +321,15 @@ def curves(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def surfaces(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
+def surfaces(training: Training) -> pd.DataFrame:
     """The pairs: class, pair, first, second, effect (on the log-odds, beside those of each column alone), rows.
 
     One row per combination of a group of the first column and one of the second that training rows have. A group of
     numbers is shown by its mean, the other categories as "(other)".
     """
+    fitted = training.model
     base, features = fitted.base, fitted.features
-    frame, _ = features_and_target(table)
-    codes = np.concatenate([block.codes for block in fitted.matrix(frame).blocks]) - base.starts[:-1]
+    codes = np.concatenate([block.codes for block in training.rows.blocks]) - base.starts[:-1]
     n_dense, parts = base.width - int(base.starts[-1]), []
     for place, (pair, positions) in enumerate(zip(base.pairs, features.pairs_of, strict=True)):
         column = len(base.strings) + len(base.curved) + place
@@ -345,30 +369,27 @@ def summary(fitted: Model) -> dict[str, dict[str, Any]]:
     }
 
 
-def inferences(
-    training: Training, table: pd.DataFrame, clusters: np.ndarray | None = None
-) -> dict[str, tuple[Inference, Inference | None]]:
+def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[str, tuple[Inference, Inference | None]]:
     """For each column of weights its inference per unit; of ridge also that of a refit without penalty.
 
     Without ridge the first category of a column is the reference that the others are compared with. A refit of large
     data is None.
     """
-    fitted, params = training.model, training.params
+    fitted, params, y = training.model, training.params, training.y
     features, classify = fitted.features, fitted.classifier
     names, groups = features.names, features.groups
-    frame, y = features_and_target(table)
-    X = fitted.matrix(frame).with_features(features.per_unit()).toarray()
-    weight = None if classify.class_weight is None else compute_sample_weight(classify.class_weight, y)
+    X = training.oriented.with_features(features.per_unit())
+    weight = row_weights(params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
     errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters}
     found: dict[str, tuple[Inference, Inference | None]] = {}
     if classify.multiclass == "softmax" and len(classify.classes_) > 2:
-        return {label: (fit, None) for label, fit in of_softmax(fitted, frame, y, weight).items()}
+        return {label: (fit, None) for label, fit in of_softmax(training, weight).items()}
     for label, coef, intercept in columns_of_weights(fitted):
         slope, is_class = coef / features.scale, y == label
         intercept -= slope @ features.centre
         free = None
         if params.penalty == "firth":
-            fit = firth_inference(X, is_class, slope, intercept, groups)
+            fit = firth_inference(X.toarray(), is_class, slope, intercept, groups)
         elif classify.l2 == 0:
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
@@ -386,10 +407,11 @@ def inferences(
     return found
 
 
-def of_softmax(fitted: Model, frame: pd.DataFrame, y: np.ndarray, weight: np.ndarray | None) -> dict[str, Inference]:
+def of_softmax(training: Training, weight: np.ndarray | None) -> dict[str, Inference]:
     """The coefficients per unit and the deviance of one model of all classes, which has no test of one class alone."""
+    fitted, y = training.model, training.y
     codes, features = np.searchsorted(fitted.classes_, y), fitted.features
-    L = log_probabilities(fitted.classifier.decision_function(fitted.matrix(frame)), "softmax")
+    L = log_probabilities(fitted.classifier.decision_function(training.rows), "softmax")
     counted = np.ones(len(y)) if weight is None else weight
     shares = np.bincount(codes, counted) / counted.sum()
     deviance = -2 * float(np.sum(counted * L[np.arange(len(y)), codes]))
@@ -451,13 +473,12 @@ def cluster_codes(key: pd.Series | None, standard_errors: str) -> np.ndarray | N
 
 def write(
     training: Training,
-    table: pd.DataFrame,
     root: Path,
     warned: Sequence[str] = (),
     clusters: np.ndarray | None = None,
 ) -> None:
     """The models, costs, weights, inference, summary and warnings, below `root`."""
-    found = inferences(training, table, clusters)
+    found = inferences(training, clusters)
     names = training.model.features.names
     inferred = inference_table(names, found)
     categories = [names[j] for group in training.model.features.groups for j in group]
@@ -472,8 +493,8 @@ def write(
     )
     outputs.save_csv(inferred, root / outputs.INFERENCE)
     if training.model.features.curves_of and len(names) <= LARGEST_FACTOR:
-        outputs.save_csv(curves(training.model, table), root / outputs.CURVES_OF_FEATURES)
+        outputs.save_csv(curves(training), root / outputs.CURVES_OF_FEATURES)
     if training.model.features.pairs_of:
-        outputs.save_csv(surfaces(training.model, table), root / outputs.SURFACES)
+        outputs.save_csv(surfaces(training), root / outputs.SURFACES)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

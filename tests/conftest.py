@@ -40,7 +40,8 @@ def train_params(**changes: object) -> Train:
     """The section `train` as conf/ has it, but for `changes`."""
     files = ("train/default", "optimizer/gradient_descent")
     values = OmegaConf.merge(*(OmegaConf.load(ROOT / "conf" / f"{file}.yaml") for file in files))
-    return Train(**{**OmegaConf.to_container(values), **changes})
+    values = OmegaConf.to_container(OmegaConf.create({"train": values}), resolve=True)["train"]
+    return Train(**{**values, **changes})
 
 
 def compose(*overrides: str, folder: Path = Path()) -> None:

@@ -90,7 +90,7 @@ def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors(
     table, _, cell_format = configured("+data.roles.rank=categorical", *overrides)
     table = table[["gre", "gpa", "rank", "admit"]]
     fitted = training.train(table, config.read("train"), cell_format)
-    training.write(fitted, table, outputs.ROOT)
+    training.write(fitted, outputs.ROOT)
     found = pd.read_csv(outputs.ROOT / outputs.INFERENCE).set_index("feature")
     published = {
         "gre": (0.002264, 0.001094),

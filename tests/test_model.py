@@ -128,7 +128,7 @@ def test_classes_are_sorted_and_scikit_learns_log_loss_agrees_whatever_is_positi
     fitted = training.train(table.iloc[::2], params, CellFormat())
     trained = fitted.model
     evaluation_files, rows = outputs.main_result(tmp_path), table.iloc[1::2].reset_index(drop=True)
-    training.write(fitted, table.iloc[::2], tmp_path)
+    training.write(fitted, tmp_path)
     evaluation.write(fitted.start, trained, table.iloc[::2], rows, tmp_path, evaluation_files, "mine")
     X, y = features_and_target(rows)
     assert trained.classes_.tolist() == ["benign", "malignant"]

@@ -28,6 +28,10 @@ def test_a_table_comes_back_as_it_was_and_the_same_table_gives_the_same_bytes(tm
     outputs.save_table(frame, tmp_path / "deep" / "one.parquet")
     outputs.save_table(frame.set_index(pd.Index([7, 8])), tmp_path / "two.parquet")
     pd.testing.assert_frame_equal(outputs.load_table(tmp_path / "deep" / "one.parquet"), frame)
+    stored = outputs.StoredTable(tmp_path / "deep" / "one.parquet")
+    pd.testing.assert_frame_equal(outputs.in_memory(stored.take(np.array([1]))), frame.iloc[1:].reset_index(drop=True))
+    assert (len(stored), stored.drop(columns="b").columns.tolist()) == (2, ["a", "c"])
+    assert stored.select_dtypes("datetime").columns.tolist() == ["c"]
     assert (tmp_path / "deep" / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 
@@ -79,3 +83,9 @@ def test_a_folder_that_a_killed_run_left_does_not_reach_the_next_run(tmp_path: P
     outputs.save_text("half", fresh / "train" / "left.txt")
     write(tmp_path, one="1")
     assert contents(tmp_path) == {"train/one": b"1", "train.json": b"{}"}
+
+
+def test_classes_and_groups_called_as_numbers_come_back_as_strings(tmp_path: Path) -> None:
+    written = pd.DataFrame({"class": ["0", "1"], "first": ["0.5", "(missing)"], "effect": [0.25, -1.0]})
+    outputs.save_csv(written, tmp_path / "pairs.csv")
+    pd.testing.assert_frame_equal(outputs.load_csv(tmp_path / "pairs.csv"), written.astype({"class": "str"}))

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, train_params
+from conftest import ROOT, contents, train_params
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
@@ -167,7 +167,7 @@ def test_without_penalty_the_coefficients_come_with_the_published_standard_error
     ranks = {f"rank {rank}": (admissions["rank"] == rank).astype(float) for rank in (2, 3, 4)}
     table = admissions[["gre", "gpa", "admit"]].assign(**ranks)[["gre", "gpa", *ranks, "admit"]]
     params = train_params(**{"lambda": 0}, optimizer="newton", learning_rate="auto", tolerance=1e-10)
-    training.write(trained_on(table, params), table, tmp_path)
+    training.write(trained_on(table, params), tmp_path)
     found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
     assert found.loc["gre", "coefficient"] == pytest.approx(0.002264, abs=1e-6)
     assert found.loc["gre", "standard_error"] == pytest.approx(0.001094, abs=1e-6)
@@ -197,7 +197,7 @@ def test_without_penalty_a_feature_with_one_class_only_is_named_and_nothing_is_i
     table = quasi_separated()
     with pytest.warns(UserWarning, match=r"no best weights exist for .*: with 'd', .*-S train.lambda=0.01.*data.drop"):
         trained = trained_on(table, params(**NO_PENALTY | {"optimizer": optimizer}, positive=positive))
-    training.write(trained, table, tmp_path)
+    training.write(trained, tmp_path)
     assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
     summary = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())[positive]
     assert summary["note"].startswith("no maximum of the likelihood exists")
@@ -217,7 +217,7 @@ def test_without_penalty_a_category_with_one_class_only_is_named():
 def test_without_penalty_a_feature_with_one_row_of_the_other_class_keeps_its_intervals(tmp_path):
     table = quasi_separated()
     table.loc[table["y"].eq("no").idxmax(), "d"] = 1
-    training.write(trained_on(table, params(**NO_PENALTY)), table, tmp_path)
+    training.write(trained_on(table, params(**NO_PENALTY)), tmp_path)
     found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
     assert 0 < found.loc["d", "standard_error"] < 3
 
@@ -225,7 +225,7 @@ def test_without_penalty_a_feature_with_one_row_of_the_other_class_keeps_its_int
 def test_with_penalty_a_refit_that_separates_has_no_standard_errors_and_a_note_gives_the_reason(
     tmp_path, breast_cancer, trained
 ):
-    training.write(trained, breast_cancer, tmp_path)
+    training.write(trained, tmp_path)
     assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
     note = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["malignant"]["note"]
     assert "not defined for a penalised fit: without penalty, no maximum" in note
@@ -233,8 +233,8 @@ def test_with_penalty_a_refit_that_separates_has_no_standard_errors_and_a_note_g
 
 def test_with_penalty_the_intervals_are_those_of_a_refit_without_penalty(tmp_path):
     table = quasi_separated().drop(columns="d")
-    training.write(trained_on(table, params(**NO_PENALTY)), table, tmp_path / "free")
-    training.write(trained_on(table, params()), table, tmp_path / "ridge")
+    training.write(trained_on(table, params(**NO_PENALTY)), tmp_path / "free")
+    training.write(trained_on(table, params()), tmp_path / "ridge")
     free, ridge = (pd.read_csv(tmp_path / name / outputs.INFERENCE).set_index("feature") for name in ("free", "ridge"))
     assert ridge.loc["g = a", ["unpenalised", "lower"]].isna().all()
     beside = ridge.loc[free.index].drop(columns="coefficient").rename(columns={"unpenalised": "coefficient"})
@@ -254,7 +254,7 @@ def test_firth_gives_a_category_of_one_class_a_finite_weight_with_an_interval(tm
     """The published example: Heinze and Schemper (2002), intervals of R's logistf."""
     table = pd.read_csv(ROOT / "tests" / "data" / "endometrial.csv").astype({"NV": "str", "HG": "str"})
     settings = params(**NO_PENALTY | {"tolerance": 1e-9}, penalty="firth", min_rows=1)
-    training.write(trained_on(table, settings), table, tmp_path)
+    training.write(trained_on(table, settings), tmp_path)
     found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
     assert found["coefficient"].tolist() == pytest.approx([-0.03475175, -2.60416387, 2.92927330, 3.77455951], rel=1e-5)
     assert found.loc["NV = 1", ["lower", "upper"]].tolist() == pytest.approx([0.6097244, 7.85463171], rel=1e-5)
@@ -302,7 +302,7 @@ def test_the_model_predicts_from_weights_as_they_are_written(breast_cancer, trai
 def test_a_softmax_and_a_lasso_are_written_with_what_is_defined_for_them(tmp_path, settings):
     table = bundled("wine")
     trained = trained_on(table, params(optimizer="newton", learning_rate="auto", **settings))
-    training.write(trained, table, tmp_path)
+    training.write(trained, tmp_path)
     summary = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())
     assert set(summary) == {"class_0", "class_1", "class_2"}
     weights = pd.read_csv(tmp_path / outputs.WEIGHTS)
@@ -314,3 +314,27 @@ def test_a_softmax_and_a_lasso_are_written_with_what_is_defined_for_them(tmp_pat
         expected = -2 * np.log(P[np.arange(len(P)), pd.factorize(table["target"], sort=True)[0]]).sum()
         assert summary["class_1"]["deviance"] == pytest.approx(expected)
         assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
+
+
+def test_thousands_of_categories_train_and_are_written_with_their_weights(tmp_path):
+    rng, n = np.random.default_rng(0), 30_000
+    city = (9_000 * rng.random(n) ** 2).astype(int)
+    outcome = np.where(rng.normal(size=9_000)[city] + rng.logistic(size=n) > 0, "yes", "no")
+    table = pd.DataFrame({"age": rng.normal(size=n), "city": np.char.mod("c%05d", city), "outcome": outcome})
+    table = table.astype({"city": "str", "outcome": "str"})
+    settings = params(**{"lambda": 1e-4}, optimizer="quasi_newton", learning_rate="auto")
+    training.write(trained_on(table, settings), tmp_path)
+    weights = pd.read_csv(tmp_path / outputs.WEIGHTS)
+    assert len(weights) == 1 + len(set(city))
+    rare, frequent = (weights.loc[weights["feature"] == f"city = c{k:05d}", "weight_per_unit"].abs() for k in (8999, 0))
+    assert rare.item() < frequent.item()  # ridge shrinks what few rows show
+    assert pd.read_csv(tmp_path / outputs.INFERENCE)["coefficient"].notna().all()
+
+
+def test_rows_that_stay_on_disk_train_the_same_model(tmp_path):
+    table = pd.read_csv(ROOT / "tests" / "data" / "penguins.csv").astype({"year": float}).dropna(subset="sex")
+    table = table[[*table.columns.drop("sex"), "sex"]].reset_index(drop=True)
+    outputs.save_table(table, tmp_path / "rows.parquet")
+    for folder, rows in {"memory": table, "disk": outputs.StoredTable(tmp_path / "rows.parquet")}.items():
+        training.write(trained_on(rows, params(features="curves")), tmp_path / folder)
+    assert contents(tmp_path / "memory") == contents(tmp_path / "disk")

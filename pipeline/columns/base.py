@@ -6,13 +6,15 @@
     curves     where numbers may bend (`columns.curves`): a code for the bin of each number; the last is that of missing
                cells
     pairs      where two columns act together (`columns.pairs`): a code for each combination of their groups
+    offset     one column of numbers may be a known part of the log-odds: it is no base column
 
 Centre and scale are mean and standard deviation of the training rows. They only keep numbers near 1: features are
 scaled by their own rows (`columns.features`). Nothing here looks at the target.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -22,17 +24,19 @@ import pyarrow.compute as pc
 
 from pipeline.errors import UserError
 from pipeline.logistic.matrix import Block
+from pipeline.outputs import Table
 
 GROUPS = 32  # of each column of a pair: bins with about as many rows each, or its most frequent categories
 BINS = 256  # of a curve; each value has its own where there are fewer
-FEWEST = 4  # distinct numbers for a curve
+FEWEST = 2  # distinct numbers for bins
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 
 
 class Base:
     """How typed columns become blocks of the base matrix; fitted on training rows, and stored in the model.
 
-    columns     the names of all columns, as in the table
+    columns     the names of all columns that predictions need, as in the table
+    offset      the one that is the known part of the log-odds, or None
     floats      (column, part) of each float column: part is "" for a number, else one of `PARTS`
     missing     columns of numbers and dates with missing cells in training: an indicator each, after the floats
     strings     columns of strings, with `categories[j]` sorted, None (missing) last
@@ -42,41 +46,59 @@ class Base:
                 in `groups[k]`; the last group is that of missing cells, and of rare and unseen categories
     """
 
-    def __init__(self, X: pd.DataFrame, *, curves: bool = False, pairs: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        X: Table,
+        *,
+        curves: bool = False,
+        pairs: Sequence[tuple[str, str]] = (),
+        offset: str | None = None,
+    ) -> None:
         """Fit on X. With `curves`, numbers have bins; `pairs` of names have codes of their own, and need them.
 
         Errors: `UserError` for a pair of which a column is not there, or has no codes.
         """
+        self.columns, self.offset = X.columns.tolist(), offset
+        X = X if offset is None else X.drop(columns=offset)
         numbers, dates, strings = (X.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
-        self.columns, self.dates, self.strings = X.columns.tolist(), dates, strings
-        self.floats = [(name, "") for name in numbers]
-        for name in dates:
-            varying = [part for part in PARTS if len(getattr(X[name].dt, part).dropna().unique()) > 1]
-            self.floats += [(name, part) for part in varying or PARTS[:1]]
-        self.missing = [name for name in [*numbers, *dates] if X[name].isna().any()]
-        self.categories = [_categories(X[name]) for name in strings]
-        scales = np.array([_centre_and_scale(_numbers(X[name], part)) for name, part in self.floats]).reshape(-1, 3)
-        self.centre, self.scale, self.fill = scales.T.copy()
-        self.fill[[name in self.missing for name, _ in self.floats]] = 0
+        self.dates, self.strings = dates, strings
+        self.floats: list[tuple[str, str]] = []
+        self.missing: list[str] = []
         self.curved: list[int] = []
         self.edges: list[np.ndarray] = []
         self.points: list[np.ndarray] = []
-        for j, (name, part) in enumerate(self.floats if curves else []):
-            column = _standardised(_numbers(X[name], part), self.centre[j], self.scale[j])
-            known = column[~np.isnan(column)]
-            distinct = np.unique(known)
-            if len(distinct) >= FEWEST:
-                edges, points = _bins(known, distinct)
-                self.curved.append(j)
-                self.edges.append(edges)
-                self.points.append(points)
+        scales = []
+        for name in [*numbers, *dates]:
+            cells = X[name]  # a column is read once, and only one is in memory
+            if cells.isna().any():
+                self.missing.append(name)
+            for part in _parts(cells) if name in dates else [""]:
+                column = _numbers(cells, part)
+                centre, scale, fill = _centre_and_scale(column)
+                scales.append((centre, scale, 0.0 if name in self.missing else fill))
+                self.floats.append((name, part))
+                if curves:
+                    self._bend(_standardised(column, centre, scale))
+        self.centre, self.scale, self.fill = np.array(scales).reshape(-1, 3).T.copy()
+        self.categories = [_categories(X[name]) for name in strings]
         self.pairs: list[tuple[int, int]] = []
         self.groups: dict[int, np.ndarray] = {}
         if pairs:
-            codes = self._codes(X, self._dense(X))
-            self.pairs = [(self.place(first), self.place(second)) for first, second in pairs]
-            for k in {place for pair in self.pairs for place in pair}:
-                self.groups[k] = _groups(np.bincount(codes[:, k], minlength=self._widths[k]), k >= len(self.strings))
+            places = [(self.place(first), self.place(second)) for first, second in pairs]
+            for k, codes in self._codes(X):
+                if any(k in pair for pair in places):
+                    self.groups[k] = _groups(np.bincount(codes, minlength=self._widths[k]), k >= len(self.strings))
+            self.pairs = places
+
+    def _bend(self, column: np.ndarray) -> None:
+        """Bins for the last of the float columns so far, if it has enough distinct numbers."""
+        known = column[~np.isnan(column)]
+        distinct = np.unique(known)
+        if len(distinct) >= FEWEST:
+            edges, points = _bins(known, distinct)
+            self.curved.append(len(self.floats) - 1)
+            self.edges.append(edges)
+            self.points.append(points)
 
     def place(self, name: str) -> int:
         """The column of codes of a column of strings, or of a number with bins."""
@@ -86,8 +108,8 @@ class Base:
         if (name, "") not in curved:
             known = ", ".join(map(repr, [*self.strings, *(name for name, part in curved if not part)]))
             raise UserError(
-                f"train.interactions has {name!r}, which is no column of strings, or of numbers with at least {FEWEST} "
-                f"different values. These columns can be paired: {known}."
+                f"train.interactions has {name!r}, which is no column of strings or of numbers that vary. These "
+                f"columns can be paired: {known}."
             )
         return len(self.strings) + curved.index((name, ""))
 
@@ -108,6 +130,20 @@ class Base:
         return [f"{points[groups[:-1] == g].mean().round(12):.4g}" for g in range(n_groups)] + ["(missing)"]
 
     @property
+    def terms(self) -> list[tuple[str, ...]]:
+        """What a margin is a sum over, besides the intercept: each column, then each pair of columns."""
+        return [*((name,) for name in self.columns), *((self.name(one), self.name(other)) for one, other in self.pairs)]
+
+    @property
+    def term_of(self) -> np.ndarray:
+        """The position in `terms` of each float column, each indicator of missing cells, and each column of codes."""
+        names = [*(name for name, _ in self.floats), *self.missing, *self.strings]
+        names += [self.floats[j][0] for j in self.curved]
+        return np.array(
+            [*map(self.columns.index, names), *(len(self.columns) + k for k in range(len(self.pairs)))], int
+        )
+
+    @property
     def _widths(self) -> list[int]:
         return [width + 1 for width in [*map(len, self.categories), *map(len, self.points)]]
 
@@ -126,34 +162,63 @@ class Base:
         """The base column that is 1 where `column` is missing; None if it never is in training."""
         return len(self.floats) + self.missing.index(column) if column in self.missing else None
 
-    def block(self, X: pd.DataFrame) -> Block:
+    def block(self, X: Table) -> Block:
         """The base matrix of the rows of X, which has these columns, in any order."""
-        dense = self._dense(X)
-        codes = self._codes(X, dense)
-        for first, second in self.pairs:
-            one, other = self.groups[first][codes[:, first]], self.groups[second][codes[:, second]]
-            codes = np.column_stack([codes, one * (self.groups[second].max() + 1) + other])
-        return Block(dense, (codes + self.starts[:-1]).astype(np.int32), int(self.starts[-1]))
+        return self.blocks(X, [slice(None)])[0]
 
-    def _dense(self, X: pd.DataFrame) -> np.ndarray:
-        dense = np.empty((len(X), len(self.floats) + len(self.missing)))
-        for j, (name, part) in enumerate(self.floats):
-            column = _standardised(_numbers(X[name], part), self.centre[j], self.scale[j])
-            dense[:, j] = np.where(np.isnan(column), self.fill[j], column)
-        for j, name in enumerate(self.missing, len(self.floats)):
-            dense[:, j] = X[name].isna()
-        return dense
+    def _offset(self, column: pd.Series) -> np.ndarray:
+        if n_missing := int(column.isna().sum()):
+            raise UserError(
+                f"{n_missing:,} of {len(column):,} rows have no {self.offset!r}, the known part of the log-odds that "
+                f"this model adds to (data.offset). Fill these cells in."
+            )
+        return column.to_numpy(dtype=np.float64)[:, None]
 
-    def _codes(self, X: pd.DataFrame, dense: np.ndarray) -> np.ndarray:
-        """The codes of strings and curves, each column from 0."""
-        codes = np.empty((len(X), len(self.strings) + len(self.curved)), dtype=np.int32)
+    def blocks(self, X: Table, parts: Sequence[slice | np.ndarray]) -> list[Block]:
+        """A block for each of `parts`, which are rows of X."""
+        starts, n_dense = self.starts, len(self.floats) + len(self.missing)
+        sizes = [len(X) if isinstance(rows, slice) else len(rows) for rows in parts]
+        dense = [np.empty((size, n_dense)) for size in sizes]
+        codes = [np.empty((size, len(starts) - 1), dtype=np.int32) for size in sizes]
+        for j, column in self._dense(X):
+            for numbers, rows in zip(dense, parts, strict=True):
+                numbers[:, j] = column[rows]
+        grouped = {}
+        for j, column in self._codes(X):
+            if j in self.groups:
+                grouped[j] = self.groups[j][column]
+            for code, rows in zip(codes, parts, strict=True):
+                code[:, j] = column[rows] + starts[j]
+        for j, (first, second) in enumerate(self.pairs, len(starts) - 1 - len(self.pairs)):
+            column = grouped[first] * (self.groups[second].max() + 1) + grouped[second]
+            for code, rows in zip(codes, parts, strict=True):
+                code[:, j] = column[rows] + starts[j]
+        offset = None if self.offset is None else self._offset(X[self.offset])
+        offsets = [None if offset is None else offset[rows] for rows in parts]
+        places = zip(dense, codes, offsets, strict=True)
+        return [Block(numbers, code, int(starts[-1]), known) for numbers, code, known in places]
+
+    def _dense(self, X: Table) -> Iterator[tuple[int, np.ndarray]]:
+        """The floats and indicators, one column after another; each column of X is read once."""
+        for name, places in groupby(range(len(self.floats)), key=lambda j: self.floats[j][0]):
+            cells = X[name]
+            for j in places:
+                column = _standardised(_numbers(cells, self.floats[j][1]), self.centre[j], self.scale[j])
+                yield j, np.where(np.isnan(column), self.fill[j], column)
+            if name in self.missing:
+                yield len(self.floats) + self.missing.index(name), cells.isna().to_numpy()
+
+    def _codes(self, X: Table) -> Iterator[tuple[int, np.ndarray]]:
+        """The codes of strings and curves, one column after another, each from 0."""
         for j, (name, categories) in enumerate(zip(self.strings, self.categories, strict=True)):
             found = pc.index_in(_strings(X[name]), pa.array(categories, pa.large_string()))
-            codes[:, j] = pc.fill_null(found, len(categories)).to_numpy(zero_copy_only=False)
+            yield j, pc.fill_null(found, len(categories)).to_numpy()
         for place, (j, edges) in enumerate(zip(self.curved, self.edges, strict=True), len(self.strings)):
-            codes[:, place] = np.searchsorted(edges, dense[:, j], side="right")
-            codes[X[self.floats[j][0]].isna(), place] = len(edges) + 1
-        return codes
+            name, part = self.floats[j]
+            column = _standardised(_numbers(X[name], part), self.centre[j], self.scale[j])
+            codes = np.searchsorted(edges, np.where(np.isnan(column), self.fill[j], column), side="right")
+            codes[X[name].isna()] = len(edges) + 1
+            yield place, codes
 
     def __getstate__(self) -> dict[str, Any]:
         """For skops, which stores each string of a list as an object of its own: the categories in one string."""
@@ -161,6 +226,12 @@ class Base:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ = {**state, "categories": json.loads(state["categories"])}
+
+
+def _parts(dates: pd.Series) -> Sequence[str]:
+    """The parts of dates that vary."""
+    varying = [part for part in PARTS if len(getattr(dates.dt, part).dropna().unique()) > 1]
+    return varying or PARTS[:1]
 
 
 def _numbers(column: pd.Series, part: str) -> np.ndarray:

@@ -18,6 +18,7 @@ diagonal, they are the bends from smooth to rough, each divided by the square ro
 import numpy as np
 
 KNOTS = 16
+FEWEST = 4  # distinct numbers for a curve
 NEGLIGIBLE = 1e-6  # times the largest variance of a direction: what is left of the straight line
 
 
@@ -29,7 +30,7 @@ def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarr
     spread = np.sqrt(counts) / np.sqrt(counts).sum()
     at = np.interp(np.linspace(0, 1, KNOTS), np.append(0, np.cumsum(spread)), np.append(points[0], points))
     knots = np.unique(np.concatenate([points[:1], at, points[-1:]]))
-    if len(knots) < 3:
+    if len(points) < FEWEST or len(knots) < 3:
         return np.empty((len(points), 0))
     S = SplineTransformer(degree=3, knots=knots[:, None], extrapolation="constant").fit_transform(points[:, None])
     line = np.column_stack([np.ones(len(points)), points])

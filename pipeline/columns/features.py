@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from pipeline.columns.base import Base
 from pipeline.columns.curves import bends
 from pipeline.columns.pairs import surface
 from pipeline.logistic.matrix import Matrix
+from pipeline.outputs import Table
 
 WEEKDAY = {"day_of_week": "weekday"}
 SMOOTHNESS = 10.0  # of pairs of numbers that are straight lines on their own
@@ -113,19 +113,20 @@ class Features:
 
 
 def prepare(
-    X: pd.DataFrame,
+    X: Table,
     *,
     min_rows: int,
     max_categories: int | None = None,
     smoothness: float | None = None,
     pairs: Sequence[tuple[str, str]] = (),
+    offset: str | None = None,
     bins: bool = False,
 ) -> tuple[Base, Features, Matrix]:
     """The base matrix of training rows X, their features, and these as a matrix (n_samples, n_features).
 
     With `bins`, numbers have codes of bins even where nothing needs them.
     """
-    base = Base(X, curves=bins or smoothness is not None or bool(pairs), pairs=pairs)
+    base = Base(X, curves=bins or smoothness is not None or bool(pairs), pairs=pairs, offset=offset)
     rows = Matrix([base.block(X)])
     features = Features(base, rows, min_rows=min_rows, max_categories=max_categories, smoothness=smoothness)
     return base, features, rows.with_features(features.T)

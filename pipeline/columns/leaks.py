@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.columns.profile import as_numbers
 from pipeline.columns.roles import features, split_column
+from pipeline.outputs import Table
 
 ROWS = 20_000  # sampled from larger tables
 INFORMATIVE = 0.3  # least `information` of a suspect; a threshold that separates even a rare class has more
@@ -57,7 +58,11 @@ def warn_of_dates(report: pd.DataFrame) -> None:
         )
 
 
-def repeated_rows(train: pd.DataFrame, test: pd.DataFrame, columns: list[str]) -> np.ndarray:
+def repeated_rows(train: Table, test: Table, columns: list[str]) -> np.ndarray:
     """Positions of the test rows that have the same values in `columns` as some training row."""
-    hashes = [pd.util.hash_pandas_object(part[columns], index=False) for part in (train, test)]
+    hashes = [np.zeros(len(part), dtype=np.uint64) for part in (train, test)]
+    for name in columns:
+        for part, found in zip((train, test), hashes, strict=True):
+            found *= np.uint64(1_000_003)
+            found ^= pd.util.hash_pandas_object(part[name], index=False).to_numpy()
     return np.flatnonzero(np.isin(hashes[1], hashes[0]))

@@ -5,9 +5,14 @@ its straight line and its first `BENDS` bends (`columns.curves`), those of strin
 pair of numbers is a smooth surface, and the same ridge penalty that keeps curves smooth keeps it flat.
 
 Pairs are found by score tests. In a model without pairs, a row has the residual r = y - p and the curvature
-s = p (1 - p). For a cell, the rows with one combination of two groups of values, the first step of Newton's method on a
-weight of its own lowers the summed loss by about (sum r)^2 / (2 sum s), by 1/2 on average where nothing interacts.
-Lou, Caruana, Gehrke and Hooker (2013), Accurate intelligible models with pairwise interactions.
+s = p (1 - p). Let R and S be their sums in a cell (i, j), the rows with one combination of two groups of values. To
+second order, weights d_ij of all cells lower the summed loss by sum (R d - S d^2 / 2), at most by sum R^2 / (2 S).
+What weights a_i + b_j of single groups would lower as well is no interaction. The rest is half of
+
+    min over a, b of  sum S (R / S - a_i - b_j)^2,
+
+which is on average its degrees of freedom where nothing interacts. Lou, Caruana, Gehrke and Hooker (2013), Accurate
+intelligible models with pairwise interactions.
 """
 
 from itertools import combinations
@@ -26,7 +31,21 @@ COARSE = 8  # groups of each column in a score test
 def surface(base: Base, pair: tuple[int, int], counts: list[np.ndarray], smoothness: float) -> sparse.coo_matrix:
     """The features of a pair in each of its cells, (n_cells, n_features). counts[k] has the rows of each code of k."""
     one, other = (_features(base, k, counts[k], smoothness) for k in pair)
+    n_strings = len(base.strings)
+    if min(pair) < n_strings <= max(pair):  # else bends of the number alone would be among the products
+        one, other = (
+            _centred(part, base, k, counts[k]) if k < n_strings else part
+            for part, k in zip((one, other), pair, strict=True)
+        )
     return sparse.coo_matrix(sparse.kron(one, other))
+
+
+def _centred(indicators: sparse.csr_matrix, base: Base, k: int, counts: np.ndarray) -> sparse.csr_matrix:
+    """Indicators of groups (n_groups, n_groups - 1) less their mean over the rows of all groups but the last."""
+    rows = np.bincount(base.groups[k], counts)[:-1]
+    centred = indicators.toarray()
+    centred[:-1] -= rows / max(rows.sum(), 1)
+    return sparse.csr_matrix(centred)
 
 
 def _features(base: Base, k: int, counts: np.ndarray, smoothness: float) -> sparse.csr_matrix:
@@ -56,13 +75,23 @@ def promising(base: Base, rows: Matrix, residuals: np.ndarray, curvatures: np.nd
     gains = {}
     for first, second in combinations(places, 2):
         cell = coarse[first] * COARSE + coarse[second]
-        gain = 0.0
-        for r, s in zip(residuals.T, curvatures.T, strict=True):
-            r_sum, s_sum = np.bincount(cell, r, COARSE**2), np.bincount(cell, s, COARSE**2)
-            gain += float((r_sum**2 / (s_sum + 1)).sum() - (s_sum > 0).sum())
-        gains[first, second] = gain
+        gains[first, second] = sum(
+            _interaction(np.bincount(cell, r, COARSE**2), np.bincount(cell, s, COARSE**2))
+            for r, s in zip(residuals.T, curvatures.T, strict=True)
+        )
     best = sorted((pair for pair, gain in gains.items() if gain > 0), key=lambda pair: -gains[pair])[:n]
     return [(base.name(first), base.name(second)) for first, second in best]
+
+
+def _interaction(R: np.ndarray, S: np.ndarray) -> float:
+    """The minimum above less its degrees of freedom, for sums over the cells (COARSE^2,). Few rows count less."""
+    filled = S > 0
+    each = np.eye(COARSE)
+    groups = np.hstack([np.repeat(each, COARSE, axis=0), np.tile(each, (COARSE, 1))])[filled]
+    R, S = R[filled], S[filled] + 1
+    weighted = groups * np.sqrt(S)[:, None]
+    coef, _, rank, _ = np.linalg.lstsq(weighted, R / np.sqrt(S), rcond=None)
+    return float(((R / np.sqrt(S) - weighted @ coef) ** 2).sum()) - (len(R) - int(rank))
 
 
 def _coarse(counts: np.ndarray, is_ordered: bool) -> np.ndarray:

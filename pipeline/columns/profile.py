@@ -16,6 +16,7 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.columns.roles import FEATURES
+from pipeline.outputs import Table
 
 BINS = 20
 CATEGORIES = 10  # shown of a column of strings
@@ -46,7 +47,7 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
-def distributions(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> dict[str, dict[str, Any]]:
+def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, dict[str, Any]]:
     """The bars of a picture of each feature and of the target: their `categories` or `edges`, and `counts` by class.
 
     Edges of dates are seconds after 1970.

@@ -19,6 +19,7 @@ from pipeline.reading.cells import PAIRS
 from pipeline.reading.options import PLAIN
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
+SPECIAL = ("target", "weight", "offset")
 INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__")  # names that pandas gives a saved index
 UNNAMED = re.compile(r"column_\d+")  # a blank in the header, or no header
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # EmployeeNumber: Employee, Number
@@ -38,11 +39,19 @@ EPOCH, MIDNIGHT = pd.Timestamp("1970-01-01"), pd.Timestamp("1970-01-02")  # the 
 SENTENCE = 4  # words in a cell
 
 
-def decide(frame: pd.DataFrame, target: str, given: Mapping[str, str] | None = None) -> pd.DataFrame:
+def decide(
+    frame: pd.DataFrame,
+    target: str,
+    given: Mapping[str, str] | None = None,
+    *,
+    weight: str | None = None,
+    offset: str | None = None,
+) -> pd.DataFrame:
     """One row per column of `frame`: `column`, `role`, `reason`.
 
-    Roles: target; numeric, categorical, boolean, date (the features); identifier, text, constant, empty and drop
-    (left out). A column in `given` has the role that it gives; `reading.read` has checked that its cells allow it.
+    Roles: target; numeric, categorical, boolean, date (the features); weight, offset; identifier, text, constant, empty
+    and drop (left out). A column in `given` has the role that it gives; `reading.read` has checked that its cells allow
+    it.
     Errors: `UserError` for a column that doesn't exist, and when no feature is left.
     """
     given = given or {}
@@ -51,11 +60,22 @@ def decide(frame: pd.DataFrame, target: str, given: Mapping[str, str] | None = N
             raise unknown_column(name, frame.columns, "data.roles")
         if name == target:
             raise UserError(f"data.roles.{name} = {role!r}, but {name!r} is data.target. Remove one of the two.")
+    special = {target: "target"}
+    for role, column in (("weight", weight), ("offset", offset)):
+        if column is None:
+            continue
+        if column not in frame:
+            raise unknown_column(column, frame.columns, f"data.{role}")
+        if column in special or column in given:
+            other = f"data.{special[column]}" if column in special else f"data.roles.{column}"
+            raise UserError(f"data.{role} = {column!r}, but it is {other}, too. Remove one of the two.")
+        _check_numbers(frame[column], role)
+        special[column] = role
     decisions = []
     has_header = not all(UNNAMED.fullmatch(str(name)) for name in frame.columns)
     for place, name in enumerate(map(str, frame.columns)):
-        if name == target:
-            role, reason = "target", "data.target"
+        if name in special:
+            role, reason = special[name], f"data.{special[name]}"
         elif name in given:
             role, reason = given[name], f"data.roles.{name}"
         else:
@@ -68,7 +88,9 @@ def decide(frame: pd.DataFrame, target: str, given: Mapping[str, str] | None = N
             f"The target {target!r} is the only column. Keep at least one feature: change data.columns or data.drop."
         )
     if not features(roles):
-        left_out = [row for row in decisions if row[0] != target]
+        left_out = [row for row in decisions if row[1] not in SPECIAL]
+        if not left_out:
+            raise UserError(f"No column is left to predict {target!r} from. Keep at least one feature.")
         shown = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
         raise UserError(
             f"No column is left to predict {target!r} from ({shown}). To use one as a feature, give it a role, such as "
@@ -76,7 +98,7 @@ def decide(frame: pd.DataFrame, target: str, given: Mapping[str, str] | None = N
         )
     _warn_of_left_out(roles, frame)
     for name, role in roles[["column", "role"]].itertuples(index=False):
-        if role != "target" and name not in given:
+        if role not in SPECIAL and name not in given:
             _warn_of_repeated(frame[name], role)
     return roles
 
@@ -86,8 +108,31 @@ def features(roles: pd.DataFrame) -> list[str]:
     return roles.loc[roles["role"].isin(FEATURES), "column"].tolist()
 
 
+def named(roles: pd.DataFrame, role: str) -> str | None:
+    """The column with a role of `SPECIAL`; None where there is none."""
+    names = roles.loc[roles["role"] == role, "column"].tolist()
+    return names[0] if names else None
+
+
+def _check_numbers(column: pd.Series, role: str) -> None:
+    """Row weights and offsets are known numbers, weights from 0 up and not all 0."""
+    name = str(column.name)
+    if not types.is_numeric_dtype(column):
+        raise UserError(f"data.{role} = {name!r} is no column of numbers: {_shown(column.dropna().iloc[0])}.")
+    if n_missing := int(column.isna().sum()):
+        raise UserError(
+            f"data.{role} = {name!r} is missing in {n_missing:,} of {len(column):,} rows. Fill these cells in, or "
+            f"remove the rows."
+        )
+    if role == "weight" and (column.min() < 0 or column.sum() == 0):
+        raise UserError(
+            f"data.weight = {name!r} has numbers from {_shown(column.min())} to {_shown(column.max())}; weights are "
+            f"from 0 up, and not all 0."
+        )
+
+
 def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
-    left_out = roles[~roles["role"].isin([*FEATURES, "target", "drop"])]
+    left_out = roles[~roles["role"].isin([*FEATURES, *SPECIAL, "drop"])]
     if left_out.empty:
         return
     groups = left_out.groupby(["role", "reason"], sort=False)["column"]

@@ -1,16 +1,19 @@
 """The column to predict: which rows have it, which classes it has, and whether they can be learnt."""
 
 import warnings
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
+from pipeline.outputs import StoredTable, Table
 from pipeline.reading import override
 
 CLASSES = 100  # at most; more are numbers to estimate, or names
 BANDS = 20  # classes that are numbers: more than so many may be numbers to estimate
 RARE = 0.2  # a smallest class with less than this share of the average class is reported
+AnyTable = TypeVar("AnyTable", pd.DataFrame, StoredTable, Table)
 REGRESSION = "Is it a number to estimate (regression)? Then put the numbers into bands first. "
 
 
@@ -84,9 +87,19 @@ def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFra
     return known
 
 
-def features_and_target(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+def features_and_target(table: AnyTable) -> tuple[AnyTable, np.ndarray]:
     """The features (n_samples, n_features) and the classes (n_samples,) of a table whose last column is the target."""
-    return table.iloc[:, :-1], table.iloc[:, -1].to_numpy(dtype=str)
+    target = table.columns[-1]
+    return table.drop(columns=target), table[target].to_numpy(dtype=str)
+
+
+def check_offset(offset: str | None, classes: np.ndarray) -> None:
+    """Errors: `UserError` where known log-odds are given of more than two classes."""
+    if offset is not None and len(classes) != 2:
+        raise UserError(
+            f"data.offset = {offset!r} has the log-odds of one of two classes, but there are {len(classes)}: "
+            f"{list(classes)}. Remove it."
+        )
 
 
 def _ordered(classes: list[str]) -> list[str]:

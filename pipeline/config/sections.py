@@ -83,6 +83,8 @@ class TableData(Section):
     roles: dict[Name, Literal["numeric", "categorical", "boolean", "date", "drop"]]
     expectations: dict[Name, Expectation]
     replace: dict[Name, dict[Name, Name]]
+    weight: Name | None
+    offset: Name | None
     missing_values: list[Name]
     more_missing: list[Name]
     date_format: str | dict[Name, str] | None
@@ -154,6 +156,7 @@ class Train(Section):
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]
+    offset: Name | None
     tolerance: Positive
     seed: Seed
     optimizer: Literal["gradient_descent", "nesterov", "newton", "quasi_newton"]
@@ -162,13 +165,31 @@ class Train(Section):
     penalty: Literal["ridge", "firth"]
     standard_errors: Literal["information", "HC0", "HC1", "cluster"]
 
+    @field_validator("interactions")
+    @classmethod
+    def _different_pairs(cls, interactions: Any) -> Any:
+        pairs = [] if interactions == "auto" else [frozenset(pair) for pair in interactions]
+        for pair, names in zip(pairs, interactions, strict=False):
+            if len(pair) == 1:
+                raise PydanticCustomError("one_column", f"has the pair {names}: a pair needs two different columns")
+            if pairs.count(pair) > 1:
+                raise PydanticCustomError("repeated_pair", f"has the pair {names} twice: leave one of them out")
+        return interactions
+
     @model_validator(mode="after")
     def _one_penalty(self) -> Self:
-        if self.penalty == "firth" and (self.l2 != 0 or self.optimizer != "newton" or self.class_weight is not None):
+        if self.penalty == "firth" and (
+            self.l2 != 0
+            or self.l1_ratio != 0
+            or self.optimizer != "newton"
+            or self.class_weight is not None
+            or self.offset is not None
+        ):
             raise PydanticCustomError(
                 "firth_alone",
-                "train.penalty = firth goes with lambda = 0, optimizer = newton and class_weight = null: "
-                "-S train.penalty=firth -S train.lambda=0 -S optimizer=newton. For a lambda: -S train.penalty=ridge",
+                "train.penalty = firth goes with lambda = 0, l1_ratio = 0, optimizer = newton, class_weight = null and "
+                "no offset: -S train.penalty=firth -S train.lambda=0 -S optimizer=newton. For a lambda: "
+                "-S train.penalty=ridge",
             )
         return self
 

@@ -276,7 +276,7 @@ def pairs(cells: pd.DataFrame) -> Figure:
         first, second = name.split(" x ", 1)
         grid = part.pivot(index="first", columns="second", values="effect")  # noqa: PD010
         grid = grid.reindex(index=part["first"].unique(), columns=_in_order(part["second"]))
-        image = axes.imshow(grid, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto", origin="lower")
+        image = axes.imshow(grid, cmap="cividis", vmin=-limit, vmax=limit, aspect="auto", origin="lower")
         for axis, labels in ((axes.yaxis, grid.index), (axes.xaxis, grid.columns)):
             some = np.unique(np.linspace(0, len(labels) - 1, min(5, len(labels))).round().astype(int))
             axis.set_ticks(some, [short(labels[k], 12) for k in some])

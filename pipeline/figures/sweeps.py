@@ -15,6 +15,7 @@ from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, new_axes, 
 
 LETTERED = 150  # squares of a heat map that show their number at most
 NAMED = 8  # paths named in one picture at most
+DRAWN = 300  # and drawn, those with the largest weights
 
 
 def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figure:
@@ -82,7 +83,7 @@ def learning_rates(curves: pd.DataFrame, penalty: float) -> Figure:
 
 
 def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
-    """Every weight over lambda, one panel per class; the largest named, the chosen lambda marked."""
+    """The weights over lambda, one panel per class; the largest named, the chosen lambda marked."""
     classes = weights.groupby("class", sort=False)
     n_rows = -(-len(classes) // 4)
     size = (6, 4) if len(classes) == 1 else (3 * min(len(classes), 4), 2.6 * n_rows)
@@ -92,7 +93,7 @@ def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
         table = rows.pivot(index="lambda", columns="feature", values="weight")  # noqa: PD010
         largest = table.abs().max().sort_values(ascending=False, kind="stable").index
         x = _lambda_axis(axes, table.index)
-        for feature in largest[NAMED:]:
+        for feature in largest[NAMED:DRAWN]:
             axes.plot(x, table[feature], color=GREY, linewidth=0.7, alpha=0.6)
         for colour, feature in zip(CLASSES, largest[:NAMED], strict=False):
             axes.plot(x, table[feature], color=colour, label=short(feature))
@@ -100,7 +101,9 @@ def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
         axes.set_title(f"towards {short(label, 24)}", fontsize=9)
     for axes in panels[len(classes) :]:
         axes.set_visible(False)
-    figure.suptitle("Weights, per standard deviation, over lambda", x=0.02, ha="left", fontsize=11, fontweight="bold")
+    n_features = weights["feature"].nunique()
+    which = "Weights" if n_features <= DRAWN else f"The {DRAWN} largest of {n_features:,} weights"
+    figure.suptitle(f"{which}, per standard deviation, over lambda", x=0.02, ha="left", fontsize=11, fontweight="bold")
     figure.supxlabel("lambda", fontsize=9)
     if len(classes) == 1:
         panels[0].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -51,7 +51,8 @@ def centred(objective: FastObjective, W: ndarray) -> Change:
 def in_row_space(objective: FastObjective, W: ndarray) -> Change:
     """The coordinates of the row space, where they are fewer than the features. Returns what `centred` returns."""
     n_samples, n_features = objective.matrix.shape
-    if n_features <= n_samples + 1 or n_samples > LARGEST_FACTOR or 8 * n_samples * n_features > LARGEST_BYTES:
+    is_large = n_samples > LARGEST_FACTOR or 8 * n_samples * n_features > LARGEST_BYTES
+    if n_features <= n_samples + 1 or is_large or objective.matrix.offset is not None:
         return objective, W, lambda W: W
     Q, R = np.linalg.qr(objective.matrix.toarray().T)
     v = Q.T @ W[:-1]

@@ -21,7 +21,7 @@ Shapes as in `objective`; s are the row weights, divided by their sum.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -61,12 +61,13 @@ class FastObjective:
     ):  # fmt: skip
         if not isinstance(X, ndarray):
             X = as_matrix(X)
-            X = X.toarray() if X.nbytes <= SMALL_BYTES else X
+            X = X.toarray() if X.nbytes <= SMALL_BYTES and X.offset is None else X
         self.X, self.codes, self.positive, self.penalty, self.run = X, codes, positive, penalty, run
         self.sample_weight, self.fit_intercept = sample_weight, fit_intercept
         weight = np.array(1 / X.shape[0]) if sample_weight is None else (sample_weight / np.sum(sample_weight))[:, None]
         self.weight = weight  # s above: (n_samples, 1), or () where it is the same for all rows
-        self.matrix, self.small = as_matrix(X), X.nbytes <= SMALL_BYTES and not self.is_coupled
+        self.matrix, self.small = as_matrix(X), isinstance(X, ndarray) and X.nbytes <= SMALL_BYTES
+        self.small = self.small and not self.is_coupled
         strips = [(Block(X), slice(None))] if self.small else self.matrix.strips()
         self.strips = [
             self._strip(
@@ -119,11 +120,6 @@ class FastObjective:
         """The mean over columns of X' diag(s p (1 - p)) X, without the penalty, (n_chosen + 1, n_chosen + 1)."""
         return self._curvature(W, features, mean=True)[0]
 
-    def mean_curvature_of(self, W: ndarray, features: ndarray) -> ndarray:
-        """The columns of `mean_curvature` of some features and the intercept, (n_features + 1, n_chosen + 1)."""
-        total = self._total("curvature_of", self.matrix.base_weights(W), self.matrix.T, features)
-        return self.matrix.feature_gradient(total)
-
     def mean_squares(self, W: ndarray) -> ndarray:
         """The diagonal of `mean_curvature`, (n_features + 1,); roughly for features of several base columns."""
         total = self._total("squares", self.matrix.base_weights(W))
@@ -131,7 +127,7 @@ class FastObjective:
 
     def bound(self, features: ndarray | slice = slice(None)) -> ndarray:
         """X' diag(s) X / 4: no curvature without penalty is larger, at any W (Bohning and Lindsay, 1988)."""
-        return self.mean_curvature(np.zeros((self.shape[0], 1)), features)
+        return self._total("curvature", None, self.matrix.T, features, True)[0]
 
     def safe_learning_rate(self) -> ndarray:
         """One over the largest eigenvalue that the curvature can have, (n_columns,): gradient descent never climbs.
@@ -194,9 +190,11 @@ class FastObjective:
                 np.divide(self.strips[0].weight, z, z)
             X.T.dot(z, gradient)
         else:
-            parts = self._each_strip("loss_and_gradient", self.matrix.base_weights(W))
-            buffer[0] = sum(loss for loss, _ in parts)
-            gradient[:] = self.matrix.feature_gradient(sum(part for _, part in parts))
+            total, buffer[0] = np.zeros((self.matrix.n_base + 1, self.shape[1])), 0
+            for loss, part in self._each_strip("loss_and_gradient", self.matrix.base_weights(W)):
+                buffer[0] += loss
+                total += part
+            gradient[:] = self.matrix.feature_gradient(total)
         np.subtract(self.constant, gradient, gradient)
         np.add(gradient, self.penalty.gradient(W, self._scratch), gradient)
 
@@ -221,15 +219,21 @@ class FastObjective:
     def _strip(self, *arguments: Any) -> "Strip":
         return Strip(*arguments)
 
-    def _each_strip(self, method: str, *arguments: Any) -> list:
-        return list(self.run(lambda strip: getattr(strip, method)(*arguments), self.strips))
+    def _each_strip(self, method: str, *arguments: Any) -> Iterator:
+        return iter(self.run(lambda strip: getattr(strip, method)(*arguments), self.strips))
 
     def _total(self, method: str, *arguments: Any) -> ndarray:
-        parts = iter(self.run(lambda strip: getattr(strip, method)(*arguments), self.strips))
-        return sum(parts, start=next(parts))
+        parts = self._each_strip(method, *arguments)
+        total = next(parts)
+        for part in parts:
+            total += part
+        return total
 
     def _curvature(self, W: ndarray, features: ndarray | slice = slice(None), mean: bool = False) -> ndarray:
-        return self._total("curvature", self.matrix.base_weights(W), self.matrix.T, features, mean)
+        T = self.matrix.T
+        if T is not None and not isinstance(features, slice):
+            T, features = T[:, np.append(features, T.shape[1] - 1)], slice(None)
+        return self._total("curvature", self.matrix.base_weights(W), T, features, mean)
 
     def _allocate(self) -> None:
         self._scratch = np.zeros(self.shape)
@@ -258,16 +262,16 @@ class Strip:
 
     def loss_and_gradient(self, V: ndarray) -> tuple[ndarray, ndarray]:
         """sum s log(1 + exp(z)), (n_columns,), and [B 1]'(s q), of the shape of V."""
-        loss, gradient = np.zeros(V.shape[1]), np.zeros(V.shape)
-        for block, s, _ in self._each_block():
+        loss = np.zeros(V.shape[1])
+
+        def residuals(block: Block, s: ndarray, _: ndarray) -> ndarray:
             z = block.margins(V)
             np.exp(z, z)
             np.add(z, ONE, z)
-            loss += _sum_of_logs(z, s)
-            np.divide(s, z, z)
-            gradient += block.transposed(z)
-        gradient[-1] *= self.ones
-        return loss, gradient
+            np.add(loss, _sum_of_logs(z, s), loss)
+            return np.divide(s, z, z)
+
+        return loss, self._sums(residuals, V.shape[1])
 
     def exact_loss(self, V: ndarray) -> ndarray:
         """sum s log(1 + exp(z)), (n_columns,), where exp(z) is too large for a float64."""
@@ -275,14 +279,17 @@ class Strip:
 
     def label_sums(self, classes: ndarray) -> ndarray:
         """[B 1]'(s [code = class]) for each class, and [B 1]'s last: (n_base + 1, n_classes + 1)."""
-        total = np.zeros((self.rows.n_base + 1, len(classes) + 1))
-        for block, s, codes in self._each_block():
-            total += block.transposed(s * np.column_stack([codes[:, None] == classes, np.ones(len(block))]))
-        total[-1] *= self.ones
-        return total
 
-    def curvature(self, V: ndarray, T: Any, features: ndarray | slice, mean: bool) -> ndarray:
-        """X' diag(s p q) X of each column and the chosen features, with the intercept; or (1, ...), their mean."""
+        def residuals(block: Block, s: ndarray, codes: ndarray) -> ndarray:
+            return s * np.column_stack([codes[:, None] == classes, np.ones(len(block))])
+
+        return self._sums(residuals, len(classes) + 1)
+
+    def curvature(self, V: ndarray | None, T: Any, features: ndarray | slice, mean: bool) -> ndarray:
+        """X' diag(s p q) X of each column and the chosen features, with the intercept; or (1, ...), their mean.
+
+        Without V, p q is 1/4, the largest that it can be.
+        """
         total: Any = 0
         for block, s, _ in self._each_block():
             squares = self._squares(block, s, V)
@@ -296,32 +303,38 @@ class Strip:
             total += np.array(products)
         return total
 
-    def curvature_of(self, V: ndarray, T: Any, features: ndarray) -> ndarray:
-        """[B 1]' diag(the mean of s p q over columns) [X 1], of the chosen features, (n_base + 1, n_chosen + 1)."""
-        total = np.zeros((self.rows.n_base + 1, len(features) + 1))
-        for block, s, _ in self._each_block():
-            X = np.column_stack([block.features(T, features), np.full(len(block), self.ones)])
-            total += block.transposed(self._squares(block, s, V).mean(axis=1, keepdims=True) * X)
-        total[-1] *= self.ones
-        return total
-
     def squares(self, V: ndarray) -> ndarray:
         """The sums of squares of each base column, weighted by the mean of s p q over columns, (n_base + 1,)."""
-        total = np.zeros(self.rows.n_base + 1)
-        for block, s, _ in self._each_block():
-            total += block.squared().transposed(self._squares(block, s, V).mean(axis=1, keepdims=True))[:, 0]
+        curvatures = [self._squares(block, s, V).mean(axis=1, keepdims=True) for block, s, _ in self._each_block()]
+        total = self.rows.squared().transposed(np.concatenate(curvatures))[:, 0]
         total[-1] *= self.ones
         return total
 
     def bound(self, V: ndarray) -> ndarray:
         """[B 1]' diag(s) [B 1] V / 4, of the shape of V."""
-        total = np.zeros(V.shape)
-        for block, s, _ in self._each_block():
-            total += block.transposed(s / 4 * block.margins(V))
+        return self._sums(lambda block, s, _: s / 4 * block.product(V), V.shape[1])
+
+    def _sums(self, residuals: Callable[[Block, ndarray, ndarray], ndarray], n_columns: int) -> ndarray:
+        """[B 1]' R, (n_base + 1, n_columns), for the rows R (n_rows, n_columns) that `residuals` finds for a block.
+
+        The sums of dense columns are taken block by block, in the cache. Those of sparse columns are taken at once: for
+        many categories, writing a sum for each of them takes longer than reading the codes of a block.
+        """
+        n_dense, total = self.rows.dense.shape[1], np.zeros((self.rows.n_base + 1, n_columns))
+        kept = np.empty((len(self.rows) if self.rows.n_sparse else 0, n_columns))
+        for rows, block in zip(self.blocks, self._each_block(), strict=True):
+            R = residuals(*block)
+            total[:n_dense] += block[0].dense_transposed(R)
+            total[-1] += R.sum(axis=0)
+            if len(kept):
+                kept[rows] = R
+        total[n_dense:-1] = self.rows.sparse_transposed(kept)
         total[-1] *= self.ones
         return total
 
-    def _squares(self, block: Block, s: ndarray, V: ndarray) -> ndarray:
+    def _squares(self, block: Block, s: ndarray, V: ndarray | None) -> ndarray:
+        if V is None:
+            return np.broadcast_to(s / 4, (len(block), 1))
         q = 1 / (1 + np.exp(block.margins(V)))
         return s * q * (1 - q)
 

@@ -112,15 +112,14 @@ def fit_columns(
             result.status[stalled[left > NEAR * result.cost[stalled]]] = Status.STUCK
         for back in reversed(ways_back):
             result.weights = back(result.weights)
-        free = ((original.largest_penalty_curvature == 0) & (result.status != Status.DIVERGED) & (max_iter > 0)) & (
-            is_smooth and not original.is_coupled
-        )
+        free = original.penalty.is_free(original.shape[1]) & (result.status != Status.DIVERGED) & (max_iter > 0)
         for label in np.unique(original.positive[free]):
             k = np.flatnonzero(free & (original.positive == label))  # their data and labels are the same
             W = result.weights[:, k[np.linalg.norm(result.weights[:, k], axis=0).argmax()]]
             y, weight = original.codes == label, original.sample_weight
             if len(separating_features(original.X, y, W, weight, original.fit_intercept)):
-                result.status[k] = Status.SEPARATED
+                # A direction that separates one class from the rest lowers the cost of a softmax for ever, too.
+                result.status[free if original.is_coupled else k] = Status.SEPARATED
     return result
 
 

@@ -18,15 +18,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import strips, workers
-from pipeline.logistic.fast_objective import FastObjective, margins
+from pipeline.compute import workers
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective, margins
 from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
+from pipeline.logistic.matrix import Block, Matrix, as_matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
 from pipeline.logistic.status import Status
@@ -67,11 +69,13 @@ class Inference:
 
 
 def inference(
-    X: ndarray, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
+    X: Any, y: ndarray, coef: ndarray, intercept: float, l2: float = 0.0, sample_weight: ndarray | None = None,
     fit_intercept: bool = True, confidence: float = 0.95, groups: Sequence[Sequence[int] | ndarray] = (),
     covariance: str = "information", clusters: ndarray | None = None,
 ) -> Inference:  # fmt: skip
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
+
+    X is an array or a `Matrix`, which is not written out.
 
     sample_weight (n_samples,) counts repetitions of a row. With more than two classes, call it once per class, with
     y = 1 for the rows of the class.
@@ -82,14 +86,11 @@ def inference(
     subtracted from the others, and left out. A penalised fit keeps all its coefficients.
 
     covariance is one of `COVARIANCES`; for "cluster", clusters (n_samples,) has the code of each row's group from 0.
+    Where X is a `Matrix` with an offset, the null deviance is that of an intercept beside it.
     Raises ValueError for groups without an intercept, and for fewer than two clusters.
     """
-    X, y, coef, kept = (
-        np.asarray(X, dtype=np.float64),
-        np.asarray(y),
-        np.array(coef, dtype=np.float64),
-        np.arange(X.shape[1]),
-    )
+    X = X if isinstance(X, Matrix) else np.asarray(X, dtype=np.float64)
+    y, coef, kept = np.asarray(y), np.array(coef, dtype=np.float64), np.arange(X.shape[1])
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     with workers() as run:
         W = np.append(coef, intercept)
@@ -99,12 +100,12 @@ def inference(
             if not fit_intercept:
                 raise ValueError("groups need an intercept: their references are part of it.")
             coef, intercept, kept = _compared_with_references(coef, intercept, groups)
-            X = X[:, kept]
+            X = _columns(X, kept)
         W = np.append(coef, intercept)[:, None]
         # Sums of products, not dot products: the order of their additions is the same on any number of threads.
-        deviance = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y)))
-        share = float(np.sum(weight * y) / weight.sum()) if fit_intercept else 0.5
-        null_deviance = 2 * float(np.sum(weight * log_loss(math.log(share / (1 - share)), y)))
+        deviance, offset = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y))), as_matrix(X).offset
+        null = _null_margins(y, weight, offset) if fit_intercept else 0.0 if offset is None else offset[:, 0]
+        null_deviance = 2 * float(np.sum(weight * log_loss(null, y)))
         coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
         note = "standard errors, tests, intervals and AIC are not defined for a penalised fit"
         fit = Inference(coefficient, kept, deviance, null_deviance, r2, note)
@@ -123,6 +124,9 @@ def inference(
         if n_parameters > len(X):  # then some follow from others
             fit.note = undefined
             return fit
+        if n_parameters > LARGEST_FACTOR:
+            fit.note = f"standard errors are left out: the coefficients are more than {LARGEST_FACTOR:,}"
+            return fit
         repeats = None if sample_weight is None else weight
         objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
         information = weight.sum() * objective.curvature(W)[0, :n_parameters, :n_parameters]
@@ -138,7 +142,8 @@ def inference(
         source = "the observed information"
         if covariance != "information":
             bread = inverse.T @ inverse  # of features per `scale`, so that no square is too large or too small
-            meat, n_sums = _scores_squared(X, y, W, weight, scale, clusters if covariance == "cluster" else None)
+            of_rows = clusters if covariance == "cluster" else None
+            meat, n_sums = _scores_squared(X, y, W, weight, scale, of_rows)
             fit.standard_error = np.sqrt(np.diag(bread @ meat @ bread)) / scale
             fit.standard_error *= math.sqrt(_correction(covariance, len(X), n_parameters, n_sums))
             source = f"{n_sums:,} clusters" if covariance == "cluster" else f"the {covariance} sandwich"
@@ -155,8 +160,31 @@ def inference(
     return fit
 
 
+def _null_margins(y: ndarray, weight: ndarray, offset: ndarray | None) -> float | ndarray:
+    """The margins of an intercept alone, or beside the offset, that fits y best: there by Newton's method."""
+    share = float(np.sum(weight * y) / weight.sum())
+    b = math.log(share / (1 - share))
+    if offset is None:
+        return b
+    for _ in range(50):
+        p = sigmoid(b + offset[:, 0])
+        step = np.sum(weight * (y - p)) / np.sum(weight * p * (1 - p))
+        b += float(np.clip(step, -1, 1))
+        if abs(step) < 1e-12:
+            break
+    return b + offset[:, 0]
+
+
+def _columns(X: Any, kept: ndarray) -> Any:
+    return X.with_features(X.T[:, np.append(kept, X.shape[1])]) if isinstance(X, Matrix) else X[:, kept]
+
+
+def _with_offset(X: ndarray, offset: ndarray | None) -> Any:
+    return X if offset is None else Matrix([Block(X, offset=offset)])
+
+
 def refit(
-    X: ndarray, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
+    X: Any, y: ndarray, sample_weight: ndarray | None = None, groups: Sequence[Sequence[int] | ndarray] = (),
     confidence: float = 0.95, covariance: str = "information", clusters: ndarray | None = None,
 ) -> Inference | None:  # fmt: skip
     """`inference` of the fit of y (n_samples,) in {0, 1} without penalty, by Newton's method; None for large data.
@@ -165,8 +193,9 @@ def refit(
     the limit these rows do not matter for the other weights. So they are left out, and so is the feature: `separating`
     has its index, `kept` has not. Features that follow from those before them are not kept either: `following`.
     """
-    if X.size * X.shape[1] > LARGEST_REFIT:
+    if X.shape[0] * X.shape[1] ** 2 > LARGEST_REFIT:
         return None
+    offset, X = as_matrix(X).offset, X.toarray() if isinstance(X, Matrix) else X
     y = np.asarray(y).astype(int)
     is_row, apart = _pure_rows(X, y)
     if len(np.unique(y[is_row])) < 2:
@@ -175,7 +204,7 @@ def refit(
     if len(apart):
         X, y = X[is_row], y[is_row]
         columns = columns[X[:, columns].min(axis=0) < X[:, columns].max(axis=0)]
-        sample_weight = None if sample_weight is None else sample_weight[is_row]
+        sample_weight, offset = (None if part is None else part[is_row] for part in (sample_weight, offset))
         clusters = None if clusters is None else np.unique(clusters[is_row], return_inverse=True)[1]
     for group in groups:
         columns = np.setdiff1d(columns, np.intersect1d(group, columns)[:1])  # the reference
@@ -186,15 +215,16 @@ def refit(
         Z = (X - centre) / scale
         independent = _independent(Z.T @ Z / len(Z))
         X, Z, centre, scale = X[:, independent], Z[:, independent], centre[independent], scale[independent]
-        objective = FastObjective(Z, y, np.array([1]), Ridge(0.0), sample_weight, True, run)
+        objective = FastObjective(_with_offset(Z, offset), y, np.array([1]), Ridge(0.0), sample_weight, True, run)
         found = fit_columns(objective, "newton", max_iter=10, tol=1e-9)
         if found.status[0] == Status.RAN_OUT:  # not separated, where more iterations would do nothing but cost time
             found = fit_columns(objective, "newton", start=found.weights, max_iter=40, tol=1e-9)
     coef = found.weights[:-1, 0] / scale
     intercept = float(found.weights[-1, 0] - coef @ centre)
     fit = inference(
-        X, y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance, clusters=clusters
-    )
+        _with_offset(X, offset), y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance,
+        clusters=clusters,
+    )  # fmt: skip
     fit.kept, fit.following = columns[independent], columns[~independent]
     if fit.separating is not None:
         fit.separating = fit.kept[fit.separating]
@@ -275,16 +305,19 @@ def _compared_with_references(
 
 
 def _scores_squared(
-    X: ndarray, y: ndarray, W: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
+    X: Any, y: ndarray, W: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
 ) -> tuple[ndarray, int]:
     """M of the sandwich (n_parameters, n_parameters), of features over `scale`, and the number of its terms."""
     n_clusters = 0 if clusters is None else int(clusters.max()) + 1
     if clusters is not None and n_clusters < 2:
         raise ValueError("covariance = 'cluster' needs clusters with at least two different codes.")
     meat, sums = np.zeros((len(scale), len(scale))), np.zeros((n_clusters, len(scale)))
-    for rows in strips(len(X)):
-        residual = weight[rows] * (y[rows] - sigmoid(margins(X[rows], W)[:, 0]))
-        scores = np.column_stack([X[rows], np.ones(len(residual))])[:, : len(scale)] * residual[:, None] / scale
+    matrix = as_matrix(X)
+    z = margins(matrix, W)[:, 0]
+    for block, rows in matrix.strips():
+        residual = weight[rows] * (y[rows] - sigmoid(z[rows]))
+        features = np.column_stack([block.features(matrix.T), np.ones(len(residual))])
+        scores = features[:, : len(scale)] * residual[:, None] / scale
         if clusters is None:
             meat += scores.T @ scores
         else:

@@ -1,6 +1,6 @@
 """Rows that are described by few numbers and codes, and the features that are linear in them.
 
-    X = [B 1] T       z = [B 1] (T W)       gradient = T' [B 1]' (s (p - y)) + penalty'
+    X = [B 1] T       z = [B 1] (T W) + o       gradient = T' [B 1]' (s (p - y)) + penalty'
 
 B, the base matrix, is cut into blocks of rows. A block has float columns, and codes: whole numbers, one per row and
 column of categories. Code c of a row stands for a 1 in column c of the sparse part of B and 0 in the others (one-hot),
@@ -13,11 +13,12 @@ pass takes as long as the codes do, whatever T is, and many T (one for each fold
     T  (n_base + 1, n_features + 1)      None where X is B, and dense
     W  (n_features + 1, n_columns)       weights of the features, the intercept last
     V  (n_base + 1, n_columns)           T W, weights of the base columns
+    o  (n_samples, 1)                    the offset: a part of the margin that is known, mostly none
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy import ndarray
@@ -34,25 +35,35 @@ class Block:
     codes  (n_rows, n_code_columns) of int32, each the number of a sparse column; or a `scipy.sparse` CSR matrix of any
            numbers (n_rows, n_sparse); None where there are no sparse columns
     n_sparse  the number of sparse columns
+    offset (n_rows, 1), or None
     """
 
     dense: ndarray
     codes: Any = None
     n_sparse: int = 0
+    offset: ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.dense)
 
     def __getitem__(self, rows: slice | ndarray) -> "Block":
         """Some of the rows: a view for a slice, a copy for positions."""
-        return Block(self.dense[rows], None if self.codes is None else self.codes[rows], self.n_sparse)
+        codes, offset = (None if part is None else part[rows] for part in (self.codes, self.offset))
+        return Block(self.dense[rows], codes, self.n_sparse, offset)
 
     @property
     def n_base(self) -> int:
         return self.dense.shape[1] + self.n_sparse
 
     def margins(self, V: ndarray) -> ndarray:
-        """z = [B 1] V, (n_rows, n_columns)."""
+        """z = [B 1] V + o, (n_rows, n_columns)."""
+        z = self.product(V)
+        if self.offset is not None:
+            z += self.offset
+        return z
+
+    def product(self, V: ndarray) -> ndarray:
+        """[B 1] V, (n_rows, n_columns)."""
         n_dense = self.dense.shape[1]
         z = self._floats() @ V[:n_dense]
         if self.n_sparse:
@@ -62,13 +73,15 @@ class Block:
 
     def transposed(self, R: ndarray) -> ndarray:
         """[B 1]' R, (n_base + 1, n_columns), for R (n_rows, n_columns)."""
-        n_dense = self.dense.shape[1]
-        out = np.empty((self.n_base + 1, R.shape[1]))
-        np.dot(self._floats().T, R, out[:n_dense])
-        if self.n_sparse:
-            out[n_dense:-1] = self._sparse().T @ R
-        np.add.reduce(R, 0, None, out[-1])
-        return out
+        return np.concatenate([self.dense_transposed(R), self.sparse_transposed(R), R.sum(axis=0, keepdims=True)])
+
+    def dense_transposed(self, R: ndarray) -> ndarray:
+        """The rows of `transposed` that belong to dense columns."""
+        return self._floats().T @ R
+
+    def sparse_transposed(self, R: ndarray) -> ndarray:
+        """Those that belong to sparse columns."""
+        return self._sparse().T @ R if self.n_sparse else np.empty((0, R.shape[1]))
 
     def squared(self) -> "Block":
         """The block of the squares of its numbers."""
@@ -106,13 +119,29 @@ class Matrix:
             T = sparse.identity(self.blocks[0].n_base + 1)
         self.T: Any = None
         self.T_transposed: Any = None
-        n_features = self.blocks[0].n_base if self.blocks else 0
+        n_features = self.n_base
         if T is not None:
             self.T, self.T_transposed, n_features = sparse.csr_matrix(T), sparse.csr_matrix(T.T), T.shape[1] - 1
         self.shape = (sum(map(len, self.blocks)), n_features)
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    @property
+    def offset(self) -> ndarray | None:
+        """o, or None."""
+        parts = [block.offset for block in self.blocks if block.offset is not None]
+        return np.concatenate(parts) if parts else None
+
+    def mirrored(self) -> "Matrix":
+        """The same rows for labels 1 - y: the offset with the other sign."""
+        if self.offset is None:
+            return self
+        return Matrix([Block(b.dense, b.codes, b.n_sparse, -cast(ndarray, b.offset)) for b in self.blocks], self.T)
+
+    @property
+    def n_base(self) -> int:
+        return self.blocks[0].n_base if self.blocks else 0
 
     @property
     def nbytes(self) -> int:

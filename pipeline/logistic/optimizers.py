@@ -25,7 +25,7 @@ from numpy import ndarray
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.penalty import ElasticNet, shrunk
 
-CORE, REFRESH = 200, 8
+CORE, REFRESH = 200, 32
 
 
 class Direction:
@@ -178,42 +178,29 @@ class QuasiNewton(Direction):
 class Factor:
     """The curvature without penalty at W, averaged over columns, to be divided by with any penalty added.
 
-    Of more than `LARGEST_FACTOR` features, at most `CORE` are F, those with the largest curvature, down to a hundredth
-    of it, and all others G. The curvatures between features of G are left out: categories of one column never meet in a
-    row, so for one wide column of categories there are none. With the blocks A of F, D of G (diagonal) and C between
-    them, the curvature is divided by as block elimination does: by A - C' D^-1 C, then by D.
+    Of more than `LARGEST_FACTOR` features, the `core` are those with the largest curvature: at most `CORE`, down to a
+    hundredth of the largest. The curvatures between all others, and between them and the core, are left out.
     """
 
     def __init__(self, model: int | None, objective: FastObjective, W: ndarray):
         self.model = model  # that these columns belong to; None: all
-        self.core: ndarray | None = None
-        if len(W) <= LARGEST_FACTOR:
-            self.values, self.vectors = np.linalg.eigh(objective.mean_curvature(W))
-            self.values = np.maximum(self.values, self.values[-1] * 1e-10)
-            return
-        squares = objective.mean_squares(W)
-        self.squares = np.maximum(squares, squares.max() * 1e-10)
-        order = np.argsort(-squares[:-1], kind="stable")
-        large = order[: min(CORE, int((squares[:-1] >= squares[:-1].max() / 100).sum()))]
-        self.core = np.append(np.sort(large), len(W) - 1)  # with the intercept
-        self.cross = objective.mean_curvature_of(W, self.core[:-1])
-        self.A = self.cross[self.core]
-        self.cross[self.core] = 0
+        self.core, self.squares = np.arange(len(W)), np.empty(0)
+        if len(W) > LARGEST_FACTOR:
+            squares = objective.mean_squares(W)
+            self.squares = np.maximum(squares, squares.max() * 1e-10)
+            order = np.argsort(-squares[:-1], kind="stable")
+            large = order[: min(CORE, int((squares[:-1] >= squares[:-1].max() / 100).sum()))]
+            self.core = np.append(np.sort(large), len(W) - 1)  # with the intercept
+        self.values, self.vectors = np.linalg.eigh(objective.mean_curvature(W, self.core[:-1]))
+        self.values = np.maximum(self.values, self.values[-1] * 1e-10)
 
     def divide(self, gradient: ndarray, penalty: ndarray) -> ndarray:
         """(curvature + penalty)^-1 gradient, for gradient (n_features + 1, n_columns) and penalty (n_columns,)."""
-        if self.core is None:
-            return self.vectors @ ((self.vectors.T @ gradient) / (self.values[:, None] + penalty))
-        out = np.empty_like(gradient)
-        for value in np.unique(penalty):
-            k = penalty == value
-            D, C = (self.squares + value)[:, None], self.cross
-            A = self.A + value * np.eye(len(self.A)) - C.T @ (C / D)
-            part = gradient[:, k] / D
-            solved = np.linalg.solve(A, gradient[self.core][:, k] - C.T @ part)
-            part -= C @ solved / D
-            part[self.core] = solved
-            out[:, k] = part
+        core = self.vectors @ ((self.vectors.T @ gradient[self.core]) / (self.values[:, None] + penalty))
+        if not len(self.squares):
+            return core
+        out = gradient / (self.squares[:, None] + penalty)
+        out[self.core] = core
         return out
 
 

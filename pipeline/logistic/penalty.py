@@ -34,6 +34,10 @@ class Ridge:
             self._curvature[-1] = 0
         return self._curvature
 
+    def is_free(self, n_columns: int) -> ndarray:
+        """Whether a column has no penalty, (n_columns,)."""
+        return np.broadcast_to(self.l2 == 0, n_columns)
+
     def prox(self, W: ndarray, step: ArrayLike) -> ndarray:
         return W
 
@@ -55,6 +59,9 @@ class ElasticNet(Ridge):
 
     def value(self, W: ndarray) -> ndarray:
         return super().value(W) + self.l1 * np.abs(W[..., :-1, :]).sum(axis=-2)
+
+    def is_free(self, n_columns: int) -> ndarray:
+        return super().is_free(n_columns) & (self.l1 == 0)
 
     def prox(self, W: ndarray, step: ArrayLike) -> ndarray:
         """The minimum over V of ||V - W||^2 / (2 step) + l1 |V|, in place: weights move towards zero and stop there."""
@@ -80,4 +87,7 @@ def shrunk(values: ndarray, by: ArrayLike) -> ndarray:
 
 def penalty_of(strength: ndarray, l1_ratio: float) -> Ridge:
     """Ridge, or an elastic net, of the strength lambda (n_columns,) of each column."""
-    return Ridge(strength) if l1_ratio == 0 else ElasticNet(strength * (1 - l1_ratio), strength * l1_ratio)
+    strength = np.asarray(strength, dtype=np.float64)
+    if l1_ratio == 0 or not strength.any():
+        return Ridge(strength)
+    return ElasticNet(strength * (1 - l1_ratio), strength * l1_ratio)

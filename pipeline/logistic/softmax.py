@@ -58,12 +58,8 @@ class SoftmaxObjective(FastObjective):
     def costs(self, W: ndarray, buffer: ndarray) -> ndarray:
         return self._coupled(super().costs(W, buffer))
 
-    def bound(self, features: ndarray | slice = slice(None)) -> ndarray:
-        """X' diag(s) X / 4; the curvature of a whole model is at most twice as large."""
-        K = self.n_coupled
-        return self.mean_curvature(np.zeros((self.shape[0], K)), features) * K**2 / (4 * (K - 1))
-
     def safe_learning_rate(self) -> ndarray:
+        """The curvature of a whole model is at most twice `bound`."""
         penalty = self.largest_penalty_curvature
         return 1 / (2 * (1 / super().safe_learning_rate() - penalty) + penalty)
 
@@ -78,9 +74,11 @@ class SoftmaxObjective(FastObjective):
             H = one._total("joint_curvature", one.matrix.base_weights(W[:, k]), one.matrix.T)
             H = H.reshape(K * n, K * n)
             diagonal = np.diag(H) + penalty[:, k].T.ravel()
-            # Intercepts (and all weights without penalty) may move together: a small addition keeps them still.
+            # Weights without penalty (the intercepts) may move together: a small addition makes H regular, and their
+            # mean, which is only rounding then, is taken out.
             H[np.diag_indices(K * n)] = diagonal + 1e-10 * diagonal.max()
-            out[:, k] = np.linalg.solve(H, gradient[:, k].T.ravel()).reshape(K, n).T
+            step = np.linalg.solve(H, gradient[:, k].T.ravel()).reshape(K, n).T
+            out[:, k] = step - step.mean(axis=1, keepdims=True) * (penalty[:, k] == 0)
         return out
 
     def _coupled(self, values: ndarray) -> ndarray:
@@ -101,17 +99,18 @@ class _SoftmaxStrip(Strip):
 
     def loss_and_gradient(self, V: ndarray) -> tuple[ndarray, ndarray]:
         """The loss without labels, (n_columns,), and [B 1]'(s (1 - P)), of the shape of V."""
-        loss, gradient = np.zeros(V.shape[1]), np.zeros(V.shape)
-        for block, s, _ in self._each_block():
+        loss = np.zeros(V.shape[1])
+
+        def residuals(block: Block, s: ndarray, _: ndarray) -> ndarray:
             z = self._models(block.margins(V))
             top = z.max(axis=2, keepdims=True)
             E = np.exp(z - top)
             total = E.sum(axis=2, keepdims=True)
             share = (s * (np.log(total) + top)[:, :, 0]).sum(axis=0) / self.n_classes
-            loss += np.repeat(share, self.n_classes)
-            gradient += block.transposed(s * (1 - E / total).reshape(len(block), -1))
-        gradient[-1] *= self.ones
-        return loss, gradient
+            np.add(loss, np.repeat(share, self.n_classes), loss)
+            return s * (1 - E / total).reshape(len(block), -1)
+
+        return loss, self._sums(residuals, V.shape[1])
 
     def exact_loss(self, V: ndarray) -> ndarray:
         return self.loss_and_gradient(V)[0]
@@ -131,7 +130,9 @@ class _SoftmaxStrip(Strip):
             total = total + found
         return total
 
-    def _squares(self, block: Block, s: ndarray, V: ndarray) -> ndarray:
+    def _squares(self, block: Block, s: ndarray, V: ndarray | None) -> ndarray:
+        if V is None:
+            return super()._squares(block, s, V)
         P = probabilities(self._models(block.margins(V))).reshape(len(block), -1)
         return s * P * (1 - P)
 

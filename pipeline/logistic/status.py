@@ -47,8 +47,8 @@ class DivergenceError(ArithmeticError):
         used = "" if learning_rate is None else f" with learning rate {learning_rate:g}"
         super().__init__(
             f"Training diverged{used}: the cost was {cost:g} at iteration {iteration}. A learning rate up to "
-            f"{safe_learning_rate:.3g} is safe for this data and this l2 (one over the largest eigenvalue of "
-            "X'X/(4n) + l2); scaled features allow a larger one."
+            f"{safe_learning_rate:.3g} is safe for this data and this l2 (one over the largest curvature that the cost "
+            "can have); scaled features allow a larger one."
         )
         self.learning_rate, self.iteration = learning_rate, iteration
         self.cost, self.safe_learning_rate = cost, safe_learning_rate

@@ -42,8 +42,7 @@ def parse(
     Whole numbers with too many digits for a float64 and times with an offset are strings as well, as they are written.
     Errors: `UserError` naming the line.
     """
-    if dialect.spaced or dialect.escape or dialect.comment or dialect.delimiter == BLANK:
-        text = Text(_plain(text.whole(), dialect))
+    text = plain(text, dialect)
     names = names + [EXTRA] * dialect.trailing
     extra = [EXTRA] * dialect.trailing
     table = _read(text, path, dialect, names, kept + extra, {*as_strings, *extra}, missing)
@@ -167,6 +166,13 @@ def _is_altered(column: pa.ChunkedArray) -> bool:
         return True
     large = column.filter(pc.greater(pc.abs(column), float(EXACT)))
     return pc.all(pc.equal(pc.floor(column), column)).as_py() and pc.all(pc.less(pc.abs(large), 1e40)).as_py()
+
+
+def plain(text: Text, dialect: Dialect) -> Text:
+    """The text without comments, escapes, and blanks beside its delimiters, with as many lines."""
+    if dialect.spaced or dialect.escape or dialect.comment or dialect.delimiter == BLANK:
+        return Text(_plain(text.whole(), dialect))
+    return text
 
 
 def _plain(text: bytes, dialect: Dialect) -> bytes:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import UserError
+from pipeline.errors import CellError, UserError
 from pipeline.reading import numbers
 from pipeline.reading.dates import as_dates, guesses, swapped
 from pipeline.reading.delimited import NUMBER
@@ -518,9 +518,10 @@ def _refuse(column: pa.Array | pa.ChunkedArray, wrong: pa.Array | pa.ChunkedArra
         raise _error(name, row, str(column[row].as_py()), problem, count, CORRECT)
 
 
-def _error(name: str, row: int, cell: str, problem: str, count: int, step: str) -> UserError:
+def _error(name: str, row: int, cell: str, problem: str, count: int, step: str) -> CellError:
     cells = f"{count:,} such cells" if count > 1 else "the only such cell"
-    return UserError(f"row {row + 1:,}, column {name!r}: {cell} {problem} ({cells}). {step}.")
+    reason = f"column {name!r}: {cell} {problem}"
+    return CellError(f"row {row + 1:,}, {reason} ({cells}). {step}.", reason)
 
 
 def _n_cells(count: int) -> str:

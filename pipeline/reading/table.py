@@ -200,7 +200,7 @@ def _text(
     """The columns as Arrow reads them. Warns of numbers that lose leading zeros."""
     expected = [target, *kinds, *options.replace, *(options.columns or ())] if target else []
     dialect = delimited.sniff(text, path, options, expected)
-    names = _unique(dialect.names)
+    names = unique_names(dialect.names)
     row_names = [name for name in names[:1] if name == delimited.ROW_NAMES]
     kept = [names[place] for place in _kept(dialect.names, options, kinds, path, row_names=row_names)]
     strings = {
@@ -229,14 +229,14 @@ def _columns(
     columns: formats.Columns, path: Path, kind: str, options: Options, kinds: Mapping[str, str | None]
 ) -> pa.Table:
     places = _kept(columns.names, options, kinds, path, row_names=columns.row_names)
-    names = _unique(columns.names)
+    names = unique_names(columns.names)
     try:
         return columns.read(places).rename_columns([names[place] for place in places])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise formats.damaged(path, kind, error) from None
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str]) -> list[str]:
     """The names, those that repeat with a number: d, d_2."""
     found: list[str] = []
     for name in names:
@@ -254,7 +254,7 @@ def _kept(
 
     Those in `row_names` are left out unless a setting names them. Warns of these and of repeated names.
     """
-    unique = _unique(names)
+    unique = unique_names(names)
     known = {*names, *unique}
     for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
         if name not in known:

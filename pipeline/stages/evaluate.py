@@ -9,9 +9,12 @@ from pipeline import config, evaluation, model, outputs
 
 def main(root: Path) -> None:
     start, trained = (model.load(outputs.ROOT / saved) for saved in (outputs.START, outputs.MODEL))
-    training, test = (outputs.load_table(outputs.ROOT / rows) for rows in (outputs.TRAINING_ROWS, outputs.TEST_ROWS))
+    training = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
+    test = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
     file = outputs.ROOT / outputs.TEST_LEFT_OUT
     left_out = outputs.load_table(file) if file.exists() else pd.DataFrame(index=test.index)
     groups = evaluation.groups_of(config.read("evaluate").groups, test, left_out)
+    files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
+    weights = outputs.load_weights(outputs.ROOT / files[0]), outputs.load_weights(outputs.ROOT / files[1])
     title, result = outputs.load_json(outputs.ROOT / outputs.SPLIT_SUMMARY)["data"], outputs.main_result(root)
-    print(evaluation.write(start, trained, training, test, outputs.ROOT, result, title, groups))
+    print(evaluation.write(start, trained, training, test, outputs.ROOT, result, title, groups, weights))

@@ -27,7 +27,7 @@ def main(root: Path) -> None:
     outputs.save_json(summary(table, report, warned), root / outputs.PROFILE)
 
 
-def summary(table: pd.DataFrame, report: pd.DataFrame, warned: list[str]) -> dict[str, Any]:
+def summary(table: outputs.Table, report: pd.DataFrame, warned: list[str]) -> dict[str, Any]:
     """Rows, columns of each role, rows of each class, and the warnings."""
     target = table.columns[-1]
     return {

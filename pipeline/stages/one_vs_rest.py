@@ -18,9 +18,15 @@ def main(root: Path) -> None:
         parts = dataset.split(loaded, params.split, params.data)
         trained = training.train(parts.train, params.train, loaded.cell_format)
     dataset.write(parts, params.data, warned, result.folder)
-    training.write(trained, parts.train, result.folder, warned)
+    training.write(trained, result.folder, warned)
     print(
         evaluation.write(
-            trained.start, trained.model, parts.train, parts.test, result.folder, result, params.data.title
+            trained.start,
+            trained.model,
+            parts.train,
+            outputs.in_memory(parts.test),
+            result.folder,
+            result,
+            params.data.title,
         )
     )

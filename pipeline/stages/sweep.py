@@ -20,18 +20,21 @@ from pipeline.sweeps.cross_validation import combinations, cross_validate, path
 
 def main(root: Path) -> None:
     train, sweep = config.read("train"), config.read("sweep")
-    table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
-    training.check_positive(train.positive, np.unique(table.iloc[:, -1]))
+    table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
+    classes = features_and_target(table)[1]
+    training.check_positive(train.positive, np.unique(classes))
     folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
+    files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
+    weight, test_weight = (outputs.load_weights(outputs.ROOT / file) for file in files)
     clusters = training.cluster_codes(key, train.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()
     try:
         with reported_warnings() as warned:
-            folds = splitting.folds(features_and_target(table)[1], sweep.folds, sweep.seed, key)
-            train, settled = selection.without_lambda(table, train, key)
+            folds = splitting.folds(classes, sweep.folds, sweep.seed, key)
+            train, settled = selection.without_lambda(table, train, key, weight)
         record["warnings"] = warned
-        validation = cross_validate(table, train, sweep, combinations(sweep, train), folds)
+        validation = cross_validate(table, train, sweep, combinations(sweep, train), folds, weight)
         if validation.interrupted:
             raise KeyboardInterrupt
         results.write(validation, folder)
@@ -41,7 +44,7 @@ def main(root: Path) -> None:
         record["warnings"].append(f"The sweep has no winner: {error}")
         outputs.save_json(record, root / outputs.WINNER)
         return
-    paths = path(table, train, sweep, validation.combinations)
+    paths = path(table, train, sweep, validation.combinations, weight)
     outputs.save_csv(paths, folder / outputs.PATHS, outputs.WEIGHT_DIGITS)
     results.draw(validation, paths, found, sweep, folder / outputs.PICTURES)
     named = choice.as_json(found)
@@ -56,9 +59,10 @@ def main(root: Path) -> None:
     )
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
     with reported_warnings() as warned:
-        trained = training.train(table, settings, cell_format)
-    training.write(trained, table, folder, warned, clusters)
-    test = evaluation.judge(trained.model, outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)).metrics
+        trained = training.train(table, settings, cell_format, weight)
+    training.write(trained, folder, warned, clusters)
+    test_rows = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
+    test = evaluation.judge(trained.model, test_rows, test_weight).metrics
     outputs.save_json(record | named | {"winner": test}, root / outputs.WINNER)
     command = results.adopt(chosen, settled)
     outputs.save_text(command + "\n", folder / outputs.ADOPT)

@@ -8,14 +8,15 @@ from pipeline.reading import CellFormat
 
 
 def main(root: Path) -> None:
-    table = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
+    table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
     params, key = config.read("train"), outputs.load_key(outputs.ROOT)
+    weight = outputs.load_weights(outputs.ROOT / outputs.TRAINING_WEIGHTS)
     clusters = training.cluster_codes(key, params.standard_errors)
     with reported_warnings() as warned:
-        params, candidates = selection.resolved(table, params, key)
-        trained = training.train(table, params, cell_format)
-    training.write(trained, table, root, warned, clusters)
+        params, candidates = selection.resolved(table, params, key, weight)
+        trained = training.train(table, params, cell_format, weight)
+    training.write(trained, root, warned, clusters)
     if candidates is not None:
         outputs.save_csv(candidates, root / outputs.CANDIDATES)
         pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.class_weight import compute_sample_weight
 from tqdm import tqdm
 
 from pipeline import config
@@ -25,14 +24,16 @@ from pipeline.config import Combination
 from pipeline.logistic import Status
 from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
+from pipeline.logistic.grid import Rows as GridRows
 from pipeline.logistic.loss import predicted, probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import rounded_weights
+from pipeline.outputs import Table, rounded_weights
 from pipeline.scores import scores
 from pipeline.sweeps.choice import best_by_lambda
-from pipeline.training import smallest
+from pipeline.training import row_weights, smallest
 
 WORST_LAST = list(Status)
+TRAINING, HELD_OUT = 2, 1
 SWING = 1.01  # times the lowest cost
 
 
@@ -52,8 +53,10 @@ class Rows(NamedTuple):
     features: Features
     training: Matrix  # (n_training, n_features)
     training_codes: np.ndarray  # (n_training,)
+    training_weight: np.ndarray | None  # (n_training,)
     held_out: Matrix  # (n_held_out, n_features)
     held_out_codes: np.ndarray  # (n_held_out,)
+    held_out_weight: np.ndarray | None  # (n_held_out,)
 
 
 def combinations(sweep: config.Sweep, train: config.Train) -> list[Combination]:
@@ -64,19 +67,22 @@ def combinations(sweep: config.Sweep, train: config.Train) -> list[Combination]:
 
 
 def cross_validate(
-    table: pd.DataFrame,
+    table: Table,
     train: config.Train,
     sweep: config.Sweep,
     grid: list[Combination],
     folds: list[splitting.Fold],
+    weight: np.ndarray | None = None,
 ) -> Validation:
     """Score every combination of `grid` on the rows of `table`; all other settings are those of `train`.
+
+    weight (n_samples,) is that of each row, in training and in the scores.
 
     Ctrl-C ends the training, and what was finished is returned.
     """
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
-    made = fold_rows(X, codes, folds, train)
+    made = fold_rows(X, codes, folds, train, weight)
     scored: dict[tuple[int, int], dict[str, float]] = {}  # by combination and fold
 
     def judge(fit: Grid, fold: int, trained: np.ndarray) -> None:
@@ -84,10 +90,10 @@ def cross_validate(
         keep_smallest(fit.weights[fold], grid, trained, rows.features)
         margins = fit.margins(rows.held_out, fold, trained)
         for place, k in enumerate(trained.tolist()):
-            scored[k, fold] = _scores(margins[:, place], rows.held_out_codes, classes, train, sweep.score)
+            scored[k, fold] = _scores(margins[:, place], rows, classes, train, sweep.score)
 
-    def training_rows(fold: int) -> tuple[Matrix, np.ndarray]:
-        return made[fold].training, made[fold].training_codes
+    def training_rows(fold: int) -> GridRows:
+        return made[fold].training, made[fold].training_codes, made[fold].training_weight
 
     fit = _fit(training_rows, len(folds), train, sweep, grid, classes, judge)
     finished = np.flatnonzero(fit.finished).tolist()
@@ -106,38 +112,53 @@ def cross_validate(
     )
 
 
-def fold_rows(X: pd.DataFrame, codes: np.ndarray, folds: list[splitting.Fold], train: config.Train) -> list[Rows]:
+def fold_rows(
+    X: Table,
+    codes: np.ndarray,
+    folds: list[splitting.Fold],
+    train: config.Train,
+    weight: np.ndarray | None = None,
+) -> list[Rows]:
     """The rows of each fold. Their base matrix is shared: rows that are in the same folds are one block of it."""
-    is_training = np.zeros((len(folds), len(X)), dtype=bool)
-    is_used = np.zeros_like(is_training)
+    part = np.zeros((len(folds), len(X)), dtype=np.int8)  # of each row in each fold: TRAINING, HELD_OUT, or 0 for none
+    kind = np.zeros(len(X), dtype=np.int64)
     for fold, (training, held_out) in enumerate(folds):
-        is_training[fold, training] = is_used[fold, training] = is_used[fold, held_out] = True
+        part[fold, training], part[fold, held_out] = TRAINING, HELD_OUT
+        kind = pd.factorize(3 * kind + part[fold], sort=True)[0]
     smoothness, pairs = train.bending, train.pairs
-    base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs)
-    kinds, kind = np.unique(np.vstack([is_training, is_used]), axis=1, return_inverse=True)
-    rows_of_kind = [np.flatnonzero(kind == k) for k in range(kinds.shape[1])]
-    blocks = [base.block(X.iloc[rows]) for rows in rows_of_kind]
-    is_training, is_used = np.split(kinds, 2)
+    base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs, offset=train.offset)
+    rows_of_kind = [np.flatnonzero(kind == k) for k in range(kind.max() + 1)]
+    blocks = base.blocks(X, rows_of_kind)
     made = []
-    for training, used in zip(is_training, is_used, strict=True):
-        sides = np.flatnonzero(training), np.flatnonzero(used & ~training)
+    for parts in part[:, [rows[0] for rows in rows_of_kind]]:
+        sides = np.flatnonzero(parts == TRAINING), np.flatnonzero(parts == HELD_OUT)
         learnt, others = (Matrix([blocks[k] for k in side]) for side in sides)
         features = Features(base, learnt, min_rows=train.min_rows, smoothness=smoothness)
-        of_learnt, of_others = (codes[np.concatenate([rows_of_kind[k] for k in side])] for side in sides)
-        made.append(
-            Rows(features, learnt.with_features(features.T), of_learnt, others.with_features(features.T), of_others)
-        )
+        places = [np.concatenate([rows_of_kind[k] for k in side]) for side in sides]
+        of_sides = [
+            (rows.with_features(features.T), codes[place], None if weight is None else weight[place])
+            for rows, place in zip((learnt, others), places, strict=True)
+        ]
+        made.append(Rows(features, *of_sides[0], *of_sides[1]))
     return made
 
 
-def path(table: pd.DataFrame, train: config.Train, sweep: config.Sweep, scored: pd.DataFrame) -> pd.DataFrame:
+def path(
+    table: Table,
+    train: config.Train,
+    sweep: config.Sweep,
+    scored: pd.DataFrame,
+    weight: np.ndarray | None = None,
+) -> pd.DataFrame:
     """Weights on all rows of `table`, with the best learning rate of each lambda: lambda, class, feature, weight."""
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
     best = best_by_lambda(scored, sweep.score)
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
-    _, features, Z = prepare(X, min_rows=train.min_rows, smoothness=train.bending, pairs=train.pairs)
-    (weights,) = _fit(lambda _: (Z, codes), 1, train, sweep, grid, classes).weights
+    _, features, Z = prepare(
+        X, min_rows=train.min_rows, smoothness=train.bending, pairs=train.pairs, offset=train.offset
+    )
+    (weights,) = _fit(lambda _: (Z, codes, weight), 1, train, sweep, grid, classes).weights
     keep_smallest(weights, grid, np.arange(len(grid)), features)
     weights = weights[:, :, :-1]
     labels = list(classes)
@@ -158,7 +179,7 @@ def keep_smallest(weights: np.ndarray, grid: list[Combination], trained: np.ndar
 
 
 def _fit(
-    rows: Callable[[int], tuple[Matrix, np.ndarray]],
+    rows: Callable[[int], GridRows],
     n_folds: int,
     train: config.Train,
     sweep: config.Sweep,
@@ -168,9 +189,9 @@ def _fit(
 ) -> Grid:
     n_columns = 1 if len(classes) == 2 else len(classes)
 
-    def weighted(fold: int) -> tuple[Matrix, np.ndarray, np.ndarray | None]:
-        Z, codes = rows(fold)
-        return Z, codes, None if train.class_weight is None else compute_sample_weight(train.class_weight, codes)
+    def weighted(fold: int) -> GridRows:
+        Z, codes, weight = rows(fold)
+        return Z, codes, row_weights(train.class_weight, codes, weight)
 
     with tqdm(total=n_folds * len(grid), desc="sweep", unit=" models", disable=None) as bar:
 
@@ -196,21 +217,19 @@ def _fit(
         )
 
 
-def _scores(
-    margins: np.ndarray, codes: np.ndarray, classes: np.ndarray, train: config.Train, score: str
-) -> dict[str, float]:
-    """Log-loss and the chosen score of margins (n_rows, n_columns)."""
+def _scores(margins: np.ndarray, rows: Rows, classes: np.ndarray, train: config.Train, score: str) -> dict[str, float]:
+    """Log-loss and the chosen score of margins (n_held_out, n_columns)."""
     if not np.isfinite(margins).all():
         return dict.fromkeys(["log_loss", score], np.nan)
     margins = margins[:, 0] if len(classes) == 2 else margins
-    P = probabilities(margins, train.multiclass)
+    P, codes, weight = probabilities(margins, train.multiclass), rows.held_out_codes, rows.held_out_weight
     # As scikit-learn's log_loss, whose checks would take longer than the training did.
-    log_loss = float(-np.log(np.maximum(P[np.arange(len(P)), codes], np.finfo(float).eps)).mean())
+    log_loss = float(-np.average(np.log(np.maximum(P[np.arange(len(P)), codes], np.finfo(float).eps)), weights=weight))
     if score == "log_loss":
         return {"log_loss": log_loss}
     return {
         "log_loss": log_loss,
-        **scores(classes[codes], classes[predicted(margins)], P, classes, train.positive, score),
+        **scores(classes[codes], classes[predicted(margins)], P, classes, train.positive, weight, score),
     }
 
 

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import config, dataset, outputs, selection
 from pipeline.columns import splitting
+from pipeline.columns.target import features_and_target
 from pipeline.config import Combination, Params
 from pipeline.config.composition import CONF
 from pipeline.errors import UserError, reported_warnings
@@ -43,10 +45,11 @@ class Study:
         self.values, self.params, self.overrides, self.root, self.track = values, params, overrides, root, track
         with reported_warnings():
             parts = dataset.split(dataset.load(params.data), params.split, params.data)
-            self.training_rows = parts.train
-            classes, sweep = parts.train.iloc[:, -1].to_numpy(dtype=str), params.sweep
+            self.training_rows = outputs.in_memory(parts.train)
+            classes, sweep = features_and_target(self.training_rows)[1], params.sweep
+            self.weight = None if parts.train_weight is None else parts.train_weight.to_numpy(dtype=np.float64)
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
-            self.settings, self.settled = selection.without_lambda(parts.train, params.train, parts.key)
+            self.settings, self.settled = selection.without_lambda(parts.train, params.train, parts.key, self.weight)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, combinations: list[Combination]) -> None:
@@ -55,7 +58,7 @@ class Study:
         new = [pair for pair in dict.fromkeys(combinations) if pair not in known]
         if not new:
             return
-        added = cross_validate(self.training_rows, self.settings, self.params.sweep, new, self.folds)
+        added = cross_validate(self.training_rows, self.settings, self.params.sweep, new, self.folds, self.weight)
         self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if known else added.combinations
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:

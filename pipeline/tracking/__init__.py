@@ -8,6 +8,7 @@ runs      a model's run
 sweeps    a sweep's run, with one child run per combination
 shipping  the code and the requirements that are stored with a model
 serving   the model as MLflow loads and serves it
+registry  models by name
 ui        the addresses of the runs, and MLflow's pages
 
 A run is found by a tag with the digest of what it records, so the same result is never logged twice, whoever made it:

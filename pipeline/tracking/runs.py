@@ -20,7 +20,7 @@ from pipeline.config import Tracking
 from pipeline.tracking import models, stores
 
 SIGNS = {"<=": "at most ", ">=": "at least ", "<": "under ", ">": "over ", "+": " plus", "%": " percent", "&": " and "}
-RANDOM = "random weights/"  # of the metrics, those that are not the model's
+REFERENCE = "reference/"  # of the metrics, those of other models
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
             record.metrics[name],
             now,
             datasets["training" if name.startswith("train/") else "test"],
-            None if name.startswith(RANDOM) else model_id,
+            None if name.startswith(REFERENCE) else model_id,
         )
         for name, key in _keys(record.metrics).items()
     ]

@@ -67,9 +67,15 @@ def store(settings: Tracking) -> str:
     return f"{scheme}:///{repository() / path}" if separator and scheme == "sqlite" else uri
 
 
+GO_ON = (
+    "Everything up to here is safe in outputs/. Mend the store or set MLFLOW_TRACKING_URI; "
+    "`dvc repro` then goes on from here."
+)
+
+
 @contextmanager
-def opened(settings: Tracking) -> Iterator[str]:
-    """The store's address, for this process alone. Raises `UserError` where the store can't be reached."""
+def opened(settings: Tracking, step: str = GO_ON) -> Iterator[str]:
+    """The store's address, for this process alone. Raises `UserError`, which ends with `step`, if it isn't reached."""
     uri = store(settings)
     try:
         with FileLock(repository() / ".dvc" / "tmp" / "track.lock"):  # two at once would both find nothing and log
@@ -78,20 +84,16 @@ def opened(settings: Tracking) -> Iterator[str]:
                 _close_dead()
                 _follow_moved_repository(uri)
             except Exception as error:  # each database's driver has errors of its own for a bad address
-                raise _unusable(uri, error) from None
+                raise _unusable(uri, error, step) from None
             yield uri
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        raise _unusable(uri, error) from None
+        raise _unusable(uri, error, step) from None
 
 
-def _unusable(uri: str, error: Exception) -> UserError:
+def _unusable(uri: str, error: Exception, step: str) -> UserError:
     lines = [line for line in str(error).strip().splitlines() if not line.startswith("(raised as a result")]
     reason = lines[0] if lines else type(error).__name__
-    return UserError(
-        without_secrets(f"the MLflow store {uri} can't be used: {reason}\n", uri)
-        + "Everything up to here is safe in outputs/. Mend the store or set MLFLOW_TRACKING_URI; "
-        "`dvc repro` then goes on from here."
-    )
+    return UserError(without_secrets(f"the MLflow store {uri} can't be used: {reason}\n", uri) + step)
 
 
 def without_secrets(message: str, uri: str) -> str:

@@ -23,6 +23,7 @@ AUTO = train_params(
 def frame(n=N):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(n, 4)), columns=["age", "balance", "height", "weight"])
+    table["flag"] = rng.integers(0, 2, n).astype(float)
     table["plan"] = pd.Series(rng.choice(["basic", "gold", "none"], n), dtype="str")
     return table, rng
 
@@ -45,14 +46,34 @@ def additive(X):
     return X["age"] ** 2 - X["balance"] + (X["plan"] == "gold")
 
 
+def by_flag(X):
+    return 2 * X["age"] * (X["flag"] == 1)
+
+
 @pytest.mark.parametrize(
-    ("log_odds", "best"), [(product, ("age", "balance")), (by_category, ("plan", "age")), (additive, None)]
+    ("log_odds", "best"),
+    [(product, ("age", "balance")), (by_category, ("plan", "age")), (by_flag, ("age", "flag")), (additive, None)],
 )
 def test_the_pair_that_the_data_was_made_with_is_chosen_first_and_none_in_additive_data(log_odds, best):
     settled, candidates = selection.resolved(table(log_odds), AUTO)
-    assert settled.pairs[:1] == ([best] if best else [])
-    chosen = candidates[candidates["chosen"]].squeeze()
-    assert chosen["pairs"] == (0 if best is None else candidates["pairs"][candidates["log_loss"].idxmin()])
+    assert settled.pairs == ([best] if best else [])
+    assert candidates.loc[candidates["chosen"], "pairs"].tolist() == [len(settled.pairs)]
+
+
+def test_bends_of_single_columns_do_not_look_like_pairs_to_lines():
+    lines = AUTO.model_copy(update={"features": "linear"})
+    assert selection.resolved(table(lambda X: X["age"] ** 2 - X["balance"] ** 2), lines)[0].pairs == []
+    rows = table(lambda X: 3 * X["age"] ** 2 + 2 * X["height"] * X["weight"])
+    assert selection.resolved(rows, lines)[0].pairs == [("height", "weight")]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [([["age", "age"]], "two different columns"), ([["age", "balance"], ["balance", "age"]], "twice: leave one")],
+)
+def test_pairs_of_one_column_or_twice_the_same_are_refused(pairs, message):
+    with pytest.raises(ValueError, match=message):
+        train_params(interactions=pairs)
 
 
 def test_a_given_pair_fits_the_surface_that_the_data_was_made_with():
@@ -60,12 +81,12 @@ def test_a_given_pair_fits_the_surface_that_the_data_was_made_with():
     params = train_params(
         **{"lambda": 1e-4}, interactions=[["age", "balance"]], optimizer="quasi_newton", learning_rate="auto"
     )
-    fitted = training.train(rows, params, CellFormat()).model
-    X = rows.iloc[:, :-1]
+    trained = training.train(rows, params, CellFormat())
+    fitted, X = trained.model, rows.iloc[:, :-1]
     margins = fitted.classifier.decision_function(fitted.matrix(X))
     usual = (X[["age", "balance"]].abs() < 1.5).all(axis="columns")
     assert np.abs(margins - product(X))[usual].mean() < 0.25
-    surface = training.surfaces(fitted, rows)
+    surface = training.surfaces(trained)
     assert surface["pair"].unique().tolist() == ["age x balance"]
     assert surface["rows"].sum() == len(rows)
     corners = surface.astype({"first": float, "second": float}).query("abs(first) > 1 and abs(second) > 1")

@@ -9,6 +9,7 @@ train:
   class_weight: null
   positive: null
   min_rows: 10
+  offset: null
   features: linear
   smoothness: 10
   l1_ratio: 0

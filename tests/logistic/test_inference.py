@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.inference import inference, refit
+from pipeline.logistic.matrix import Block, Matrix
 from tests.logistic.reference import BINARY
 
 
@@ -247,3 +248,18 @@ def test_few_rows_per_coefficient_are_noted():
     assert "3.5 rows per coefficient, fewer than 10" in refit(X, y).note
     X, y = BINARY["ucla_admit"]()
     assert "fewer" not in refit(X, y).note
+
+
+@pytest.mark.parametrize("covariance", ["information", "HC1"])
+def test_codes_have_the_standard_errors_of_the_matrix_written_out(covariance):
+    rng, n = np.random.default_rng(0), 4_000
+    numbers, codes = rng.normal(size=(n, 2)), rng.integers(0, 40, (n, 1)).astype(np.int32)
+    X = np.column_stack([numbers, np.eye(40)[codes[:, 0]]])
+    y = (numbers[:, 0] + rng.normal(size=40)[codes[:, 0]] + rng.logistic(size=n) > 0).astype(int)
+    full = LogisticRegression(0.0, optimizer="newton", tol=1e-9).fit(X, y)
+    found, expected = (
+        inference(rows, y, full.coef_[0], full.intercept_[0], groups=[range(2, 42)], covariance=covariance)
+        for rows in (Matrix([Block(numbers, codes, 40)]), X)
+    )
+    np.testing.assert_allclose(found.standard_error, expected.standard_error, rtol=1e-9)
+    assert found.deviance == pytest.approx(expected.deviance)

@@ -108,3 +108,17 @@ def test_sparse_rows_are_a_matrix_of_any_numbers():
         ours, dense = (LogisticRegression(0.01, optimizer=optimizer).fit(rows, y) for rows in (X, X.toarray()))
         np.testing.assert_allclose(ours.coef_, dense.coef_, atol=1e-5)
         np.testing.assert_allclose(ours.predict_log_proba(X), np.log(dense.predict_proba(X.toarray())), atol=1e-4)
+
+
+def test_many_categories_that_are_nested_in_others_reach_the_optimum():
+    rng, n = np.random.default_rng(0), 40_000
+    city = (4_000 * rng.random(n) ** 2).astype(int)
+    state, number = city // 200, rng.normal(size=4_000)[city] + rng.normal(size=n) / 3
+    codes = np.column_stack([state, city + 20]).astype(np.int32)
+    y = (number + rng.normal(size=4_000)[city] + rng.logistic(size=n) > 0).astype(int)
+    matrix = Matrix([Block(number[:, None] / number.std(), codes, 4_020)])
+    fit = LogisticRegression(1e-5, optimizer="quasi_newton", tol=1e-7).fit(matrix, y)
+    assert fit.status_[0] == "converged"
+    assert fit.n_iter_[0] < 200
+    objective = FastObjective(matrix, y, np.array([1]), Ridge(1e-5))
+    assert np.linalg.norm(objective.gradient(np.append(fit.coef_, fit.intercept_)[:, None])) < 1e-7

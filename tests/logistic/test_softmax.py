@@ -1,8 +1,11 @@
 """Multinomial regression. scikit-learn's is the oracle, and numerical derivatives."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from sklearn import datasets, linear_model
+from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.fast_objective import FastObjective
@@ -128,3 +131,28 @@ def test_another_name_is_refused():
         ValueError, match="multiclass = 'multinomial' is not allowed: it must be 'one_vs_rest' or 'soft"
     ):
         LogisticRegression(multiclass="multinomial").fit([[0.0], [1.0]], [0, 1])
+
+
+def test_the_mean_of_the_intercepts_stays_that_of_the_start():
+    X, codes, _, W = example()
+    ours = SoftmaxObjective(X, codes, np.arange(4), Ridge(np.full(4, 0.1)))
+    step = ours.newton(W, ours.gradient(W))
+    assert abs(step[-1].mean()) < 1e-15
+    fit = LogisticRegression(0.01, multiclass="softmax", optimizer="newton", tol=1e-9).fit(*table("wine"))
+    np.testing.assert_allclose(fit.intercept_.sum(), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("iris", {"separated"}), ("overlapping", {"converged"})])
+def test_classes_that_a_plane_separates_are_reported_without_penalty(name, expected):
+    X, y = table("iris") if name == "iris" else (example()[0], example()[1])
+    fit = LogisticRegression(0, multiclass="softmax", optimizer="newton", max_iter=100)
+    with pytest.warns(ConvergenceWarning) if name == "iris" else nullcontext():
+        fit.fit(X, y)
+    assert set(fit.status_) == expected
+
+
+def test_a_sparse_penalty_of_strength_zero_is_none_and_is_checked_for_separation():
+    X, y = table("iris")
+    with pytest.warns(ConvergenceWarning, match="a plane separates the classes"):
+        fit = LogisticRegression(0, l1_ratio=0.5, optimizer="newton", max_iter=100).fit(X, y == 0)
+    assert fit.status_.tolist() == ["separated"]

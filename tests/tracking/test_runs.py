@@ -242,7 +242,7 @@ def test_a_deleted_experiment_does_not_come_back_with_its_runs(record: Record) -
 
 
 def test_the_model_is_named_after_the_data_and_has_its_metrics_by_data_set(record: Record) -> None:
-    log.log([replace(record, metrics={"test/accuracy": 0.5, "random weights/accuracy": 0.1})], SETTINGS)
+    log.log([replace(record, metrics={"test/accuracy": 0.5, "reference/random weights/accuracy": 0.1})], SETTINGS)
     (run,) = runs("iris")
     (model,) = mlflow.search_logged_models([run.info.experiment_id], output_format="list")
     data = {i.tags[0].value: i.dataset for i in run.inputs.dataset_inputs}

@@ -1,0 +1,188 @@
+"""Predict the rows of a file: class, probability, decision, and what contributes most, one line per row.
+
+    python -m pipeline predict data/new.csv > predictions.csv
+    python -m pipeline predict data/new.csv --output predictions.parquet --model models:/adult@champion
+
+The file is written like the training table, but needs no target. Each row is found again by its line in the file. Rows
+that can't be read are reported with line and reason; the others are predicted. Memory does not grow with the file.
+
+    class           the most probable class
+    probability_*   of two classes that of the positive one, else of each
+    decision        the class that the model decides for, which is also what it serves: with its threshold, if it has
+                    one (`decision` in conf/)
+    contribution_*  the three largest, each with what it adds to the log-odds of the positive of two classes, or of the
+                    class itself, compared with the average training row
+"""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from pipeline import config, dataset, model, outputs
+from pipeline.errors import UserError
+from pipeline.model import Model
+from pipeline.reading.options import Options
+from pipeline.reading.rows import chunks
+
+LARGEST = 3  # contributions of a row
+
+
+def main(file: str, model: str | None, output: str | None) -> None:
+    """Errors: `UserError` for a file, a model or an output that can't be used, and where no row can be read."""
+    fitted, options = found(model)
+    n_rows, n_wrong = 0, 0
+    with warned_once(), writing(output) as write:
+        for chunk in chunks(Path(file), fitted.base.columns, options):
+            frame, reasons = fitted.read_each(chunk.rows)
+            wrong = chunk.wrong | reasons
+            for place in sorted(wrong):
+                print(f"{file}, {chunk.rows.index.name} {place}: {wrong[place]}", file=sys.stderr)
+            if len(frame):
+                write(predictions(fitted, frame))
+            n_rows, n_wrong = n_rows + len(frame), n_wrong + len(wrong)
+        if n_rows == 0:
+            raise UserError(f"{file} has no row that can be read{f' ({n_wrong:,} that cannot)' if n_wrong else ''}.")
+    unread = f"; {n_wrong:,} can't be read" if n_wrong else ""
+    print(f"{n_rows:,} rows predicted{unread}", file=sys.stderr)
+
+
+def found(name: str | None) -> tuple[Model, Options | None]:
+    """The model of that name, by default this repository's, and how its table is written where that is known."""
+    if name is not None:
+        from pipeline.tracking import registry  # MLflow takes seconds to import
+
+        return registry.load(name, config.read("tracking")), None
+    file = outputs.ROOT / outputs.MODEL
+    if not file.exists():
+        raise UserError(
+            f"{file} doesn't exist: nothing has been trained here. `dvc repro` trains a model, `dvc checkout` brings "
+            f"back one that was; or name one of MLflow: --model models:/<name>@champion."
+        )
+    data = config.read("data")
+    return model.load(file), dataset.options_of(data) if isinstance(data, config.TableData) else None
+
+
+def predictions(fitted: Model, frame: pd.DataFrame) -> pd.DataFrame:
+    """One line for each row of typed columns, after its place in the file."""
+    P, classes = fitted.probabilities(frame), fitted.classes_
+    shown = [fitted.positive_class] if len(classes) == 2 else [str(label) for label in classes]
+    places = np.flatnonzero(np.isin(classes.astype(str), shown))
+    decided = fitted.classify(frame)
+    table = {frame.index.name: frame.index, "class": classes[P.argmax(axis=1)]}
+    for name, column in zip(shown, P[:, places].T, strict=True):
+        table[f"probability_{name}"] = outputs.significant(column, outputs.SCORE_DIGITS)
+    table["decision"] = decided
+    parts = fitted.contributions(frame)
+    column = 0 if parts.shape[2] == 1 else np.searchsorted(classes, decided)
+    values = parts[np.arange(len(frame)), :, column].round(9)
+    largest = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :LARGEST]
+    words = [_words(frame, term) for term in fitted.base.terms]
+    for k in range(largest.shape[1]):
+        table[f"contribution_{k + 1}"] = [
+            f"{words[term][row]} ({values[row, term]:+.2f})" for row, term in enumerate(largest[:, k].tolist())
+        ]
+    return pd.DataFrame(table)
+
+
+def _words(frame: pd.DataFrame, term: tuple[str, ...]) -> list[str]:
+    """What each row has in a column, or in a pair of columns: `age = 52`, `sex is missing`."""
+    columns = [[f"{name} is missing" if pd.isna(x) else f"{name} = {_cell(x)}" for x in frame[name]] for name in term]
+    return [" and ".join(parts) for parts in zip(*columns, strict=True)]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    return str(value).removesuffix(" 00:00:00") if isinstance(value, pd.Timestamp) else str(value)
+
+
+@contextmanager
+def writing(output: str | None) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A function that writes a table below the earlier ones: as CSV to the terminal, as CSV or Parquet to a file.
+
+    The file appears when all is written.
+    """
+    if output is None:
+        with _to_terminal() as write:
+            yield write
+        return
+    path = Path(output)
+    if path.suffix not in (".csv", ".parquet"):
+        raise UserError(f"--output {output} should end in .csv or .parquet.")
+    fresh = path.with_name(f".{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _to_csv(fresh) if path.suffix == ".csv" else _to_parquet(fresh) as write:
+            yield write
+        fresh.replace(path)
+    except OSError as error:
+        raise UserError(f"{output} can't be written: {error.strerror or error}.") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _to_csv(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        yield _csv_writer(file)
+
+
+@contextmanager
+def _to_terminal() -> Iterator[Callable[[pd.DataFrame], None]]:
+    with suppress(BrokenPipeError):  # of `| head`
+        yield _csv_writer(sys.stdout)
+        sys.stdout.flush()
+        return
+    sys.stdout = None  # so that nothing is flushed to it at exit
+
+
+def _csv_writer(file: Any) -> Callable[[pd.DataFrame], None]:
+    header = True
+
+    def write(table: pd.DataFrame) -> None:
+        nonlocal header
+        table.to_csv(file, index=False, header=header, float_format=f"%.{outputs.SCORE_DIGITS}g", lineterminator="\n")
+        header = False
+
+    return write
+
+
+@contextmanager
+def _to_parquet(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    writer: parquet.ParquetWriter | None = None
+
+    def write(table: pd.DataFrame) -> None:
+        nonlocal writer
+        rows = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        writer = writer or parquet.ParquetWriter(path, rows.schema)
+        writer.write_table(rows)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+@contextmanager
+def warned_once() -> Iterator[None]:
+    """Print each warning to standard error once, since standard output has the predictions."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, UserWarning) and str(message) not in shown:
+            print(f"warning: {message}", file=sys.stderr)
+            shown.add(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield

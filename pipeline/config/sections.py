@@ -307,6 +307,7 @@ class OneVsRest(Section):
 class Tracking(Section):
     uri: str | None
     points: Annotated[int, Field(ge=2)]
+    promote: Annotated[float, Field(ge=0)] | None
 
     @field_validator("uri")
     @classmethod

@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export COMBINATIONS := $(value GRID)
 unexport GRID
 group = $$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'])")
-.PHONY: help run test sweep bench ui lint clean
+.PHONY: help run test sweep bench serve ui lint clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ bench: .venv/installed ## compare speed and twelve tables with the usual alterna
 	@python -m pip install --quiet --disable-pip-version-check --no-deps $(call group,bench-tables)
 	@python -m benchmarks
 	@python -m benchmarks tables
+
+serve: .venv/installed ## serve the champion, which python -m pipeline promote chooses
+	@python -m pipeline serve
 
 ui: .venv/installed ## browse the runs in MLflow
 	@python -m pipeline ui

@@ -18,6 +18,8 @@ STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "report"
 COMMANDS = {
     "summary": "summary",
     "predict": "predict",
+    "promote": "promote",
+    "serve": "serve",
     "table": "table",
     "ui": "tracking/ui",
     "multirun": "sweeps/multirun",
@@ -51,6 +53,11 @@ def parser() -> argparse.ArgumentParser:
             entry.add_argument(
                 "--model", help="models:/<name>@champion, models:/<id> or the id of a run; default: outputs/train"
             )
+        if name == "promote":
+            entry.add_argument("run", nargs="?", metavar="RUN_ID", help="the run of the model; default: outputs/train")
+            entry.add_argument("--margin", type=float, default=0.01, help="how much larger the log-loss may be")
+        if name == "serve":
+            entry.add_argument("--port", type=int, default=5001)
         if name == "table":
             entry.add_argument("file", help="the file of the table, or a folder of files")
             entry.add_argument("target", nargs="?", help="the column to predict")
@@ -80,6 +87,12 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.name == "predict":
         with interruptible():
             command.main(arguments.file, arguments.model, arguments.output)
+    elif arguments.name == "promote":
+        with interruptible():
+            command.main(arguments.run, arguments.margin)
+    elif arguments.name == "serve":
+        with interruptible():
+            command.main(arguments.port)
     elif arguments.name == "table":
         with interruptible():
             command.main(arguments.file, arguments.target, [*arguments.overrides, *arguments.S])

@@ -51,6 +51,7 @@ WEIGHTS = Path("train/weights.csv")
 CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves
 SURFACES = Path("train/pairs.csv")  # where columns act together
 CANDIDATES = Path("train/candidates.csv")  # where train.features or train.lambda are auto
+THRESHOLDS = Path("train/thresholds.csv")  # where decision has a method
 INFERENCE = Path("train/inference.csv")
 TRAINING_SUMMARY = Path("train/summary.json")
 TRAINING_WARNINGS = Path("train/warnings.json")

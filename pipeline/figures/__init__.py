@@ -201,7 +201,47 @@ def precision_recall(curve: pd.DataFrame) -> Figure:
 
 def calibration(curve: pd.DataFrame) -> Figure:
     figure, axes = new_axes("Calibration on the test rows", "predicted probability", "share of the class", (5, 4.5))
+    if len(set(curve["class"])) == 1:
+        axes.fill_between(curve["predicted"], curve["lower"], curve["upper"], color=BLUE, alpha=0.15, linewidth=0)
     return _by_class(figure, axes, curve, diagonal=True, marker="o", markersize=4)
+
+
+def decision(curve: pd.DataFrame, test: pd.DataFrame, threshold: float, measure: str) -> Figure:
+    """A measure by threshold: of the training rows, out of fold, where it was chosen, and of the test rows."""
+    label = {"cost": "cost per row", "flagged": "share of rows flagged"}.get(measure, measure)
+    figure, axes = new_axes("The decision", "flagged from this probability on", label, (5, 4))
+    axes.plot(test["threshold"], test[measure], color=ORANGE, linewidth=1, label="test rows")
+    axes.plot(curve["threshold"], curve[measure], color=BLUE, label="training rows, out of fold")
+    axes.axvline(threshold, color=GREY, linewidth=1, linestyle="--", label=f"chosen: {threshold:.3g}")
+    axes.set(xlim=(0, 1), ylim=(0, None))
+    axes.legend()
+    return figure
+
+
+def decision_curve(curve: pd.DataFrame) -> Figure:
+    """The net benefit by threshold, of the model, of flagging all rows and of flagging none."""
+    figure, axes = new_axes(
+        "Decision curve on the test rows", "flagged from this probability on", "net benefit", (5, 4)
+    )
+    for name, colour, label in (("all", GREY, "all rows"), ("none", "black", "no row"), ("model", BLUE, "the model")):
+        axes.plot(curve["threshold"], curve[name], color=colour, label=label, linewidth=1 if name != "model" else 1.6)
+    highest = max(float(curve["model"].max()), float(curve["all"].max()), 1e-9)
+    axes.set(xlim=(0, 1), ylim=(-0.15 * highest, 1.1 * highest))
+    axes.legend()
+    return figure
+
+
+def gain(curve: pd.DataFrame) -> Figure:
+    """Recall and lift by the share of rows that are flagged, those of the highest probability first."""
+    figure = Figure(figsize=(8, 3.6))
+    panels = figure.subplots(1, 2)
+    panels[0].plot(curve["flagged"], curve["recall"], color=BLUE)
+    panels[0].plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
+    panels[0].set(title="Gain on the test rows", xlabel="share of rows flagged", ylabel="recall")
+    panels[1].plot(curve["flagged"], curve["lift"], color=BLUE)
+    panels[1].axhline(1, linestyle="--", color=GREY, linewidth=1)
+    panels[1].set(title="Lift", xlabel="share of rows flagged", ylabel="times as many as by chance", ylim=(0, None))
+    return figure
 
 
 def curves(curves: pd.DataFrame) -> Figure:

@@ -25,7 +25,7 @@ PICTURES = {  # file, and what it shows, for a reader who does not see it
     "precision_recall": "The precision over the recall",
     "calibration": "The observed share of the class over the predicted probability",
     "confusion": "The number of rows of each class that were predicted to be of each class",
-    "threshold": "The cost over the threshold",
+    "decision": "The cost, recall or share of flagged rows over the threshold",
     "decision_curve": "The net benefit over the threshold, beside treating all rows and none",
     "gain": "The share of the class that is found over the share of the rows that are selected",
 }

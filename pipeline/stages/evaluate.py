@@ -17,4 +17,5 @@ def main(root: Path) -> None:
     files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
     weights = outputs.load_weights(outputs.ROOT / files[0]), outputs.load_weights(outputs.ROOT / files[1])
     title, result = outputs.load_json(outputs.ROOT / outputs.SPLIT_SUMMARY)["data"], outputs.main_result(root)
-    print(evaluation.write(start, trained, training, test, outputs.ROOT, result, title, groups, weights))
+    decision = config.read("decision")
+    print(evaluation.write(start, trained, training, test, outputs.ROOT, result, title, groups, weights, decision))

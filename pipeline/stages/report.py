@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline import config, outputs, report
 
-SECTIONS = ("data", "split", "train", "evaluate")
+SECTIONS = ("data", "split", "train", "decision", "evaluate")
 
 
 def main(root: Path) -> None:

@@ -107,7 +107,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
     warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
     references = {"prior": "prior", "black_box": "black box", "baseline": "random weights"}
-    parts = {"test/": scores["test"], "train/": scores["train"]}
+    parts = {"test/": scores["test"], "train/": scores["train"], "decision/": scores.get("decision", {})}
     parts |= {f"{runs.REFERENCE}{name}/": scores[part] for part, name in references.items()}
     metrics = {f"{part}{key}": value for part, values in parts.items() for key, value in values.items()}
     metrics |= {

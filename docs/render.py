@@ -12,6 +12,7 @@ from typing import Any
 import jupytext
 from matplotlib import pyplot as plt
 from matplotlib import rc_context
+from threadpoolctl import threadpool_limits
 
 from pipeline.figures import STYLE
 
@@ -30,7 +31,8 @@ def render(source: Path, pictures: Path) -> tuple[str, dict[str, Any]]:
             parts.append(cell.source)
             continue
         shown, printed = cell.metadata, io.StringIO()
-        with rc_context({**STYLE, "figure.figsize": shown.get("size", SIZE)}), redirect_stdout(printed):
+        style = {**STYLE, "text.parse_math": True, "figure.figsize": shown.get("size", SIZE)}
+        with rc_context(style), redirect_stdout(printed), threadpool_limits(1):
             exec(compile(cell.source, str(source), "exec"), variables)
             if "name" in shown:
                 plt.savefig(pictures / f"{shown['name']}.png", dpi=90, metadata={"Software": None})

@@ -362,7 +362,7 @@ for _ in range(10_000):
     W -= 0.3 * G
 report_digits("trained weights", W)
 
-# %% name="digits" alt="Ten small pictures of weights: that of 0 is dark in the middle, where it has no ink" size=[6, 2.9]
+# %% name="digits" alt="Ten small pictures of weights: that of 0 is dark where it has no ink" size=[6, 2.9]
 for k in range(10):
     axes = plt.subplot(2, 5, k + 1)
     axes.imshow(W[:-1, k].reshape(8, 8), cmap="gray", vmin=-1, vmax=1)
@@ -417,7 +417,7 @@ for name, columns in (("standardised", X), ("in own units", data.data)):
 # step takes t to t - rate * c t = (1 - rate c) t. It comes nearer if rate < 2/c and goes away if rate > 2/c. So the
 # largest curvature decides.
 
-# %% name="rates" alt="Cost curves: 0.03 and 0.3 are slow, 5 is flat after 50 steps, 20 jumps up and down" size=[5.2, 3.8]
+# %% name="rates" alt="Cost curves: 0.03 and 0.3 are slow, 5 is flat after 50 steps, 20 jumps" size=[5.2, 3.8]
 bound = curvatures(X)[-1]
 p = sigmoid(X @ w + b)
 at_minimum = curvatures(X, p * (1 - p))[-1]

@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "predict",
     "promote": "promote",
     "serve": "serve",
+    "watch": "watch",
     "table": "table",
     "ui": "tracking/ui",
     "multirun": "sweeps/multirun",
@@ -27,6 +28,7 @@ COMMANDS = {
     "experiments": "sweeps/experiments",
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
+MODELS = {"predict", "watch"}  # commands that use a model on a file of rows
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # What the system answers when a file can't be written: no room, too large, over the quota, read-only, not allowed.
 STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROFS, errno.EACCES, errno.EPERM)
@@ -50,6 +52,10 @@ def parser() -> argparse.ArgumentParser:
         if name == "predict":
             entry.add_argument("file", help="the rows to predict: CSV, Excel, Parquet and others")
             entry.add_argument("--output", metavar="FILE", help="a .csv or .parquet file, instead of the terminal")
+        if name == "watch":
+            entry.add_argument("file", help="the rows to compare: CSV, Excel, Parquet and others")
+            entry.add_argument("--output", metavar="FILE", help="the page; default: below outputs/watch")
+        if name in MODELS:
             entry.add_argument(
                 "--model", help="models:/<name>@champion, models:/<id> or the id of a run; default: outputs/train"
             )
@@ -84,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         with interruptible():
             command.main(arguments.overrides, log.log_study)
-    elif arguments.name == "predict":
+    elif arguments.name in MODELS:
         with interruptible():
             command.main(arguments.file, arguments.model, arguments.output)
     elif arguments.name == "promote":

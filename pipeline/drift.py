@@ -105,7 +105,7 @@ class Watch:
         }
         self.new: dict[str, dict[str, int]] = {name: {} for name in fitted.base.strings}
         self.n_rows = 0
-        self.labelled: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.labelled: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # class, decision, probabilities
 
     @property
     def axes(self) -> dict[str, dict[str, Any]]:
@@ -145,11 +145,7 @@ class Watch:
                     "column": name,
                     "psi": value,
                     "by_chance": chance,
-                    "verdict": "as before"
-                    if value <= max(CHANGED, chance)
-                    else "changed"
-                    if value <= MUCH
-                    else "changed much",
+                    "verdict": _verdict(value, chance),
                     "missing_before": before[-1] / before.sum(),
                     "missing_now": now[-1] / now.sum(),
                     "new_categories": sum(count for _, count in new) / now.sum(),
@@ -191,6 +187,12 @@ class Watch:
             )
         columns = ["score", "now", "now_lower", "now_upper", "test", "test_lower", "test_upper", "verdict"]
         return pd.DataFrame(rows, columns=columns)
+
+
+def _verdict(value: float, chance: float) -> str:
+    if value <= chance:
+        return "as before"
+    return "a little" if value <= CHANGED else "changed" if value <= MUCH else "changed much"
 
 
 def stability(before: np.ndarray, now: np.ndarray) -> tuple[float, float]:

@@ -39,19 +39,25 @@ def main(file: str, model: str | None, output: str | None) -> None:
         seen = outputs.load_json(before)
     else:
         seen = registry.reference(model, settings)
-    watch, n_wrong = Watch(fitted, seen), 0
+    watch, n_wrong, n_unknown = Watch(fitted, seen), 0, 0
     with warned_once():
         for chunk in chunks(path, [*fitted.base.columns, seen["target"]], options):
             frame, reasons = fitted.read_each(chunk.rows)
             n_wrong += len(chunk.wrong) + len(reasons)
             if len(frame):
-                watch.add(frame, _classes(fitted, chunk.rows.loc[frame.index], seen["target"]))
+                y = _classes(fitted, chunk.rows.loc[frame.index], seen["target"])
+                watch.add(frame, y)
+                n_unknown += 0 if y is None else int(pd.isna(y).sum())
     if not watch.n_rows:
         raise UserError(f"{file} has no row that can be read{f' ({n_wrong:,} that cannot)' if n_wrong else ''}.")
     changes, judged = watch.changes(), watch.judged()
     print(_shown(changes, judged, watch.n_rows))
     if n_wrong:
         print(f"{n_wrong:,} rows can't be read: `python -m pipeline predict {file}` has the reasons", file=sys.stderr)
+    if n_unknown:
+        print(
+            f"{n_unknown:,} rows have no class, or one that training never had: no score counts them", file=sys.stderr
+        )
     page = Path(output or outputs.ROOT / "watch" / f"{path.stem}.html")
     try:
         panels = watch.panels(changes["column"].head(PANELS))

@@ -343,11 +343,13 @@ def drift(panels: dict[str, pd.DataFrame]) -> Figure:
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     for axes, (name, counts) in zip(grid, panels.items(), strict=False):
-        counts = counts[(counts > 0).any(axis="columns")].head(BINS)
-        share, places = counts / counts.sum(), np.arange(len(counts))
+        share = counts / counts.sum()
+        largest = share.max(axis="columns").rank(method="first", ascending=False) <= BINS
+        share = share[largest & (share > 0).any(axis="columns")]
+        places = np.arange(len(share))
         axes.barh(places - 0.2, share["before"], 0.4, color=GREY, label="before")
         axes.barh(places + 0.2, share["now"], 0.4, color=BLUE, label="now")
-        axes.set_yticks(places, [short(label, 16) for label in counts.index], fontsize=6)
+        axes.set_yticks(places, [short(label, 16) for label in share.index], fontsize=6)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set_title(short(name, 30), fontsize=8)

@@ -21,6 +21,7 @@ COMMANDS = {
     "promote": "promote",
     "serve": "serve",
     "watch": "watch",
+    "reproduce": "reproduce",
     "table": "table",
     "ui": "tracking/ui",
     "multirun": "sweeps/multirun",
@@ -62,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
         if name == "promote":
             entry.add_argument("run", nargs="?", metavar="RUN_ID", help="the run of the model; default: outputs/train")
             entry.add_argument("--margin", type=float, default=0.01, help="how much larger the log-loss may be")
+        if name == "reproduce":
+            entry.add_argument("run", metavar="RUN_ID", help="the id of a run in MLflow, which `make ui` shows")
         if name == "serve":
             entry.add_argument("--port", type=int, default=5001)
         if name == "table":
@@ -96,6 +99,9 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.name == "promote":
         with interruptible():
             command.main(arguments.run, arguments.margin)
+    elif arguments.name == "reproduce":
+        with interruptible():
+            command.main(arguments.run)
     elif arguments.name == "serve":
         with interruptible():
             command.main(arguments.port)

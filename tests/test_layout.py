@@ -9,7 +9,20 @@ from conftest import ROOT
 
 # From the top: a room may import only rooms below it.
 ROOMS = (
-    *("__main__", "summary", "table", "watch", "predict", "serve", "stages", "promote", "tracking", "sweeps", "report"),
+    *(
+        "__main__",
+        "summary",
+        "table",
+        "reproduce",
+        "watch",
+        "predict",
+        "serve",
+        "stages",
+        "promote",
+        "tracking",
+        "sweeps",
+        "report",
+    ),
     *("evaluation", "checks", "references", "decision", "training", "selection", "dataset", "drift", "model", "scores"),
     *("config", "columns", "reading", "figures", "logistic", "compute", "outputs", "errors"),
 )

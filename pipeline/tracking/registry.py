@@ -17,7 +17,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_
 from pipeline import model, outputs
 from pipeline.config import Tracking
 from pipeline.errors import UserError
-from pipeline.tracking import models, runs, stores
+from pipeline.tracking import models, runs, shipping, stores
 from pipeline.tracking.stores import opened
 
 CHAMPION = "champion"  # the alias
@@ -146,6 +146,37 @@ def reference(name: str, settings: Tracking) -> dict[str, Any]:
         return outputs.load_json(Path(place))
 
 
+class Recorded(NamedTuple):
+    """How a run was made."""
+
+    name: str
+    stage: str
+    commit: str
+    dirty: bool  # the code had changes that were not committed
+    packages: list[tuple[str, str]]  # those that are installed in another version now: then, now
+
+
+def recorded(run_id: str, folder: Path, settings: Tracking) -> Recorded:
+    """How a run was made; its files are written to `folder`. Errors: `UserError` where there is no such run."""
+    with opened(settings, STEP):
+        client, run = mlflow.MlflowClient(), _run(run_id)
+        tags = run.data.tags
+        if "mlflow.parentRunId" in tags:
+            raise UserError(f"the run {run_id} is part of run {tags['mlflow.parentRunId']}. Give that one.")
+        folder.mkdir()
+        client.download_artifacts(run_id, "", str(folder))
+        if not (folder / "params.yaml").exists() or not (folder / "dvc.lock").exists():
+            raise UserError(f"the run {run_id} did not log params.yaml and dvc.lock: it can't be made again.")
+        packages: list[str] = []
+        for stored in stores.models(run)[-1:]:
+            file = mlflow.artifacts.download_artifacts(f"models:/{stored.model_id}/requirements.txt")
+            packages = Path(file).read_text(encoding="utf-8").split()
+    now = {line.split("==")[0]: line for line in shipping.REQUIREMENTS}
+    changed = [(line, now[name]) for line in packages if (name := line.split("==")[0]) in now and now[name] != line]
+    name, stage, commit = str(run.info.run_name), tags.get("dvc.stage", ""), tags.get("git.commit", "")
+    return Recorded(name, stage, commit, tags.get("git.dirty") == "true", changed)
+
+
 def log_watch(
     name: str | None,
     digest: str | None,
@@ -164,7 +195,7 @@ def log_watch(
             if parent is None:
                 return "not in MLflow, since the model is not: `python -m pipeline track` logs it"
         else:
-            parent = client.get_run(_run_of(name))
+            parent = _run(_run_of(name))
         experiment = client.get_experiment(parent.info.experiment_id)
         tags = {
             "mlflow.parentRunId": parent.info.run_id,
@@ -208,16 +239,19 @@ def _of_result(digest: str | None) -> Run | None:
 
 def _of_run(run_id: str) -> str:
     """The id of the model that a run logged."""
+    logged = stores.models(_run(run_id))
+    if not logged:
+        raise UserError(f"the run {run_id} has no model. {_known()}")
+    return logged[-1].model_id
+
+
+def _run(run_id: str) -> Run:
     try:
-        run = mlflow.MlflowClient().get_run(run_id)
+        return mlflow.MlflowClient().get_run(run_id)
     except MlflowException as error:
         if error.error_code not in UNKNOWN:
             raise
         raise UserError(f"there is no run {run_id}. {_known()}") from None
-    logged = stores.models(run)
-    if not logged:
-        raise UserError(f"the run {run_id} has no model. {_known()}")
-    return logged[-1].model_id
 
 
 def _known() -> str:

@@ -64,8 +64,8 @@ def _again(stage: str, commit: str, recorded: Path, tree: Path) -> list[str]:
     for name in ("params.yaml", "dvc.lock"):
         (tree / name).write_bytes((recorded / name).read_bytes())
     lock = yaml.safe_load((recorded / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    for path in _data_files(config.load(recorded / "params.yaml")):
-        _bring(path, tree)
+    for data in _data_files(config.load(recorded / "params.yaml")):
+        _bring(data, tree)
     (tree / ".dvc" / "config.local").write_text(
         f"[cache]\n    dir = {Path('.dvc/cache').resolve()}\n", encoding="utf-8"
     )

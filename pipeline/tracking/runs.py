@@ -111,9 +111,14 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
             client.log_text(run_id, text, posixpath.join(folder, file.name))
         else:
             client.log_artifact(run_id, str(file), artifact_path=folder)
+    log_settings(run_id)
+
+
+def log_settings(run_id: str) -> None:
+    """What `reproduce` starts from."""
     for name in ("params.yaml", "dvc.lock"):
         if Path(name).exists():
-            client.log_artifact(run_id, name)
+            mlflow.MlflowClient().log_artifact(run_id, name)
 
 
 def _module(record: Record) -> str:

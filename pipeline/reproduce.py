@@ -78,10 +78,10 @@ def _again(stage: str, commit: str, recorded: Path, tree: Path) -> list[str]:
     for folder in folders:
         for file in sorted((recorded / folder).rglob("*")):
             if file.is_file():
-                name = file.relative_to(recorded)
-                difference = compared(file, tree / outputs.ROOT / name, commit)
+                relative = file.relative_to(recorded)
+                difference = compared(file, tree / outputs.ROOT / relative, commit)
                 if difference:
-                    differences.append(f"{outputs.ROOT / name}: {difference}")
+                    differences.append(f"{outputs.ROOT / relative}: {difference}")
     return differences
 
 

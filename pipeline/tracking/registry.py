@@ -169,8 +169,9 @@ def recorded(run_id: str, folder: Path, settings: Tracking) -> Recorded:
             raise UserError(f"the run {run_id} did not log params.yaml and dvc.lock: it can't be made again.")
         packages: list[str] = []
         for stored in stores.models(run)[-1:]:
-            file = mlflow.artifacts.download_artifacts(f"models:/{stored.model_id}/requirements.txt")
-            packages = Path(file).read_text(encoding="utf-8").split()
+            with TemporaryDirectory() as place:
+                mlflow.artifacts.download_artifacts(f"models:/{stored.model_id}", dst_path=place)
+                packages = (Path(place) / "requirements.txt").read_text(encoding="utf-8").split()
     now = {line.split("==")[0]: line for line in shipping.REQUIREMENTS}
     changed = [(line, now[name]) for line in packages if (name := line.split("==")[0]) in now and now[name] != line]
     name, stage, commit = str(run.info.run_name), tags.get("dvc.stage", ""), tags.get("git.commit", "")

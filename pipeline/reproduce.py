@@ -21,7 +21,7 @@ from pipeline import config, outputs, report
 from pipeline.errors import UserError
 
 TARGETS = {"evaluate": ["explore", "report"], "sweep": ["sweep"], "one_vs_rest": ["one_vs_rest"]}  # by what made a run
-INPUTS = ("outputs/configure/data", "outputs/configure/split")  # the files that the settings name, in dvc.lock
+LINKS = {"data": "outputs/configure/data", "split": "outputs/configure/split"}  # by the section that names the file
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -64,14 +64,15 @@ def _again(stage: str, commit: str, recorded: Path, tree: Path) -> list[str]:
     for name in ("params.yaml", "dvc.lock"):
         (tree / name).write_bytes((recorded / name).read_bytes())
     lock = yaml.safe_load((recorded / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    for data in _data_files(config.load(recorded / "params.yaml")):
-        _bring(data, tree)
+    paths = _paths(config.load(recorded / "params.yaml"))
+    for path in paths.values():
+        _bring(Path(path), tree)
     (tree / ".dvc" / "config.local").write_text(
         f"[cache]\n    dir = {Path('.dvc/cache').resolve()}\n", encoding="utf-8"
     )
     if stage != "one_vs_rest":
         _repro(tree, "configure")
-        _check_data(lock, tree)
+        _check_data(paths, lock, tree)
     _repro(tree, *TARGETS[stage])
     differences = []
     folders = ("load", "explore", "split", "train", "evaluate", "report") if stage == "evaluate" else (stage,)
@@ -85,14 +86,15 @@ def _again(stage: str, commit: str, recorded: Path, tree: Path) -> list[str]:
     return differences
 
 
-def _data_files(params: dict[str, Any]) -> list[Path]:
-    paths = [params.get(section, {}).get("path") for section in ("data", "split")]
-    return [Path(path) for path in paths if path and not Path(path).is_absolute()]
+def _paths(params: dict[str, Any]) -> dict[str, str]:
+    """The files or folders that the settings name, by the link to each (`configure`)."""
+    named = {link: params.get(section, {}).get("path") for section, link in LINKS.items()}
+    return {link: path for link, path in named.items() if path}
 
 
 def _bring(path: Path, tree: Path) -> None:
     """Let the worktree have a file or folder of data: from git, from DVC, else the one that is here."""
-    target = tree / path
+    target = tree / path  # which is `path` where that is absolute
     if target.exists():
         return
     if target.with_name(f"{path.name}.dvc").exists():
@@ -106,14 +108,14 @@ def _bring(path: Path, tree: Path) -> None:
     target.symlink_to(path.resolve())
 
 
-def _check_data(lock: dict[str, Any], tree: Path) -> None:
+def _check_data(paths: dict[str, str], lock: dict[str, Any], tree: Path) -> None:
     now = yaml.safe_load((tree / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    for name in INPUTS:
-        then, here = (_md5(stages, name) for stages in (lock, now))
+    for link, path in paths.items():
+        then, here = (_md5(stages, link) for stages in (lock, now))
         if then != here:
             raise UserError(
-                f"the data has changed: {Path(name).name} of the run has the MD5 {then}, but here it is {here}. Put "
-                f"the file of then in its place; `dvc add` it next time, so that DVC keeps each version."
+                f"the data has changed: {path} had the MD5 {then} when the run read it, and has {here} now. Bring the "
+                f"earlier file back; `dvc add {path}` lets DVC keep each version."
             )
 
 

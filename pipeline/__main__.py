@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         with outputs.replaced(arguments.name) as root:
             stage = import_module(f"pipeline.stages.{arguments.name}")
-            with interruptible():
+            with interruptible(), live(arguments.name):
                 stage.main(root)
         return
     command = import_module(f"pipeline.{COMMANDS[arguments.name].replace('/', '.')}")
@@ -111,6 +111,21 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         with interruptible():
             command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))
+
+
+@contextmanager
+def live(stage: str) -> Iterator[None]:
+    """Where `tracking.live` is set, MLflow shows the cost while the model is trained."""
+    from pipeline import config
+
+    settings = config.read("tracking") if stage == "train" else None
+    if settings is None or not settings.live:
+        yield
+        return
+    from pipeline.tracking.live import shown
+
+    with shown(config.read("data"), settings):
+        yield
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from conftest import train_params
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from pipeline import config, decision, figures, evaluation, model, outputs, training
+from pipeline import config, decision, evaluation, figures, model, outputs, training
 from pipeline.columns.target import features_and_target
 from pipeline.dataset import bundled
 from pipeline.errors import UserError

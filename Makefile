@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export COMBINATIONS := $(value GRID)
 unexport GRID
 group = $$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'])")
-.PHONY: help run test sweep bench serve ui lint clean
+.PHONY: help run test sweep bench serve ui tutorial notebook lint clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,16 @@ serve: .venv/installed ## serve the champion, which python -m pipeline promote c
 
 ui: .venv/installed ## browse the runs in MLflow
 	@python -m pipeline ui
+
+tutorial: .venv/installed ## render docs/tutorial.py to docs/tutorial.md
+	@python -m docs.render
+
+notebook: .venv/installed docs/tutorial.ipynb ## open the tutorial in Jupyter, to change and run
+	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock $(call group,notebook)
+	@jupyter lab docs/tutorial.ipynb
+
+docs/tutorial.ipynb: docs/tutorial.py | .venv/installed
+	@jupytext --quiet --to notebook --output $@ $<
 
 lint: .venv/installed ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy

@@ -197,7 +197,7 @@ def test_ctrl_c_keeps_the_combinations_that_all_folds_have_finished(n_threads, m
     def press(_, fold, group):
         seen.append((*group, fold))
         if len(seen) == 7:
-            signal.raise_signal(signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         if len(seen) > 7:
             assert received.wait(60)  # the main thread may be slower than this one
 

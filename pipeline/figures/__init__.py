@@ -1,5 +1,6 @@
 """Every picture: a function of plain data, drawn with matplotlib's figure objects (no pyplot, no global state)."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,32 @@ LETTERS = 40  # of a name in a picture
 DAY = 24 * 60 * 60  # seconds
 BINS = 14  # of a column in the picture of what changed
 SURFACES = 9  # pairs in one picture
+TOGETHER = 5  # classes: fewer share a panel
 PANELS = 12  # columns with a small picture each: those that explain most of the target
 
 
-def save(picture: Any, path: Path, **data: Any) -> None:
-    """Draw `picture(**data)` in the house style and write it as PNG, the same bytes each time."""
+def save(picture: Any, path: Path, about: str = "", **data: Any) -> None:
+    """Draw `picture(**data)` in the house style and write it as PNG, the same bytes each time.
+
+    about is the name of the data, which the title then begins with.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(STYLE):
-        picture(**data).savefig(path, dpi=120, metadata={"Software": None})
+        figure = picture(**data)
+        if about:
+            _name(figure, short(about))
+        figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+def _name(figure: Figure, about: str) -> None:
+    """Put `about` in front of the title: that of the figure, else of its only panel with one, else above them all."""
+    panels = [axes for axes in figure.axes if axes.get_title(loc="left") or axes.get_title()]
+    if figure.get_suptitle():
+        figure.suptitle(f"{about}: {figure.get_suptitle()}", x=0.01, ha="left")
+    elif len(panels) == 1:
+        panels[0].set_title(f"{about}: {panels[0].get_title(loc='left') or panels[0].get_title()}")
+    else:
+        figure.suptitle(about, x=0.01, ha="left", fontsize=11, fontweight="bold")
 
 
 def new_axes(title: str, x: str, y: str, size: tuple[float, float] = (6, 4)) -> tuple[Figure, Axes]:
@@ -137,17 +156,26 @@ def logistic_curve(curve: pd.DataFrame) -> Figure:
 
 def costs(costs: pd.DataFrame) -> Figure:
     """The cost by iteration on logarithmic axes, thin lines for the classes where there are several."""
-    figure, axes = new_axes("Cost on the training rows", "iteration + 1", "log-loss + penalty")
-    steps = costs["iteration"] + 1
-    for name, colour in zip(costs.columns[2:], _colours(len(costs.columns) - 2), strict=True):
-        axes.loglog(steps, costs[name], color=colour, linewidth=0.9, label=short(name.removeprefix("cost/")))
-    axes.loglog(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
+    figure, axes = new_axes("cost on the training rows", "iteration", "log-loss + penalty")
+    steps = costs["iteration"]
+    for k, name in enumerate(costs.columns[2:]):
+        label = short(name.removeprefix("cost/"))
+        axes.plot(steps, costs[name], color=_colours(k + 1)[-1], linestyle=_line(k), linewidth=0.9, label=label)
+    axes.plot(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
+    by_iteration(axes)
+    add_legend(axes, len(costs.columns) - 1)
+    return figure
+
+
+def by_iteration(axes: Axes) -> None:
+    """Logarithmic axes, the iterations with 0."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+    axes.set_xlim(left=0)
+    axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-    add_legend(axes, len(costs.columns) - 1)
-    return figure
 
 
 def scores(table: pd.DataFrame) -> Figure:
@@ -177,7 +205,7 @@ def model_labels(table: pd.DataFrame) -> list[str]:
 
 def confusion(matrix: pd.DataFrame) -> Figure:
     """Rows of each actual class (index) predicted to be each class (columns), shaded by their share of the class."""
-    figure, axes = new_axes("Confusion on the test rows", "predicted", "actual", (5, 4.5))
+    figure, axes = new_axes("confusion on the test rows", "predicted", "actual", (5, 4.5))
     share = matrix.div(matrix.sum(axis="columns").clip(lower=1), axis="index").to_numpy()
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(matrix.to_numpy()):
@@ -189,28 +217,58 @@ def confusion(matrix: pd.DataFrame) -> Figure:
     return figure
 
 
-def roc(curve: pd.DataFrame) -> Figure:
-    figure, axes = new_axes("ROC on the test rows", "false positive rate", "true positive rate", (5, 4.5))
-    return _by_class(figure, axes, curve, diagonal=True)
+def roc(curve: pd.DataFrame, start: pd.DataFrame | None = None) -> Figure:
+    """A line per class, with the area under it; faint, that of the random start and of the class shares."""
+    areas = {str(label): np.trapezoid(rows.iloc[:, 2], rows.iloc[:, 1]) for label, rows in curve.groupby("class")}
+    labels = {name: f"{short(name)}: area {area:.3f}" for name, area in areas.items()}
+    figure, panels = _by_class(
+        curve, "ROC on the test rows", ("false positive rate", "true positive rate"), labels, start=start
+    )
+    for axes in panels.values():
+        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, zorder=1, label="class shares")
+    return _with_legends(figure, panels)
 
 
-def precision_recall(curve: pd.DataFrame) -> Figure:
-    figure, axes = new_axes("Precision and recall on the test rows", "recall", "precision", (5, 4.5))
-    axes.set_ylim(0, 1.03)
-    return _by_class(figure, axes, curve)
+def precision_recall(curve: pd.DataFrame, start: pd.DataFrame | None = None) -> Figure:
+    """A line per class, with its average precision; faint, that of the random start and of the class shares."""
+    average, share = {}, {}
+    for label, rows in curve.groupby("class"):
+        average[str(label)] = -np.sum(np.diff(rows["recall"]) * rows["precision"].to_numpy()[:-1])
+        share[str(label)] = rows["precision"].iloc[0]  # of all rows
+    labels = {name: f"{short(name)}: average {value:.3f}" for name, value in average.items()}
+    figure, panels = _by_class(
+        curve, "precision and recall on the test rows", ("recall", "precision"), labels, start=start
+    )
+    for name, axes in panels.items():
+        if name in share:
+            axes.axhline(share[name], linestyle="--", color=GREY, linewidth=1, zorder=1, label="class shares")
+        axes.set_ylim(0, 1.03)
+    return _with_legends(figure, panels)
 
 
 def calibration(curve: pd.DataFrame) -> Figure:
-    figure, axes = new_axes("Calibration on the test rows", "predicted probability", "share of the class", (5, 4.5))
-    if len(set(curve["class"])) == 1:
+    """The observed share of each class by its predicted probability, for one class with a band."""
+    labels = {str(name): short(name) for name in curve["class"].unique()}
+    figure, panels = _by_class(
+        curve,
+        "calibration on the test rows",
+        ("predicted probability", "share of the class"),
+        labels,
+        marker="o",
+        markersize=4,
+    )
+    for axes in panels.values():
+        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, zorder=1)
+    if len(labels) == 1:
+        (axes,) = panels.values()
         axes.fill_between(curve["predicted"], curve["lower"], curve["upper"], color=BLUE, alpha=0.15, linewidth=0)
-    return _by_class(figure, axes, curve, diagonal=True, marker="o", markersize=4)
+    return _with_legends(figure, panels)
 
 
 def decision(curve: pd.DataFrame, test: pd.DataFrame, threshold: float, measure: str) -> Figure:
     """A measure by threshold: of the training rows, out of fold, where it was chosen, and of the test rows."""
     label = {"cost": "cost per row", "flagged": "share of rows flagged"}.get(measure, measure)
-    figure, axes = new_axes("The decision", "flagged from this probability on", label, (5, 4))
+    figure, axes = new_axes("the decision", "flagged from this probability on", label, (5, 4))
     axes.plot(test["threshold"], test[measure], color=ORANGE, linewidth=1, label="test rows")
     axes.plot(curve["threshold"], curve[measure], color=BLUE, label="training rows, out of fold")
     axes.axvline(threshold, color=GREY, linewidth=1, linestyle="--", label=f"chosen: {threshold:.3g}")
@@ -222,7 +280,7 @@ def decision(curve: pd.DataFrame, test: pd.DataFrame, threshold: float, measure:
 def decision_curve(curve: pd.DataFrame) -> Figure:
     """The net benefit by threshold, of the model, of flagging all rows and of flagging none."""
     figure, axes = new_axes(
-        "Decision curve on the test rows", "flagged from this probability on", "net benefit", (5, 4)
+        "decision curve on the test rows", "flagged from this probability on", "net benefit", (5, 4)
     )
     for name, colour, label in (("all", GREY, "all rows"), ("none", "black", "no row"), ("model", BLUE, "the model")):
         axes.plot(curve["threshold"], curve[name], color=colour, label=label, linewidth=1 if name != "model" else 1.6)
@@ -378,7 +436,7 @@ def weights(weights: pd.DataFrame) -> Figure:
     table = weights.set_index(["feature", "class"])["weight_per_standard_deviation"].unstack(sort=False)  # noqa: PD010
     largest = table.abs().max(axis="columns").sort_values(ascending=False, kind="stable").index[:LISTED]
     table = table.loc[largest]
-    title = "Weights, per standard deviation"
+    title = "weights, per standard deviation"
     if len(table.columns) > 1:
         figure, axes = new_axes(
             title,
@@ -402,15 +460,69 @@ def weights(weights: pd.DataFrame) -> Figure:
     return figure
 
 
-def _by_class(figure: Figure, axes: Axes, curve: pd.DataFrame, diagonal: bool = False, **style: Any) -> Figure:
-    """One line per class, from a table class, x, y."""
-    if diagonal:
-        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
-    groups = curve.groupby("class", sort=False)
-    for colour, (label, rows) in zip(_colours(len(groups)), groups, strict=True):
-        axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, label=short(label), **style)
-    add_legend(axes, len(groups))
+def _by_class(
+    curve: pd.DataFrame,
+    title: str,
+    names: tuple[str, str],
+    labels: dict[str, str],
+    start: pd.DataFrame | None = None,
+    **style: Any,
+) -> tuple[Figure, dict[str, Axes]]:
+    """One line per class, of a table class, x, y: in one panel, called "", or from `TOGETHER` classes on in one each.
+
+    start is such a table of the random start; its lines are faint, and there are none where classes share a panel.
+    """
+    groups = {str(label): rows for label, rows in curve.groupby("class", sort=False)}
+    if len(groups) < TOGETHER:
+        figure, axes = new_axes(title, *names, (5, 4.5))
+        panels = {next(iter(groups)) if len(groups) == 1 else "": axes}
+    else:
+        n_columns = 5
+        n_rows = -(-len(groups) // n_columns)
+        figure = Figure(figsize=(9, 0.8 + 2 * n_rows))
+        grid = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
+        for axes in grid[len(groups) :]:
+            axes.set_axis_off()
+        panels = dict(zip(groups, grid, strict=False))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.supxlabel(names[0], fontsize=9)
+        figure.supylabel(names[1], fontsize=9)
+    for k, (name, rows) in enumerate(groups.items()):
+        axes = panels.get(name) or panels[""]
+        alone = len(groups) >= TOGETHER
+        colour, line = (BLUE, "-") if alone else (CLASSES[k], _line(k))
+        axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, linestyle=line, label=labels[name], **style)
+        if alone:
+            axes.set_title(labels[name], fontsize=8)
+        if start is not None and name in panels:
+            faint = start[start["class"].astype(str) == name]
+            axes.plot(
+                faint.iloc[:, 1],
+                faint.iloc[:, 2],
+                color=ORANGE,
+                linewidth=0.9,
+                alpha=0.7,
+                label="random start",
+                zorder=1,
+            )
+    return figure, panels
+
+
+def _with_legends(figure: Figure, panels: dict[str, Axes]) -> Figure:
+    """A legend in a single panel; of many, one for what they share."""
+    first = next(iter(panels.values()))
+    if len(panels) == 1:
+        first.legend(fontsize=8, loc="best")
+    else:
+        handles, names = first.get_legend_handles_labels()
+        if shared := list(zip(handles[1:], names[1:], strict=True)):
+            figure.legend(*zip(*shared, strict=True), loc="outside upper right", ncols=len(shared), fontsize=8)
     return figure
+
+
+def _line(k: int) -> str:
+    """A line style for the k-th line, so that lines differ without colours, too."""
+    return ("-", "--", "-.", ":")[k % 4]
 
 
 def add_legend(axes: Axes, entries: int) -> None:
@@ -421,9 +533,11 @@ def add_legend(axes: Axes, entries: int) -> None:
 
 
 def short(name: object, letters: int = LETTERS) -> str:
-    """A name from the user's table, cut to the length that a picture has room for."""
-    name = " ".join(str(name).split())
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+    """A name from the user's table in at most two lines of so many letters; what is longer is cut."""
+    lines = textwrap.wrap(" ".join(str(name).split()), letters, break_long_words=True) or [""]
+    if len(lines) > 2:
+        lines = [lines[0], f"{lines[1][: letters - 1]}…"]
+    return "\n".join(lines)
 
 
 def _colours(n: int) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, new_axes, short
+from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, by_iteration, new_axes, short
 
 LETTERED = 150  # squares of a heat map that show their number at most
 NAMED = 8  # paths named in one picture at most
@@ -22,7 +22,7 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
     """The score of every lambda (rows) with every learning rate (columns); diverged ones hatched, the winner framed."""
     grid = combinations.pivot(index="lambda", columns="learning_rate", values=score).sort_index(ascending=False)  # noqa: PD010
     grid = grid[sorted(grid.columns, key=lambda rate: (isinstance(rate, str), rate))]
-    figure, axes = new_axes(f"Cross-validated {_spaced(score)}", "learning rate", "lambda")
+    figure, axes = new_axes(f"cross-validated {_spaced(score)}", "learning rate", "lambda")
     figure.set_size_inches(min(2.6 + 0.75 * len(grid.columns), 12), min(1.6 + 0.4 * len(grid), 9))
     values = grid.to_numpy()
     finite = values[np.isfinite(values)]
@@ -50,7 +50,7 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
 
 def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, strongest: pd.Series) -> Figure:
     """The score over lambda, each with its best learning rate (a row of `combinations`), and its standard error."""
-    figure, axes = new_axes("Validation curve", "lambda", f"{_spaced(score)}, mean and standard error over folds")
+    figure, axes = new_axes("validation curve", "lambda", f"{_spaced(score)}, mean and standard error over folds")
     x = _lambda_axis(axes, combinations["lambda"])
     error = f"{score}_standard_error"
     axes.errorbar(
@@ -67,31 +67,29 @@ def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, st
 
 def learning_rates(curves: pd.DataFrame, penalty: float) -> Figure:
     """The cost by iteration for each learning rate at one lambda; the costs of a diverged one leave the picture."""
-    title = f"Cost by learning rate, lambda {_number(penalty)}"
-    figure, axes = new_axes(title, "iteration + 1", "cost, mean over folds")
+    title = f"cost by learning rate, lambda {_number(penalty)}"
+    figure, axes = new_axes(title, "iteration", "cost, mean over folds")
     groups = curves.groupby("learning_rate", sort=False)
     for colour, (rate, rows) in zip(_shades(len(groups)), groups, strict=True):
-        axes.loglog(rows["iteration"] + 1, rows["cost"], color=colour, label=_number(rate))
+        axes.plot(rows["iteration"], rows["cost"], color=colour, label=_number(rate))
     reached = curves.groupby("learning_rate")["cost"].last().min()
+    by_iteration(axes)
     axes.set_ylim(reached * 0.9, curves.loc[curves["iteration"] == 0, "cost"].max() * 3)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
     add_legend(axes, len(groups))
     return figure
 
 
 def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
-    """The weights over lambda, one panel per class; the largest named, the chosen lambda marked."""
+    """The weights over lambda, one panel per class; the largest of all classes named, the chosen lambda marked."""
     classes = weights.groupby("class", sort=False)
     n_rows = -(-len(classes) // 4)
     size = (6, 4) if len(classes) == 1 else (3 * min(len(classes), 4), 2.6 * n_rows)
     figure = Figure(figsize=size)
     panels = figure.subplots(n_rows, min(len(classes), 4), squeeze=False, sharex=True, sharey=True).ravel()
+    sizes = weights["weight"].abs().groupby(weights["feature"]).max()
+    largest = sizes.sort_values(ascending=False, kind="stable").index
     for axes, (label, rows) in zip(panels, classes, strict=False):
         table = rows.pivot(index="lambda", columns="feature", values="weight")  # noqa: PD010
-        largest = table.abs().max().sort_values(ascending=False, kind="stable").index
         x = _lambda_axis(axes, table.index)
         for feature in largest[NAMED:DRAWN]:
             axes.plot(x, table[feature], color=GREY, linewidth=0.7, alpha=0.6)
@@ -102,11 +100,11 @@ def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
     for axes in panels[len(classes) :]:
         axes.set_visible(False)
     n_features = weights["feature"].nunique()
-    which = "Weights" if n_features <= DRAWN else f"The {DRAWN} largest of {n_features:,} weights"
+    which = "weights" if n_features <= DRAWN else f"the {DRAWN} largest of {n_features:,} weights"
     figure.suptitle(f"{which}, per standard deviation, over lambda", x=0.02, ha="left", fontsize=11, fontweight="bold")
     figure.supxlabel("lambda", fontsize=9)
-    if len(classes) == 1:
-        panels[0].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=7, loc="outside right center")
     return figure
 
 

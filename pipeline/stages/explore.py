@@ -56,10 +56,12 @@ def logistic_curve() -> pd.DataFrame:
     return pd.DataFrame({"r": r, "probability": sigmoid(r)})
 
 
-def draw(report: pd.DataFrame, bars: dict[str, dict], balance: pd.DataFrame, curve: pd.DataFrame, folder: Path) -> None:
-    figures.save(figures.columns, folder / "columns.png", bars=bars, report=report)
+def draw(
+    data: str, report: pd.DataFrame, bars: dict[str, dict], balance: pd.DataFrame, curve: pd.DataFrame, folder: Path
+) -> None:
+    figures.save(figures.columns, folder / "columns.png", data, bars=bars, report=report)
     title = f"{balance['rows'].sum():,} rows"
-    figures.save(figures.class_balance, folder / "class_balance.png", counts=balance, title=title)
+    figures.save(figures.class_balance, folder / "class_balance.png", data, counts=balance, title=title)
     figures.save(figures.logistic_curve, folder / "logistic_curve.png", curve=curve)
 
 
@@ -71,7 +73,8 @@ def main(root: Path) -> None:
     table = table[[*roles.features(report), table.columns[-1]]]
     balance, curve = class_balance(table), logistic_curve()
     with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes
-        drawn = pool.submit(draw, report, bars, balance, curve, folder)
+        data = outputs.load_json(outputs.ROOT / outputs.PROFILE)["data"]
+        drawn = pool.submit(draw, data, report, bars, balance, curve, folder)
         with reported_warnings():
             embedding = embed(table, params)
         drawn.result()
@@ -79,4 +82,4 @@ def main(root: Path) -> None:
     outputs.save_csv(balance, folder / "class_balance.csv")
     outputs.save_csv(curve, folder / "logistic_curve.csv")
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    figures.save(figures.points, folder / "tsne.png", table=outputs.load_csv(folder / "tsne.csv"), title=title)
+    figures.save(figures.points, folder / "tsne.png", data, table=outputs.load_csv(folder / "tsne.csv"), title=title)

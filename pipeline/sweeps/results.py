@@ -38,20 +38,27 @@ def adopt(chosen: dict[str, Any], settled: Sequence[str] = (), overrides: list[s
     return f"dvc exp run{keep} " + " ".join(f"-S {shlex.quote(value)}" for value in [*given, *values])
 
 
-def draw(validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path) -> None:
+def draw(
+    validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path, title: str
+) -> None:
+    """The pictures; those of learning rates only where there are several. title is the name of the data."""
     scored, score, chosen = validation.combinations, params.score, getattr(found, params.refit)
     curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
-    save(figures.heat_map, folder / "heat_map.png", combinations=scored, score=score, winner=chosen)
+    if len(set(scored["learning_rate"])) > 1:
+        heat_map, rates = folder / "heat_map.png", folder / "learning_rates.png"
+        save(figures.heat_map, heat_map, title, combinations=scored, score=score, winner=chosen)
+        save(figures.learning_rates, rates, title, curves=curves, penalty=chosen["lambda"])
     save(
         figures.validation_curve,
         folder / "validation_curve.png",
+        title,
         combinations=choice.best_by_lambda(scored, score),
         score=score,
         best=found.best,
         strongest=found.one_standard_error,
     )
-    save(figures.learning_rates, folder / "learning_rates.png", curves=curves, penalty=chosen["lambda"])
-    save(figures.coefficient_paths, folder / "coefficient_paths.png", weights=paths, chosen=chosen["lambda"])
+    chosen_lambda = chosen["lambda"]
+    save(figures.coefficient_paths, folder / "coefficient_paths.png", title, weights=paths, chosen=chosen_lambda)
 
 
 def _number(value: float | str) -> str:

@@ -56,7 +56,7 @@ def _name(figure: Figure, about: str) -> None:
     """Put `about` in front of the title: that of the figure, else of its only panel with one, else above them all."""
     panels = [axes for axes in figure.axes if axes.get_title(loc="left") or axes.get_title()]
     if figure.get_suptitle():
-        figure.suptitle(f"{about}: {figure.get_suptitle()}", x=0.01, ha="left")
+        figure.suptitle(f"{about}: {figure.get_suptitle()}", x=0.01, ha="left", fontsize=11, fontweight="bold")
     elif len(panels) == 1:
         panels[0].set_title(f"{about}: {panels[0].get_title(loc='left') or panels[0].get_title()}")
     else:
@@ -116,8 +116,8 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     handles = [
         Patch(color=colour, label=short(label)) for colour, label in zip(_colours(len(labels)), labels, strict=True)
     ]
-    figure.legend(handles=handles[:10], loc="outside upper right", ncols=10)
-    which = f"The {len(shown)} of {len(used)} columns that explain most" if len(used) > len(shown) else "Columns"
+    figure.legend(handles=handles[:10], loc="outside lower right", ncols=10)
+    which = f"the {len(shown)} of {len(used)} columns that explain most" if len(used) > len(shown) else "columns"
     figure.suptitle(f"{which}, each with its share of the target's entropy", x=0.01, ha="left", fontsize=10)
     return figure
 
@@ -342,7 +342,7 @@ def curves(curves: pd.DataFrame) -> Figure:
     figure.supylabel("effect on the log-odds" + (f" of {short(labels[0])}" if len(labels) == 1 else ""), fontsize=9)
     hidden = len(sizes) - len(names)
     more = f" (the {len(names)} largest effects of {len(sizes)})" if hidden else ""
-    figure.suptitle(f"Curves, with bands of 95 %{more}" if len(labels) == 1 else f"Curves{more}", fontsize=11)
+    figure.suptitle(f"curves, with bands of 95 %{more}" if len(labels) == 1 else f"curves{more}", fontsize=11)
     if len(labels) > 1:
         add_legend(panels[min(n_columns, len(names)) - 1], len(labels))
     return figure
@@ -389,7 +389,7 @@ def pairs(cells: pd.DataFrame) -> Figure:
         axes.set_axis_off()
     figure.colorbar(image, ax=panels.tolist(), shrink=0.5, label="effect on the log-odds")
     hidden = len(largest) - len(shown)
-    figure.suptitle(f"Pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
+    figure.suptitle(f"pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
     return figure
 
 
@@ -415,7 +415,7 @@ def drift(panels: dict[str, pd.DataFrame]) -> Figure:
         axes.locator_params(axis="x", nbins=4)
     handles = [Patch(color=GREY, label="before"), Patch(color=BLUE, label="now")]
     figure.legend(handles=handles, loc="outside upper right", ncols=2)
-    figure.suptitle("Share of the rows in each bin", x=0.01, ha="left", fontsize=10)
+    figure.suptitle("share of the rows in each bin", x=0.01, ha="left", fontsize=10)
     return figure
 
 

@@ -90,7 +90,7 @@ def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
     largest = sizes.sort_values(ascending=False, kind="stable").index
     for axes, (label, rows) in zip(panels, classes, strict=False):
         table = rows.pivot(index="lambda", columns="feature", values="weight")  # noqa: PD010
-        x = _lambda_axis(axes, table.index)
+        x = _lambda_axis(axes, table.index, 8 if len(classes) == 1 else 3)
         for feature in largest[NAMED:DRAWN]:
             axes.plot(x, table[feature], color=GREY, linewidth=0.7, alpha=0.6)
         for colour, feature in zip(CLASSES, largest[:NAMED], strict=False):
@@ -108,7 +108,7 @@ def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
     return figure
 
 
-def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index) -> np.ndarray:
+def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index, n_ticks: int = 8) -> np.ndarray:
     """Positions on a logarithmic axis; zero, where it is among them, is drawn one step left of the smallest."""
     values = np.asarray(lambdas, dtype=float)
     positive = np.unique(values[values > 0])
@@ -117,7 +117,7 @@ def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index) -> np.ndarray:
     axes.set_xscale("log")
     if len(np.unique(x)) == 1:
         axes.set_xlim(x[0] / step, x[0] * step)
-    shown = np.unique(x, return_index=True)[1][:: -(-len(x) // 8)]
+    shown = np.unique(x, return_index=True)[1][:: -(-len(x) // n_ticks)]
     axes.set_xticks(x[shown], [_number(values[i]) for i in shown])
     axes.set_xticks([], minor=True)
     return x

@@ -124,7 +124,7 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
 
 def _bars(axes: Axes, column: dict, is_date: bool) -> None:
     if "categories" in column:
-        labels = [short(category, 16) for category in column["categories"]]
+        labels = [short(category, 16, 1) for category in column["categories"]]
         bottom = np.zeros(len(labels))
         for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
             axes.barh(range(len(labels)), counts, left=bottom, color=colour)
@@ -378,7 +378,7 @@ def pairs(cells: pd.DataFrame) -> Figure:
         image = axes.imshow(grid, cmap="cividis", vmin=-limit, vmax=limit, aspect="auto", origin="lower")
         for axis, labels in ((axes.yaxis, grid.index), (axes.xaxis, grid.columns)):
             some = np.unique(np.linspace(0, len(labels) - 1, min(5, len(labels))).round().astype(int))
-            axis.set_ticks(some, [short(labels[k], 12) for k in some])
+            axis.set_ticks(some, [short(labels[k], 12, 1) for k in some])
         axes.tick_params(axis="x", rotation=30)
         axes.set_ylabel(short(first, 24))
         axes.set_xlabel(short(second, 24))
@@ -407,7 +407,7 @@ def drift(panels: dict[str, pd.DataFrame]) -> Figure:
         places = np.arange(len(share))
         axes.barh(places - 0.2, share["before"], 0.4, color=GREY, label="before")
         axes.barh(places + 0.2, share["now"], 0.4, color=BLUE, label="now")
-        axes.set_yticks(places, [short(label, 16) for label in share.index], fontsize=6)
+        axes.set_yticks(places, [short(label, 16, 1) for label in share.index], fontsize=6)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set_title(short(name, 30), fontsize=8)
@@ -532,11 +532,11 @@ def add_legend(axes: Axes, entries: int) -> None:
         axes.legend()
 
 
-def short(name: object, letters: int = LETTERS) -> str:
-    """A name from the user's table in at most two lines of so many letters; what is longer is cut."""
-    lines = textwrap.wrap(" ".join(str(name).split()), letters, break_long_words=True) or [""]
-    if len(lines) > 2:
-        lines = [lines[0], f"{lines[1][: letters - 1]}…"]
+def short(name: object, letters: int = LETTERS, n_lines: int = 2) -> str:
+    """A name from the user's table in at most so many lines of so many letters; what is longer is cut."""
+    lines = textwrap.wrap(" ".join(str(name).split()), letters) or [""]
+    if len(lines) > n_lines:
+        lines[n_lines - 1 :] = [f"{' '.join(lines[n_lines - 1 :])[: letters - 1]}…"]
     return "\n".join(lines)
 
 

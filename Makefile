@@ -48,7 +48,7 @@ docs/tutorial.ipynb: docs/tutorial.py | .venv/installed
 
 site: .venv/installed ## build the pages as a web site in site/
 	@python -m pip install --quiet --disable-pip-version-check $(call group,site)
-	@mkdocs build --quiet && echo "open site/index.html"
+	@mkdocs build && echo "open site/index.html"
 
 lint: .venv/installed ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy

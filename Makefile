@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Neither make nor the shell reads GRID as commands. Its words are divided at spaces.
+export COMBINATIONS := $(value GRID)
+unexport GRID
 .PHONY: help run test sweep bench ui lint clean
 
 help: ## list these commands
@@ -15,7 +18,7 @@ test: .venv/installed ## install into .venv, run all tests
 	@python -m pytest
 
 sweep: .venv/installed ## run each combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
-	@python -m pipeline queue $(GRID)
+	@set -f; python -m pipeline queue $$COMBINATIONS
 
 bench: .venv/installed ## compare the speed with the usual alternatives (several minutes)
 	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import errno
 import gc
 import os
 import signal
@@ -25,6 +26,8 @@ COMMANDS = {
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+# What the system answers when a file can't be written: no room, too large, over the quota, read-only, not allowed.
+STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROFS, errno.EACCES, errno.EPERM)
 # Where a BLAS library cuts a sum depends on its number of threads. The fits bring threads of their own.
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -125,6 +128,15 @@ def main() -> None:
         run(arguments)
     except UserError as error:
         sys.exit(f"\nerror: {error}{way_back()}")
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and "outputs" in str(error):
+            sys.exit(f"\nerror: {error.filename or error} is missing. `dvc repro` runs the stage that writes it.")
+        if error.errno not in STORAGE:
+            raise
+        sys.exit(
+            f"\nerror: {error.strerror or error}{f': {error.filename}' if error.filename else ''}. The earlier outputs "
+            "are as they were. Make room, or make the folder writable; `dvc repro` then goes on from here."
+        )
     except KeyboardInterrupt:
         if hint := way_back():
             print(f"\ninterrupted.{hint}", file=sys.stderr)

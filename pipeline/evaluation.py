@@ -71,10 +71,9 @@ def write(
     classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
     after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
     sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
-    some = in_memory(training_rows.take(sampled))
+    some, some_weight = in_memory(training_rows.take(sampled)), None if weight is None else weight[sampled]
     boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
     compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
-    some_weight = None if weight is None else weight[sampled]
     metrics = {"test": after.metrics, "train": judge(trained, some, some_weight).metrics}
     metrics |= {
         name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics

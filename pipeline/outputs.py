@@ -69,8 +69,8 @@ ADOPT = Path("adopt.txt")
 WINNER = Path("sweep.json")
 
 WEIGHT_DIGITS, SCORE_DIGITS = 9, 7
-GROUP_ROWS = 2**18  # of a Parquet file, which are read and written together
 NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
+GROUP_ROWS = 2**18  # of a Parquet file, which are read and written together
 
 
 class Result(NamedTuple):

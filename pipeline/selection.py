@@ -42,12 +42,13 @@ KEYS = ("features", "interactions")  # besides lambda
 class Rows(NamedTuple):
     """Features (n_samples, n_columns), classes and weights (n_samples,), or None where all rows weigh the same."""
 
-    X: pd.DataFrame
+    X: Table
     y: np.ndarray
     weight: np.ndarray | None
 
     def take(self, rows: np.ndarray) -> "Rows":
-        return Rows(self.X.iloc[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+        """Some of the rows, in memory."""
+        return Rows(in_memory(self.X.take(rows)), self.y[rows], None if self.weight is None else self.weight[rows])
 
 
 def resolved(
@@ -61,13 +62,11 @@ def resolved(
     """
     if "auto" not in (params.l2, params.features, params.interactions):
         return params, None
-    X, y = features_and_target(table)
-    check_offset(params.offset, np.unique(y))
-    drawn = np.arange(len(y))
-    if len(y) > LARGEST_SAMPLE:
-        drawn = np.sort(np.random.default_rng(SEED).choice(len(y), LARGEST_SAMPLE, replace=False))
-    rows = Rows(in_memory(X.take(drawn)), y[drawn], None if weight is None else weight[drawn])
-    key = None if key is None else key.iloc[drawn].reset_index(drop=True)
+    rows, drawn = Rows(*features_and_target(table), weight), np.arange(len(table))
+    check_offset(params.offset, np.unique(rows.y))
+    if len(table) > LARGEST_SAMPLE:
+        drawn = np.sort(np.random.default_rng(SEED).choice(len(table), LARGEST_SAMPLE, replace=False))
+    rows, key = rows.take(drawn), None if key is None else key.iloc[drawn].reset_index(drop=True)
     folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]

@@ -1,5 +1,6 @@
 """What users do in the repository must not be in the way of its tests, of git or of DVC."""
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -31,3 +32,19 @@ def test_git_ignores_tables_of_the_user_and_what_the_tools_write(name: str) -> N
 @pytest.mark.parametrize("name", ["data/README.md", "data/my.csv.dvc", "data/sub/my.csv.dvc"])
 def test_git_keeps_the_files_by_which_dvc_knows_a_table(name: str) -> None:
     shell_in(ROOT)(f"git check-ignore --quiet {name}", fails=True)
+
+
+@pytest.mark.parametrize(
+    "command", ["; touch ran", "$(touch ran)", "`touch ran`", "$(shell touch ran)", "&& touch ran"]
+)
+def test_make_sweep_runs_nothing_that_is_written_in_the_grid(tmp_path: Path, command: str) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / ".venv" / "installed").touch()
+    done = shell_in(tmp_path)(f"make sweep GRID={shlex.quote(f'train.lambda=0,1 {command}')}")
+    assert "<-m><pipeline><queue><train.lambda=0,1>" in done.stdout
+    assert not (tmp_path / "ran").exists()

@@ -1,6 +1,7 @@
 """The one entry, `python -m pipeline`, as a user types it."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -100,6 +101,29 @@ def test_a_mistake_of_the_user_is_one_message_without_a_traceback(project: Path)
     assert "error: params.yaml has values that can't be used" in err
     assert "Traceback" not in err
     assert not any(outputs.ROOT.iterdir())
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_one_message_and_the_earlier_outputs_stay(project: Path) -> None:
+    run_stages("load")
+    before = contents(outputs.ROOT)
+    process = subprocess.run(
+        ["/bin/sh", "-c", f"ulimit -f 8; exec {shlex.quote(sys.executable)} -m pipeline load"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert "File too large" in process.stderr
+    assert "`dvc repro` then goes on from here" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert contents(outputs.ROOT) == before
+
+
+def test_a_stage_whose_input_is_missing_names_it(project: Path) -> None:
+    status, _, err = ended("split")
+    assert (status, "Traceback" in err) == (1, False)
+    assert "error: outputs/load/cell_format.json is missing. `dvc repro`" in err
 
 
 def test_an_interrupted_experiment_ends_with_the_way_back(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

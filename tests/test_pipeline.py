@@ -119,7 +119,7 @@ def test_mlflow_holds_a_complete_run_for_each_data_set(reproduced, client):
         assert tags["dvc.stage"] == stage
         assert (tags["git.dirty"], len(tags["git.commit"])) == ("false", 40)
         assert {"train.lambda", "train.learning_rate", "train.max_iterations", "split.seed"} <= set(run.data.params)
-        assert {"test/accuracy", "random weights/accuracy", "test/brier_score", "cost/training"} <= set(
+        assert {"test/accuracy", "reference/random weights/accuracy", "test/brier_score", "cost/training"} <= set(
             run.data.metrics
         )
         assert sum(metric.startswith("cost by class/") for metric in run.data.metrics) == (

@@ -59,7 +59,7 @@ class Base:
         Errors: `UserError` for a pair of which a column is not there, or has no codes.
         """
         self.columns, self.offset = X.columns.tolist(), offset
-        X = X.drop(columns=[] if offset is None else offset)
+        X = X if offset is None else X.drop(columns=offset)
         numbers, dates, strings = (X.select_dtypes(kind).columns.tolist() for kind in ("number", "datetime", "str"))
         self.dates, self.strings = dates, strings
         self.floats: list[tuple[str, str]] = []
@@ -195,7 +195,8 @@ class Base:
                 code[:, j] = column[rows] + starts[j]
         offset = None if self.offset is None else self._offset(X[self.offset])
         offsets = [None if offset is None else offset[rows] for rows in parts]
-        return [Block(*block[:2], int(starts[-1]), block[2]) for block in zip(dense, codes, offsets, strict=True)]
+        places = zip(dense, codes, offsets, strict=True)
+        return [Block(numbers, code, int(starts[-1]), known) for numbers, code, known in places]
 
     def _dense(self, X: Table) -> Iterator[tuple[int, np.ndarray]]:
         """The floats and indicators, one column after another; each column of X is read once."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError, create_model
@@ -59,6 +60,7 @@ __all__ = [
 ]
 
 PARAMS = Path("params.yaml")
+VALUES = 100_000  # of a configuration, at most
 
 
 def load(path: Path = PARAMS) -> dict[str, Any]:
@@ -74,6 +76,7 @@ def load(path: Path = PARAMS) -> dict[str, Any]:
 
 def parse(text: str, source: str) -> dict[str, Any]:
     """The values in `text`, interpolations resolved, not yet validated; `source` is its file, for messages."""
+    check_aliases(text, source)
     try:
         values = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     except (OmegaConfBaseException, ValueError) as error:
@@ -85,6 +88,33 @@ def parse(text: str, source: str) -> dict[str, Any]:
             f"{source} holds {values!r}, not sections of keys. Delete it: `dvc repro` composes it from conf/."
         )
     return with_string_keys(values, source)
+
+
+def check_aliases(text: str, source: str) -> None:
+    """Errors: `UserError` where aliases (`*name`) of anchors (`&name`) make more than VALUES values of a short text."""
+    if "*" not in text or "&" not in text:
+        return
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = VALUES  # where a node contains itself
+            inner = node.value if isinstance(node, yaml.CollectionNode) else []
+            sizes[id(node)] = 1 + sum(size(part) for entry in inner for part in _parts(entry))
+        return sizes[id(node)]
+
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return  # reported when it is read
+    if root is not None and size(root) >= VALUES:
+        raise UserError(
+            f"{source} has aliases (*name) that stand for {size(root):,} values or more. Write the values there."
+        )
+
+
+def _parts(entry: Any) -> tuple[Any, ...]:
+    return entry if isinstance(entry, tuple) else (entry,)  # key and value of a mapping, or an entry of a list
 
 
 def with_string_keys(values: Any, source: str) -> Any:

@@ -37,7 +37,7 @@ def configure() -> None:
     """Make params.yaml what the table above says. Errors: `UserError` for what can't be composed, read or used."""
     _warn_of_strays()
     if config.PARAMS.exists() and ("DVC_EXP_NAME" in os.environ or not _edited_since_last_run(CONF)):
-        _check_environment()
+        _check_files()
         check(config.PARAMS.read_text(encoding="utf-8"), str(config.PARAMS))
         return
     composed = compose()
@@ -63,7 +63,7 @@ def compose(overrides: Sequence[str] = ()) -> str:
 
     if not CONF.is_dir():
         raise UserError(f"{Path.cwd()} has no folder {CONF}/. Run the command in the folder that has it and dvc.yaml.")
-    _check_environment()
+    _check_files()
     try:
         with initialize_config_dir(str(CONF.absolute()), version_base=None):
             composed = compose("config", list(overrides))
@@ -74,6 +74,11 @@ def compose(overrides: Sequence[str] = ()) -> str:
             f"{error.override} is not in Hydra's grammar: {str(error.message).splitlines()[0]}. A value with other "
             f"characters than letters and digits needs quotes for Hydra, inside quotes for the shell: "
             f"'data.delimiter=\";\"'."
+        ) from None
+    except RecursionError:
+        raise UserError(
+            "conf/ can't be composed: a file there includes itself, directly or through others. Look at the `defaults` "
+            "of the files that you edited; `git diff conf/` shows them."
         ) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         given = "".join(f"\n  {override}" for override in overrides)
@@ -91,10 +96,14 @@ def _warn_of_strays() -> None:
             )
 
 
-def _check_environment() -> None:
-    """Errors: `UserError` where conf/ would write a value of the environment, such as a password, to params.yaml."""
+def _check_files() -> None:
+    """Errors: `UserError` for a bomb of aliases, and where conf/ would write a value of the environment to params.yaml.
+
+    Such a value may be a password.
+    """
     for file in sorted(CONF.rglob("*.yaml")):
         text = file.read_text(encoding="utf-8", errors="replace")
+        config.check_aliases(text, str(file))
         if "oc.env" not in text:
             continue
         try:

@@ -103,7 +103,7 @@ class TableData(Section):
 
     @property
     def title(self) -> str:
-        return Path(self.path).name.split(".")[0]
+        return Path(self.path).name.strip(".").split(".")[0]
 
     @property
     def source(self) -> str:
@@ -207,8 +207,8 @@ class Train(Section):
 class LogRange(Section):
     """`points` values from `minimum` to `maximum`, evenly spaced in their logarithm."""
 
-    minimum: Positive
-    maximum: Positive
+    minimum: Annotated[Positive, Field(ge=1e-15)]  # so that the ratio of the two is a number
+    maximum: Annotated[Positive, Field(le=1e15)]
     points: Annotated[int, Field(ge=2, le=10_000)]
 
     @property

@@ -113,6 +113,8 @@ def _read(
     try:
         table = read(text.open(), {}) if table is None else table
     except (pa.ArrowException, ValueError) as error:
+        if "straddling object" in str(error):  # Arrow reads a row at once
+            raise _long_row(path, text) from None
         raise UserError(
             f"{path} can't be read as a table with {dialect.delimiter!r} between cells: {error}. If that is not its "
             f"delimiter, set the right one: -S 'data.delimiter=\";\"'."
@@ -120,6 +122,28 @@ def _read(
     if ragged:
         raise _ragged(path, text, dialect, len(names), ragged)
     return table
+
+
+def _long_row(path: Path, text: Text) -> UserError:
+    """The error for a row that is too long for Arrow, be it one line or, because of a quote, many."""
+    number = _long_line(text, FEW // 2)
+    return UserError(
+        f"{path}{f', line {number:,}' if number else ''}: a row is longer than {FEW // 2 >> 20} MB. Either a quote is "
+        f"never closed (-S data.quote=... sets another one), or a cell holds something else than a value: remove it."
+    )
+
+
+def _long_line(text: Text, size: int) -> int | None:
+    """The number of the first line of more than `size` bytes."""
+    number, length = 1, 0
+    for block in text.blocks():
+        for line in block.splitlines(keepends=True):
+            length += len(line)
+            if length > size:
+                return number
+            if line.endswith(b"\n"):
+                number, length = number + 1, 0
+    return None
 
 
 def _wide(kind: pa.DataType) -> pa.DataType:

@@ -31,6 +31,9 @@ from pipeline.errors import UserError
 
 SAMPLE = 1 << 16  # bytes from which to find out how a file is written
 BLOCK = 1 << 24  # bytes of a file that are checked at once
+# Tables shrink to about a tenth when they are compressed. A file that becomes larger than LARGE, or larger than SMALL
+# and than GROWTH times its size, is taken for a bomb.
+SMALL, GROWTH, LARGE = 1 << 26, 200, 1 << 32
 COMPRESSIONS = {
     "gzip": rb"\x1f\x8b",
     "bz2": rb"BZh[1-9]1AY&SY",
@@ -112,11 +115,26 @@ def _decompressed(path: Path, compression: str | None) -> Text:
     damage = (EOFError, OSError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
     try:
         with openers[kind](path) as stream:
-            return Text(stream.read())
+            parts, size = [], 0
+            while part := stream.read(BLOCK):
+                size += len(part)
+                check_growth(path, size)
+                parts.append(part)
+            return Text(b"".join(parts))
     except damage as error:
         step = "It is incomplete or damaged: copy it again"
         step += f", or set data.compression to something else than {kind}." if compression else "."
         raise UserError(f"{path} can't be decompressed as {kind}: {error}. {step}") from None
+
+
+def check_growth(path: Path, size: int) -> None:
+    """Errors: `UserError` for a compressed file that becomes more than `size` bytes, far more than tables do."""
+    packed = path.stat().st_size
+    if size > LARGE or (size > SMALL and size > GROWTH * packed):
+        raise UserError(
+            f"{path} has {packed:,} bytes and becomes more than {size:,} when it is decompressed, too many for memory. "
+            f"If it is a table nevertheless, decompress it and set data.path to the result."
+        )
 
 
 def _only_file(path: Path) -> IO[bytes]:

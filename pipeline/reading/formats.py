@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
+from pipeline.reading import decoding
 from pipeline.reading.decoding import Text
 from pipeline.reading.options import Options
 
@@ -106,6 +107,7 @@ def _packed_as(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            decoding.check_growth(path, sum(entry.file_size for entry in archive.infolist()))
             if "mimetype" in names and b"opendocument.spreadsheet" in archive.read("mimetype"):
                 return "OpenDocument"
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):

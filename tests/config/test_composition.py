@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, Shell, copy_project, shell_in
 from omegaconf import OmegaConf
 
+from pipeline import config
 from pipeline.config import composition
 from pipeline.errors import UserError
 
@@ -257,3 +258,43 @@ def test_a_hand_edit_that_takes_a_value_of_the_environment_is_refused_without_it
         composition.check(text, "params.yaml")
     assert "tracking.uri is 'gopher://${oc.env:SECRET}' for DVC" in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.fixture
+def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("own_conf")
+def test_a_file_of_conf_that_includes_itself_is_one_message() -> None:
+    Path("conf/train/loop.yaml").write_text("defaults: [loop, _self_]\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"a file there includes itself.*git diff conf/"):
+        composition.compose(["train=loop"])
+
+
+BOMB = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
+)
+
+
+@pytest.mark.usefixtures("own_conf")
+def test_aliases_that_stand_for_too_many_values_are_refused_unread() -> None:
+    with pytest.raises(UserError, match=r"params.yaml has aliases .* 1,234,567,\d+ values or more"):
+        composition.check(BOMB, "params.yaml")
+    Path("conf/explore.yaml").write_text(BOMB, encoding="utf-8")
+    with pytest.raises(UserError, match=r"conf/explore.yaml has aliases"):
+        composition.compose()
+    with pytest.raises(UserError, match=r"params.yaml has aliases"):
+        composition.check("a: &a [*a]\n", "params.yaml")
+
+
+def test_a_few_aliases_are_read() -> None:
+    assert config.parse("a: &x [1, 2]\nb: [*x, *x]\n", "params.yaml")["b"] == [[1, 2], [1, 2]]
+
+
+@pytest.mark.usefixtures("own_conf")
+def test_a_range_whose_ends_have_no_ratio_is_refused() -> None:
+    text = composition.compose().replace("minimum: 0.0001", "minimum: 1.0e-320")
+    with pytest.raises(UserError, match=r"sweep.lambda = .*1e-320.*should be greater than or equal to"):
+        composition.check(text, "params.yaml")

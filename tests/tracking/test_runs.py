@@ -1,7 +1,9 @@
 """What the user finds in MLflow, read back through its client."""
 
+import contextlib
 import json
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -293,6 +295,22 @@ def test_a_store_that_cannot_be_reached_is_named_with_the_way_on(
         log.log([record], SETTINGS)
     assert uri in str(caught.value)
     assert "`dvc repro` then goes on from here" in str(caught.value)
+
+
+def test_a_store_that_another_process_has_locked_is_one_message_and_used_when_it_is_free(
+    record: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}?timeout=0.1")
+    log.log([], SETTINGS)
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(
+            UserError, match=r"can't be used: .*database is locked\n.*`dvc repro` then goes on from here"
+        ):
+            log.log([record], SETTINGS)
+    log.log([record], SETTINGS)
+    assert len(runs(record.experiment)) == 1
 
 
 def test_the_environment_wins_over_the_setting_and_files_are_the_repositorys(

@@ -35,8 +35,8 @@ class Record:
     params: dict[str, Any]
     metrics: dict[str, float]
     costs: pd.DataFrame  # iteration, cost, and where there are several classes one column for each
-    training: pd.DataFrame
-    test: pd.DataFrame
+    training: Table
+    test: Table
     source: str
     model: Path
     artifacts: dict[Path, str]  # a file to the folder that it is shown in

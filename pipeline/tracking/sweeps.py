@@ -53,7 +53,7 @@ class Sweep:
     tags: dict[str, str]
     metrics: dict[str, float]
     children: list[Child]
-    tables: dict[str, pd.DataFrame]  # training, and where there is a winner test
+    tables: dict[str, Table]  # training, and where there is a winner test
     source: str
     model: Path | None  # of the winner
     artifacts: dict[Path, str]  # a file to the folder that it is shown in, "" for the top

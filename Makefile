@@ -5,7 +5,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Neither make nor the shell reads GRID as commands. Its words are divided at spaces.
 export COMBINATIONS := $(value GRID)
 unexport GRID
-.PHONY: help run test sweep bench ui lint clean
+group = $$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'])")
+.PHONY: help run test sweep bench serve ui tutorial notebook lint clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,13 +21,27 @@ test: .venv/installed ## install into .venv, run all tests
 sweep: .venv/installed ## run each combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
 	@set -f; python -m pipeline queue $$COMBINATIONS
 
-bench: .venv/installed ## compare the speed with the usual alternatives (several minutes)
-	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		$$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['bench'])")
+bench: .venv/installed ## compare speed and twelve tables with the usual alternatives (most of an hour)
+	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock $(call group,bench)
+	@python -m pip install --quiet --disable-pip-version-check --no-deps $(call group,bench-tables)
 	@python -m benchmarks
+	@python -m benchmarks tables
+
+serve: .venv/installed ## serve the champion, which python -m pipeline promote chooses
+	@python -m pipeline serve
 
 ui: .venv/installed ## browse the runs in MLflow
 	@python -m pipeline ui
+
+tutorial: .venv/installed ## render docs/tutorial.py to docs/tutorial.md
+	@python -m docs.render
+
+notebook: .venv/installed docs/tutorial.ipynb ## open the tutorial in Jupyter, to change and run
+	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock $(call group,notebook)
+	@jupyter lab docs/tutorial.ipynb
+
+docs/tutorial.ipynb: docs/tutorial.py | .venv/installed
+	@jupytext --quiet --to notebook --output $@ $<
 
 lint: .venv/installed ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy

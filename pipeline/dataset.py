@@ -102,12 +102,11 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
             f"good.",
             stacklevel=2,
         )
-    used = [name for name in (*features, offset, target) if name is not None]
-    weights = [None if weight is None else part[weight].reset_index(drop=True) for part in (train, test)]
-    left_out = test.drop(columns=used)
+    used = [*features, *([] if offset is None else [offset]), target]
+    weights = (None if weight is None else part[weight].reset_index(drop=True) for part in (train, test))
     train, test, left_out = (
         part.reset_index(drop=True) if isinstance(part, pd.DataFrame) else part
-        for part in (train[used], test[used], left_out)
+        for part in (train[used], test[used], test.drop(columns=used))
     )
     return Parts(train, test, key, left_out, *weights)
 

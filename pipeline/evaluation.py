@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import checks, figures, outputs, references
+from pipeline import checks, config, decision, figures, outputs, references
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.model import Model
@@ -25,9 +25,11 @@ from pipeline.scores import (
     by_group,
     confusion,
     curves,
+    decided,
     evaluate,
     interval,
     resampled,
+    thinned,
 )
 
 POINTS = 1000  # of a line that `dvc plots` draws, about
@@ -44,9 +46,7 @@ NAMES = {
 def judge(fitted: Model, table: Table, weight: np.ndarray | None = None) -> Evaluation:
     """The model's predictions for the rows of `table`, whose last column is the target, with weights (n_samples,)."""
     X, y = features_and_target(table)
-    rows, classify = fitted.matrix(X), fitted.classifier
-    predicted, probabilities = classify.predict(rows), classify.predict_proba(rows)
-    return evaluate(y, predicted, probabilities, fitted.classes_, fitted.positive, weight)
+    return evaluate(y, *fitted.decide(X), fitted.classes_, fitted.positive, weight)
 
 
 def write(
@@ -59,21 +59,23 @@ def write(
     title: str,
     groups: pd.DataFrame | None = None,
     weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+    settings: config.Decision | None = None,
 ) -> str:
     """Metrics, report, predictions, curves, pictures and warnings in `result`; the report is returned.
 
     title is the name of the data. groups has a row for each test row, and a column for each way to group them; weights
-    are those of the training rows and of the test rows. The pictures show the costs and weights that training left
-    below the folder `training`, too.
+    are those of the training rows and of the test rows; settings are those of the decision. The pictures show the costs
+    and weights that training left below the folder `training`, too.
     """
     X, y = features_and_target(training_rows)
     test_X, test_y = features_and_target(test_rows)
     classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
     after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
     sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
-    some, some_weight = in_memory(training_rows.take(sampled)), None if weight is None else weight[sampled]
+    some = in_memory(training_rows.take(sampled))
     boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
     compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
+    some_weight = None if weight is None else weight[sampled]
     metrics = {"test": after.metrics, "train": judge(trained, some, some_weight).metrics}
     metrics |= {
         name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics
@@ -104,6 +106,9 @@ def write(
     if test_weight is not None:
         notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
+    if settings is not None and settings.method != "none":
+        metrics["decision"], text = _judged(trained, settings, test_X, test_y, test_weight, training, folder)
+        report = f"{report}\n{text}"
     outputs.save_metrics(metrics, result)
     outputs.save_csv(table, folder / "scores.csv")
     outputs.save_csv(found, folder / "importance.csv", references.BLACK_BOX_DIGITS)
@@ -149,6 +154,46 @@ def _for_dvc(tables: dict[str, pd.DataFrame], title: str, folder: Path) -> None:
             place, after = table.groupby("class", sort=False).cumcount(), table["class"].shift(-1)
             table = table[(place % steps == 0) | (table["class"] != after)]  # the last point of a line stays
         outputs.save_csv(table.assign(data=title).replace("<", "\u2039", regex=True), folder / f"{name}.csv")
+
+
+def _judged(
+    fitted: Model,
+    settings: config.Decision,
+    X: pd.DataFrame,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    training: Path,
+    folder: Path,
+) -> tuple[dict[str, float], str]:
+    """What the model's threshold is worth on the test rows: its measures, and a paragraph for the report."""
+    false_alarm, miss = decision.costs(settings, X)
+    positive, threshold = fitted.positive_class, fitted.threshold or 0.5
+    is_positive, flagged = y == positive, fitted.classify(X) == positive
+    weight = np.ones(len(y)) if weight is None else weight
+    cost = np.where(is_positive, miss, false_alarm)
+    table = decided(is_positive, flagged, cost, weight)
+    shown = table if settings.method == "cost" else table[table["measure"] != "cost"]
+    outputs.save_csv(shown, folder / "decision.csv")
+    probability = fitted.probabilities(X)[:, fitted.classes_.tolist().index(positive)]
+    on_test = decision.curve(is_positive, probability, cost, weight)
+    figures.save(
+        figures.decision,
+        folder / "pictures" / "decision.png",
+        curve=outputs.load_csv(training / outputs.THRESHOLDS),
+        test=thinned(on_test),
+        threshold=threshold,
+        measure={"cost": "cost", "floor": "recall"}.get(settings.method, "flagged"),
+    )
+    lines = [f"Decision ({settings.method}): {positive!r} from a probability of {threshold:.4g} on."]
+    lines += [f"  {name:<10}{value:.4f} [{low:.4f}, {high:.4f}]" for name, value, low, high in shown.to_numpy()]
+    if settings.method == "cost":
+        wrong = {"from 0.5 on": (probability >= 0.5) != is_positive, "for all rows": ~is_positive}
+        wrong["for no row"] = is_positive
+        others = {name: (cost * weight)[rows].sum() / weight.sum() for name, rows in wrong.items()}
+        lines.append(
+            "The cost per row if the decision were " + ", ".join(f"{k}: {v:.4f}" for k, v in others.items()) + "."
+        )
+    return {"threshold": threshold, **dict(zip(shown["measure"], shown["value"], strict=True))}, "\n".join([*lines, ""])
 
 
 def groups_of(names: list[str], test_rows: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
     raw cells --read--> typed columns --base--> codes --features--> matrix --classifier--> margins --> class
 
-The class of a row is decided in one place, from the margins: what is evaluated is what is served. The module knows no
-configuration, so a saved model loads wherever the packages that it records are installed.
+The class of a row is decided in one place, from the margins or with a threshold: what is evaluated is what is served.
+The module knows no configuration, so a saved model loads wherever the packages that it records are installed.
 
 A model is stored with skops: arrays and a description of the objects, no pickle. Loading runs no code from the file and
 refuses any type that is not in `TRUSTED`. Source: https://skops.readthedocs.io/en/stable/persistence.html
@@ -23,6 +23,8 @@ from pipeline.columns.base import Base
 from pipeline.columns.features import Features
 from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
+from pipeline.logistic.calibration import calibrated
+from pipeline.logistic.loss import predicted, probabilities
 from pipeline.logistic.matrix import Matrix
 from pipeline.outputs import Table
 from pipeline.reading import CellFormat, cells
@@ -46,7 +48,9 @@ class Model:
     cell_format  how the cells of the training table were written, and so how new ones are read
     positive     of two classes, the one that weights and curves refer to; None is the last in sorted order
 
-    `average` (n_terms, n_columns) has what each term of `base` adds to the margins of the average training row.
+    `threshold` is the probability of the positive class, of two, from which on a row is decided to be of it; None
+    decides by the margins. `calibration` corrects the probabilities (`logistic.calibration`). `average` (n_terms,
+    n_columns of weights) has what each term of `base` adds to the margins of the average training row.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class Model:
     ) -> None:
         self.base, self.features, self.classifier = base, features, classifier
         self.cell_format, self.positive = cell_format, positive
+        self.threshold: float | None = None
+        self.calibration: dict[str, Any] | None = None
         self.average = np.zeros((len(base.terms), len(classifier.coef_)))
 
     @property
@@ -76,12 +82,23 @@ class Model:
         return Matrix([self.base.block(frame)], self.features.T)
 
     def classify(self, frame: pd.DataFrame) -> np.ndarray:
-        """The class of each row of typed columns, (n_samples,)."""
-        return self.classifier.predict(self.matrix(frame)) if len(frame) else self.classes_[:0]
+        """The class that is decided for each row of typed columns, (n_samples,)."""
+        return self.decide(frame)[0]
 
     def probabilities(self, frame: pd.DataFrame) -> np.ndarray:
         """The probabilities (n_samples, n_classes) of rows of typed columns, in the order of `classes_`."""
-        return self.classifier.predict_proba(self.matrix(frame)) if len(frame) else np.empty((0, len(self.classes_)))
+        return self.decide(frame)[1]
+
+    def decide(self, frame: Table) -> tuple[np.ndarray, np.ndarray]:
+        """Both."""
+        if not len(frame):
+            return self.classes_[:0], np.empty((0, len(self.classes_)))
+        z = self.classifier.decision_function(self.matrix(frame))
+        P = calibrated(probabilities(z, self.classifier.multiclass), self.calibration)
+        if self.threshold is None:
+            return self.classes_[predicted(z)], P
+        place = self.classes_.tolist().index(self.positive_class)
+        return self.classes_[np.where(P[:, place] >= self.threshold, place, 1 - place)], P
 
     def contributions(self, frame: pd.DataFrame) -> np.ndarray:
         """What each term of `base` adds to the margins of each row: (n_samples, n_terms, n_columns of weights).

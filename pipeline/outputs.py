@@ -51,6 +51,7 @@ WEIGHTS = Path("train/weights.csv")
 CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves
 SURFACES = Path("train/pairs.csv")  # where columns act together
 CANDIDATES = Path("train/candidates.csv")  # where train.features or train.lambda are auto
+THRESHOLDS = Path("train/thresholds.csv")  # where decision has a method
 INFERENCE = Path("train/inference.csv")
 TRAINING_SUMMARY = Path("train/summary.json")
 TRAINING_WARNINGS = Path("train/warnings.json")
@@ -58,7 +59,10 @@ TRAINING_WARNINGS = Path("train/warnings.json")
 EVALUATION = Path("evaluate")
 PLOTS = Path("evaluate/plots")  # for `dvc plots`
 PREDICTIONS = Path("evaluate/predictions.csv")
+REFERENCE = Path("evaluate/reference.json")  # what later rows are compared with
 EVALUATION_WARNINGS = Path("evaluate/warnings.json")
+
+REPORT = Path("report/report.html")
 
 SWEEP = Path("sweep")  # with a training of the winner in it
 COMBINATIONS = Path("combinations.csv")
@@ -69,8 +73,8 @@ ADOPT = Path("adopt.txt")
 WINNER = Path("sweep.json")
 
 WEIGHT_DIGITS, SCORE_DIGITS = 9, 7
-NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
 GROUP_ROWS = 2**18  # of a Parquet file, which are read and written together
+NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
 
 
 class Result(NamedTuple):

@@ -50,8 +50,8 @@ def main(file: str, model: str | None, output: str | None) -> None:
             n_rows, n_wrong = n_rows + len(frame), n_wrong + len(wrong)
         if n_rows == 0:
             raise UserError(f"{file} has no row that can be read{f' ({n_wrong:,} that cannot)' if n_wrong else ''}.")
-    unread = f"; {n_wrong:,} can't be read" if n_wrong else ""
-    print(f"{n_rows:,} rows predicted{unread}", file=sys.stderr)
+        unread = f"; {n_wrong:,} can't be read" if n_wrong else ""
+        print(f"{n_rows:,} rows predicted{unread}", file=sys.stderr)
 
 
 def found(name: str | None) -> tuple[Model, Options | None]:

@@ -9,7 +9,7 @@ Of more than ROWS rows, that many are drawn from, and the interval is narrowed b
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from sklearn import metrics
 
 RESAMPLES, ROWS, SEED = 1000, 5_000, 0
 CONFIDENCE = 0.95
+POINTS = 400  # of a curve at most
 CHUNK = 2_000_000  # counts that are in memory at once
 BINS = 10  # of a calibration curve
 GROUPS = 50  # categories of a column that are scored one by one
@@ -108,14 +109,44 @@ def resampled(
     judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
     prepared = {name: _Prepared(codes, *model, classes, judged) for name, model in models.items()}
     chunks: dict[str, list[pd.DataFrame]] = {name: [] for name in models}
+    for counts in _counts(rng, n):
+        for name, model in prepared.items():
+            chunks[name].append(pd.DataFrame(model.scores(counts if weight is None else counts * weight)))
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in chunks.items()}
+
+
+def _counts(rng: np.random.Generator, n: int) -> Iterator[np.ndarray]:
+    """How often each of n rows is in each draw, (n_draws, n), for RESAMPLES draws in all."""
     at_once = max(CHUNK // n, 1)
     for first in range(0, RESAMPLES, at_once):
         n_draws = min(at_once, RESAMPLES - first)
         rows = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
-        counts = np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
-        for name, model in prepared.items():
-            chunks[name].append(pd.DataFrame(model.scores(counts if weight is None else counts * weight)))
-    return {name: pd.concat(parts, ignore_index=True) for name, parts in chunks.items()}
+        yield np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
+
+
+def decided(is_positive: np.ndarray, flagged: np.ndarray, cost: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    """What a decision is worth: flagged, recall, precision and cost per row, each with value, lower, upper.
+
+    Parameters are of each row (n_samples,): whether it is of the positive class, whether it was decided to be, and what
+    a wrong decision about it costs, and its weight. An interval is from the bootstrap of the rows.
+    """
+
+    def rates(sums: np.ndarray) -> np.ndarray:
+        n_flagged, n_positive, hits, total, n = sums.T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.stack([n_flagged / n, hits / n_positive, hits / n_flagged, total / n])
+
+    columns = [flagged, is_positive, flagged & is_positive, np.where(flagged != is_positive, cost, 0)]
+    table = np.column_stack([*columns, np.ones(len(cost))]) * weight[:, None]
+    values = rates(table.sum(axis=0)[None])[:, 0]
+    rng = np.random.default_rng(SEED)
+    drawn = table if len(table) <= ROWS else table[np.sort(rng.permutation(len(table))[:ROWS])]
+    draws = np.concatenate([rates(counts @ drawn) for counts in _counts(rng, len(drawn))], axis=1)
+    rows = []
+    for name, value, of_draws in zip(("flagged", "recall", "precision", "cost"), values, draws, strict=True):
+        known = pd.Series(of_draws).dropna()
+        rows.append((name, value, *(interval(known, value, len(table)) if len(known) else (np.nan, np.nan))))
+    return pd.DataFrame(rows, columns=["measure", "value", "lower", "upper"])
 
 
 def interval(draws: pd.Series, value: float, n_rows: int) -> tuple[float, float]:
@@ -245,7 +276,12 @@ def wilson(successes: float, n: float) -> tuple[float, float]:
 
 
 def curves(predictions: pd.DataFrame, positive: str, weight: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
-    """ROC, precision-recall and calibration as tables class, x, y: of `positive` of two classes, or of every class."""
+    """ROC, precision-recall and calibration as tables class, x, y: of `positive` of two classes, or of every class.
+
+    Calibration has Wilson's intervals of the shares, too. Of two classes there are also `gain`, what the rows of the
+    highest probability hold, and `decision_curve`, the net benefit of a threshold: hits per row, less false alarms per
+    row times the odds of the threshold (Vickers and Elkin, Medical Decision Making 26, 2006).
+    """
     names = _classes(predictions)
     parts: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
     for name in [positive] if len(names) == 2 else names:
@@ -253,21 +289,55 @@ def curves(predictions: pd.DataFrame, positive: str, weight: np.ndarray | None =
         probability = predictions[f"probability_{name}"].to_numpy()
         false_positive, true_positive, _ = metrics.roc_curve(is_class, probability, sample_weight=weight)
         precision, recall, _ = metrics.precision_recall_curve(is_class, probability, sample_weight=weight)
-        share, predicted = _calibration(is_class, probability, np.ones(len(is_class)) if weight is None else weight)
+        weights = np.ones(len(is_class)) if weight is None else weight
         xy = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
         parts["roc"].append(pd.DataFrame({"class": name, **xy}))
         parts["precision_recall"].append(pd.DataFrame({"class": name, "recall": recall, "precision": precision}))
-        parts["calibration"].append(pd.DataFrame({"class": name, "predicted": predicted, "share": share}))
+        bands = _calibration(is_class, probability, weights)
+        parts["calibration"].append(pd.DataFrame({"class": name, **bands}))
+    if len(names) == 2:
+        parts["gain"] = [
+            gain(is_class, probability, weights).assign(**{"class": name})[["class", "flagged", "recall", "lift"]]
+        ]
+        parts["decision_curve"] = [net_benefit(is_class, probability, weights)]
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
-def _calibration(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As scikit-learn's `calibration_curve` with quantiles, which takes no weights: share and mean probability."""
+def _calibration(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    """As scikit-learn's `calibration_curve` with quantiles, which takes no weights: predicted, share, lower, upper."""
     edges = np.quantile(probability, np.linspace(0, 1, BINS + 1))
     place = np.searchsorted(edges[1:-1], probability)
-    total, hits, sums = (np.bincount(place, weight * values, BINS) for values in (1, is_class, probability))
+    columns = (1, is_class, probability, weight)
+    total, hits, sums, squares = (np.bincount(place, weight * values, BINS) for values in columns)
     filled = total > 0
-    return hits[filled] / total[filled], sums[filled] / total[filled]
+    share, n = hits[filled] / total[filled], total[filled] ** 2 / squares[filled]
+    ends = [wilson(part * rows, rows) for part, rows in zip(share, n, strict=True)]
+    lower, upper = np.transpose(ends)
+    return pd.DataFrame({"predicted": sums[filled] / total[filled], "share": share, "lower": lower, "upper": upper})
+
+
+def gain(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    """By the share of rows that are flagged, those of the highest probability first: recall, and lift over chance."""
+    _, fps, fns, tps, _ = metrics.confusion_matrix_at_thresholds(is_class, probability, sample_weight=weight)
+    flagged, recall = (fps + tps) / weight.sum(), tps / (tps + fns)
+    table = thinned(pd.DataFrame({"flagged": flagged, "recall": recall, "lift": recall / flagged}))
+    return pd.concat([pd.DataFrame([{"flagged": 0.0, "recall": 0.0, "lift": np.nan}]), table], ignore_index=True)
+
+
+def thinned(curve: pd.DataFrame) -> pd.DataFrame:
+    """At most POINTS rows of a curve."""
+    return curve.iloc[np.unique(np.linspace(0, len(curve) - 1, POINTS).round().astype(int))]
+
+
+def net_benefit(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    """By threshold: that of the model, and that of flagging all rows; that of flagging none is 0."""
+    threshold = np.arange(1, 100) / 100
+    odds, n, share = threshold / (1 - threshold), weight.sum(), np.average(is_class, weights=weight)
+    flagged = probability >= threshold[:, None]
+    hits, false_alarms = flagged @ (weight * is_class) / n, flagged @ (weight * ~is_class) / n
+    return pd.DataFrame(
+        {"threshold": threshold, "model": hits - false_alarms * odds, "all": share - (1 - share) * odds, "none": 0.0}
+    )
 
 
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -62,11 +62,13 @@ def resolved(
     """
     if "auto" not in (params.l2, params.features, params.interactions):
         return params, None
-    rows, drawn = Rows(*features_and_target(table), weight), np.arange(len(table))
-    check_offset(params.offset, np.unique(rows.y))
-    if len(table) > LARGEST_SAMPLE:
-        drawn = np.sort(np.random.default_rng(SEED).choice(len(table), LARGEST_SAMPLE, replace=False))
-    rows, key = rows.take(drawn), None if key is None else key.iloc[drawn].reset_index(drop=True)
+    X, y = features_and_target(table)
+    check_offset(params.offset, np.unique(y))
+    drawn = np.arange(len(y))
+    if len(y) > LARGEST_SAMPLE:
+        drawn = np.sort(np.random.default_rng(SEED).choice(len(y), LARGEST_SAMPLE, replace=False))
+    rows = Rows(in_memory(X.take(drawn)), y[drawn], None if weight is None else weight[drawn])
+    key = None if key is None else key.iloc[drawn].reset_index(drop=True)
     folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]

@@ -4,10 +4,9 @@ The features are those of the largest effect, the weight per standard deviation.
 of a model with ridge, they belong to the same model without penalty.
 """
 
-import numpy as np
 import pandas as pd
 
-from pipeline import config, outputs
+from pipeline import config, outputs, report
 
 MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "black_box": "black box"}
 FEATURES = 10  # of the largest effect
@@ -35,34 +34,10 @@ def main() -> None:
 
 
 def odds(weights: pd.DataFrame, inferred: pd.DataFrame) -> str:
-    """The odds ratios of the features of the largest effect, of the one class in `weights`, as a table in Markdown.
-
-    The last column is inference.csv's, in which categories are compared with the first of their column.
-    """
-    beside, kind = {}, "no intervals: outputs/train/summary.json has the reason"
-    if "lower" in inferred:
-        coefficient = "unpenalised" if "unpenalised" in inferred else "coefficient"
-        known = inferred.dropna(subset=["lower"])
-        with np.errstate(over="ignore"):
-            ratios = np.exp(known[[coefficient, "lower", "upper"]].to_numpy())
-        beside = {
-            name: f"{ratio:.5g} ({low:.5g} to {high:.5g})"
-            for name, (ratio, low, high) in zip(known["feature"], ratios, strict=True)
-        }
-        kind = f"{'without penalty' if coefficient == 'unpenalised' else 'per unit'}, with its 95 % interval"
-    curves: list[str] = []
-    if "curve" in weights:
-        curves = weights["curve"].dropna().unique().tolist()
-        weights = weights[weights["curve"].isna()]
-    lines = [
-        f"| what raises the odds of {weights['class'].iloc[0]} | per standard deviation | per unit | {kind} |",
-        "|---|---|---|---|",
-    ]
-    for row in weights.head(FEATURES).to_dict("records"):
-        name = row["feature"]
-        ratios = row["odds_ratio_per_standard_deviation"], row["odds_ratio_per_unit"]
-        lines.append(f"| {name} | {ratios[0]:.2f} | {ratios[1]:.5g} | {beside.get(name, '-')} |")
-    if curves:
+    """The odds ratios of the features of the largest effect, of the one class in `weights`, as a table in Markdown."""
+    found = report.odds(weights, inferred, FEATURES)
+    lines = [f"| {' | '.join(cells)} |" for cells in (found["header"], ("---",) * 4, *found["rows"])]
+    if curves := found["curves"]:
         shown = ", ".join(curves[:FEATURES]) + (f" and {len(curves) - FEATURES} more" if len(curves) > FEATURES else "")
         lines.append(f"\nCurves, the largest effects first (outputs/evaluate/pictures/curves.png): {shown}")
     return "\n".join(lines)

@@ -195,8 +195,7 @@ class Base:
                 code[:, j] = column[rows] + starts[j]
         offset = None if self.offset is None else self._offset(X[self.offset])
         offsets = [None if offset is None else offset[rows] for rows in parts]
-        places = zip(dense, codes, offsets, strict=True)
-        return [Block(numbers, code, int(starts[-1]), known) for numbers, code, known in places]
+        return [Block(*block[:2], int(starts[-1]), block[2]) for block in zip(dense, codes, offsets, strict=True)]
 
     def _dense(self, X: Table) -> Iterator[tuple[int, np.ndarray]]:
         """The floats and indicators, one column after another; each column of X is read once."""

@@ -14,13 +14,18 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError, create_model
 
 from pipeline.config.sections import (
+    BudgetDecision,
     Combination,
+    CostDecision,
     Data,
+    Decision,
     Evaluate,
     Explore,
     FileSplit,
+    FloorDecision,
     GroupSplit,
     LogRange,
+    NoDecision,
     Params,
     RandomSplit,
     Section,
@@ -34,13 +39,18 @@ from pipeline.config.sections import (
 from pipeline.errors import UserError
 
 __all__ = [
+    "BudgetDecision",
     "Combination",
+    "CostDecision",
     "Data",
+    "Decision",
     "Evaluate",
     "Explore",
     "FileSplit",
+    "FloorDecision",
     "GroupSplit",
     "LogRange",
+    "NoDecision",
     "Params",
     "RandomSplit",
     "Section",

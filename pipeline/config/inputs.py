@@ -10,9 +10,11 @@ from pathlib import Path
 
 from pipeline import config, outputs
 
+NONE = "The configuration names no file here.\n"  # an empty one makes DVC warn
+
 
 def link(root: Path) -> None:
-    """Below `root`, link to the files of the sections data and split; a section without one gets an empty file.
+    """Below `root`, link to the files of the sections data and split; a section without one gets a file that says so.
 
     Errors: `UserError` for a path that is no file, and no folder of files.
     """
@@ -21,7 +23,7 @@ def link(root: Path) -> None:
         link, place = root / name, outputs.ROOT / name
         link.parent.mkdir(exist_ok=True)
         if path is None:
-            link.touch()
+            link.write_text(NONE, encoding="utf-8")
             continue
         from pipeline import reading
 

@@ -204,6 +204,33 @@ class Train(Section):
         return self.smoothness if self.features == "curves" else None
 
 
+class _Decision(Section):
+    calibration: Literal["none", "auto"]
+
+
+class NoDecision(_Decision):
+    method: Literal["none"]
+
+
+class CostDecision(_Decision):
+    method: Literal["cost"]
+    false_alarm: L2 | str
+    miss: L2 | str
+
+
+class FloorDecision(_Decision):
+    method: Literal["floor"]
+    recall: Annotated[float, Field(gt=0, le=1)]
+
+
+class BudgetDecision(_Decision):
+    method: Literal["budget"]
+    highest: Positive
+
+
+Decision = Annotated[NoDecision | CostDecision | FloorDecision | BudgetDecision, Field(discriminator="method")]
+
+
 class LogRange(Section):
     """`points` values from `minimum` to `maximum`, evenly spaced in their logarithm."""
 
@@ -280,6 +307,8 @@ class OneVsRest(Section):
 class Tracking(Section):
     uri: str | None
     points: Annotated[int, Field(ge=2)]
+    promote: Annotated[float, Field(ge=0)] | None
+    live: bool
 
     @field_validator("uri")
     @classmethod
@@ -302,6 +331,7 @@ class Params(Section):
     data: Data
     split: Split
     train: Train
+    decision: Decision
     evaluate: Evaluate
     sweep: Sweep
     one_vs_rest: OneVsRest

@@ -32,6 +32,7 @@ STYLE: Any = {
 LISTED = 30  # features named in one picture at most
 LETTERS = 40  # of a name in a picture
 DAY = 24 * 60 * 60  # seconds
+BINS = 14  # of a column in the picture of what changed
 SURFACES = 9  # pairs in one picture
 PANELS = 12  # columns with a small picture each: those that explain most of the target
 
@@ -201,7 +202,47 @@ def precision_recall(curve: pd.DataFrame) -> Figure:
 
 def calibration(curve: pd.DataFrame) -> Figure:
     figure, axes = new_axes("Calibration on the test rows", "predicted probability", "share of the class", (5, 4.5))
+    if len(set(curve["class"])) == 1:
+        axes.fill_between(curve["predicted"], curve["lower"], curve["upper"], color=BLUE, alpha=0.15, linewidth=0)
     return _by_class(figure, axes, curve, diagonal=True, marker="o", markersize=4)
+
+
+def decision(curve: pd.DataFrame, test: pd.DataFrame, threshold: float, measure: str) -> Figure:
+    """A measure by threshold: of the training rows, out of fold, where it was chosen, and of the test rows."""
+    label = {"cost": "cost per row", "flagged": "share of rows flagged"}.get(measure, measure)
+    figure, axes = new_axes("The decision", "flagged from this probability on", label, (5, 4))
+    axes.plot(test["threshold"], test[measure], color=ORANGE, linewidth=1, label="test rows")
+    axes.plot(curve["threshold"], curve[measure], color=BLUE, label="training rows, out of fold")
+    axes.axvline(threshold, color=GREY, linewidth=1, linestyle="--", label=f"chosen: {threshold:.3g}")
+    axes.set(xlim=(0, 1), ylim=(0, None))
+    axes.legend()
+    return figure
+
+
+def decision_curve(curve: pd.DataFrame) -> Figure:
+    """The net benefit by threshold, of the model, of flagging all rows and of flagging none."""
+    figure, axes = new_axes(
+        "Decision curve on the test rows", "flagged from this probability on", "net benefit", (5, 4)
+    )
+    for name, colour, label in (("all", GREY, "all rows"), ("none", "black", "no row"), ("model", BLUE, "the model")):
+        axes.plot(curve["threshold"], curve[name], color=colour, label=label, linewidth=1 if name != "model" else 1.6)
+    highest = max(float(curve["model"].max()), float(curve["all"].max()), 1e-9)
+    axes.set(xlim=(0, 1), ylim=(-0.15 * highest, 1.1 * highest))
+    axes.legend()
+    return figure
+
+
+def gain(curve: pd.DataFrame) -> Figure:
+    """Recall and lift by the share of rows that are flagged, those of the highest probability first."""
+    figure = Figure(figsize=(8, 3.6))
+    panels = figure.subplots(1, 2)
+    panels[0].plot(curve["flagged"], curve["recall"], color=BLUE)
+    panels[0].plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
+    panels[0].set(title="Gain on the test rows", xlabel="share of rows flagged", ylabel="recall")
+    panels[1].plot(curve["flagged"], curve["lift"], color=BLUE)
+    panels[1].axhline(1, linestyle="--", color=GREY, linewidth=1)
+    panels[1].set(title="Lift", xlabel="share of rows flagged", ylabel="times as many as by chance", ylim=(0, None))
+    return figure
 
 
 def curves(curves: pd.DataFrame) -> Figure:
@@ -291,6 +332,32 @@ def pairs(cells: pd.DataFrame) -> Figure:
     figure.colorbar(image, ax=panels.tolist(), shrink=0.5, label="effect on the log-odds")
     hidden = len(largest) - len(shown)
     figure.suptitle(f"Pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
+    return figure
+
+
+def drift(panels: dict[str, pd.DataFrame]) -> Figure:
+    """One small picture per name: the share of the rows in each bin (index), of the counts `before` and `now`."""
+    n_rows = -(-len(panels) // 3)
+    figure = Figure(figsize=(9, 0.5 + 2.2 * n_rows))
+    grid = figure.subplots(n_rows, 3, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (name, counts) in zip(grid, panels.items(), strict=False):
+        share = counts / counts.sum()
+        largest = share.max(axis="columns").rank(method="first", ascending=False) <= BINS
+        share = share[largest & (share > 0).any(axis="columns")]
+        places = np.arange(len(share))
+        axes.barh(places - 0.2, share["before"], 0.4, color=GREY, label="before")
+        axes.barh(places + 0.2, share["now"], 0.4, color=BLUE, label="now")
+        axes.set_yticks(places, [short(label, 16) for label in share.index], fontsize=6)
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set_title(short(name, 30), fontsize=8)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.locator_params(axis="x", nbins=4)
+    handles = [Patch(color=GREY, label="before"), Patch(color=BLUE, label="now")]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2)
+    figure.suptitle("Share of the rows in each bin", x=0.01, ha="left", fontsize=10)
     return figure
 
 

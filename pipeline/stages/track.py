@@ -6,7 +6,7 @@ so this stage runs wherever the receipt is missing (a fresh clone, an experiment
 
 from pathlib import Path
 
-from pipeline import config, outputs
+from pipeline import config, outputs, promote
 from pipeline.tracking import log, records
 from pipeline.tracking.runs import Record
 from pipeline.tracking.sweeps import Sweep
@@ -19,5 +19,11 @@ def main(root: Path) -> None:
     found: list[Record | Sweep] = [records.main_record(params), records.one_vs_rest_record(params)]
     if sweep is not None:
         found.append(sweep)
-    log.log(found, config.read("tracking"))
+    settings = config.read("tracking")
+    log.log(found, settings)
+    if settings.promote is not None:
+        try:
+            promote.main(None, settings.promote)
+        except promote.RefusedError as reason:
+            print(reason)
     outputs.save_json([record.digest for record in found], root / outputs.RECEIPT)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline import config, outputs, selection, training
+from pipeline import config, decision, outputs, selection, training
 from pipeline.errors import reported_warnings
 from pipeline.reading import CellFormat
 
@@ -12,14 +12,21 @@ def main(root: Path) -> None:
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
     params, key = config.read("train"), outputs.load_key(outputs.ROOT)
     weight = outputs.load_weights(outputs.ROOT / outputs.TRAINING_WEIGHTS)
+    settings = config.read("decision")
     clusters = training.cluster_codes(key, params.standard_errors)
     with reported_warnings() as warned:
         params, candidates = selection.resolved(table, params, key, weight)
         trained = training.train(table, params, cell_format, weight)
+        thresholds = decision.decide(trained.model, table, params, settings, cell_format, key, weight)
     training.write(trained, root, warned, clusters)
     if candidates is not None:
         outputs.save_csv(candidates, root / outputs.CANDIDATES)
         pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)
         print(f"chosen: features {params.features}, lambda {params.l2:g}, pairs {pairs or 'none'}")
+    if thresholds is not None:
+        outputs.save_csv(thresholds, root / outputs.THRESHOLDS)
+        print(f"decision: {trained.model.positive_class} from a probability of {trained.model.threshold:g} on")
+    if trained.model.calibration is not None:
+        print(f"probabilities: corrected ({'isotonic' if 'x' in trained.model.calibration else 'temperature'})")
     for label, column in training.summary(trained.model).items():
         print(f"{label}: {column['iterations']} iterations, cost {column['last_cost']:.6f}; {column['stopped']}")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from pipeline.columns.target import features_and_target
 from pipeline.outputs import Table, row_hashes
 from pipeline.tracking import shipping
+from pipeline.tracking.stores import model_name
 
 TYPES = {"f": DataType.double, "M": DataType.datetime, "O": DataType.string}  # by the kind of a column
 
@@ -68,8 +68,7 @@ def log_model(
     `mlflow.pyfunc.load_model` unpickles nothing.
     """
     client, X = mlflow.MlflowClient(), features_and_target(training.head(5))[0]
-    name = re.sub(r"""[/:.%"']""", "_", experiment.name)  # the characters that MLflow does not allow
-    place, tags = experiment.experiment_id, made_by(module)
+    name, place, tags = model_name(experiment.name), experiment.experiment_id, made_by(module)
     model_id = client.create_logged_model(place, name, run_id, tags, params).model_id
     with shipping.copied() as code:
         mlflow.models.Model.log(

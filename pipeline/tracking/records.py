@@ -19,7 +19,7 @@ from pipeline.tracking import runs, shipping
 from pipeline.tracking.runs import Record
 from pipeline.tracking.sweeps import Child, Sweep
 
-FOLDERS = ("load", "explore", "split", "train", "evaluate")  # of the main result
+FOLDERS = ("load", "explore", "split", "train", "evaluate", "report")  # of the main result
 ELSEWHERE = ("sweep", "one_vs_rest", "tracking")  # sections of params.yaml that do not decide the main result
 FITTED = ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")  # metrics of each column of weights
 LATER = (outputs.TRAINING_WARNINGS, outputs.EVALUATION_WARNINGS)
@@ -60,7 +60,12 @@ def sweep_record(
             "sweep": {key: sweep[key] for key in ("folds", "seed", "score")},
         }
     )
-    study = _digest(stage, common, list(training_rows.columns), hashlib.sha256(outputs.row_hashes(training_rows).tobytes()).hexdigest())
+    study = _digest(
+        stage,
+        common,
+        list(training_rows.columns),
+        hashlib.sha256(outputs.row_hashes(training_rows).tobytes()).hexdigest(),
+    )
     children = _children(root / outputs.SWEEP, study, common)
     shown = _files([root / outputs.SWEEP])
     winner = outputs.load_json(root / outputs.WINNER) if (root / outputs.WINNER).exists() else {}
@@ -107,7 +112,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
     warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
     references = {"prior": "prior", "black_box": "black box", "baseline": "random weights"}
-    parts = {"test/": scores["test"], "train/": scores["train"]}
+    parts = {"test/": scores["test"], "train/": scores["train"], "decision/": scores.get("decision", {})}
     parts |= {f"{runs.REFERENCE}{name}/": scores[part] for part, name in references.items()}
     metrics = {f"{part}{key}": value for part, values in parts.items() for key, value in values.items()}
     metrics |= {

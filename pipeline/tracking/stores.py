@@ -23,6 +23,7 @@ from filelock import FileLock
 # A server that is down should be reported in seconds, not after MLflow's four minutes of retries.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # it would print the store's password
 
 import mlflow
@@ -183,6 +184,11 @@ def experiment(name: str, uri: str, description: str) -> Experiment:
         if key not in found.tags:
             client.set_experiment_tag(found.experiment_id, key, value)
     return found
+
+
+def model_name(experiment_name: str) -> str:
+    """What a model is called: after the data, without the characters that MLflow does not allow."""
+    return re.sub(r"""[/:.%"']""", "_", experiment_name)
 
 
 def search(experiment_ids: list[str], condition: str) -> list[Run]:

@@ -1,0 +1,168 @@
+"""One page on a result, to hand on: the data, how good the model is, what it learnt, warnings, how it was made.
+
+`page.html` is the template. The page needs no other file: pictures are part of it, and it runs no script. Names and
+categories of the table are escaped (Jinja's autoescape). It holds no date and no commit, so it is the same for the same
+result; what is logged to MLflow has the commit in place of `COMMIT`.
+"""
+
+import base64
+import hashlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from pipeline import config, figures, outputs
+from pipeline.columns.roles import FEATURES, SPECIAL
+from pipeline.outputs import Result
+
+COMMIT = "the one that git has for these files"
+PICTURES = {  # file, and what it shows, for a reader who does not see it
+    "scores": "The accuracy and log-loss of the model and of what it is compared with, each with its interval",
+    "roc": "The ROC curve: true positive rate over false positive rate",
+    "precision_recall": "The precision over the recall",
+    "calibration": "The observed share of the class over the predicted probability",
+    "confusion": "The number of rows of each class that were predicted to be of each class",
+    "decision": "The cost, recall or share of flagged rows over the threshold",
+    "decision_curve": "The net benefit over the threshold, beside treating all rows and none",
+    "gain": "The share of the class that is found over the share of the rows that are selected",
+}
+LEARNT = {
+    "curves": "The log-odds along each number, with its band and the distribution of the rows",
+    "pairs": "The log-odds of each pair of columns, beside those of the columns alone",
+    "weights": "The weights of the largest effect",
+    "costs": "The cost over the iterations",
+}
+SCORES = {"log_loss": "log-loss", "brier_score": "Brier score", "roc_auc": "ROC AUC", "f1_macro": "F1"}
+LARGEST = 20  # features in the table of weights
+
+
+def write(root: Path, path: Path, params: dict[str, Any]) -> None:
+    """Write the page on the result below `root` to `path`; `params` are the sections that decided it."""
+    result, data = outputs.main_result(root), config.section_of(params, "data", "params.yaml")
+    columns, split = outputs.load_columns(root / outputs.COLUMNS), outputs.load_json(root / outputs.SPLIT_SUMMARY)
+    weights, inferred = (outputs.load_csv(root / file) for file in (outputs.WEIGHTS, outputs.INFERENCE))
+    folder = root / outputs.EVALUATION
+    target = columns.loc[columns["role"] == "target", "column"].item()
+    used = columns[columns["role"].isin([*FEATURES, *SPECIAL])]
+    text = _template("page.html").render(
+        title=data.title,
+        source=data.source,
+        target=target,
+        split=split,
+        scores=score_table(outputs.load_csv(folder / "scores.csv")),
+        classes=outputs.load_json(root / outputs.PROFILE)["classes"],
+        used=used.fillna("").to_dict("records"),
+        left_out=columns.drop(used.index).fillna("").to_dict("records"),
+        pictures=_pictures(folder / "pictures", PICTURES),
+        learnt=_pictures(folder / "pictures", LEARNT),
+        odds=odds(weights, inferred, LARGEST) if len(set(weights["class"])) == 1 else None,
+        summary=outputs.load_json(root / outputs.TRAINING_SUMMARY),
+        report=(folder / "report.txt").read_text(encoding="utf-8").split("Of the trained model:")[-1].strip("\n"),
+        warnings=_warnings(root, result),
+        params=sorted(config.flatten(params).items()),
+        digests={name: _digest(root / name) for name in (outputs.TABLE, outputs.TRAINING_ROWS, outputs.TEST_ROWS)},
+        commit=COMMIT,
+    )
+    outputs.save_text(text, path)
+
+
+def write_watch(
+    path: Path,
+    file: str,
+    data: str,
+    n_rows: int,
+    changes: pd.DataFrame,
+    judged: pd.DataFrame | None,
+    panels: dict[str, pd.DataFrame],
+) -> None:
+    """Write the page on the rows of `file`, beside those of `data`, to `path`; the others are as of `drift.Watch`."""
+    with TemporaryDirectory() as folder:
+        figures.save(figures.drift, Path(folder) / "drift.png", panels=panels)
+        picture = base64.b64encode((Path(folder) / "drift.png").read_bytes()).decode()
+    text = _template("watch.html").render(
+        file=file,
+        data=data,
+        n_rows=n_rows,
+        changed=changes.loc[changes["verdict"].str.startswith("changed"), "column"].tolist(),
+        changes=changes.to_dict("records"),
+        scores=[] if judged is None else judged.to_dict("records"),
+        picture=picture,
+    )
+    outputs.save_text(text, path)
+
+
+def _template(name: str) -> jinja2.Template:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    ).get_template(name)
+
+
+def score_table(scores: pd.DataFrame) -> dict[str, Any]:
+    """The models, and for each score their values with intervals, as strings."""
+    names = [name for name in scores.columns[2:] if not name.endswith(("_lower", "_upper"))]
+    models = [f"{row.model}, training rows" if row.rows == "training" else row.model for row in scores.itertuples()]
+    rows = []
+    for name in names:
+        cells = []
+        for row in scores.to_dict("records"):
+            low, high = row[f"{name}_lower"], row[f"{name}_upper"]
+            cells.append(f"{row[name]:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]"))
+        rows.append((SCORES.get(name, name.replace("_", " ").removesuffix(" macro")), cells))
+    return {"models": models, "rows": rows}
+
+
+def odds(weights: pd.DataFrame, inferred: pd.DataFrame, n_features: int) -> dict[str, Any]:
+    """What raises the odds of the one class in `weights`: the `n_features` features of the largest effect.
+
+    `rows` have the name, the odds ratio per standard deviation and per unit, and that of inference.csv with its
+    interval, in which categories are compared with the first of their column; `curves` names what has no single weight.
+    """
+    beside, kind = {}, "no intervals: outputs/train/summary.json has the reason"
+    if "lower" in inferred:
+        coefficient = "unpenalised" if "unpenalised" in inferred else "coefficient"
+        known = inferred.dropna(subset=["lower"])
+        with np.errstate(over="ignore"):
+            ratios = np.exp(known[[coefficient, "lower", "upper"]].to_numpy())
+        beside = {
+            name: f"{ratio:.5g} ({low:.5g} to {high:.5g})"
+            for name, (ratio, low, high) in zip(known["feature"], ratios, strict=True)
+        }
+        kind = f"{'without penalty' if coefficient == 'unpenalised' else 'per unit'}, with its 95 % interval"
+    curves: list[str] = []
+    if "curve" in weights:
+        curves = weights["curve"].dropna().unique().tolist()
+        weights = weights[weights["curve"].isna()]
+    rows = [
+        (
+            row["feature"],
+            f"{row['odds_ratio_per_standard_deviation']:.2f}",
+            f"{row['odds_ratio_per_unit']:.5g}",
+            beside.get(row["feature"], "-"),
+        )
+        for row in weights.head(n_features).to_dict("records")
+    ]
+    header = (f"what raises the odds of {weights['class'].iloc[0]}", "per standard deviation", "per unit", kind)
+    return {"header": header, "rows": rows, "curves": curves}
+
+
+def _pictures(folder: Path, names: dict[str, str]) -> list[dict[str, str]]:
+    """Those that there are, as data in the page."""
+    return [
+        {"alt": text, "data": base64.b64encode((folder / f"{name}.png").read_bytes()).decode()}
+        for name, text in names.items()
+        if (folder / f"{name}.png").exists()
+    ]
+
+
+def _warnings(root: Path, result: Result) -> list[str]:
+    files = (outputs.PROFILE, outputs.SPLIT_SUMMARY, outputs.TRAINING_WARNINGS, outputs.EVALUATION_WARNINGS)
+    return [line for file in files for line in outputs.load_json(root / file)["warnings"]]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

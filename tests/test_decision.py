@@ -1,0 +1,213 @@
+"""The threshold that is chosen within the training rows, kept in the model, and judged on the test rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import train_params
+from sklearn.metrics import confusion_matrix, precision_score, recall_score
+
+from pipeline import config, decision, evaluation, figures, model, outputs, training
+from pipeline.columns.target import features_and_target
+from pipeline.dataset import bundled
+from pipeline.errors import UserError
+from pipeline.reading import CellFormat
+
+TRAIN = train_params(optimizer="newton", learning_rate="auto", positive="yes")
+KINDS = {
+    "none": config.NoDecision,
+    "cost": config.CostDecision,
+    "floor": config.FloorDecision,
+    "budget": config.BudgetDecision,
+}
+
+
+def settings(method: str, **values: object) -> config.Decision:
+    return KINDS[method](method=method, **{"calibration": "none", **values})
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Rows of which a fifth are `yes`, and the amount that a missed one costs."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=2000)
+    y = np.where(1.5 * x - 2 + rng.logistic(size=2000) > 0, "yes", "a no")
+    return pd.DataFrame({"x": x, "amount": rng.integers(1, 20, 2000).astype(float), "y": pd.Series(y, dtype="str")})
+
+
+@pytest.fixture(scope="module")
+def folds(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    fold, P = decision.out_of_fold(table, TRAIN, CellFormat(), None, np.ones(len(table)))
+    return fold, P[:, 1]
+
+
+def decided(table: pd.DataFrame, **values: object) -> model.Model:
+    fitted = training.train(table, TRAIN, CellFormat()).model
+    decision.decide(fitted, table, TRAIN, settings(**values), CellFormat())
+    return fitted
+
+
+def test_each_row_is_predicted_by_a_model_that_has_not_seen_it(table: pd.DataFrame, folds: tuple) -> None:
+    fold, p = folds
+    assert np.unique(fold).tolist() == [0, 1, 2, 3, 4]
+    X, _ = features_and_target(table)
+    others = training.train(table[fold != 3].reset_index(drop=True), TRAIN, CellFormat()).model
+    np.testing.assert_allclose(p[fold == 3], others.probabilities(X[fold == 3])[:, 1], rtol=1e-9)
+
+
+def test_no_threshold_costs_less_within_the_training_rows(table: pd.DataFrame, folds: tuple) -> None:
+    _, p = folds
+    is_positive = (table["y"] == "yes").to_numpy()
+
+    def cost(threshold: float, miss: np.ndarray) -> float:
+        flagged = p >= threshold
+        return float((~is_positive & flagged).sum() * 2 + miss[is_positive & ~flagged].sum())
+
+    for miss, costs in ((7.0, np.full(2000, 7.0)), ("amount", table["amount"].to_numpy())):
+        threshold = decided(table, method="cost", false_alarm=2.0, miss=miss).threshold
+        best = min(cost(t, costs) for t in [*np.unique(p), 1.1])
+        assert cost(threshold, costs) == pytest.approx(best)
+
+
+def test_the_threshold_of_constant_costs_is_near_that_of_honest_probabilities(table: pd.DataFrame) -> None:
+    assert decided(table, method="cost", false_alarm=1.0, miss=4.0).threshold == pytest.approx(0.2, abs=0.07)
+
+
+def test_the_floor_of_recall_holds_and_one_row_less_would_not(table: pd.DataFrame, folds: tuple) -> None:
+    _, p = folds
+    y = table["y"] == "yes"
+    threshold = decided(table, method="floor", recall=0.9).threshold
+    assert recall_score(y, p >= threshold) >= 0.9
+    assert recall_score(y, p > p[p >= threshold].min()) < 0.9
+
+
+@pytest.mark.parametrize(("highest", "n"), [(150.0, 150), (0.05, 100), (1e6, 2000)])
+def test_a_budget_flags_the_highest_rows(table: pd.DataFrame, folds: tuple, highest: float, n: int) -> None:
+    threshold = decided(table, method="budget", highest=highest).threshold
+    assert (folds[1] >= threshold).sum() == n
+
+
+def test_the_threshold_is_saved_served_and_evaluated(table: pd.DataFrame, tmp_path: Path) -> None:
+    trained = training.train(table, TRAIN, CellFormat())
+    wanted = settings("cost", false_alarm=1.0, miss=9.0)
+    curve = decision.decide(trained.model, table, TRAIN, wanted, CellFormat())
+    training.write(trained, tmp_path)
+    outputs.save_csv(curve, tmp_path / outputs.THRESHOLDS)
+    loaded, (X, y) = model.load(tmp_path / outputs.MODEL), features_and_target(table)
+    expected = np.where(trained.model.probabilities(X)[:, 1] >= trained.model.threshold, "yes", "a no")
+    assert (expected != np.where(trained.model.probabilities(X)[:, 1] >= 0.5, "yes", "a no")).any()
+    np.testing.assert_array_equal(loaded.predict(X), expected)
+    result = outputs.main_result(tmp_path)
+    report = evaluation.write(trained.start, loaded, table, table, tmp_path, result, "mine", settings=wanted)
+    found = outputs.load_json(result.metrics)["decision"]
+    (_, false_alarms), (misses, _) = confusion_matrix(y, expected, labels=["a no", "yes"])
+    assert found["cost"] == pytest.approx((false_alarms + 9 * misses) / len(y), rel=1e-6)
+    assert found["recall"] == pytest.approx(recall_score(y, expected, pos_label="yes"), rel=1e-6)
+    assert found["precision"] == pytest.approx(precision_score(y, expected, pos_label="yes"), rel=1e-6)
+    assert found["flagged"] == pytest.approx((expected == "yes").mean())
+    assert outputs.load_csv(tmp_path / "evaluate/predictions.csv")["predicted"].tolist() == expected.tolist()
+    assert "Decision (cost): 'yes' from a probability of 0." in report
+    intervals = outputs.load_csv(tmp_path / "evaluate/decision.csv").set_index("measure")
+    assert (intervals["lower"] < intervals["value"]).all()
+    share = found["flagged"]
+    reach = 1.96 * np.sqrt(share * (1 - share) / len(y))
+    assert intervals.loc["flagged", "upper"] - share == pytest.approx(reach, rel=0.15)
+    assert (tmp_path / "evaluate/pictures/decision.png").exists()
+
+
+def test_the_positive_class_may_be_the_first_one(table: pd.DataFrame) -> None:
+    params = TRAIN.model_copy(update={"positive": "a no"})
+    fitted = training.train(table, params, CellFormat()).model
+    decision.decide(fitted, table, params, settings("floor", recall=0.99), CellFormat())
+    X, y = features_and_target(table)
+    assert recall_score(y, fitted.classify(X), pos_label="a no") == pytest.approx(0.99, abs=0.01)
+
+
+def test_honest_probabilities_are_left_alone_and_those_of_class_weights_corrected(table: pd.DataFrame) -> None:
+    X, y = features_and_target(table)
+    for weight, is_corrected in ((None, False), ("balanced", True)):
+        params = TRAIN.model_copy(update={"class_weight": weight})
+        fitted = training.train(table, params, CellFormat()).model
+        spoilt = fitted.probabilities(X)[:, 1].mean()
+        decision.decide(fitted, table, params, settings("none", calibration="auto"), CellFormat())
+        assert (fitted.calibration is not None) == is_corrected
+        assert fitted.probabilities(X)[:, 1].mean() == pytest.approx((y == "yes").mean(), rel=0.02)
+        assert (spoilt > 0.3) == is_corrected
+
+
+def test_the_class_is_the_more_probable_one_after_a_correction_too(table: pd.DataFrame, tmp_path: Path) -> None:
+    params = TRAIN.model_copy(update={"class_weight": "balanced"})
+    fitted = training.train(table, params, CellFormat()).model
+    decision.decide(fitted, table, params, settings("none", calibration="auto"), CellFormat())
+    model.save(fitted, tmp_path / "model.skops")
+    loaded, X = model.load(tmp_path / "model.skops"), table.iloc[:, :-1]
+    np.testing.assert_array_equal(loaded.probabilities(X), fitted.probabilities(X))
+    assert (loaded.classify(X) == "yes").tolist() == (loaded.probabilities(X)[:, 1] >= 0.5).tolist()
+
+
+def test_without_a_decision_nothing_is_chosen(table: pd.DataFrame) -> None:
+    fitted = decided(table, method="none")
+    assert (fitted.threshold, fitted.calibration) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"method": "cost", "false_alarm": 1.0, "miss": "amonut"},
+            r"decision.miss = 'amonut' is no feature of numbers",
+        ),
+        ({"method": "cost", "false_alarm": "x", "miss": 1.0}, r"decision.false_alarm = 'x' is missing or negative"),
+    ],
+)
+def test_costs_that_are_none_are_named(table: pd.DataFrame, values: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        decided(table, **values)
+
+
+def test_many_classes_have_no_threshold() -> None:
+    iris = bundled("iris")
+    params = train_params(optimizer="newton", learning_rate="auto")
+    fitted = training.train(iris, params, CellFormat()).model
+    with pytest.raises(UserError, match=r"decision.method = floor is for two classes, but there are 3: setosa"):
+        decision.decide(fitted, iris, params, settings("floor", recall=0.9), CellFormat())
+    decision.decide(fitted, iris, params, settings("none", calibration="auto"), CellFormat())
+    assert fitted.threshold is None
+
+
+def test_the_curves_of_two_classes_are_those_of_their_definitions(table: pd.DataFrame) -> None:
+    from pipeline import scores
+
+    fitted = training.train(table, TRAIN, CellFormat()).model
+    found = scores.curves(evaluation.judge(fitted, table).predictions, "yes")
+    X, y = features_and_target(table)
+    p, is_positive = fitted.probabilities(X)[:, 1], y == "yes"
+    row = found["decision_curve"].set_index("threshold").loc[0.2]
+    hits, alarms = (is_positive & (p >= 0.2)).mean(), (~is_positive & (p >= 0.2)).mean()
+    assert row["model"] == pytest.approx(hits - alarms / 4)
+    assert row["all"] == pytest.approx(is_positive.mean() - (~is_positive).mean() / 4)
+    gain = found["gain"].iloc[100]
+    highest = np.argsort(-p, kind="stable")[: round(gain["flagged"] * len(y))]
+    assert gain["recall"] == pytest.approx(is_positive[highest].sum() / is_positive.sum())
+    assert gain["lift"] == pytest.approx(is_positive[highest].mean() / is_positive.mean())
+    bands = found["calibration"]
+    assert len(bands) == 10
+    assert ((bands["lower"] < bands["share"]) & (bands["share"] < bands["upper"])).all()
+    (line,) = (line for line in figures.calibration(bands).axes[0].lines if line.get_marker() == "o")
+    np.testing.assert_array_equal(line.get_xydata(), bands[["predicted", "share"]])
+    lowest = np.argsort(p, kind="stable")[:200]
+    assert (bands["lower"][0], bands["upper"][0]) == pytest.approx(scores.wilson(int(is_positive[lowest].sum()), 200))
+
+
+def test_a_row_of_weight_two_counts_as_two_in_the_choice_and_a_cost_of_zero_as_none():
+    rng = np.random.default_rng(0)
+    p, times = rng.random(200), rng.integers(0, 4, 200)
+    codes, cost = (rng.random(200) < p).astype(int), rng.integers(0, 3, 200).astype(float)
+    again = np.repeat(np.arange(200), times)
+    ours = decision.curve(codes, p, cost, times.astype(float))
+    theirs = decision.curve(codes[again], p[again], cost[again], np.ones(len(again)))
+    # Thresholds between rows without weight are there too, and give the same as the threshold above them.
+    for name in ("flagged", "recall", "cost"):
+        found = np.interp(theirs["flagged"], ours["flagged"], ours[name])
+        np.testing.assert_allclose(found, theirs[name], atol=1e-12)

@@ -20,7 +20,7 @@ from pipeline.tracking.runs import Record
 from pipeline.tracking.sweeps import Child, Sweep
 
 FOLDERS = ("load", "explore", "split", "train", "evaluate", "report")  # of the main result
-ELSEWHERE = ("sweep", "one_vs_rest", "tracking")  # sections of params.yaml that do not decide the main result
+ELSEWHERE = ("sweep", "one_vs_rest", "tracking", "compute")  # sections that do not decide the main result
 FITTED = ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")  # metrics of each column of weights
 LATER = (outputs.TRAINING_WARNINGS, outputs.EVALUATION_WARNINGS)
 CHOSEN = ("lambda", "learning_rate")

@@ -71,9 +71,9 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> None:
     """Run the stage or command. Its imports are part of it, since they take most of the time of a small stage."""
     if arguments.name in STAGES:
-        from pipeline import outputs
+        from pipeline import edits, outputs
 
-        with outputs.replaced(arguments.name) as root:
+        with outputs.replaced(arguments.name) as root, edits.refused(arguments.name):
             stage = import_module(f"pipeline.stages.{arguments.name}")
             with interruptible():
                 stage.main(root)

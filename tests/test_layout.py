@@ -11,6 +11,7 @@ from conftest import ROOT
 ROOMS = (
     *(
         "__main__",
+        "edits",
         "summary",
         "table",
         "predict",

@@ -1,0 +1,54 @@
+"""Files that are edited while a stage runs.
+
+DVC hashes the inputs of a stage after its command. An edit in between would be recorded as what the outputs were made
+from, and `dvc repro` would skip the stage for ever: https://github.com/treeverse/dvc/issues/11058.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import UserError
+
+PIPELINE, PARAMS = Path("dvc.yaml"), Path("params.yaml")
+
+
+@contextmanager
+def refused(stage: str) -> Iterator[None]:
+    """Where DVC runs `stage`: an error at the end of the block if its inputs are not those of the start."""
+    if os.environ.get("DVC_STAGE") != stage:
+        yield
+        return
+    entry = _read(PIPELINE)["stages"][stage]
+    before = _inputs(entry)
+    yield
+    after = _inputs(entry)
+    if changed := sorted(name for name in before | after if before.get(name) != after.get(name)):
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise UserError(
+            f"{changed[0]}{more} changed while the stage {stage} ran. DVC would record the new version for results of "
+            f"the old one, so they are not kept. To run it with the new version: dvc repro"
+        )
+
+
+def _inputs(entry: dict[str, Any]) -> dict[str, Any]:
+    """The state of each file that the stage depends on, and the values of its parameters."""
+    found: dict[str, Any] = {}
+    for dependency in map(Path, entry["deps"]):
+        folders = os.walk(dependency, followlinks=True)
+        below = [Path(folder, name) for folder, _, names in folders for name in names]
+        for file in below if dependency.is_dir() else [dependency]:
+            if file.suffix != ".pyc" and file.is_file():
+                state = file.stat()
+                found[file.as_posix()] = state.st_mtime_ns, state.st_size
+    params = _read(PARAMS) if "params" in entry else {}
+    sections = {name.partition(".")[0] for name in entry.get("params", [])}
+    return found | {f"{PARAMS}, section {section}": params.get(section) for section in sections}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -20,6 +20,8 @@ COMMANDS = {
     "predict": "predict",
     "promote": "promote",
     "serve": "serve",
+    "watch": "watch",
+    "reproduce": "reproduce",
     "table": "table",
     "ui": "tracking/ui",
     "multirun": "sweeps/multirun",
@@ -27,6 +29,7 @@ COMMANDS = {
     "experiments": "sweeps/experiments",
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
+MODELS = {"predict", "watch"}  # commands that use a model on a file of rows
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # What the system answers when a file can't be written: no room, too large, over the quota, read-only, not allowed.
 STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROFS, errno.EACCES, errno.EPERM)
@@ -50,12 +53,18 @@ def parser() -> argparse.ArgumentParser:
         if name == "predict":
             entry.add_argument("file", help="the rows to predict: CSV, Excel, Parquet and others")
             entry.add_argument("--output", metavar="FILE", help="a .csv or .parquet file, instead of the terminal")
+        if name == "watch":
+            entry.add_argument("file", help="the rows to compare: CSV, Excel, Parquet and others")
+            entry.add_argument("--output", metavar="FILE", help="the page; default: below outputs/watch")
+        if name in MODELS:
             entry.add_argument(
                 "--model", help="models:/<name>@champion, models:/<id> or the id of a run; default: outputs/train"
             )
         if name == "promote":
             entry.add_argument("run", nargs="?", metavar="RUN_ID", help="the run of the model; default: outputs/train")
             entry.add_argument("--margin", type=float, default=0.01, help="how much larger the log-loss may be")
+        if name == "reproduce":
+            entry.add_argument("run", metavar="RUN_ID", help="the id of a run in MLflow, which `make ui` shows")
         if name == "serve":
             entry.add_argument("--port", type=int, default=5001)
         if name == "table":
@@ -75,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         with outputs.replaced(arguments.name) as root, edits.refused(arguments.name):
             stage = import_module(f"pipeline.stages.{arguments.name}")
-            with interruptible():
+            with interruptible(), live(arguments.name):
                 stage.main(root)
         return
     command = import_module(f"pipeline.{COMMANDS[arguments.name].replace('/', '.')}")
@@ -84,12 +93,15 @@ def run(arguments: argparse.Namespace) -> None:
 
         with interruptible():
             command.main(arguments.overrides, log.log_study)
-    elif arguments.name == "predict":
+    elif arguments.name in MODELS:
         with interruptible():
             command.main(arguments.file, arguments.model, arguments.output)
     elif arguments.name == "promote":
         with interruptible():
             command.main(arguments.run, arguments.margin)
+    elif arguments.name == "reproduce":
+        with interruptible():
+            command.main(arguments.run)
     elif arguments.name == "serve":
         with interruptible():
             command.main(arguments.port)
@@ -99,6 +111,21 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         with interruptible():
             command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))
+
+
+@contextmanager
+def live(stage: str) -> Iterator[None]:
+    """Where `tracking.live` is set, MLflow shows the cost while the model is trained."""
+    from pipeline import config
+
+    settings = config.read("tracking") if stage == "train" else None
+    if settings is None or not settings.live:
+        yield
+        return
+    from pipeline.tracking.live import shown
+
+    with shown(config.read("data"), settings):
+        yield
 
 
 @contextmanager

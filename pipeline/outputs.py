@@ -59,6 +59,7 @@ TRAINING_WARNINGS = Path("train/warnings.json")
 EVALUATION = Path("evaluate")
 PLOTS = Path("evaluate/plots")  # for `dvc plots`
 PREDICTIONS = Path("evaluate/predictions.csv")
+REFERENCE = Path("evaluate/reference.json")  # what later rows are compared with
 EVALUATION_WARNINGS = Path("evaluate/warnings.json")
 
 REPORT = Path("report/report.html")

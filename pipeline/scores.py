@@ -293,7 +293,8 @@ def curves(predictions: pd.DataFrame, positive: str, weight: np.ndarray | None =
         xy = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
         parts["roc"].append(pd.DataFrame({"class": name, **xy}))
         parts["precision_recall"].append(pd.DataFrame({"class": name, "recall": recall, "precision": precision}))
-        parts["calibration"].append(_calibration(is_class, probability, weights).assign(**{"class": name}))
+        bands = _calibration(is_class, probability, weights)
+        parts["calibration"].append(pd.DataFrame({"class": name, **bands}))
     if len(names) == 2:
         parts["gain"] = [
             gain(is_class, probability, weights).assign(**{"class": name})[["class", "flagged", "recall", "lift"]]

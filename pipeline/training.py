@@ -1,7 +1,7 @@
 """A model fitted as the section `train` of the configuration says, and the record of how the training went."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -33,6 +33,8 @@ NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 gives intervals"
 JOINT = "the classes are one model (softmax); train.multiclass = one_vs_rest gives intervals for each"
 CURVED = "numbers enter as curves, whose bands are in curves.csv; train.features = linear gives intervals"
+
+listeners: list[Callable[[int, float], None]] = []  # called with the iteration and the cost while a model is trained
 
 
 class Training(NamedTuple):
@@ -101,6 +103,8 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
             def show(iteration: int, cost: float) -> None:
                 bar.set_postfix_str(f"cost {np.mean(cost):.6f}", refresh=False)
                 bar.update(iteration - bar.n)
+                for hear in listeners:
+                    hear(iteration, cost)
 
             try:
                 if params.penalty == "firth":
@@ -108,7 +112,7 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
                         raise UserError("train.penalty = firth is not defined for row weights. Remove data.weight.")
                     fitted = fit_firth(clone(start).fit(Z, y), Z, y, features.groups, params)
                 else:
-                    fitted = unfitted.fit(Z, y, weight, callback=None if bar.disable else show)
+                    fitted = unfitted.fit(Z, y, weight, callback=None if bar.disable and not listeners else show)
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
     if params.l2 == 0:

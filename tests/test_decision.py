@@ -8,7 +8,7 @@ import pytest
 from conftest import train_params
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from pipeline import config, decision, evaluation, model, outputs, training
+from pipeline import config, decision, evaluation, figures, model, outputs, training
 from pipeline.columns.target import features_and_target
 from pipeline.dataset import bundled
 from pipeline.errors import UserError
@@ -194,6 +194,8 @@ def test_the_curves_of_two_classes_are_those_of_their_definitions(table: pd.Data
     bands = found["calibration"]
     assert len(bands) == 10
     assert ((bands["lower"] < bands["share"]) & (bands["share"] < bands["upper"])).all()
+    (line,) = (line for line in figures.calibration(bands).axes[0].lines if line.get_marker() == "o")
+    np.testing.assert_array_equal(line.get_xydata(), bands[["predicted", "share"]])
     lowest = np.argsort(p, kind="stable")[:200]
     assert (bands["lower"][0], bands["upper"][0]) == pytest.approx(scores.wilson(int(is_positive[lowest].sum()), 200))
 

@@ -14,6 +14,8 @@ ROOMS = (
         "edits",
         "summary",
         "table",
+        "reproduce",
+        "watch",
         "predict",
         "serve",
         "stages",
@@ -21,11 +23,9 @@ ROOMS = (
         "tracking",
         "sweeps",
         "report",
-        "evaluation",
-        "checks",
     ),
-    *("references", "decision", "training", "selection", "dataset", "model", "scores", "config", "columns", "reading"),
-    *("figures", "logistic", "compute", "outputs", "errors"),
+    *("evaluation", "checks", "references", "decision", "training", "selection", "dataset", "drift", "model", "scores"),
+    *("config", "columns", "reading", "figures", "logistic", "compute", "outputs", "errors"),
 )
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 

@@ -16,7 +16,7 @@ from conftest import ROOT, compose, contents, run_stages
 from pipeline import outputs
 
 STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
-COMMANDS = ("summary", "predict", "promote", "serve", "table", "multirun", "queue", "experiments")
+COMMANDS = ("summary", "predict", "promote", "serve", "watch", "reproduce", "table", "multirun", "queue", "experiments")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import mlflow
 import pandas as pd
@@ -165,6 +166,24 @@ def test_another_clone_gives_the_same_bytes_and_so_the_same_lock(reproduced, tmp
     shell = shell_in(tmp_path / "clone")
     shell("rm dvc.lock && dvc repro", OMP_NUM_THREADS="1", OPENBLAS_CORETYPE="Nehalem")
     assert (tmp_path / "clone/dvc.lock").read_text() == (reproduced / "dvc.lock").read_text()
+    assert shell("git status --porcelain").stdout == ""
+
+
+def test_reproduce_makes_a_run_again_from_its_commit_and_names_the_one_number_that_differs(
+    clone: Path, reproduced: Path, client: mlflow.MlflowClient
+) -> None:
+    (run,) = runs(client, "digits")
+    shell, store = shell_in(clone), f"sqlite:///{reproduced}/mlflow.db"
+    logged = Path(unquote(urlsplit(run.info.artifact_uri).path)) / "one_vs_rest/evaluate/scores.csv"
+    scores = logged.read_text(encoding="utf-8")
+    logged.write_text(scores.replace(f"{run.data.metrics['test/accuracy']:.7g}", "0.5", 1), encoding="utf-8")
+    try:
+        done = shell(f"python -m pipeline reproduce {run.info.run_id}", fails=True, MLFLOW_TRACKING_URI=store)
+    finally:
+        logged.write_text(scores, encoding="utf-8")
+    assert "outputs/one_vs_rest/evaluate/scores.csv: line 2 has" in done.stderr
+    assert "the run had 0.5\nFiles that differ: 1." in done.stderr
+    assert shell("git worktree list").stdout.count("\n") == 1
     assert shell("git status --porcelain").stdout == ""
 
 

@@ -308,6 +308,7 @@ class Tracking(Section):
     uri: str | None
     points: Annotated[int, Field(ge=2)]
     promote: Annotated[float, Field(ge=0)] | None
+    live: bool
 
     @field_validator("uri")
     @classmethod

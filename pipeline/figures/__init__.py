@@ -32,6 +32,7 @@ STYLE: Any = {
 LISTED = 30  # features named in one picture at most
 LETTERS = 40  # of a name in a picture
 DAY = 24 * 60 * 60  # seconds
+BINS = 14  # of a column in the picture of what changed
 SURFACES = 9  # pairs in one picture
 PANELS = 12  # columns with a small picture each: those that explain most of the target
 
@@ -331,6 +332,32 @@ def pairs(cells: pd.DataFrame) -> Figure:
     figure.colorbar(image, ax=panels.tolist(), shrink=0.5, label="effect on the log-odds")
     hidden = len(largest) - len(shown)
     figure.suptitle(f"Pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
+    return figure
+
+
+def drift(panels: dict[str, pd.DataFrame]) -> Figure:
+    """One small picture per name: the share of the rows in each bin (index), of the counts `before` and `now`."""
+    n_rows = -(-len(panels) // 3)
+    figure = Figure(figsize=(9, 0.5 + 2.2 * n_rows))
+    grid = figure.subplots(n_rows, 3, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (name, counts) in zip(grid, panels.items(), strict=False):
+        share = counts / counts.sum()
+        largest = share.max(axis="columns").rank(method="first", ascending=False) <= BINS
+        share = share[largest & (share > 0).any(axis="columns")]
+        places = np.arange(len(share))
+        axes.barh(places - 0.2, share["before"], 0.4, color=GREY, label="before")
+        axes.barh(places + 0.2, share["now"], 0.4, color=BLUE, label="now")
+        axes.set_yticks(places, [short(label, 16) for label in share.index], fontsize=6)
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set_title(short(name, 30), fontsize=8)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.locator_params(axis="x", nbins=4)
+    handles = [Patch(color=GREY, label="before"), Patch(color=BLUE, label="now")]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2)
+    figure.suptitle("Share of the rows in each bin", x=0.01, ha="left", fontsize=10)
     return figure
 
 

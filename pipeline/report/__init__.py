@@ -8,13 +8,14 @@ result; what is logged to MLflow has the commit in place of `COMMIT`.
 import base64
 import hashlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
 
-from pipeline import config, outputs
+from pipeline import config, figures, outputs
 from pipeline.columns.roles import FEATURES, SPECIAL
 from pipeline.outputs import Result
 
@@ -47,10 +48,7 @@ def write(root: Path, path: Path, params: dict[str, Any]) -> None:
     folder = root / outputs.EVALUATION
     target = columns.loc[columns["role"] == "target", "column"].item()
     used = columns[columns["role"].isin([*FEATURES, *SPECIAL])]
-    page = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    ).get_template("page.html")
-    text = page.render(
+    text = _template("page.html").render(
         title=data.title,
         source=data.source,
         target=target,
@@ -70,6 +68,37 @@ def write(root: Path, path: Path, params: dict[str, Any]) -> None:
         commit=COMMIT,
     )
     outputs.save_text(text, path)
+
+
+def write_watch(
+    path: Path,
+    file: str,
+    data: str,
+    n_rows: int,
+    changes: pd.DataFrame,
+    judged: pd.DataFrame | None,
+    panels: dict[str, pd.DataFrame],
+) -> None:
+    """Write the page on the rows of `file`, beside those of `data`, to `path`; the others are as of `drift.Watch`."""
+    with TemporaryDirectory() as folder:
+        figures.save(figures.drift, Path(folder) / "drift.png", panels=panels)
+        picture = base64.b64encode((Path(folder) / "drift.png").read_bytes()).decode()
+    text = _template("watch.html").render(
+        file=file,
+        data=data,
+        n_rows=n_rows,
+        changed=changes.loc[changes["verdict"].str.startswith("changed"), "column"].tolist(),
+        changes=changes.to_dict("records"),
+        scores=[] if judged is None else judged.to_dict("records"),
+        picture=picture,
+    )
+    outputs.save_text(text, path)
+
+
+def _template(name: str) -> jinja2.Template:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    ).get_template(name)
 
 
 def score_table(scores: pd.DataFrame) -> dict[str, Any]:

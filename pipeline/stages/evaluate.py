@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import config, evaluation, model, outputs
+from pipeline import config, drift, evaluation, model, outputs
 
 
 def main(root: Path) -> None:
@@ -19,3 +19,6 @@ def main(root: Path) -> None:
     title, result = outputs.load_json(outputs.ROOT / outputs.SPLIT_SUMMARY)["data"], outputs.main_result(root)
     decision = config.read("decision")
     print(evaluation.write(start, trained, training, test, outputs.ROOT, result, title, groups, weights, decision))
+    judged = outputs.load_csv(root / outputs.EVALUATION / "scores.csv")
+    predictions = outputs.load_csv(root / outputs.PREDICTIONS)
+    outputs.save_json(drift.reference(trained, training, predictions, judged, title), root / outputs.REFERENCE)

@@ -2,19 +2,22 @@
 
 import hashlib
 import os
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mlflow
+import pandas as pd
+from mlflow.entities import Metric, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from pipeline import model
+from pipeline import model, outputs
 from pipeline.config import Tracking
 from pipeline.errors import UserError
-from pipeline.tracking import stores
+from pipeline.tracking import models, runs, shipping, stores
 from pipeline.tracking.stores import opened
 
 CHAMPION = "champion"  # the alias
@@ -39,11 +42,10 @@ def candidate(run_id: str | None, digest: str | None, settings: Tracking) -> Sto
     with opened(settings, STEP):
         client = mlflow.MlflowClient()
         if run_id is None:
-            places = [place.experiment_id for place in client.search_experiments()]
-            found = stores.search(places, f"tags.`{stores.DIGEST}` = '{digest}' and attributes.status = 'FINISHED'")
-            if not found:
+            run = _of_result(digest)
+            if run is None:
                 raise UserError("the result in outputs/ is not in MLflow yet. `python -m pipeline track` logs it.")
-            run_id = found[0].info.run_id
+            run_id = run.info.run_id
         source = f"models:/{_of_run(run_id)}"
         name = stores.model_name(client.get_experiment(client.get_run(run_id).info.experiment_id).name)
     return Stored(name, None, source, run_id, *_read(source, settings))
@@ -128,18 +130,129 @@ def _read(name: str, settings: Tracking) -> tuple[model.Model, str]:
             ) from None
 
 
+def reference(name: str, settings: Tracking) -> dict[str, Any]:
+    """What the rows of the model `name` stands for looked like (`drift.reference`), from the run that logged it."""
+    with opened(settings, STEP), TemporaryDirectory() as folder:
+        run_id = _run_of(name)
+        try:
+            place = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=str(outputs.REFERENCE), dst_path=folder
+            )
+        except (MlflowException, OSError):
+            raise UserError(
+                f"the run {run_id} of the model {name} has no {outputs.REFERENCE}: an earlier version logged it. "
+                f"`dvc repro` logs a new one."
+            ) from None
+        return outputs.load_json(Path(place))
+
+
+class Recorded(NamedTuple):
+    """How a run was made."""
+
+    name: str
+    stage: str
+    commit: str
+    dirty: bool  # the code had changes that were not committed
+    packages: list[tuple[str, str]]  # those that are installed in another version now: then, now
+
+
+def recorded(run_id: str, folder: Path, settings: Tracking) -> Recorded:
+    """How a run was made; its files are written to `folder`. Errors: `UserError` where there is no such run."""
+    with opened(settings, STEP):
+        client, run = mlflow.MlflowClient(), _run(run_id)
+        tags = run.data.tags
+        if "mlflow.parentRunId" in tags:
+            raise UserError(f"the run {run_id} is part of run {tags['mlflow.parentRunId']}. Give that one.")
+        folder.mkdir()
+        client.download_artifacts(run_id, "", str(folder))
+        if not (folder / "params.yaml").exists() or not (folder / "dvc.lock").exists():
+            raise UserError(f"the run {run_id} did not log params.yaml and dvc.lock: it can't be made again.")
+        packages: list[str] = []
+        for stored in stores.models(run)[-1:]:
+            with TemporaryDirectory() as place:
+                mlflow.artifacts.download_artifacts(f"models:/{stored.model_id}", dst_path=place)
+                packages = (Path(place) / "requirements.txt").read_text(encoding="utf-8").split()
+    now = {line.split("==")[0]: line for line in shipping.REQUIREMENTS}
+    changed = [(line, now[name]) for line in packages if (name := line.split("==")[0]) in now and now[name] != line]
+    name, stage, commit = str(run.info.run_name), tags.get("dvc.stage", ""), tags.get("git.commit", "")
+    return Recorded(name, stage, commit, tags.get("git.dirty") == "true", changed)
+
+
+def log_watch(
+    name: str | None,
+    digest: str | None,
+    file: str,
+    page: Path,
+    changes: pd.DataFrame,
+    judged: pd.DataFrame | None,
+    n_rows: int,
+    settings: Tracking,
+) -> str:
+    """Log what `watch` found in a run below that of the model; what came of it is returned."""
+    with opened(settings, STEP):
+        client = mlflow.MlflowClient()
+        if name is None:
+            parent = _of_result(digest)
+            if parent is None:
+                return "not in MLflow, since the model is not: `python -m pipeline track` logs it"
+        else:
+            parent = _run(_run_of(name))
+        experiment = client.get_experiment(parent.info.experiment_id)
+        tags = {
+            "mlflow.parentRunId": parent.info.run_id,
+            "dvc.stage": "watch",
+            **models.made_by("pipeline/watch.py"),
+        }
+        run_id, model_id = stores.create(experiment, f"watch {file}", tags), stores.models(parent)[-1].model_id
+        with runs.ended(run_id):
+            now = int(time.time() * 1000)
+            values = {f"psi/{column}": value for column, value in zip(changes["column"], changes["psi"], strict=True)}
+            values |= {"watch/rows": n_rows, "watch/largest psi": changes["psi"].max()}
+            if judged is not None:
+                known = judged.dropna(subset="now")
+                values |= {f"watch/{score}": value for score, value in zip(known["score"], known["now"], strict=True)}
+            metrics = [Metric(key, float(values[label]), now, 0, model_id) for label, key in runs.keys(values).items()]
+            for start in range(0, len(metrics), 1000):
+                client.log_batch(run_id, metrics=metrics[start : start + 1000])
+            client.log_artifact(run_id, str(page))
+            client.log_text(run_id, changes.to_csv(index=False, lineterminator="\n"), "changes.csv")
+    return f"logged as run watch {file}, below run {parent.info.run_name}"
+
+
+def _run_of(name: str) -> str:
+    """The id of the run that logged the model that `name` stands for."""
+    if not name.startswith("models:/"):
+        return name
+    try:
+        return str(mlflow.models.get_model_info(name).run_id)
+    except MlflowException as error:
+        if error.error_code not in UNKNOWN:
+            raise
+        raise UserError(f"there is no model {name}: {error.message}\n{_known()}") from None
+
+
+def _of_result(digest: str | None) -> Run | None:
+    """The run of the result with this digest."""
+    places = [place.experiment_id for place in mlflow.MlflowClient().search_experiments()]
+    found = stores.search(places, f"tags.`{stores.DIGEST}` = '{digest}' and attributes.status = 'FINISHED'")
+    return found[0] if found else None
+
+
 def _of_run(run_id: str) -> str:
     """The id of the model that a run logged."""
+    logged = stores.models(_run(run_id))
+    if not logged:
+        raise UserError(f"the run {run_id} has no model. {_known()}")
+    return logged[-1].model_id
+
+
+def _run(run_id: str) -> Run:
     try:
-        run = mlflow.MlflowClient().get_run(run_id)
+        return mlflow.MlflowClient().get_run(run_id)
     except MlflowException as error:
         if error.error_code not in UNKNOWN:
             raise
         raise UserError(f"there is no run {run_id}. {_known()}") from None
-    logged = stores.models(run)
-    if not logged:
-        raise UserError(f"the run {run_id} has no model. {_known()}")
-    return logged[-1].model_id
 
 
 def _known() -> str:

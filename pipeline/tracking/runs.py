@@ -98,7 +98,7 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
             datasets["training" if name.startswith("train/") else "test"],
             None if name.startswith(REFERENCE) else model_id,
         )
-        for name, key in _keys(record.metrics).items()
+        for name, key in keys(record.metrics).items()
     ]
     metrics += _cost_metrics(record.costs, settings.points, now, datasets["training"])
     for start in range(0, len(metrics), 1000):
@@ -111,9 +111,14 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
             client.log_text(run_id, text, posixpath.join(folder, file.name))
         else:
             client.log_artifact(run_id, str(file), artifact_path=folder)
+    log_settings(run_id)
+
+
+def log_settings(run_id: str) -> None:
+    """What `reproduce` starts from."""
     for name in ("params.yaml", "dvc.lock"):
         if Path(name).exists():
-            client.log_artifact(run_id, name)
+            mlflow.MlflowClient().log_artifact(run_id, name)
 
 
 def _module(record: Record) -> str:
@@ -138,25 +143,25 @@ def _cost_metrics(costs: pd.DataFrame, points: int, now: int, dataset: Dataset) 
         name: "cost/training" if name == "cost" else f"cost by class/{name.removeprefix('cost/')}"
         for name in thinned.columns[1:]
     }
-    keys = _keys(shown.values())
+    found = keys(shown.values())
     return [
-        Metric(keys[key], float(value), now, int(step), dataset_name=dataset.name, dataset_digest=dataset.digest)
+        Metric(found[key], float(value), now, int(step), dataset_name=dataset.name, dataset_digest=dataset.digest)
         for name, key in shown.items()
         for step, value in zip(thinned["iteration"], thinned[name], strict=True)
         if not np.isnan(value)
     ]
 
 
-def _keys(names: Iterable[str]) -> dict[str, str]:
+def keys(names: Iterable[str]) -> dict[str, str]:
     """A key for each name in the characters that MLflow allows, no two alike: a class may be called `<=50K`."""
-    keys: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name in names:
         key = name
         for sign, word in SIGNS.items():
             key = key.replace(sign, word)
         key = re.sub(r"[^\w\-. :/]", "_", key)[:200]  # 250 are allowed
         key = key if posixpath.normpath(key) == key else key.replace("/", "_")
-        while key in keys.values():
+        while key in found.values():
             key += "_"
-        keys[name] = key
-    return keys
+        found[name] = key
+    return found

@@ -18,7 +18,7 @@ import pandas as pd
 from mlflow.entities import Experiment, Metric, Param, Run
 
 from pipeline.tracking import models, stores
-from pipeline.tracking.runs import ended
+from pipeline.tracking.runs import ended, log_settings
 
 STUDY, COMBINATION, REASON = "sweep.digest", "combination.digest", "failure"
 POINTS = 100  # of a cost curve at most
@@ -155,6 +155,7 @@ def _renew(parent: Run, sweep: Sweep, experiment: Experiment) -> None:
     client.log_batch(run_id, metrics)
     for file, folder in sweep.artifacts.items():
         client.log_artifact(run_id, str(file), artifact_path=folder or None)
+    log_settings(run_id)
     tags = {**sweep.tags, "mlflow.note.content": sweep.description, stores.DIGEST: sweep.digest}
     for key, value in tags.items():
         client.set_tag(run_id, key, value)

@@ -98,7 +98,7 @@ def test_numbers_beside_strings_as_keys_are_refused_since_dvc_cannot_put_them_in
 )
 def test_a_password_in_the_address_of_the_store_is_refused_and_not_printed(tmp_path, uri):
     path = tmp_path / "params.yaml"
-    path.write_text(f"tracking: {{uri: '{uri}', points: 10, promote: null}}")
+    path.write_text(f"tracking: {{uri: '{uri}', points: 10, promote: null, live: false}}")
     with pytest.raises(UserError) as caught:
         config.read("tracking", path)
     assert "tracking.uri: has a password" in str(caught.value)

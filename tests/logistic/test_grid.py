@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -187,16 +188,26 @@ def test_long_curves_are_thinned_to_log_spaced_points():
 @pytest.mark.parametrize("n_threads", ["1", "2"])
 def test_ctrl_c_keeps_the_combinations_that_all_folds_have_finished(n_threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
+    seen, received = [], threading.Event()
 
-    seen = []
+    def receive(*_):
+        received.set()
+        raise KeyboardInterrupt
 
     def press(_, fold, group):
         seen.append((*group, fold))
         if len(seen) == 7:
-            signal.raise_signal(signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        if len(seen) > 7:
+            assert received.wait(60)  # the main thread may be slower than this one
+
+    earlier = signal.signal(signal.SIGINT, receive)
 
     options = {"n_classes": 2, "max_iter": 3000, "tol": 0, "memory": 1}
-    grid = fit_grid(without_fold(*breast_cancer(), 5), 5, [0.1, 0.2, 0.3], [0.1] * 3, callback=press, **options)
+    try:
+        grid = fit_grid(without_fold(*breast_cancer(), 5), 5, [0.1, 0.2, 0.3], [0.1] * 3, callback=press, **options)
+    finally:
+        signal.signal(signal.SIGINT, earlier)
     assert grid.interrupted
     assert grid.finished.tolist() == [True, False, False]
     assert (grid.status[0] == "ran out").all()

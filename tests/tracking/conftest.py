@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from pipeline import config, model, outputs, reading, training
 from pipeline.tracking.runs import Record
 
-SETTINGS = config.Tracking(uri=None, points=50, promote=None)
+SETTINGS = config.Tracking(uri=None, points=50, promote=None, live=False)
 SMALL = (
     *("data=iris", "train.max_iterations=200", "one_vs_rest.train.max_iterations=20"),
     *("sweep.lambda=[{minimum: 0.001, maximum: 0.1, points: 4}]", "sweep.learning_rate=[0.1,1]"),

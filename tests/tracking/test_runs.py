@@ -317,7 +317,7 @@ def test_the_environment_wins_over_the_setting_and_files_are_the_repositorys(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert store(SETTINGS) == f"sqlite:///{tmp_path}/mlflow.db"
-    setting = Tracking(uri="sqlite:///other.db", points=2, promote=None)
+    setting = Tracking(uri="sqlite:///other.db", points=2, promote=None, live=False)
     assert store(setting) == f"sqlite:///{tmp_path}/other.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000")
     assert store(setting) == "http://server:5000"

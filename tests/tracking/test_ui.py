@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("own_store")
 @pytest.fixture(autouse=True)
 def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("tracking: {uri: null, points: 50}", encoding="utf-8")
+    Path("params.yaml").write_text("tracking: {uri: null, points: 50, promote: null, live: false}", encoding="utf-8")
 
 
 def test_each_experiment_has_an_address_that_opens_its_runs_with_the_scores(

@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export COMBINATIONS := $(value GRID)
 unexport GRID
 group = $$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'])")
-.PHONY: help run test sweep bench serve ui tutorial notebook lint clean
+.PHONY: help run test quick sweep bench serve ui tutorial notebook lint clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,6 +17,9 @@ run: .venv/installed ## install into .venv, run the pipeline, show the results
 
 test: .venv/installed ## install into .venv, run all tests
 	@python -m pytest
+
+quick: .venv/installed ## run the fast tests
+	@python -m pytest -m "not slow"
 
 sweep: .venv/installed ## run each combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
 	@set -f; python -m pipeline queue $$COMBINATIONS

@@ -16,6 +16,8 @@ from pipeline.dataset import Loaded, Parts
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat
 
+pytestmark = pytest.mark.slow
+
 ROWS = "\n".join(f"{i},{i % 7}.5,{'ab'[i % 2]},{'yes' if i % 3 else 'no'}" for i in range(30))
 TABLE = f"id,height,group,y\n{ROWS}\n"
 

@@ -16,6 +16,8 @@ from pipeline.dataset import bundled
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat
 
+pytestmark = pytest.mark.slow
+
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 NEWTON = {"optimizer": "newton", "learning_rate": "auto"}
 

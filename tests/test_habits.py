@@ -9,6 +9,8 @@ import pytest
 from conftest import ROOT, copy_project, shell_in
 from omegaconf import OmegaConf
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_copy_for_tests_has_the_settings_of_conf_whatever_an_experiment_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

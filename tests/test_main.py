@@ -15,6 +15,8 @@ from conftest import ROOT, compose, contents, run_stages
 
 from pipeline import outputs
 
+pytestmark = pytest.mark.slow
+
 STAGES = tuple(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
 COMMANDS = ("summary", "predict", "promote", "serve", "watch", "reproduce", "table", "multirun", "queue", "experiments")
 

@@ -19,6 +19,8 @@ from conftest import ROOT, contents, copy_project, shell_in
 
 from pipeline import config
 
+pytestmark = pytest.mark.slow
+
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "sweep", "one_vs_rest", "track")
 
 

@@ -14,6 +14,8 @@ from pipeline.errors import UserError
 from pipeline.reading.rows import chunks
 from pipeline.tracking import serving
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     *("age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship"),
     *("race", "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income"),

@@ -9,6 +9,8 @@ from conftest import ROOT, compose, run_stages
 
 from pipeline import outputs
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<script>alert(1)</script>"
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT, compose, shell_in
 
+pytestmark = pytest.mark.slow
+
 KERNELS = ("Nehalem", "Haswell")  # of OpenBLAS, by processor
 STAGES = ("load", "split", "train", "evaluate", "sweep")
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from pipeline import config, dataset, table
 from pipeline.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 NASTY = [
     "data/my file (1).csv",
     "Heart Disease (0/1)",

@@ -15,6 +15,8 @@ from pipeline.config.sections import Params
 from pipeline.logistic import LogisticRegression
 from pipeline.sweeps import cross_validation
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory) -> tuple[str, dict]:

@@ -14,6 +14,8 @@ from pipeline import drift, outputs, watch
 from pipeline.errors import UserError
 from pipeline.model import load
 
+pytestmark = pytest.mark.slow
+
 DATA = ROOT / "tests/data/penguins.csv"
 
 

@@ -16,6 +16,8 @@ from pipeline.logistic.inference import inference, refit
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.scores import by_group, curves, evaluate, resampled
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ("data=table", "data.path=data/my.csv", "data.target=y", "optimizer=newton", "train.lambda=0.01")
 
 

@@ -15,6 +15,8 @@ from pipeline import config
 from pipeline.config import composition
 from pipeline.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 STAGES = """
 stages:
   configure:

@@ -15,6 +15,8 @@ from pipeline.sweeps import choice
 from pipeline.sweeps.cross_validation import combinations, cross_validate
 from pipeline.tracking import records
 
+pytestmark = pytest.mark.slow
+
 GRID = ["sweep.lambda=[0.01,0.1,10]", "sweep.learning_rate=[0.1,1]", "train.max_iterations=300"]
 SWEEP, WINNER = outputs.ROOT / outputs.SWEEP, outputs.ROOT / outputs.WINNER
 

@@ -18,6 +18,8 @@ from pipeline.errors import UserError
 from pipeline.reading import CellFormat, Options
 from pipeline.sweeps.cross_validation import Validation, combinations, cross_validate, path
 
+pytestmark = pytest.mark.slow
+
 NEWTON = train_params(**{"lambda": 1.0}, tolerance=1e-10, optimizer="newton", learning_rate="auto", max_iterations=100)
 DESCENT = NEWTON.model_copy(update={"optimizer": "gradient_descent", "tolerance": 1e-7, "max_iterations": 300})
 

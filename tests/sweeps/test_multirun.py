@@ -15,6 +15,8 @@ from mlflow.entities import Run
 from pipeline import config
 from pipeline.sweeps import multirun
 
+pytestmark = pytest.mark.slow
+
 Sweep = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import Shell, copy_project, shell_in
 
+pytestmark = pytest.mark.slow
+
 STAGES = """
 stages:
   fit:

@@ -13,6 +13,8 @@ from pipeline.tracking import live, stores
 
 from .conftest import SETTINGS, run_stage, runs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(project: Path) -> config.Data:

@@ -15,6 +15,8 @@ from pipeline.tracking.sweeps import Sweep
 
 from .conftest import run_stage, runs, set_params
 
+pytestmark = pytest.mark.slow
+
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 

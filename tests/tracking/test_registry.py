@@ -15,6 +15,8 @@ from pipeline.tracking import registry, stores
 
 from .conftest import SETTINGS, run_stage, runs, set_params, train_on, write_table
 
+pytestmark = pytest.mark.slow
+
 STAGES = ("train", "evaluate", "track")
 
 

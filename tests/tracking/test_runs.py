@@ -27,7 +27,7 @@ from pipeline.tracking.stores import store
 
 from .conftest import SETTINGS, record_of, runs
 
-pytestmark = pytest.mark.usefixtures("own_store")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_store")]
 Trained = tuple[pd.DataFrame, training.Training]
 
 

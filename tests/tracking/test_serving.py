@@ -23,6 +23,8 @@ from pipeline.tracking import log
 
 from .conftest import SETTINGS, record_of, runs, train_on, write_table
 
+pytestmark = pytest.mark.slow
+
 Post = Callable[..., tuple[int, Any]]
 Logged = tuple[str, model.Model, pd.DataFrame, Path]
 ROWS = [

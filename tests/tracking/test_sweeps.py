@@ -16,7 +16,7 @@ from pipeline.tracking.sweeps import Child, Sweep
 
 from .conftest import SETTINGS
 
-pytestmark = pytest.mark.usefixtures("own_store")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_store")]
 
 
 def child(number: int, failure: str | None = None) -> Child:

@@ -11,7 +11,7 @@ from pipeline.tracking import stores, ui
 
 from .conftest import SETTINGS
 
-pytestmark = pytest.mark.usefixtures("own_store")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_store")]
 
 
 @pytest.fixture(autouse=True)

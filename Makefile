@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export COMBINATIONS := $(value GRID)
 unexport GRID
 group = $$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'])")
-.PHONY: help run test quick sweep bench serve ui tutorial notebook lint clean
+.PHONY: help run test quick sweep bench serve ui tutorial notebook site lint clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,11 @@ notebook: .venv/installed docs/tutorial.ipynb ## open the tutorial in Jupyter, t
 
 docs/tutorial.ipynb: docs/tutorial.py | .venv/installed
 	@jupytext --quiet --to notebook --output $@ $<
+
+site: .venv/installed ## build README and docs as a site, site/index.html; a link that leads nowhere is an error
+	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock $(call group,site)
+	@sphinx-build --quiet --fail-on-warning --keep-going -c docs . site
+	@cp site/README.html site/index.html
 
 lint: .venv/installed ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy

@@ -7,6 +7,7 @@ root_doc = "README"
 extensions = ["myst_parser"]
 include_patterns = ["*.md", "docs/*.md", "benchmarks/README.md"]
 myst_heading_anchors = 3  # as GitHub makes them
+highlight_language = "none"
 html_theme = "furo"
 html_title = project
 NAVIGATION = """

@@ -107,7 +107,7 @@ def write(
         notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
     if settings is not None and settings.method != "none":
-        metrics["decision"], text = _judged(trained, settings, test_X, test_y, test_weight, training, folder)
+        metrics["decision"], text = _judged(trained, settings, test_X, test_y, test_weight, training, folder, title)
         report = f"{report}\n{text}"
     outputs.save_metrics(metrics, result)
     outputs.save_csv(table, folder / "scores.csv")
@@ -118,20 +118,21 @@ def write(
     if groups is not None and len(groups.columns):
         outputs.save_csv(by_group(groups, after, trained.positive_class, test_weight), folder / "groups.csv")
     pictures = folder / "pictures"
-    drawn = curves(after.predictions, trained.positive_class, test_weight)
+    drawn, begun = (curves(one.predictions, trained.positive_class, test_weight) for one in (after, before))
     for name, curve in drawn.items():
         outputs.save_csv(curve, folder / "curves" / f"{name}.csv")
-        figures.save(getattr(figures, name), pictures / f"{name}.png", curve=curve)
-    figures.save(figures.scores, pictures / "scores.png", table=outputs.load_csv(folder / "scores.csv"))
+        random = {"start": begun[name]} if name in ("roc", "precision_recall") else {}
+        figures.save(getattr(figures, name), pictures / f"{name}.png", title, curve=curve, **random)
+    figures.save(figures.scores, pictures / "scores.png", title, table=outputs.load_csv(folder / "scores.csv"))
     matrix, costs = confusion(after.predictions), outputs.load_csv(training / outputs.COSTS)
-    figures.save(figures.confusion, pictures / "confusion.png", matrix=matrix)
-    figures.save(figures.costs, pictures / "costs.png", costs=costs)
+    figures.save(figures.confusion, pictures / "confusion.png", title, matrix=matrix)
+    figures.save(figures.costs, pictures / "costs.png", title, costs=costs)
     if (training / outputs.CURVES_OF_FEATURES).exists():
         bent = outputs.load_csv(training / outputs.CURVES_OF_FEATURES)
-        figures.save(figures.curves, pictures / "curves.png", curves=bent)
+        figures.save(figures.curves, pictures / "curves.png", title, curves=bent)
     if (training / outputs.SURFACES).exists():
-        figures.save(figures.pairs, pictures / "pairs.png", cells=outputs.load_csv(training / outputs.SURFACES))
-    figures.save(figures.weights, pictures / "weights.png", weights=outputs.load_csv(training / outputs.WEIGHTS))
+        figures.save(figures.pairs, pictures / "pairs.png", title, cells=outputs.load_csv(training / outputs.SURFACES))
+    figures.save(figures.weights, pictures / "weights.png", title, weights=outputs.load_csv(training / outputs.WEIGHTS))
     costs = costs[["iteration", "cost"]].assign(**{"class": "all" if len(classes) > 2 else trained.positive_class})
     _for_dvc({"costs": costs, "roc": drawn["roc"], "confusion": _counts(matrix)}, title, result.folder / outputs.PLOTS)
     return report
@@ -164,6 +165,7 @@ def _judged(
     weight: np.ndarray | None,
     training: Path,
     folder: Path,
+    title: str,
 ) -> tuple[dict[str, float], str]:
     """What the model's threshold is worth on the test rows: its measures, and a paragraph for the report."""
     false_alarm, miss = decision.costs(settings, X)
@@ -179,6 +181,7 @@ def _judged(
     figures.save(
         figures.decision,
         folder / "pictures" / "decision.png",
+        title,
         curve=outputs.load_csv(training / outputs.THRESHOLDS),
         test=thinned(on_test),
         threshold=threshold,

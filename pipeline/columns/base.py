@@ -124,7 +124,7 @@ class Base:
         groups, n_groups = self.groups[k], int(self.groups[k].max())
         if k < len(self.strings):
             categories = ["(missing)" if category is None else category for category in self.categories[k]]
-            return [categories[int(np.flatnonzero(groups == g)[0])] for g in range(n_groups)] + ["(other)"]
+            return [categories[int(np.flatnonzero(groups == g)[0])] for g in range(n_groups)] + ["(rare)"]
         j = self.curved[k - len(self.strings)]
         points = self.points[k - len(self.strings)] * self.scale[j] + self.centre[j]
         return [f"{points[groups[:-1] == g].mean().round(12):.4g}" for g in range(n_groups)] + ["(missing)"]

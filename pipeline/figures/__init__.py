@@ -1,5 +1,7 @@
 """Every picture: a function of plain data, drawn with matplotlib's figure objects (no pyplot, no global state)."""
 
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +33,36 @@ STYLE: Any = {
 }
 LISTED = 30  # features named in one picture at most
 LETTERS = 40  # of a name in a picture
+TRAINED: Any = {"color": BLUE}
+FAINT: Any = {"color": ORANGE, "linewidth": 1, "alpha": 0.6}  # of the random start
+FEW = 50  # iterations
 DAY = 24 * 60 * 60  # seconds
 BINS = 14  # of a column in the picture of what changed
 SURFACES = 9  # pairs in one picture
 PANELS = 12  # columns with a small picture each: those that explain most of the target
 
 
-def save(picture: Any, path: Path, **data: Any) -> None:
-    """Draw `picture(**data)` in the house style and write it as PNG, the same bytes each time."""
+def save(picture: Any, path: Path, of: str | None = None, **data: Any) -> None:
+    """Draw `picture(**data)` in the house style, with the name `of` the data set below its title, and write it as PNG.
+
+    The file has the same bytes each time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(STYLE):
-        picture(**data).savefig(path, dpi=120, metadata={"Software": None})
+        figure = picture(**data)
+        if of is not None:
+            add_name(figure, of)
+        figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+def add_name(figure: Figure, name: str) -> None:
+    """Write the name of the data set below the title of a picture."""
+    if above := figure.get_suptitle():
+        (title,) = (text for text in figure.texts if text.get_text() == above)
+        title.set_text(f"{above}\n{wrapped(name)}")
+    else:  # in this style titles are on the left
+        axes = figure.axes[0]
+        axes.set_title(f"{axes.get_title(loc='left')}\n{wrapped(name)}", loc="left")
 
 
 def new_axes(title: str, x: str, y: str, size: tuple[float, float] = (6, 4)) -> tuple[Figure, Axes]:
@@ -55,16 +76,16 @@ def points(table: pd.DataFrame, title: str) -> Figure:
     """Points x, y coloured by class."""
     figure, axes = new_axes(title, "", "", (6, 5))
     for colour, (label, rows) in zip(_colours(table["class"].nunique()), table.groupby("class"), strict=True):
-        axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=short(label))
+        axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=wrapped(label))
     axes.set(xticks=[], yticks=[])
     axes.legend(markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def class_balance(counts: pd.DataFrame, title: str) -> Figure:
-    figure, axes = new_axes(title, "rows", "", (6, 1 + 0.35 * len(counts)))
+    figure, axes = new_axes(title, "rows", "", (6, 1.2 + 0.35 * len(counts)))
     bars = axes.barh(range(len(counts)), counts["rows"], color=_colours(len(counts)))
-    axes.set_yticks(range(len(counts)), [short(label) for label in counts["class"]])
+    axes.set_yticks(range(len(counts)), [wrapped(label) for label in counts["class"]])
     share = counts["rows"] / counts["rows"].sum()
     axes.bar_label(bars, [f" {n:,} ({part:.1%})" for n, part in zip(counts["rows"], share, strict=True)])
     axes.margins(x=0.2)
@@ -89,15 +110,15 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     for axes, row in zip(grid, shown.to_dict("records"), strict=False):
         is_date = row["role"] == "date"
         _bars(axes, bars[row["column"]], is_date)
-        axes.set_title(f"{short(row['column'], 30)}  ({row['information']:.0%})", fontsize=8)
+        axes.set_title(f"{wrapped(row['column'], 30)}  ({row['information']:.0%})", fontsize=8)
         axes.tick_params(labelsize=7)
         if not is_date:
             axes.locator_params(axis="x", nbins=4)
     labels = list(next(iter(bars.values()))["counts"])
     handles = [
-        Patch(color=colour, label=short(label)) for colour, label in zip(_colours(len(labels)), labels, strict=True)
+        Patch(color=colour, label=wrapped(label)) for colour, label in zip(_colours(len(labels)), labels, strict=True)
     ]
-    figure.legend(handles=handles[:10], loc="outside upper right", ncols=10)
+    figure.legend(handles=handles[:10], loc="outside lower center", ncols=5)
     which = f"The {len(shown)} of {len(used)} columns that explain most" if len(used) > len(shown) else "Columns"
     figure.suptitle(f"{which}, each with its share of the target's entropy", x=0.01, ha="left", fontsize=10)
     return figure
@@ -137,17 +158,27 @@ def logistic_curve(curve: pd.DataFrame) -> Figure:
 
 def costs(costs: pd.DataFrame) -> Figure:
     """The cost by iteration on logarithmic axes, thin lines for the classes where there are several."""
-    figure, axes = new_axes("Cost on the training rows", "iteration + 1", "log-loss + penalty")
-    steps = costs["iteration"] + 1
+    figure, axes = new_axes("Cost on the training rows", "iteration", "log-loss + penalty")
+    steps = costs["iteration"]
     for name, colour in zip(costs.columns[2:], _colours(len(costs.columns) - 2), strict=True):
-        axes.loglog(steps, costs[name], color=colour, linewidth=0.9, label=short(name.removeprefix("cost/")))
-    axes.loglog(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
+        axes.plot(steps, costs[name], color=colour, linewidth=0.9, label=wrapped(name.removeprefix("cost/")))
+    axes.plot(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
+    iteration_axes(axes)
+    add_legend(axes, len(costs.columns) - 1)
+    return figure
+
+
+def iteration_axes(axes: Axes) -> None:
+    """A logarithmic axis of costs, and one of iterations that has room for iteration 0, linear where they are few."""
+    last = axes.dataLim.x1
+    if last > FEW:
+        axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+    axes.set_xlim(0, last)
+    axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-    add_legend(axes, len(costs.columns) - 1)
-    return figure
 
 
 def scores(table: pd.DataFrame) -> Figure:
@@ -164,6 +195,7 @@ def scores(table: pd.DataFrame) -> Figure:
         axes.set(title=f"{name.replace('_', '-')} ({better} is better)", yticks=places, yticklabels=model_labels(table))
         axes.grid(axis="y", visible=False)
     panels[0].invert_yaxis()
+    figure.suptitle("Scores on the test rows", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
@@ -182,29 +214,53 @@ def confusion(matrix: pd.DataFrame) -> Figure:
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(matrix.to_numpy()):
         axes.text(j, i, f"{count:,}", ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
-    labels = [short(label, 20) for label in matrix.columns]
+    labels = [wrapped(label, 20) for label in matrix.columns]
     axes.set_xticks(range(len(labels)), labels, rotation=45 if max(map(len, labels)) > 10 else 0)
     axes.set_yticks(range(len(labels)), labels)
     axes.grid(visible=False)
     return figure
 
 
-def roc(curve: pd.DataFrame) -> Figure:
-    figure, axes = new_axes("ROC on the test rows", "false positive rate", "true positive rate", (5, 4.5))
-    return _by_class(figure, axes, curve, diagonal=True)
+def roc(curve: pd.DataFrame, start: pd.DataFrame) -> Figure:
+    """Of each class, with the area under the curve (AUC); `start` is that of the random weights."""
+
+    def draw(axes: Axes, label: str) -> None:
+        for rows, name, style in ((_of(curve, label), label, TRAINED), (_of(start, label), "random weights", FAINT)):
+            area = np.trapezoid(rows["true_positive_rate"], rows["false_positive_rate"])
+            text = f"{wrapped(name, 24)}, AUC {area:.3f}"
+            axes.plot(rows["false_positive_rate"], rows["true_positive_rate"], label=text, **style)
+        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="prior, AUC 0.5")
+
+    return _by_class("ROC on the test rows", "false positive rate", "true positive rate", curve, draw, "lower right")
 
 
-def precision_recall(curve: pd.DataFrame) -> Figure:
-    figure, axes = new_axes("Precision and recall on the test rows", "recall", "precision", (5, 4.5))
-    axes.set_ylim(0, 1.03)
-    return _by_class(figure, axes, curve)
+def precision_recall(curve: pd.DataFrame, start: pd.DataFrame) -> Figure:
+    """Of each class, with the average precision (AP); `start` is that of the random weights."""
+
+    def draw(axes: Axes, label: str) -> None:
+        for rows, name, style in ((_of(curve, label), label, TRAINED), (_of(start, label), "random weights", FAINT)):
+            average = -np.sum(np.diff(rows["recall"]) * rows["precision"].to_numpy()[:-1])
+            text = f"{wrapped(name, 24)}, AP {average:.3f}"
+            axes.plot(rows["recall"], rows["precision"], label=text, **style)
+        share = _of(curve, label)["precision"].iloc[0]  # with every row predicted to be of the class
+        axes.axhline(share, linestyle="--", color=GREY, linewidth=1, label=f"prior, AP {share:.3f}")
+        axes.set_ylim(0, 1.03)
+
+    return _by_class("Precision and recall on the test rows", "recall", "precision", curve, draw, "lower left")
 
 
 def calibration(curve: pd.DataFrame) -> Figure:
-    figure, axes = new_axes("Calibration on the test rows", "predicted probability", "share of the class", (5, 4.5))
-    if len(set(curve["class"])) == 1:
-        axes.fill_between(curve["predicted"], curve["lower"], curve["upper"], color=BLUE, alpha=0.15, linewidth=0)
-    return _by_class(figure, axes, curve, diagonal=True, marker="o", markersize=4)
+    """Of each class: the share that was observed over the probability, with its interval."""
+
+    def draw(axes: Axes, label: str) -> None:
+        rows = _of(curve, label)
+        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="as predicted")
+        axes.fill_between(rows["predicted"], rows["lower"], rows["upper"], color=BLUE, alpha=0.15, linewidth=0)
+        axes.plot(rows["predicted"], rows["share"], color=BLUE, marker="o", markersize=4, label=wrapped(label, 24))
+
+    return _by_class(
+        "Calibration on the test rows", "predicted probability", "share of the class", curve, draw, "upper left"
+    )
 
 
 def decision(curve: pd.DataFrame, test: pd.DataFrame, threshold: float, measure: str) -> Figure:
@@ -236,8 +292,9 @@ def gain(curve: pd.DataFrame) -> Figure:
     """Recall and lift by the share of rows that are flagged, those of the highest probability first."""
     figure = Figure(figsize=(8, 3.6))
     panels = figure.subplots(1, 2)
-    panels[0].plot(curve["flagged"], curve["recall"], color=BLUE)
-    panels[0].plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
+    panels[0].plot(curve["flagged"], curve["recall"], color=BLUE, label="the model")
+    panels[0].plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="by chance")
+    panels[0].legend()
     panels[0].set(title="Gain on the test rows", xlabel="share of rows flagged", ylabel="recall")
     panels[1].plot(curve["flagged"], curve["lift"], color=BLUE)
     panels[1].axhline(1, linestyle="--", color=GREY, linewidth=1)
@@ -269,7 +326,7 @@ def curves(curves: pd.DataFrame) -> Figure:
         of_feature = curves[curves["feature"] == name]
         for colour, label in zip(_colours(len(labels)), labels, strict=True):
             curve = of_feature[of_feature["class"] == label]
-            axes.plot(curve["value"], curve["effect"], color=colour, label=short(label))
+            axes.plot(curve["value"], curve["effect"], color=colour, label=wrapped(label))
             if len(labels) == 1:
                 axes.fill_between(curve["value"], curve["lower"], curve["upper"], color=colour, alpha=0.2, linewidth=0)
         axes.axhline(0, color=GREY, linewidth=0.8)
@@ -278,10 +335,10 @@ def curves(curves: pd.DataFrame) -> Figure:
         below.hist(one_class["value"], bins=40, weights=one_class["rows"], color=GREY, alpha=0.35)
         below.set(ylim=(0, 5 * below.get_ylim()[1]), yticks=[])
         below.grid(visible=False)
-        axes.set_title(short(name, 30), fontsize=9)
+        axes.set_title(wrapped(name, 30), fontsize=9)
     for axes in panels[len(names) :]:
         axes.set_axis_off()
-    figure.supylabel("effect on the log-odds" + (f" of {short(labels[0])}" if len(labels) == 1 else ""), fontsize=9)
+    figure.supylabel("effect on the log-odds" + (f" of {wrapped(labels[0])}" if len(labels) == 1 else ""), fontsize=9)
     hidden = len(sizes) - len(names)
     more = f" (the {len(names)} largest effects of {len(sizes)})" if hidden else ""
     figure.suptitle(f"Curves, with bands of 95 %{more}" if len(labels) == 1 else f"Curves{more}", fontsize=11)
@@ -322,11 +379,11 @@ def pairs(cells: pd.DataFrame) -> Figure:
             some = np.unique(np.linspace(0, len(labels) - 1, min(5, len(labels))).round().astype(int))
             axis.set_ticks(some, [short(labels[k], 12) for k in some])
         axes.tick_params(axis="x", rotation=30)
-        axes.set_ylabel(short(first, 24))
-        axes.set_xlabel(short(second, 24))
+        axes.set_ylabel(wrapped(first, 24))
+        axes.set_xlabel(wrapped(second, 24))
         axes.grid(visible=False)
         if len(cells["class"].unique()) > 1:
-            axes.set_title(short(label, 24), fontsize=9)
+            axes.set_title(wrapped(label, 24), fontsize=9)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     figure.colorbar(image, ax=panels.tolist(), shrink=0.5, label="effect on the log-odds")
@@ -352,7 +409,7 @@ def drift(panels: dict[str, pd.DataFrame]) -> Figure:
         axes.set_yticks(places, [short(label, 16) for label in share.index], fontsize=6)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
-        axes.set_title(short(name, 30), fontsize=8)
+        axes.set_title(wrapped(name, 30), fontsize=8)
         axes.tick_params(axis="x", labelsize=7)
         axes.locator_params(axis="x", nbins=4)
     handles = [Patch(color=GREY, label="before"), Patch(color=BLUE, label="now")]
@@ -379,38 +436,52 @@ def weights(weights: pd.DataFrame) -> Figure:
     largest = table.abs().max(axis="columns").sort_values(ascending=False, kind="stable").index[:LISTED]
     table = table.loc[largest]
     title = "Weights, per standard deviation"
+    names = [wrapped(name) for name in table.index]
+    row = 0.2 * max(name.count("\n") + 1 for name in names)  # inches
     if len(table.columns) > 1:
         figure, axes = new_axes(
             title,
             "class",
             "",
-            (3.5 + max(map(len, table.index.map(short))) / 14 + 0.45 * len(table.columns), 1 + 0.2 * len(table)),
+            (3.5 + min(max(map(len, names)), LETTERS) / 14 + 0.45 * len(table.columns), 1 + row * len(table)),
         )
         limit = table.abs().to_numpy().max() or 1
         image = axes.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-        axes.set_xticks(range(len(table.columns)), map(short, table.columns), rotation=90)
-        axes.set_yticks(range(len(table)), map(short, table.index))
+        axes.set_xticks(range(len(table.columns)), map(wrapped, table.columns), rotation=90)
+        axes.set_yticks(range(len(table)), names)
         axes.grid(visible=False)
         figure.colorbar(image, shrink=0.5)
         return figure
     label, values = table.columns[0], table.iloc[:, 0]
-    figure, axes = new_axes(title, f"towards {short(label)} where positive", "", (6, 1 + 0.2 * len(table)))
+    figure, axes = new_axes(title, f"towards {wrapped(label)} where positive", "", (6, 1 + row * len(table)))
     axes.barh(range(len(values)), values, color=np.where(values > 0, ORANGE, BLUE))
-    axes.set_yticks(range(len(values)), map(short, values.index))
+    axes.set_yticks(range(len(values)), names)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     return figure
 
 
-def _by_class(figure: Figure, axes: Axes, curve: pd.DataFrame, diagonal: bool = False, **style: Any) -> Figure:
-    """One line per class, from a table class, x, y."""
-    if diagonal:
-        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
-    groups = curve.groupby("class", sort=False)
-    for colour, (label, rows) in zip(_colours(len(groups)), groups, strict=True):
-        axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, label=short(label), **style)
-    add_legend(axes, len(groups))
+def _by_class(title: str, x: str, y: str, curve: pd.DataFrame, draw: Callable[[Axes, str], None], where: str) -> Figure:
+    """A picture for each class in `curve`, which `draw` draws; a large one where there is one."""
+    labels = curve["class"].unique().tolist()
+    n_columns = min(len(labels), 4)
+    n_rows = -(-len(labels) // n_columns)
+    figure = Figure(figsize=(5, 4.7) if len(labels) == 1 else (0.4 + 2.7 * n_columns, 0.8 + 2.4 * n_rows))
+    panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, label in zip(panels, labels, strict=False):
+        draw(axes, label)
+        small = 9 if len(labels) == 1 else 6.5
+        axes.legend(fontsize=small, loc=where, frameon=True, framealpha=0.8, edgecolor="none")
+    for axes in panels[len(labels) :]:
+        axes.set_axis_off()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.supxlabel(x, fontsize=9)
+    figure.supylabel(y, fontsize=9)
     return figure
+
+
+def _of(curve: pd.DataFrame, label: str) -> pd.DataFrame:
+    return curve[curve["class"] == label]
 
 
 def add_legend(axes: Axes, entries: int) -> None:
@@ -424,6 +495,11 @@ def short(name: object, letters: int = LETTERS) -> str:
     """A name from the user's table, cut to the length that a picture has room for."""
     name = " ".join(str(name).split())
     return name if len(name) <= letters else f"{name[: letters - 1]}…"
+
+
+def wrapped(name: object, letters: int = LETTERS) -> str:
+    """A name from the user's table in at most three lines of so many letters."""
+    return "\n".join(textwrap.wrap(str(name), letters, max_lines=3, placeholder="…"))
 
 
 def _colours(n: int) -> list[str]:

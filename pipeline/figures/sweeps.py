@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, new_axes, short
+from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, iteration_axes, new_axes, wrapped
 
 LETTERED = 150  # squares of a heat map that show their number at most
 NAMED = 8  # paths named in one picture at most
@@ -68,45 +68,44 @@ def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, st
 def learning_rates(curves: pd.DataFrame, penalty: float) -> Figure:
     """The cost by iteration for each learning rate at one lambda; the costs of a diverged one leave the picture."""
     title = f"Cost by learning rate, lambda {_number(penalty)}"
-    figure, axes = new_axes(title, "iteration + 1", "cost, mean over folds")
+    figure, axes = new_axes(title, "iteration", "cost, mean over folds")
     groups = curves.groupby("learning_rate", sort=False)
     for colour, (rate, rows) in zip(_shades(len(groups)), groups, strict=True):
-        axes.loglog(rows["iteration"] + 1, rows["cost"], color=colour, label=_number(rate))
+        axes.plot(rows["iteration"], rows["cost"], color=colour, label=f"rate {_number(rate)}")
+    iteration_axes(axes)
     reached = curves.groupby("learning_rate")["cost"].last().min()
     axes.set_ylim(reached * 0.9, curves.loc[curves["iteration"] == 0, "cost"].max() * 3)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
     add_legend(axes, len(groups))
     return figure
 
 
 def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
-    """The weights over lambda, one panel per class; the largest named, the chosen lambda marked."""
+    """The weights over lambda, one panel per class; the largest of all classes named, the chosen lambda marked."""
     classes = weights.groupby("class", sort=False)
     n_rows = -(-len(classes) // 4)
-    size = (6, 4) if len(classes) == 1 else (3 * min(len(classes), 4), 2.6 * n_rows)
+    largest = (
+        weights["weight"].abs().groupby(weights["feature"]).max().sort_values(ascending=False, kind="stable").index
+    )
+    size = (6, 4) if len(classes) == 1 else (3 * min(len(classes), 4) + 1.5, 2.6 * n_rows + 0.4)
     figure = Figure(figsize=size)
     panels = figure.subplots(n_rows, min(len(classes), 4), squeeze=False, sharex=True, sharey=True).ravel()
     for axes, (label, rows) in zip(panels, classes, strict=False):
         table = rows.pivot(index="lambda", columns="feature", values="weight")  # noqa: PD010
-        largest = table.abs().max().sort_values(ascending=False, kind="stable").index
         x = _lambda_axis(axes, table.index)
         for feature in largest[NAMED:DRAWN]:
             axes.plot(x, table[feature], color=GREY, linewidth=0.7, alpha=0.6)
         for colour, feature in zip(CLASSES, largest[:NAMED], strict=False):
-            axes.plot(x, table[feature], color=colour, label=short(feature))
-        axes.axvline(x[list(table.index).index(chosen)], color="black", linewidth=0.8, linestyle=":")
-        axes.set_title(f"towards {short(label, 24)}", fontsize=9)
+            axes.plot(x, table[feature], color=colour, label=wrapped(feature, 30))
+        position = x[list(table.index).index(chosen)]
+        axes.axvline(position, color="black", linewidth=0.8, linestyle=":", label=f"chosen: {_number(chosen)}")
+        axes.set_title(f"towards {wrapped(label, 24)}", fontsize=9)
     for axes in panels[len(classes) :]:
         axes.set_visible(False)
     n_features = weights["feature"].nunique()
     which = "Weights" if n_features <= DRAWN else f"The {DRAWN} largest of {n_features:,} weights"
     figure.suptitle(f"{which}, per standard deviation, over lambda", x=0.02, ha="left", fontsize=11, fontweight="bold")
     figure.supxlabel("lambda", fontsize=9)
-    if len(classes) == 1:
-        panels[0].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=7, loc="outside right center")
     return figure
 
 

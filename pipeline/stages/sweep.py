@@ -46,7 +46,7 @@ def main(root: Path) -> None:
         return
     paths = path(table, train, sweep, validation.combinations, weight)
     outputs.save_csv(paths, folder / outputs.PATHS, outputs.WEIGHT_DIGITS)
-    results.draw(validation, paths, found, sweep, folder / outputs.PICTURES)
+    results.draw(validation, paths, found, sweep, config.read("data").title, folder / outputs.PICTURES)
     named = choice.as_json(found)
     chosen = named[sweep.refit]
     pair = config.Combination(chosen["lambda"], chosen["learning_rate"])

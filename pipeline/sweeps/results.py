@@ -38,20 +38,25 @@ def adopt(chosen: dict[str, Any], settled: Sequence[str] = (), overrides: list[s
     return f"dvc exp run{keep} " + " ".join(f"-S {shlex.quote(value)}" for value in [*given, *values])
 
 
-def draw(validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path) -> None:
+def draw(
+    validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, of: str, folder: Path
+) -> None:
+    """The pictures. With one learning rate, as of Newton's method, there are none that compare them."""
     scored, score, chosen = validation.combinations, params.score, getattr(found, params.refit)
-    curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
-    save(figures.heat_map, folder / "heat_map.png", combinations=scored, score=score, winner=chosen)
+    if len(scored["learning_rate"].unique()) > 1:
+        curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
+        save(figures.heat_map, folder / "heat_map.png", of, combinations=scored, score=score, winner=chosen)
+        save(figures.learning_rates, folder / "learning_rates.png", of, curves=curves, penalty=chosen["lambda"])
     save(
         figures.validation_curve,
         folder / "validation_curve.png",
+        of,
         combinations=choice.best_by_lambda(scored, score),
         score=score,
         best=found.best,
         strongest=found.one_standard_error,
     )
-    save(figures.learning_rates, folder / "learning_rates.png", curves=curves, penalty=chosen["lambda"])
-    save(figures.coefficient_paths, folder / "coefficient_paths.png", weights=paths, chosen=chosen["lambda"])
+    save(figures.coefficient_paths, folder / "coefficient_paths.png", of, weights=paths, chosen=chosen["lambda"])
 
 
 def _number(value: float | str) -> str:

@@ -123,7 +123,7 @@ def test_pairs_are_stored_and_load_with_the_model():
     loaded_base, loaded = skops.io.loads(skops.io.dumps([base, features]), trusted=trusted)
     np.testing.assert_array_equal(Matrix([loaded_base.block(X)], loaded.T).toarray(), Z.toarray())
     assert isinstance(loaded, Features)
-    assert loaded_base.group_names(0) == ["basic", "gold", "none", "(other)"]
+    assert loaded_base.group_names(0) == ["basic", "gold", "none", "(rare)"]
 
 
 def test_a_pair_of_a_column_that_is_not_there_is_one_message():

@@ -18,7 +18,7 @@ run: .venv/installed ## install into .venv, run the pipeline, show the results
 test: .venv/installed ## install into .venv, run all tests
 	@python -m pytest
 
-quick: .venv/installed ## run the fast tests
+quick: .venv/installed ## run the tests that take less than a minute
 	@python -m pytest -m "not slow"
 
 sweep: .venv/installed ## run each combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
@@ -46,10 +46,9 @@ notebook: .venv/installed docs/tutorial.ipynb ## open the tutorial in Jupyter, t
 docs/tutorial.ipynb: docs/tutorial.py | .venv/installed
 	@jupytext --quiet --to notebook --output $@ $<
 
-site: .venv/installed ## build README and docs as a site, site/index.html; a link that leads nowhere is an error
-	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock $(call group,site)
-	@sphinx-build --quiet --fail-on-warning --keep-going -c docs . site
-	@cp site/README.html site/index.html
+site: .venv/installed ## build the pages as a web site in site/
+	@python -m pip install --quiet --disable-pip-version-check $(call group,site)
+	@mkdocs build && echo "open site/index.html"
 
 lint: .venv/installed ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy

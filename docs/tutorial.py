@@ -3,8 +3,8 @@
 #
 # This page builds logistic regression step by step, in NumPy. You need derivatives and a little NumPy. Each step has a
 # few lines of mathematics, a few lines of code, what they give, a question to think about, and the place in
-# [pipeline/logistic/](../pipeline/logistic/__init__.py) where the real one lives. The scores are those of the
-# pipeline's default run: a test compares them.
+# [pipeline/logistic/](../pipeline/logistic) where the real one lives. The scores are those of the pipeline's default
+# run: a test compares them.
 #
 # The page is made from [tutorial.py](tutorial.py) by `make tutorial`. `make notebook` opens it in Jupyter, to change
 # and run.

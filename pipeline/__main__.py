@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -30,6 +30,7 @@ COMMANDS = {
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 MODELS = {"predict", "watch"}  # commands that use a model on a file of rows
+FITS = {"train", "evaluate", "sweep", "multirun"}  # what the section `compute` is for
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # What the system answers when a file can't be written: no room, too large, over the quota, read-only, not allowed.
 STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROFS, errno.EACCES, errno.EPERM)
@@ -84,14 +85,14 @@ def run(arguments: argparse.Namespace) -> None:
 
         with outputs.replaced(arguments.name) as root, edits.refused(arguments.name):
             stage = import_module(f"pipeline.stages.{arguments.name}")
-            with interruptible(), live(arguments.name):
+            with interruptible(), computing(arguments.name), live(arguments.name):
                 stage.main(root)
         return
     command = import_module(f"pipeline.{COMMANDS[arguments.name].replace('/', '.')}")
     if arguments.name == "multirun":
         from pipeline.tracking import log
 
-        with interruptible():
+        with interruptible(), computing(arguments.name):
             command.main(arguments.overrides, log.log_study)
     elif arguments.name in MODELS:
         with interruptible():
@@ -111,6 +112,25 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         with interruptible():
             command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))
+
+
+@contextmanager
+def computing(name: str) -> Iterator[None]:
+    """Let fits use what the section `compute` says. It changes no result: the stages do not depend on it."""
+    if name not in FITS:
+        yield
+        return
+    from pipeline import compute, config
+
+    settings = config.read("compute")
+    with ExitStack() as stack:
+        stack.enter_context(compute.mapped_beyond(settings.memory * 1e9, settings.folder))
+        if settings.method == "dask":
+            from pipeline.compute.cluster import connected
+
+            where = settings.scheduler, settings.workers, settings.worker_memory, settings.folder
+            stack.enter_context(connected(*where))
+        yield
 
 
 @contextmanager

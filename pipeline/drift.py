@@ -28,7 +28,7 @@ from pipeline.outputs import SCORE_DIGITS, Table, significant
 CATEGORIES = 50  # of a column that have a bin each
 CHANGED, MUCH = 0.1, 0.25
 EXAMPLES = 3  # of new categories
-OTHERS = ("(other)", "(new)", "(missing)")
+OTHERS = ("rare", "new", "missing")
 
 
 def reference(
@@ -88,9 +88,9 @@ def _labels(axis: dict[str, Any]) -> list[str]:
         return [*axis["categories"], *OTHERS]
     edges = [f"{edge:.4g}" for edge in axis["edges"]]
     if not edges:
-        return ["any", "(missing)"]
+        return ["any", "missing"]
     between = [f"to {high}" for high in edges[1:]]
-    return [f"to {edges[0]}", *between, f"above {edges[-1]}", "(missing)"]
+    return [f"to {edges[0]}", *between, f"above {edges[-1]}", "missing"]
 
 
 class Watch:

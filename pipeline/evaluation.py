@@ -118,11 +118,11 @@ def write(
     if groups is not None and len(groups.columns):
         outputs.save_csv(by_group(groups, after, trained.positive_class, test_weight), folder / "groups.csv")
     pictures = folder / "pictures"
-    drawn, begun = (curves(one.predictions, trained.positive_class, test_weight) for one in (after, before))
+    drawn, of_start = (curves(x.predictions, trained.positive_class, test_weight) for x in (after, before))
     for name, curve in drawn.items():
         outputs.save_csv(curve, folder / "curves" / f"{name}.csv")
-        random = {"start": begun[name]} if name in ("roc", "precision_recall") else {}
-        figures.save(getattr(figures, name), pictures / f"{name}.png", title, curve=curve, **random)
+        faint = {"start": of_start[name]} if name in ("roc", "precision_recall") else {}
+        figures.save(getattr(figures, name), pictures / f"{name}.png", title, curve=curve, **faint)
     figures.save(figures.scores, pictures / "scores.png", title, table=outputs.load_csv(folder / "scores.csv"))
     matrix, costs = confusion(after.predictions), outputs.load_csv(training / outputs.COSTS)
     figures.save(figures.confusion, pictures / "confusion.png", title, matrix=matrix)

@@ -195,6 +195,10 @@ class StoredTable:
         """Some of the rows, by position."""
         return StoredTable(self.path, self.columns.tolist(), rows if self.rows is None else self.rows[rows])
 
+    def head(self, n: int) -> pd.DataFrame:
+        """The first rows, in memory."""
+        return in_memory(self.take(np.arange(min(n, len(self)))))
+
     def parts(self) -> Iterator[pa.Table]:
         """The rows that each group of rows in the file has. `rows` are in ascending order."""
         file, end = parquet.ParquetFile(self.path), 0
@@ -213,6 +217,15 @@ def in_memory(table: Table) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     return pd.DataFrame({name: table[name] for name in table.columns}, index=range(len(table)))
+
+
+def row_hashes(table: Table) -> np.ndarray:
+    """A number for each row, (n_rows,), that equal rows share; it depends on the order of the columns."""
+    found = np.zeros(len(table), dtype=np.uint64)
+    for name in table.columns:
+        found *= np.uint64(1_000_003)
+        found ^= pd.util.hash_pandas_object(table[name], index=False).to_numpy(dtype=np.uint64)
+    return found
 
 
 def save_table(table: Table, path: Path) -> None:

@@ -243,7 +243,7 @@ def by_group(
     names = _classes(predictions)
     rows = []
     for column in groups:
-        group = groups[column].astype("str").fillna("(missing)")
+        group = groups[column].astype("str").fillna("missing")
         for category in ["(all)", *sorted(group.unique())]:
             is_in = np.full(len(predictions), True) if category == "(all)" else (group == category).to_numpy()
             part, w = predictions[is_in], weights[is_in]

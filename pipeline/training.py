@@ -329,7 +329,7 @@ def surfaces(training: Training) -> pd.DataFrame:
     """The pairs: class, pair, first, second, effect (on the log-odds, beside those of each column alone), rows.
 
     One row per combination of a group of the first column and one of the second that training rows have. A group of
-    numbers is shown by its mean, the other categories as "(rare)".
+    numbers is shown by its mean, the other categories as "rare".
     """
     fitted = training.model
     base, features = fitted.base, fitted.features

@@ -6,8 +6,6 @@ import pytest
 
 from pipeline import report, reproduce
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize(
     ("name", "then", "now", "expected"),

@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.compute import empty
 from pipeline.errors import UserError
 from pipeline.logistic.matrix import Block
 from pipeline.outputs import Table
@@ -123,11 +124,11 @@ class Base:
         """What each group of a column of a pair holds: the mean of its numbers, or its category."""
         groups, n_groups = self.groups[k], int(self.groups[k].max())
         if k < len(self.strings):
-            categories = ["(missing)" if category is None else category for category in self.categories[k]]
-            return [categories[int(np.flatnonzero(groups == g)[0])] for g in range(n_groups)] + ["(rare)"]
+            categories = ["missing" if category is None else category for category in self.categories[k]]
+            return [categories[int(np.flatnonzero(groups == g)[0])] for g in range(n_groups)] + ["rare"]
         j = self.curved[k - len(self.strings)]
         points = self.points[k - len(self.strings)] * self.scale[j] + self.centre[j]
-        return [f"{points[groups[:-1] == g].mean().round(12):.4g}" for g in range(n_groups)] + ["(missing)"]
+        return [f"{points[groups[:-1] == g].mean().round(12):.4g}" for g in range(n_groups)] + ["missing"]
 
     @property
     def terms(self) -> list[tuple[str, ...]]:
@@ -178,8 +179,9 @@ class Base:
         """A block for each of `parts`, which are rows of X."""
         starts, n_dense = self.starts, len(self.floats) + len(self.missing)
         sizes = [len(X) if isinstance(rows, slice) else len(rows) for rows in parts]
-        dense = [np.empty((size, n_dense)) for size in sizes]
-        codes = [np.empty((size, len(starts) - 1), dtype=np.int32) for size in sizes]
+        n_bytes = sum(sizes) * (8 * n_dense + 4 * (len(starts) - 1))
+        dense = [empty((size, n_dense), np.float64, n_bytes) for size in sizes]
+        codes = [empty((size, len(starts) - 1), np.int32, n_bytes) for size in sizes]
         for j, column in self._dense(X):
             for numbers, rows in zip(dense, parts, strict=True):
                 numbers[:, j] = column[rows]

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from pipeline import outputs
 from pipeline.columns.profile import as_numbers
 from pipeline.columns.roles import features, split_column
 from pipeline.outputs import Table
@@ -60,9 +61,4 @@ def warn_of_dates(report: pd.DataFrame) -> None:
 
 def repeated_rows(train: Table, test: Table, columns: list[str]) -> np.ndarray:
     """Positions of the test rows that have the same values in `columns` as some training row."""
-    hashes = [np.zeros(len(part), dtype=np.uint64) for part in (train, test)]
-    for name in columns:
-        for part, found in zip((train, test), hashes, strict=True):
-            found *= np.uint64(1_000_003)
-            found ^= pd.util.hash_pandas_object(part[name], index=False).to_numpy()
-    return np.flatnonzero(np.isin(hashes[1], hashes[0]))
+    return np.flatnonzero(np.isin(outputs.row_hashes(test[columns]), outputs.row_hashes(train[columns])))

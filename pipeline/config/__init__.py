@@ -16,6 +16,7 @@ from pydantic import ValidationError, create_model
 from pipeline.config.sections import (
     BudgetDecision,
     Combination,
+    Compute,
     CostDecision,
     Data,
     Decision,
@@ -41,6 +42,7 @@ from pipeline.errors import UserError
 __all__ = [
     "BudgetDecision",
     "Combination",
+    "Compute",
     "CostDecision",
     "Data",
     "Decision",

@@ -231,6 +231,24 @@ class BudgetDecision(_Decision):
 Decision = Annotated[NoDecision | CostDecision | FloorDecision | BudgetDecision, Field(discriminator="method")]
 
 
+class ThreadsCompute(Section):
+    method: Literal["threads"]
+    memory: Positive
+    folder: str
+
+
+class DaskCompute(Section):
+    method: Literal["dask"]
+    scheduler: str | None
+    workers: Annotated[int, Field(ge=1)] | None
+    worker_memory: str
+    memory: Positive
+    folder: str
+
+
+Compute = Annotated[ThreadsCompute | DaskCompute, Field(discriminator="method")]
+
+
 class LogRange(Section):
     """`points` values from `minimum` to `maximum`, evenly spaced in their logarithm."""
 
@@ -332,6 +350,7 @@ class Params(Section):
     split: Split
     train: Train
     decision: Decision
+    compute: Compute
     evaluate: Evaluate
     sweep: Sweep
     one_vs_rest: OneVsRest

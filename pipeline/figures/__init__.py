@@ -1,7 +1,6 @@
 """Every picture: a function of plain data, drawn with matplotlib's figure objects (no pyplot, no global state)."""
 
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,36 +32,35 @@ STYLE: Any = {
 }
 LISTED = 30  # features named in one picture at most
 LETTERS = 40  # of a name in a picture
-TRAINED: Any = {"color": BLUE}
-FAINT: Any = {"color": ORANGE, "linewidth": 1, "alpha": 0.6}  # of the random start
-FEW = 50  # iterations
 DAY = 24 * 60 * 60  # seconds
 BINS = 14  # of a column in the picture of what changed
 SURFACES = 9  # pairs in one picture
+TOGETHER = 5  # classes: fewer share a panel
 PANELS = 12  # columns with a small picture each: those that explain most of the target
 
 
-def save(picture: Any, path: Path, of: str | None = None, **data: Any) -> None:
-    """Draw `picture(**data)` in the house style, with the name `of` the data set below its title, and write it as PNG.
+def save(picture: Any, path: Path, about: str = "", **data: Any) -> None:
+    """Draw `picture(**data)` in the house style and write it as PNG, the same bytes each time.
 
-    The file has the same bytes each time.
+    about is the name of the data, which the title then begins with.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(STYLE):
         figure = picture(**data)
-        if of is not None:
-            add_name(figure, of)
+        if about:
+            _name(figure, short(about))
         figure.savefig(path, dpi=120, metadata={"Software": None})
 
 
-def add_name(figure: Figure, name: str) -> None:
-    """Write the name of the data set below the title of a picture."""
-    if above := figure.get_suptitle():
-        (title,) = (text for text in figure.texts if text.get_text() == above)
-        title.set_text(f"{above}\n{wrapped(name)}")
-    else:  # in this style titles are on the left
-        axes = figure.axes[0]
-        axes.set_title(f"{axes.get_title(loc='left')}\n{wrapped(name)}", loc="left")
+def _name(figure: Figure, about: str) -> None:
+    """Put `about` in front of the title: that of the figure, else of its only panel with one, else above them all."""
+    panels = [axes for axes in figure.axes if axes.get_title(loc="left") or axes.get_title()]
+    if figure.get_suptitle():
+        figure.suptitle(f"{about}: {figure.get_suptitle()}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    elif len(panels) == 1:
+        panels[0].set_title(f"{about}: {panels[0].get_title(loc='left') or panels[0].get_title()}")
+    else:
+        figure.suptitle(about, x=0.01, ha="left", fontsize=11, fontweight="bold")
 
 
 def new_axes(title: str, x: str, y: str, size: tuple[float, float] = (6, 4)) -> tuple[Figure, Axes]:
@@ -76,16 +74,16 @@ def points(table: pd.DataFrame, title: str) -> Figure:
     """Points x, y coloured by class."""
     figure, axes = new_axes(title, "", "", (6, 5))
     for colour, (label, rows) in zip(_colours(table["class"].nunique()), table.groupby("class"), strict=True):
-        axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=wrapped(label))
+        axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=short(label))
     axes.set(xticks=[], yticks=[])
     axes.legend(markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def class_balance(counts: pd.DataFrame, title: str) -> Figure:
-    figure, axes = new_axes(title, "rows", "", (6, 1.2 + 0.35 * len(counts)))
+    figure, axes = new_axes(title, "rows", "", (6, 1 + 0.35 * len(counts)))
     bars = axes.barh(range(len(counts)), counts["rows"], color=_colours(len(counts)))
-    axes.set_yticks(range(len(counts)), [wrapped(label) for label in counts["class"]])
+    axes.set_yticks(range(len(counts)), [short(label) for label in counts["class"]])
     share = counts["rows"] / counts["rows"].sum()
     axes.bar_label(bars, [f" {n:,} ({part:.1%})" for n, part in zip(counts["rows"], share, strict=True)])
     axes.margins(x=0.2)
@@ -110,23 +108,23 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     for axes, row in zip(grid, shown.to_dict("records"), strict=False):
         is_date = row["role"] == "date"
         _bars(axes, bars[row["column"]], is_date)
-        axes.set_title(f"{wrapped(row['column'], 30)}  ({row['information']:.0%})", fontsize=8)
+        axes.set_title(f"{short(row['column'], 30)}  ({row['information']:.0%})", fontsize=8)
         axes.tick_params(labelsize=7)
         if not is_date:
             axes.locator_params(axis="x", nbins=4)
     labels = list(next(iter(bars.values()))["counts"])
     handles = [
-        Patch(color=colour, label=wrapped(label)) for colour, label in zip(_colours(len(labels)), labels, strict=True)
+        Patch(color=colour, label=short(label)) for colour, label in zip(_colours(len(labels)), labels, strict=True)
     ]
-    figure.legend(handles=handles[:10], loc="outside lower center", ncols=5)
-    which = f"The {len(shown)} of {len(used)} columns that explain most" if len(used) > len(shown) else "Columns"
+    figure.legend(handles=handles[:10], loc="outside lower right", ncols=10)
+    which = f"the {len(shown)} of {len(used)} columns that explain most" if len(used) > len(shown) else "columns"
     figure.suptitle(f"{which}, each with its share of the target's entropy", x=0.01, ha="left", fontsize=10)
     return figure
 
 
 def _bars(axes: Axes, column: dict, is_date: bool) -> None:
     if "categories" in column:
-        labels = [short(category, 16) for category in column["categories"]]
+        labels = [short(category, 16, 1) for category in column["categories"]]
         bottom = np.zeros(len(labels))
         for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
             axes.barh(range(len(labels)), counts, left=bottom, color=colour)
@@ -158,22 +156,21 @@ def logistic_curve(curve: pd.DataFrame) -> Figure:
 
 def costs(costs: pd.DataFrame) -> Figure:
     """The cost by iteration on logarithmic axes, thin lines for the classes where there are several."""
-    figure, axes = new_axes("Cost on the training rows", "iteration", "log-loss + penalty")
+    figure, axes = new_axes("cost on the training rows", "iteration", "log-loss + penalty")
     steps = costs["iteration"]
-    for name, colour in zip(costs.columns[2:], _colours(len(costs.columns) - 2), strict=True):
-        axes.plot(steps, costs[name], color=colour, linewidth=0.9, label=wrapped(name.removeprefix("cost/")))
+    for k, name in enumerate(costs.columns[2:]):
+        label = short(name.removeprefix("cost/"))
+        axes.plot(steps, costs[name], color=_colours(k + 1)[-1], linestyle=_line(k), linewidth=0.9, label=label)
     axes.plot(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
-    iteration_axes(axes)
+    by_iteration(axes)
     add_legend(axes, len(costs.columns) - 1)
     return figure
 
 
-def iteration_axes(axes: Axes) -> None:
-    """A logarithmic axis of costs, and one of iterations that has room for iteration 0, linear where they are few."""
-    last = axes.dataLim.x1
-    if last > FEW:
-        axes.set_xscale("symlog", linthresh=1, linscale=0.3)
-    axes.set_xlim(0, last)
+def by_iteration(axes: Axes) -> None:
+    """Logarithmic axes, the iterations with 0."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+    axes.set_xlim(left=0)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (axes.xaxis, axes.yaxis):
@@ -195,7 +192,6 @@ def scores(table: pd.DataFrame) -> Figure:
         axes.set(title=f"{name.replace('_', '-')} ({better} is better)", yticks=places, yticklabels=model_labels(table))
         axes.grid(axis="y", visible=False)
     panels[0].invert_yaxis()
-    figure.suptitle("Scores on the test rows", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
@@ -209,64 +205,70 @@ def model_labels(table: pd.DataFrame) -> list[str]:
 
 def confusion(matrix: pd.DataFrame) -> Figure:
     """Rows of each actual class (index) predicted to be each class (columns), shaded by their share of the class."""
-    figure, axes = new_axes("Confusion on the test rows", "predicted", "actual", (5, 4.5))
+    figure, axes = new_axes("confusion on the test rows", "predicted", "actual", (5, 4.5))
     share = matrix.div(matrix.sum(axis="columns").clip(lower=1), axis="index").to_numpy()
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(matrix.to_numpy()):
         axes.text(j, i, f"{count:,}", ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
-    labels = [wrapped(label, 20) for label in matrix.columns]
+    labels = [short(label, 20) for label in matrix.columns]
     axes.set_xticks(range(len(labels)), labels, rotation=45 if max(map(len, labels)) > 10 else 0)
     axes.set_yticks(range(len(labels)), labels)
     axes.grid(visible=False)
     return figure
 
 
-def roc(curve: pd.DataFrame, start: pd.DataFrame) -> Figure:
-    """Of each class, with the area under the curve (AUC); `start` is that of the random weights."""
+def roc(curve: pd.DataFrame, start: pd.DataFrame | None = None) -> Figure:
+    """A line per class, with the area under it; faint, that of the random start and of the class shares."""
+    areas = {str(label): np.trapezoid(rows.iloc[:, 2], rows.iloc[:, 1]) for label, rows in curve.groupby("class")}
+    labels = {name: f"{short(name)}: area {area:.3f}" for name, area in areas.items()}
+    figure, panels = _by_class(
+        curve, "ROC on the test rows", ("false positive rate", "true positive rate"), labels, start=start
+    )
+    for axes in panels.values():
+        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, zorder=1, label="class shares")
+    return _with_legends(figure, panels)
 
-    def draw(axes: Axes, label: str) -> None:
-        for rows, name, style in ((_of(curve, label), label, TRAINED), (_of(start, label), "random weights", FAINT)):
-            area = np.trapezoid(rows["true_positive_rate"], rows["false_positive_rate"])
-            text = f"{wrapped(name, 24)}, AUC {area:.3f}"
-            axes.plot(rows["false_positive_rate"], rows["true_positive_rate"], label=text, **style)
-        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="prior, AUC 0.5")
 
-    return _by_class("ROC on the test rows", "false positive rate", "true positive rate", curve, draw, "lower right")
-
-
-def precision_recall(curve: pd.DataFrame, start: pd.DataFrame) -> Figure:
-    """Of each class, with the average precision (AP); `start` is that of the random weights."""
-
-    def draw(axes: Axes, label: str) -> None:
-        for rows, name, style in ((_of(curve, label), label, TRAINED), (_of(start, label), "random weights", FAINT)):
-            average = -np.sum(np.diff(rows["recall"]) * rows["precision"].to_numpy()[:-1])
-            text = f"{wrapped(name, 24)}, AP {average:.3f}"
-            axes.plot(rows["recall"], rows["precision"], label=text, **style)
-        share = _of(curve, label)["precision"].iloc[0]  # with every row predicted to be of the class
-        axes.axhline(share, linestyle="--", color=GREY, linewidth=1, label=f"prior, AP {share:.3f}")
+def precision_recall(curve: pd.DataFrame, start: pd.DataFrame | None = None) -> Figure:
+    """A line per class, with its average precision; faint, that of the random start and of the class shares."""
+    average, share = {}, {}
+    for label, rows in curve.groupby("class"):
+        average[str(label)] = -np.sum(np.diff(rows["recall"]) * rows["precision"].to_numpy()[:-1])
+        share[str(label)] = rows["precision"].iloc[0]  # of all rows
+    labels = {name: f"{short(name)}: average {value:.3f}" for name, value in average.items()}
+    figure, panels = _by_class(
+        curve, "precision and recall on the test rows", ("recall", "precision"), labels, start=start
+    )
+    for name, axes in panels.items():
+        if name in share:
+            axes.axhline(share[name], linestyle="--", color=GREY, linewidth=1, zorder=1, label="class shares")
         axes.set_ylim(0, 1.03)
-
-    return _by_class("Precision and recall on the test rows", "recall", "precision", curve, draw, "lower left")
+    return _with_legends(figure, panels)
 
 
 def calibration(curve: pd.DataFrame) -> Figure:
-    """Of each class: the share that was observed over the probability, with its interval."""
-
-    def draw(axes: Axes, label: str) -> None:
-        rows = _of(curve, label)
-        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="as predicted")
-        axes.fill_between(rows["predicted"], rows["lower"], rows["upper"], color=BLUE, alpha=0.15, linewidth=0)
-        axes.plot(rows["predicted"], rows["share"], color=BLUE, marker="o", markersize=4, label=wrapped(label, 24))
-
-    return _by_class(
-        "Calibration on the test rows", "predicted probability", "share of the class", curve, draw, "upper left"
+    """The observed share of each class by its predicted probability, for one class with a band."""
+    labels = {str(name): short(name) for name in curve["class"].unique()}
+    figure, panels = _by_class(
+        curve,
+        "calibration on the test rows",
+        ("predicted probability", "share of the class"),
+        labels,
+        marker="o",
+        markersize=4,
     )
+    for axes in panels.values():
+        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, zorder=1)
+    if len(labels) == 1:
+        (axes,) = panels.values()
+        axes.fill_between(curve["predicted"], curve["lower"], curve["upper"], color=BLUE, alpha=0.15, linewidth=0)
+    return _with_legends(figure, panels)
 
 
 def decision(curve: pd.DataFrame, test: pd.DataFrame, threshold: float, measure: str) -> Figure:
     """A measure by threshold: of the training rows, out of fold, where it was chosen, and of the test rows."""
     label = {"cost": "cost per row", "flagged": "share of rows flagged"}.get(measure, measure)
-    figure, axes = new_axes("The decision", "flagged from this probability on", label, (5, 4))
+    figure, axes = new_axes("the decision", "flagged from this probability on", label, (5, 4))
     axes.plot(test["threshold"], test[measure], color=ORANGE, linewidth=1, label="test rows")
     axes.plot(curve["threshold"], curve[measure], color=BLUE, label="training rows, out of fold")
     axes.axvline(threshold, color=GREY, linewidth=1, linestyle="--", label=f"chosen: {threshold:.3g}")
@@ -278,7 +280,7 @@ def decision(curve: pd.DataFrame, test: pd.DataFrame, threshold: float, measure:
 def decision_curve(curve: pd.DataFrame) -> Figure:
     """The net benefit by threshold, of the model, of flagging all rows and of flagging none."""
     figure, axes = new_axes(
-        "Decision curve on the test rows", "flagged from this probability on", "net benefit", (5, 4)
+        "decision curve on the test rows", "flagged from this probability on", "net benefit", (5, 4)
     )
     for name, colour, label in (("all", GREY, "all rows"), ("none", "black", "no row"), ("model", BLUE, "the model")):
         axes.plot(curve["threshold"], curve[name], color=colour, label=label, linewidth=1 if name != "model" else 1.6)
@@ -292,9 +294,8 @@ def gain(curve: pd.DataFrame) -> Figure:
     """Recall and lift by the share of rows that are flagged, those of the highest probability first."""
     figure = Figure(figsize=(8, 3.6))
     panels = figure.subplots(1, 2)
-    panels[0].plot(curve["flagged"], curve["recall"], color=BLUE, label="the model")
-    panels[0].plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="by chance")
-    panels[0].legend()
+    panels[0].plot(curve["flagged"], curve["recall"], color=BLUE)
+    panels[0].plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
     panels[0].set(title="Gain on the test rows", xlabel="share of rows flagged", ylabel="recall")
     panels[1].plot(curve["flagged"], curve["lift"], color=BLUE)
     panels[1].axhline(1, linestyle="--", color=GREY, linewidth=1)
@@ -326,7 +327,7 @@ def curves(curves: pd.DataFrame) -> Figure:
         of_feature = curves[curves["feature"] == name]
         for colour, label in zip(_colours(len(labels)), labels, strict=True):
             curve = of_feature[of_feature["class"] == label]
-            axes.plot(curve["value"], curve["effect"], color=colour, label=wrapped(label))
+            axes.plot(curve["value"], curve["effect"], color=colour, label=short(label))
             if len(labels) == 1:
                 axes.fill_between(curve["value"], curve["lower"], curve["upper"], color=colour, alpha=0.2, linewidth=0)
         axes.axhline(0, color=GREY, linewidth=0.8)
@@ -335,13 +336,13 @@ def curves(curves: pd.DataFrame) -> Figure:
         below.hist(one_class["value"], bins=40, weights=one_class["rows"], color=GREY, alpha=0.35)
         below.set(ylim=(0, 5 * below.get_ylim()[1]), yticks=[])
         below.grid(visible=False)
-        axes.set_title(wrapped(name, 30), fontsize=9)
+        axes.set_title(short(name, 30), fontsize=9)
     for axes in panels[len(names) :]:
         axes.set_axis_off()
-    figure.supylabel("effect on the log-odds" + (f" of {wrapped(labels[0])}" if len(labels) == 1 else ""), fontsize=9)
+    figure.supylabel("effect on the log-odds" + (f" of {short(labels[0])}" if len(labels) == 1 else ""), fontsize=9)
     hidden = len(sizes) - len(names)
     more = f" (the {len(names)} largest effects of {len(sizes)})" if hidden else ""
-    figure.suptitle(f"Curves, with bands of 95 %{more}" if len(labels) == 1 else f"Curves{more}", fontsize=11)
+    figure.suptitle(f"curves, with bands of 95 %{more}" if len(labels) == 1 else f"curves{more}", fontsize=11)
     if len(labels) > 1:
         add_legend(panels[min(n_columns, len(names)) - 1], len(labels))
     return figure
@@ -377,18 +378,18 @@ def pairs(cells: pd.DataFrame) -> Figure:
         image = axes.imshow(grid, cmap="cividis", vmin=-limit, vmax=limit, aspect="auto", origin="lower")
         for axis, labels in ((axes.yaxis, grid.index), (axes.xaxis, grid.columns)):
             some = np.unique(np.linspace(0, len(labels) - 1, min(5, len(labels))).round().astype(int))
-            axis.set_ticks(some, [short(labels[k], 12) for k in some])
+            axis.set_ticks(some, [short(labels[k], 12, 1) for k in some])
         axes.tick_params(axis="x", rotation=30)
-        axes.set_ylabel(wrapped(first, 24))
-        axes.set_xlabel(wrapped(second, 24))
+        axes.set_ylabel(short(first, 24))
+        axes.set_xlabel(short(second, 24))
         axes.grid(visible=False)
         if len(cells["class"].unique()) > 1:
-            axes.set_title(wrapped(label, 24), fontsize=9)
+            axes.set_title(short(label, 24), fontsize=9)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     figure.colorbar(image, ax=panels.tolist(), shrink=0.5, label="effect on the log-odds")
     hidden = len(largest) - len(shown)
-    figure.suptitle(f"Pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
+    figure.suptitle(f"pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
     return figure
 
 
@@ -406,15 +407,15 @@ def drift(panels: dict[str, pd.DataFrame]) -> Figure:
         places = np.arange(len(share))
         axes.barh(places - 0.2, share["before"], 0.4, color=GREY, label="before")
         axes.barh(places + 0.2, share["now"], 0.4, color=BLUE, label="now")
-        axes.set_yticks(places, [short(label, 16) for label in share.index], fontsize=6)
+        axes.set_yticks(places, [short(label, 16, 1) for label in share.index], fontsize=6)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
-        axes.set_title(wrapped(name, 30), fontsize=8)
+        axes.set_title(short(name, 30), fontsize=8)
         axes.tick_params(axis="x", labelsize=7)
         axes.locator_params(axis="x", nbins=4)
     handles = [Patch(color=GREY, label="before"), Patch(color=BLUE, label="now")]
     figure.legend(handles=handles, loc="outside upper right", ncols=2)
-    figure.suptitle("Share of the rows in each bin", x=0.01, ha="left", fontsize=10)
+    figure.suptitle("share of the rows in each bin", x=0.01, ha="left", fontsize=10)
     return figure
 
 
@@ -435,53 +436,93 @@ def weights(weights: pd.DataFrame) -> Figure:
     table = weights.set_index(["feature", "class"])["weight_per_standard_deviation"].unstack(sort=False)  # noqa: PD010
     largest = table.abs().max(axis="columns").sort_values(ascending=False, kind="stable").index[:LISTED]
     table = table.loc[largest]
-    title = "Weights, per standard deviation"
-    names = [wrapped(name) for name in table.index]
-    row = 0.2 * max(name.count("\n") + 1 for name in names)  # inches
+    title = "weights, per standard deviation"
     if len(table.columns) > 1:
         figure, axes = new_axes(
             title,
             "class",
             "",
-            (3.5 + min(max(map(len, names)), LETTERS) / 14 + 0.45 * len(table.columns), 1 + row * len(table)),
+            (3.5 + max(map(len, table.index.map(short))) / 14 + 0.45 * len(table.columns), 1 + 0.2 * len(table)),
         )
         limit = table.abs().to_numpy().max() or 1
         image = axes.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-        axes.set_xticks(range(len(table.columns)), map(wrapped, table.columns), rotation=90)
-        axes.set_yticks(range(len(table)), names)
+        axes.set_xticks(range(len(table.columns)), map(short, table.columns), rotation=90)
+        axes.set_yticks(range(len(table)), map(short, table.index))
         axes.grid(visible=False)
         figure.colorbar(image, shrink=0.5)
         return figure
     label, values = table.columns[0], table.iloc[:, 0]
-    figure, axes = new_axes(title, f"towards {wrapped(label)} where positive", "", (6, 1 + row * len(table)))
+    figure, axes = new_axes(title, f"towards {short(label)} where positive", "", (6, 1 + 0.2 * len(table)))
     axes.barh(range(len(values)), values, color=np.where(values > 0, ORANGE, BLUE))
-    axes.set_yticks(range(len(values)), names)
+    axes.set_yticks(range(len(values)), map(short, values.index))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     return figure
 
 
-def _by_class(title: str, x: str, y: str, curve: pd.DataFrame, draw: Callable[[Axes, str], None], where: str) -> Figure:
-    """A picture for each class in `curve`, which `draw` draws; a large one where there is one."""
-    labels = curve["class"].unique().tolist()
-    n_columns = min(len(labels), 4)
-    n_rows = -(-len(labels) // n_columns)
-    figure = Figure(figsize=(5, 4.7) if len(labels) == 1 else (0.4 + 2.7 * n_columns, 0.8 + 2.4 * n_rows))
-    panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for axes, label in zip(panels, labels, strict=False):
-        draw(axes, label)
-        small = 9 if len(labels) == 1 else 6.5
-        axes.legend(fontsize=small, loc=where, frameon=True, framealpha=0.8, edgecolor="none")
-    for axes in panels[len(labels) :]:
-        axes.set_axis_off()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-    figure.supxlabel(x, fontsize=9)
-    figure.supylabel(y, fontsize=9)
+def _by_class(
+    curve: pd.DataFrame,
+    title: str,
+    names: tuple[str, str],
+    labels: dict[str, str],
+    start: pd.DataFrame | None = None,
+    **style: Any,
+) -> tuple[Figure, dict[str, Axes]]:
+    """One line per class, of a table class, x, y: in one panel, called "", or from `TOGETHER` classes on in one each.
+
+    start is such a table of the random start; its lines are faint, and there are none where classes share a panel.
+    """
+    groups = {str(label): rows for label, rows in curve.groupby("class", sort=False)}
+    if len(groups) < TOGETHER:
+        figure, axes = new_axes(title, *names, (5, 4.5))
+        panels = {next(iter(groups)) if len(groups) == 1 else "": axes}
+    else:
+        n_columns = 5
+        n_rows = -(-len(groups) // n_columns)
+        figure = Figure(figsize=(9, 0.8 + 2 * n_rows))
+        grid = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True).ravel()
+        for axes in grid[len(groups) :]:
+            axes.set_axis_off()
+        panels = dict(zip(groups, grid, strict=False))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.supxlabel(names[0], fontsize=9)
+        figure.supylabel(names[1], fontsize=9)
+    for k, (name, rows) in enumerate(groups.items()):
+        axes = panels.get(name) or panels[""]
+        alone = len(groups) >= TOGETHER
+        colour, line = (BLUE, "-") if alone else (CLASSES[k], _line(k))
+        axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, linestyle=line, label=labels[name], **style)
+        if alone:
+            axes.set_title(labels[name], fontsize=8)
+        if start is not None and name in panels:
+            faint = start[start["class"].astype(str) == name]
+            axes.plot(
+                faint.iloc[:, 1],
+                faint.iloc[:, 2],
+                color=ORANGE,
+                linewidth=0.9,
+                alpha=0.7,
+                label="random start",
+                zorder=1,
+            )
+    return figure, panels
+
+
+def _with_legends(figure: Figure, panels: dict[str, Axes]) -> Figure:
+    """A legend in a single panel; of many, one for what they share."""
+    first = next(iter(panels.values()))
+    if len(panels) == 1:
+        first.legend(fontsize=8, loc="best")
+    else:
+        handles, names = first.get_legend_handles_labels()
+        if shared := list(zip(handles[1:], names[1:], strict=True)):
+            figure.legend(*zip(*shared, strict=True), loc="outside upper right", ncols=len(shared), fontsize=8)
     return figure
 
 
-def _of(curve: pd.DataFrame, label: str) -> pd.DataFrame:
-    return curve[curve["class"] == label]
+def _line(k: int) -> str:
+    """A line style for the k-th line, so that lines differ without colours, too."""
+    return ("-", "--", "-.", ":")[k % 4]
 
 
 def add_legend(axes: Axes, entries: int) -> None:
@@ -491,15 +532,12 @@ def add_legend(axes: Axes, entries: int) -> None:
         axes.legend()
 
 
-def short(name: object, letters: int = LETTERS) -> str:
-    """A name from the user's table, cut to the length that a picture has room for."""
-    name = " ".join(str(name).split())
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
-
-
-def wrapped(name: object, letters: int = LETTERS) -> str:
-    """A name from the user's table in at most three lines of so many letters."""
-    return "\n".join(textwrap.wrap(str(name), letters, max_lines=3, placeholder="…"))
+def short(name: object, letters: int = LETTERS, n_lines: int = 2) -> str:
+    """A name from the user's table in at most so many lines of so many letters; what is longer is cut."""
+    lines = textwrap.wrap(" ".join(str(name).split()), letters) or [""]
+    if len(lines) > n_lines:
+        lines[n_lines - 1 :] = [f"{' '.join(lines[n_lines - 1 :])[: letters - 1]}…"]
+    return "\n".join(lines)
 
 
 def _colours(n: int) -> list[str]:

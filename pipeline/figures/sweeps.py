@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, iteration_axes, new_axes, wrapped
+from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, by_iteration, new_axes, short
 
 LETTERED = 150  # squares of a heat map that show their number at most
 NAMED = 8  # paths named in one picture at most
@@ -22,7 +22,7 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
     """The score of every lambda (rows) with every learning rate (columns); diverged ones hatched, the winner framed."""
     grid = combinations.pivot(index="lambda", columns="learning_rate", values=score).sort_index(ascending=False)  # noqa: PD010
     grid = grid[sorted(grid.columns, key=lambda rate: (isinstance(rate, str), rate))]
-    figure, axes = new_axes(f"Cross-validated {_spaced(score)}", "learning rate", "lambda")
+    figure, axes = new_axes(f"cross-validated {_spaced(score)}", "learning rate", "lambda")
     figure.set_size_inches(min(2.6 + 0.75 * len(grid.columns), 12), min(1.6 + 0.4 * len(grid), 9))
     values = grid.to_numpy()
     finite = values[np.isfinite(values)]
@@ -50,7 +50,7 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
 
 def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, strongest: pd.Series) -> Figure:
     """The score over lambda, each with its best learning rate (a row of `combinations`), and its standard error."""
-    figure, axes = new_axes("Validation curve", "lambda", f"{_spaced(score)}, mean and standard error over folds")
+    figure, axes = new_axes("validation curve", "lambda", f"{_spaced(score)}, mean and standard error over folds")
     x = _lambda_axis(axes, combinations["lambda"])
     error = f"{score}_standard_error"
     axes.errorbar(
@@ -67,13 +67,13 @@ def validation_curve(combinations: pd.DataFrame, score: str, best: pd.Series, st
 
 def learning_rates(curves: pd.DataFrame, penalty: float) -> Figure:
     """The cost by iteration for each learning rate at one lambda; the costs of a diverged one leave the picture."""
-    title = f"Cost by learning rate, lambda {_number(penalty)}"
+    title = f"cost by learning rate, lambda {_number(penalty)}"
     figure, axes = new_axes(title, "iteration", "cost, mean over folds")
     groups = curves.groupby("learning_rate", sort=False)
     for colour, (rate, rows) in zip(_shades(len(groups)), groups, strict=True):
-        axes.plot(rows["iteration"], rows["cost"], color=colour, label=f"rate {_number(rate)}")
-    iteration_axes(axes)
+        axes.plot(rows["iteration"], rows["cost"], color=colour, label=_number(rate))
     reached = curves.groupby("learning_rate")["cost"].last().min()
+    by_iteration(axes)
     axes.set_ylim(reached * 0.9, curves.loc[curves["iteration"] == 0, "cost"].max() * 3)
     add_legend(axes, len(groups))
     return figure
@@ -83,33 +83,32 @@ def coefficient_paths(weights: pd.DataFrame, chosen: float) -> Figure:
     """The weights over lambda, one panel per class; the largest of all classes named, the chosen lambda marked."""
     classes = weights.groupby("class", sort=False)
     n_rows = -(-len(classes) // 4)
-    largest = (
-        weights["weight"].abs().groupby(weights["feature"]).max().sort_values(ascending=False, kind="stable").index
-    )
-    size = (6, 4) if len(classes) == 1 else (3 * min(len(classes), 4) + 1.5, 2.6 * n_rows + 0.4)
+    size = (6, 4) if len(classes) == 1 else (3 * min(len(classes), 4), 2.6 * n_rows)
     figure = Figure(figsize=size)
     panels = figure.subplots(n_rows, min(len(classes), 4), squeeze=False, sharex=True, sharey=True).ravel()
+    sizes = weights["weight"].abs().groupby(weights["feature"]).max()
+    largest = sizes.sort_values(ascending=False, kind="stable").index
     for axes, (label, rows) in zip(panels, classes, strict=False):
         table = rows.pivot(index="lambda", columns="feature", values="weight")  # noqa: PD010
-        x = _lambda_axis(axes, table.index)
+        x = _lambda_axis(axes, table.index, 8 if len(classes) == 1 else 3)
         for feature in largest[NAMED:DRAWN]:
             axes.plot(x, table[feature], color=GREY, linewidth=0.7, alpha=0.6)
         for colour, feature in zip(CLASSES, largest[:NAMED], strict=False):
-            axes.plot(x, table[feature], color=colour, label=wrapped(feature, 30))
-        position = x[list(table.index).index(chosen)]
-        axes.axvline(position, color="black", linewidth=0.8, linestyle=":", label=f"chosen: {_number(chosen)}")
-        axes.set_title(f"towards {wrapped(label, 24)}", fontsize=9)
+            axes.plot(x, table[feature], color=colour, label=short(feature))
+        axes.axvline(x[list(table.index).index(chosen)], color="black", linewidth=0.8, linestyle=":")
+        axes.set_title(f"towards {short(label, 24)}", fontsize=9)
     for axes in panels[len(classes) :]:
         axes.set_visible(False)
     n_features = weights["feature"].nunique()
-    which = "Weights" if n_features <= DRAWN else f"The {DRAWN} largest of {n_features:,} weights"
+    which = "weights" if n_features <= DRAWN else f"the {DRAWN} largest of {n_features:,} weights"
     figure.suptitle(f"{which}, per standard deviation, over lambda", x=0.02, ha="left", fontsize=11, fontweight="bold")
     figure.supxlabel("lambda", fontsize=9)
-    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=7, loc="outside right center")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=7, loc="outside right center")
     return figure
 
 
-def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index) -> np.ndarray:
+def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index, n_ticks: int = 8) -> np.ndarray:
     """Positions on a logarithmic axis; zero, where it is among them, is drawn one step left of the smallest."""
     values = np.asarray(lambdas, dtype=float)
     positive = np.unique(values[values > 0])
@@ -118,7 +117,7 @@ def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index) -> np.ndarray:
     axes.set_xscale("log")
     if len(np.unique(x)) == 1:
         axes.set_xlim(x[0] / step, x[0] * step)
-    shown = np.unique(x, return_index=True)[1][:: -(-len(x) // 8)]
+    shown = np.unique(x, return_index=True)[1][:: -(-len(x) // n_ticks)]
     axes.set_xticks(x[shown], [_number(values[i]) for i in shown])
     axes.set_xticks([], minor=True)
     return x

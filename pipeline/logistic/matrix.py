@@ -18,6 +18,7 @@ pass takes as long as the codes do, whatever T is, and many T (one for each fold
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -27,7 +28,7 @@ from scipy import sparse
 from pipeline.compute import STRIPS
 
 
-@dataclass
+@dataclass(eq=False)
 class Block:
     """Consecutive rows of B.
 
@@ -173,6 +174,11 @@ class Matrix:
                 piece = block[first : first + size]
                 yield piece, slice(start + first, start + first + len(piece))
             start += len(block)
+
+    @cached_property
+    def pieces(self) -> list[Block]:
+        """The blocks of `strips`, the same objects each time."""
+        return [block for block, _ in self.strips()]
 
     def base_weights(self, W: ndarray) -> ndarray:
         """V = T W."""

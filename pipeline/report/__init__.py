@@ -81,7 +81,7 @@ def write_watch(
 ) -> None:
     """Write the page on the rows of `file`, beside those of `data`, to `path`; the others are as of `drift.Watch`."""
     with TemporaryDirectory() as folder:
-        figures.save(figures.drift, Path(folder) / "drift.png", panels=panels)
+        figures.save(figures.drift, Path(folder) / "drift.png", data, panels=panels)
         picture = base64.b64encode((Path(folder) / "drift.png").read_bytes()).decode()
     text = _template("watch.html").render(
         file=file,

@@ -57,23 +57,24 @@ def logistic_curve() -> pd.DataFrame:
 
 
 def draw(
-    report: pd.DataFrame, bars: dict[str, dict], balance: pd.DataFrame, curve: pd.DataFrame, of: str, folder: Path
+    data: str, report: pd.DataFrame, bars: dict[str, dict], balance: pd.DataFrame, curve: pd.DataFrame, folder: Path
 ) -> None:
-    figures.save(figures.columns, folder / "columns.png", of, bars=bars, report=report)
-    title = f"Classes of {balance['rows'].sum():,} rows"
-    figures.save(figures.class_balance, folder / "class_balance.png", of, counts=balance, title=title)
+    figures.save(figures.columns, folder / "columns.png", data, bars=bars, report=report)
+    title = f"{balance['rows'].sum():,} rows"
+    figures.save(figures.class_balance, folder / "class_balance.png", data, counts=balance, title=title)
     figures.save(figures.logistic_curve, folder / "logistic_curve.png", curve=curve)
 
 
 def main(root: Path) -> None:
-    folder, params, of = root / outputs.EXPLORE, config.read("explore"), config.read("data").title
+    folder, params = root / outputs.EXPLORE, config.read("explore")
     report = outputs.load_columns(outputs.ROOT / outputs.COLUMNS)
     bars = outputs.load_json(outputs.ROOT / outputs.DISTRIBUTIONS)
     table = outputs.StoredTable(outputs.ROOT / outputs.TABLE)
     table = table[[*roles.features(report), table.columns[-1]]]
     balance, curve = class_balance(table), logistic_curve()
     with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes
-        drawn = pool.submit(draw, report, bars, balance, curve, of, folder)
+        data = outputs.load_json(outputs.ROOT / outputs.PROFILE)["data"]
+        drawn = pool.submit(draw, data, report, bars, balance, curve, folder)
         with reported_warnings():
             embedding = embed(table, params)
         drawn.result()
@@ -81,4 +82,4 @@ def main(root: Path) -> None:
     outputs.save_csv(balance, folder / "class_balance.csv")
     outputs.save_csv(curve, folder / "logistic_curve.csv")
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    figures.save(figures.points, folder / "tsne.png", of, table=outputs.load_csv(folder / "tsne.csv"), title=title)
+    figures.save(figures.points, folder / "tsne.png", data, table=outputs.load_csv(folder / "tsne.csv"), title=title)

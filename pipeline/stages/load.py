@@ -19,12 +19,13 @@ DIGITS = 15  # of the user's own numbers
 
 def main(root: Path) -> None:
     with reported_warnings() as warned:
-        table, report, cell_format = dataset.load(config.read("data"))
+        data = config.read("data")
+        table, report, cell_format = dataset.load(data)
     outputs.save_table(table, root / outputs.TABLE)
     outputs.save_csv(report, root / outputs.COLUMNS, DIGITS)
     outputs.save_json(profile.distributions(table, report, table.columns[-1]), root / outputs.DISTRIBUTIONS, DIGITS)
     outputs.save_json(asdict(cell_format), root / outputs.CELL_FORMAT)
-    outputs.save_json(summary(table, report, warned), root / outputs.PROFILE)
+    outputs.save_json({"data": data.title, **summary(table, report, warned)}, root / outputs.PROFILE)
 
 
 def summary(table: outputs.Table, report: pd.DataFrame, warned: list[str]) -> dict[str, Any]:

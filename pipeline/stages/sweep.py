@@ -46,7 +46,8 @@ def main(root: Path) -> None:
         return
     paths = path(table, train, sweep, validation.combinations, weight)
     outputs.save_csv(paths, folder / outputs.PATHS, outputs.WEIGHT_DIGITS)
-    results.draw(validation, paths, found, sweep, config.read("data").title, folder / outputs.PICTURES)
+    title = outputs.load_json(outputs.ROOT / outputs.SPLIT_SUMMARY)["data"]
+    results.draw(validation, paths, found, sweep, folder / outputs.PICTURES, title)
     named = choice.as_json(found)
     chosen = named[sweep.refit]
     pair = config.Combination(chosen["lambda"], chosen["learning_rate"])

@@ -14,7 +14,7 @@ from pipeline.tracking.sweeps import Sweep
 
 def main(root: Path) -> None:
     params = config.load()
-    training_rows = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
+    training_rows = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
     sweep = records.sweep_record(params, training_rows, outputs.ROOT, "sweep")
     found: list[Record | Sweep] = [records.main_record(params), records.one_vs_rest_record(params)]
     if sweep is not None:

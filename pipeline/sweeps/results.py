@@ -39,24 +39,26 @@ def adopt(chosen: dict[str, Any], settled: Sequence[str] = (), overrides: list[s
 
 
 def draw(
-    validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, of: str, folder: Path
+    validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path, title: str
 ) -> None:
-    """The pictures. With one learning rate, as of Newton's method, there are none that compare them."""
+    """The pictures; those of learning rates only where there are several. title is the name of the data."""
     scored, score, chosen = validation.combinations, params.score, getattr(found, params.refit)
-    if len(scored["learning_rate"].unique()) > 1:
-        curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
-        save(figures.heat_map, folder / "heat_map.png", of, combinations=scored, score=score, winner=chosen)
-        save(figures.learning_rates, folder / "learning_rates.png", of, curves=curves, penalty=chosen["lambda"])
+    curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
+    if len(set(scored["learning_rate"])) > 1:
+        heat_map, rates = folder / "heat_map.png", folder / "learning_rates.png"
+        save(figures.heat_map, heat_map, title, combinations=scored, score=score, winner=chosen)
+        save(figures.learning_rates, rates, title, curves=curves, penalty=chosen["lambda"])
     save(
         figures.validation_curve,
         folder / "validation_curve.png",
-        of,
+        title,
         combinations=choice.best_by_lambda(scored, score),
         score=score,
         best=found.best,
         strongest=found.one_standard_error,
     )
-    save(figures.coefficient_paths, folder / "coefficient_paths.png", of, weights=paths, chosen=chosen["lambda"])
+    chosen_lambda = chosen["lambda"]
+    save(figures.coefficient_paths, folder / "coefficient_paths.png", title, weights=paths, chosen=chosen_lambda)
 
 
 def _number(value: float | str) -> str:

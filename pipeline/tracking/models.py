@@ -2,11 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric
@@ -14,13 +14,14 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from pipeline.columns.target import features_and_target
+from pipeline.outputs import Table, row_hashes
 from pipeline.tracking import shipping
 from pipeline.tracking.stores import model_name
 
 TYPES = {"f": DataType.double, "M": DataType.datetime, "O": DataType.string}  # by the kind of a column
 
 
-def log_datasets(run_id: str, name: str, source: str, tables: dict[str, pd.DataFrame]) -> dict[str, Dataset]:
+def log_datasets(run_id: str, name: str, source: str, tables: Mapping[str, Table]) -> dict[str, Dataset]:
     """Log the rows of each context, `training` or `test`, as an input of the run."""
     datasets = {}
     for context, table in tables.items():
@@ -28,8 +29,8 @@ def log_datasets(run_id: str, name: str, source: str, tables: dict[str, pd.DataF
         few = from_pandas(
             table.head(1000), source=CodeDatasetSource({"source": source}), targets=table.columns[-1], name=name
         )
-        digest = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()).hexdigest()[:8]
-        shape = json.dumps({"num_rows": len(table), "num_elements": table.size})
+        digest = hashlib.sha256(row_hashes(table).tobytes()).hexdigest()[:8]
+        shape = json.dumps({"num_rows": len(table), "num_elements": len(table) * len(table.columns)})
         datasets[context] = Dataset(**dict(few._to_mlflow_entity()) | {"digest": digest, "profile": shape})
     client = mlflow.MlflowClient()
     inputs = [
@@ -60,7 +61,7 @@ def made_by(module: str) -> dict[str, str]:
 
 
 def log_model(
-    run_id: str, experiment: Experiment, file: Path, training: pd.DataFrame, params: dict[str, str], module: str
+    run_id: str, experiment: Experiment, file: Path, training: Table, params: dict[str, str], module: str
 ) -> str:
     """Log the saved model with the code that reads it, named after the data; its id is returned.
 
@@ -90,7 +91,7 @@ def log_model(
     return model_id
 
 
-def signature(training: pd.DataFrame) -> ModelSignature:
+def signature(training: Table) -> ModelSignature:
     """The raw columns with their types, all of them optional: every cell may be missing.
 
     `serving` has what the model accepts besides these types, and why.

@@ -20,7 +20,7 @@ from pipeline.tracking.runs import Record
 from pipeline.tracking.sweeps import Child, Sweep
 
 FOLDERS = ("load", "explore", "split", "train", "evaluate", "report")  # of the main result
-ELSEWHERE = ("sweep", "one_vs_rest", "tracking")  # sections of params.yaml that do not decide the main result
+ELSEWHERE = ("sweep", "one_vs_rest", "tracking", "compute")  # sections that do not decide the main result
 FITTED = ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")  # metrics of each column of weights
 LATER = (outputs.TRAINING_WARNINGS, outputs.EVALUATION_WARNINGS)
 CHOSEN = ("lambda", "learning_rate")
@@ -43,7 +43,7 @@ def one_vs_rest_record(params: dict[str, Any]) -> Record:
 
 
 def sweep_record(
-    params: dict[str, Any], training_rows: pd.DataFrame, root: Path, stage: str, interrupted: bool = False
+    params: dict[str, Any], training_rows: outputs.Table, root: Path, stage: str, interrupted: bool = False
 ) -> Sweep | None:
     """The run of a sweep and those of its combinations, from the files below `root`; None where there was no sweep.
 
@@ -60,13 +60,18 @@ def sweep_record(
             "sweep": {key: sweep[key] for key in ("folds", "seed", "score")},
         }
     )
-    study = _digest(stage, common, list(training_rows), pd.util.hash_pandas_object(training_rows, index=False).tolist())
+    study = _digest(
+        stage,
+        common,
+        list(training_rows.columns),
+        hashlib.sha256(outputs.row_hashes(training_rows).tobytes()).hexdigest(),
+    )
     children = _children(root / outputs.SWEEP, study, common)
     shown = _files([root / outputs.SWEEP])
     winner = outputs.load_json(root / outputs.WINNER) if (root / outputs.WINNER).exists() else {}
     tables = {"training": training_rows}
     if "winner" in winner:
-        tables["test"] = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
+        tables["test"] = outputs.StoredTable(outputs.ROOT / outputs.TEST_ROWS)
     chosen = {name: winner[name] for name in choice.Choice._fields if name in winner}
     score, model = sweep["score"], root / outputs.SWEEP / outputs.MODEL
     return Sweep(
@@ -125,8 +130,8 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
         params=_by_dotted_key(params),
         metrics=metrics,
         costs=outputs.load_csv(result.folder / outputs.COSTS),
-        training=outputs.load_table(result.folder / outputs.TRAINING_ROWS),
-        test=outputs.load_table(result.folder / outputs.TEST_ROWS),
+        training=outputs.StoredTable(result.folder / outputs.TRAINING_ROWS),
+        test=outputs.StoredTable(result.folder / outputs.TEST_ROWS),
         source=data.source,
         model=result.folder / outputs.MODEL,
         artifacts={

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import outputs, report
 from pipeline.config import Tracking
+from pipeline.outputs import Table
 from pipeline.tracking import models, stores
 
 SIGNS = {"<=": "at most ", ">=": "at least ", "<": "under ", ">": "over ", "+": " plus", "%": " percent", "&": " and "}
@@ -36,8 +37,8 @@ class Record:
     params: dict[str, Any]
     metrics: dict[str, float]
     costs: pd.DataFrame  # iteration, cost, and where there are several classes one column for each
-    training: pd.DataFrame
-    test: pd.DataFrame
+    training: Table
+    test: Table
     source: str
     model: Path
     artifacts: dict[Path, str]  # a file to the folder that it is shown in

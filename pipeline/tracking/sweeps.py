@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import Experiment, Metric, Param, Run
 
+from pipeline.outputs import Table
 from pipeline.tracking import models, stores
 from pipeline.tracking.runs import ended, log_settings
 
@@ -53,7 +54,7 @@ class Sweep:
     tags: dict[str, str]
     metrics: dict[str, float]
     children: list[Child]
-    tables: dict[str, pd.DataFrame]  # training, and where there is a winner test
+    tables: dict[str, Table]  # training, and where there is a winner test
     source: str
     model: Path | None  # of the winner
     artifacts: dict[Path, str]  # a file to the folder that it is shown in, "" for the top

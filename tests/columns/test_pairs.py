@@ -14,8 +14,6 @@ from pipeline.logistic.loss import sigmoid
 from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat
 
-pytestmark = pytest.mark.slow
-
 N = 3_000
 AUTO = train_params(
     **{"lambda": "auto"}, features="auto", interactions="auto", optimizer="quasi_newton", learning_rate="auto"
@@ -123,7 +121,7 @@ def test_pairs_are_stored_and_load_with_the_model():
     loaded_base, loaded = skops.io.loads(skops.io.dumps([base, features]), trusted=trusted)
     np.testing.assert_array_equal(Matrix([loaded_base.block(X)], loaded.T).toarray(), Z.toarray())
     assert isinstance(loaded, Features)
-    assert loaded_base.group_names(0) == ["basic", "gold", "none", "(rare)"]
+    assert loaded_base.group_names(0) == ["basic", "gold", "none", "rare"]
 
 
 def test_a_pair_of_a_column_that_is_not_there_is_one_message():

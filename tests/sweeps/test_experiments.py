@@ -9,6 +9,8 @@ import pytest
 
 from pipeline.sweeps import experiments
 
+pytestmark = pytest.mark.slow
+
 
 def revision(data: dict[str, Any], train: dict[str, Any], scores: dict[str, float]) -> dict[str, Any]:
     params = {"data": data, "train": train, "explore": {"seed": 0}}

@@ -1,24 +1,76 @@
 """How a function is mapped over blocks of rows: in threads, with the same bytes for any number of threads.
 
+In `cluster` other processes or machines take the place of threads, for functions that are a `Call`. Base matrices of
+more bytes than `mapped_beyond` allows are arrays in files.
+
 NumPy releases Python's lock inside its loops and matrix products, so plain threads run at the same time. OpenBLAS would
 split a large product among threads of its own (above 2 * 10^5 multiplications): these compete with ours for the
 processor, and the order of a sum depends on their number. So while `workers` is open, OpenBLAS is limited to one thread
 (with threadpoolctl, as scikit-learn does), and rows are cut into a fixed number of strips: sums are added in order.
 """
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 STRIPS = 16
 Run = Callable[..., Iterable[Any]]  # called like the built-in `map`, and returns results in the order of the tasks
+
+
+class Call(NamedTuple):
+    """A function of a task that another process can be told: one of its methods, with arguments."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+    def __call__(self, task: Any) -> Any:
+        return getattr(task, self.method)(*self.arguments)
+
+
+_cluster: Any = None  # what maps calls, where it is not threads: a `cluster.Cluster`
+_in_memory, _folder = math.inf, ""  # see `mapped_beyond`
+
+
+@contextmanager
+def through(cluster: Any) -> Iterator[None]:
+    """Let `cluster` map the calls of the block."""
+    global _cluster
+    earlier, _cluster = _cluster, cluster
+    try:
+        yield
+    finally:
+        _cluster = earlier
+
+
+@contextmanager
+def mapped_beyond(n_bytes: float, folder: str) -> Iterator[None]:
+    """While the block runs, `empty` gives arrays in files of a folder for a matrix of more than so many bytes."""
+    global _in_memory, _folder
+    earlier, (_in_memory, _folder) = (_in_memory, _folder), (n_bytes, folder)
+    try:
+        yield
+    finally:
+        _in_memory, _folder = earlier
+
+
+def empty(shape: tuple[int, ...], dtype: Any, n_bytes: int) -> np.ndarray:
+    """An array for a part of a matrix of `n_bytes`; its file has no name, and goes with it."""
+    if n_bytes <= _in_memory or 0 in shape:
+        return np.empty(shape, dtype)
+    Path(_folder).mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=_folder) as file:
+        file.truncate(math.prod(shape) * np.dtype(dtype).itemsize)
+        return np.memmap(file, dtype, "r+", shape=shape)
 
 
 def strips(n_rows: int) -> list[slice]:
@@ -31,13 +83,17 @@ def strips(n_rows: int) -> list[slice]:
 def workers(n_tasks: int = 1_000_000) -> Iterator[Run]:
     """A map function over `thread_count()` threads, but not more threads than tasks, with OpenBLAS on one thread."""
     n_threads = min(thread_count(), n_tasks)
-    with _one_blas_thread():
-        if n_threads == 1:
+    with one_blas_thread():
+        if n_tasks == 1 or (n_threads == 1 and _cluster is None):
             yield map
         else:
             # Each thread has its own settings for NumPy's warnings. `exp` may overflow: the objective handles it.
             with ThreadPoolExecutor(n_threads, initializer=np.seterr, initargs=(None, None, "ignore")) as pool:
-                yield pool.map
+                yield pool.map if _cluster is None else partial(_elsewhere, _cluster, pool.map)
+
+
+def _elsewhere(cluster: Any, threads: Run, function: Any, tasks: Iterable[Any]) -> Iterable[Any]:
+    return cluster.map(function, list(tasks)) if isinstance(function, Call) else threads(function, tasks)
 
 
 def thread_count() -> int:
@@ -54,7 +110,7 @@ _limits: list[Any] = []  # an entry for each open `workers`; the first one limit
 
 
 @contextmanager
-def _one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> Iterator[None]:
     with _lock:
         _limits.append(_limits[0] if _limits else _blas().limit(limits=1, user_api="blas"))
     try:

@@ -1,0 +1,224 @@
+"""Strips of rows on other processes or machines: Dask's `distributed` in place of threads, with the same last digits.
+
+A strip is sent without its arrays: these are written to a folder that all workers share, and each worker maps
+those of its strips (or reads them, from a URL). After that only weights go out and sums come back, one pass after
+another. The sums are added here in the order of the strips, as those of threads are. Strips of a worker that is lost
+are opened by another one.
+
+Source: https://distributed.dask.org/en/stable/resilience.html
+"""
+
+import io
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary, finalize
+
+import numpy as np
+
+from pipeline import compute
+from pipeline.compute import Call
+from pipeline.errors import UserError
+
+LARGE = 64 * 1024  # bytes of an array that is written to the folder
+BROADCAST = 1024 * 1024  # bytes of a call that is sent to each worker once
+SECONDS = 20  # to wait for a scheduler and for workers
+COMPARED = ("python", "dask", "distributed", "numpy")  # versions that should agree
+HINT = "pip install 'distributed>=2026.6'"
+
+
+@contextmanager
+def connected(scheduler: str | None, n_workers: int | None, memory: str, folder: str) -> Iterator[None]:
+    """Let fits and scores use a Dask cluster while the block runs.
+
+    scheduler  the address of one that runs (tcp://host:8786), or None for a local cluster
+    n_workers  processes of a local cluster, None for one per processor
+    memory     limit of each worker of a local cluster, such as 2GB
+    folder     a path or an fsspec URL that this process and all workers can read and write
+
+    Errors: `UserError` where there is no scheduler, no worker, or where versions differ.
+    """
+    if find_spec("distributed") is None:
+        raise UserError(f"compute=dask needs the package distributed: {HINT}")
+    import dask
+    from distributed import Client, LocalCluster
+
+    with dask.config.set({"distributed.admin.log-format": "%(message)s", "distributed.comm.timeouts.connect": SECONDS}):
+        if scheduler is None:
+            where: Any = LocalCluster(
+                n_workers=n_workers or compute.thread_count(),
+                threads_per_worker=1,
+                memory_limit=memory,
+                dashboard_address=None,
+                silence_logs="ERROR",
+            )
+        else:
+            where = scheduler
+        try:
+            client = Client(where, timeout=SECONDS, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise UserError(
+                f"there is no Dask scheduler at {scheduler} ({error}). Start one with `dask scheduler`, and workers "
+                f"with `dask worker {scheduler}`, or leave out compute.scheduler for a local cluster."
+            ) from None
+        try:
+            _check(client, scheduler)
+            with compute.through(Cluster(client, folder)):
+                yield
+        finally:
+            client.close()
+            if scheduler is None:
+                where.close()
+
+
+def _check(client: Any, scheduler: str | None) -> None:
+    try:
+        client.wait_for_workers(1, timeout=SECONDS)
+    except TimeoutError:
+        raise UserError(f"the scheduler has no worker. Start some: dask worker {scheduler}") from None
+    found = client.get_versions()
+    here = found["client"]["packages"] | {"python": found["client"]["host"]["python"]}
+    nodes = {
+        "the scheduler": found["scheduler"],
+        **{f"the worker {name}": node for name, node in found["workers"].items()},
+    }
+    for name, node in nodes.items():
+        there = node["packages"] | {"python": node["host"]["python"]}
+        for package in COMPARED:
+            if there.get(package) is not None and here[package] != there[package]:
+                raise UserError(
+                    f"{name} has {package} {there[package]}, but here it is {here[package]}. Install the same."
+                )
+    lacking = [name for name, has in client.run(_has_package()).items() if not has]
+    if lacking:
+        raise UserError(
+            f"the worker {lacking[0]} can't import this package. Start it in the folder of this repository, with the "
+            f"same packages: dask worker {scheduler}"
+        )
+
+
+def _has_package() -> Any:
+    """A function that needs nothing of this package, which a worker may not have."""
+    return lambda: __import__("importlib.util").util.find_spec("pipeline") is not None
+
+
+class Cluster:
+    """Maps a `Call` over strips or blocks on the workers of a client."""
+
+    def __init__(self, client: Any, folder: str) -> None:
+        self.client, self.folder = client, folder
+        self.written: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
+        self.workers: list[str] = []
+
+    def map(self, call: Call, tasks: Sequence[Any]) -> list[Any]:
+        """The results, in the order of the tasks. Errors: `UserError` where a worker can't read a block.
+
+        Each worker gets consecutive tasks, the same ones in each pass, and keeps their arrays open. Where it is lost,
+        another one opens them.
+        """
+        from distributed import KilledWorker
+
+        if not self.workers or any(task not in self.written for task in tasks):
+            self.workers = self._present()
+            for task in tasks:
+                self._write(task)
+        size = sum(getattr(argument, "nbytes", 0) for argument in call.arguments)
+        sent = self.client.scatter(call, broadcast=True, hash=False) if size > BROADCAST else call
+        parts = np.array_split(np.arange(len(tasks)), len(self.workers))
+        futures = [
+            self.client.submit(
+                _apply,
+                sent,
+                [self.written[tasks[i]] for i in part],
+                workers=[worker],
+                allow_other_workers=True,
+                pure=False,
+            )
+            for worker, part in zip(self.workers, parts, strict=True)
+        ]
+        try:
+            return [result for results in self.client.gather(futures) for result in results]
+        except OSError as error:
+            raise UserError(
+                f"a worker can't read a block: {error}. compute.folder = {self.folder} should be a folder or a URL "
+                f"that this machine and all workers share."
+            ) from None
+        except KilledWorker as error:
+            raise UserError(
+                f"workers were lost again and again ({error.last_worker}): they may have too little memory for a strip."
+            ) from None
+
+    def _present(self) -> list[str]:
+        """The addresses of the workers."""
+        try:
+            self.client.wait_for_workers(1, timeout=SECONDS)
+        except TimeoutError:
+            raise UserError(f"the scheduler {self.client.scheduler.address} has no worker any more.") from None
+        return sorted(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def _write(self, task: Any) -> None:
+        if task not in self.written:
+            self.written[task], files = _without_arrays(task, self.folder)
+            finalize(task, _remove, files)
+
+
+def _apply(call: Call, written: list[bytes]) -> list[Any]:
+    with compute.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return [call(_opened(task)) for task in written]
+
+
+@lru_cache(maxsize=4 * compute.STRIPS)
+def _opened(written: bytes) -> Any:
+    return pickle.loads(written)
+
+
+def _without_arrays(task: Any, folder: str) -> tuple[bytes, list[str]]:
+    """`task` as bytes that name its large arrays, and the files that these were written to."""
+    buffer, files = io.BytesIO(), []
+
+    class Pickler(pickle.Pickler):
+        def reducer_override(self, value: Any) -> Any:
+            if type(value) not in (np.ndarray, np.memmap) or value.nbytes < LARGE:
+                return NotImplemented
+            name = f"{folder.rstrip('/')}/{uuid4().hex}"
+            with _file(name, "wb") as file:
+                file.write(np.ascontiguousarray(value).data)
+            files.append(name)
+            return _array, (name, value.dtype.str, value.shape)
+
+    Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(task)
+    return buffer.getvalue(), files
+
+
+def _array(name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The array in a file, mapped; or from a URL, read."""
+    if "://" not in name:
+        return np.memmap(name, dtype, "r", shape=shape).view(np.ndarray)
+    with _file(name, "rb") as file:
+        return np.frombuffer(file.read(), dtype).reshape(shape)
+
+
+def _file(name: str, mode: str) -> Any:
+    if "://" not in name:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        return Path(name).open(mode)
+    import fsspec
+
+    return fsspec.open(name, mode)
+
+
+def _remove(files: list[str]) -> None:
+    for name in files:
+        if "://" not in name:
+            Path(name).unlink(missing_ok=True)
+        elif not sys.is_finalizing():
+            import fsspec
+
+            system, path = fsspec.core.url_to_fs(name)
+            system.rm(path)

@@ -1,0 +1,172 @@
+"""A Dask cluster in place of threads. The oracle is the fit in threads: each bit is the same."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from pipeline import compute
+from pipeline.compute import Call, cluster
+from pipeline.errors import UserError
+from pipeline.logistic import LogisticRegression
+from pipeline.logistic.fast_objective import SMALL_BYTES, FastObjective
+from pipeline.logistic.grid import fit_grid
+from pipeline.logistic.matrix import Block, Matrix
+from pipeline.logistic.penalty import Ridge
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[LocalCluster]:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL") as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _small_arrays_are_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "LARGE", 1000)
+
+
+@pytest.fixture
+def workers(local: LocalCluster, tmp_path: Path) -> Iterator[Client]:
+    """Let fits use the two workers, whose blocks are in `tmp_path`."""
+    with (
+        Client(local, set_as_default=False) as client,
+        compute.through(cluster.Cluster(client, str(tmp_path / "rows"))),
+    ):
+        yield client
+
+
+def table(n_rows: int = 8_000) -> tuple[Matrix, np.ndarray]:
+    """Twelve numbers, and a column of 40 categories; large enough for strips."""
+    rng = np.random.default_rng(0)
+    X, codes = rng.standard_normal((n_rows, 12)), rng.integers(0, 40, (n_rows, 1)).astype(np.int32)
+    y = rng.random(n_rows) < 1 / (1 + np.exp(-X[:, 0] + X[:, 1] / 2 - codes[:, 0] % 3))
+    matrix = Matrix([Block(X, codes, 40)])
+    assert matrix.nbytes > SMALL_BYTES
+    return matrix, y.astype(int)
+
+
+def fitted(matrix: Matrix, y: np.ndarray) -> np.ndarray:
+    model = LogisticRegression(l2=1e-3, optimizer="quasi_newton", learning_rate="auto").fit(matrix, y)
+    return np.column_stack([model.coef_, model.intercept_])
+
+
+def test_a_fit_on_workers_is_that_in_threads_to_the_last_bit(local: LocalCluster, tmp_path: Path) -> None:
+    matrix, y = table()
+    expected = fitted(matrix, y)
+    with Client(local, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        for n_workers in (2, 1):
+            there = cluster.Cluster(client, str(tmp_path))
+            addresses = there._present()[:n_workers]
+            with compute.through(there), pytest.MonkeyPatch.context() as patched:
+                patched.setattr(there, "_present", lambda chosen=addresses: chosen)
+                np.testing.assert_array_equal(fitted(matrix, y), expected)
+            assert there.workers == addresses
+
+
+def test_a_sweep_and_its_scores_are_those_in_threads(workers: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, y = table()
+    monkeypatch.setattr("pipeline.logistic.fast_objective.WORTH_SENDING", 0)
+
+    def train() -> tuple[Any, np.ndarray]:
+        found = fit_grid(
+            lambda fold: (matrix.take(np.arange(fold, 8_000, 2)), y[fold::2], None),
+            *(2, [0.1, 0.001]),
+            n_classes=2,
+            optimizer="quasi_newton",
+            max_iter=10,
+        )
+        return found.weights, found.margins(matrix, 0)
+
+    there = train()
+    with compute.through(None):
+        here = train()
+    np.testing.assert_array_equal(there[0], here[0])
+    np.testing.assert_array_equal(there[1], here[1])
+
+
+def test_a_worker_that_is_killed_changes_nothing(workers: Client) -> None:
+    matrix, y = table()
+    with compute.through(None):
+        expected = fitted(matrix, y)
+    killed: list[int] = []
+
+    class Killing(FastObjective):
+        def evaluate(self, *arguments: Any) -> None:
+            if not killed:
+                pids = workers.run(os.getpid)
+                killed.append(pids[min(pids)])
+                os.kill(killed[0], signal.SIGKILL)
+            super().evaluate(*arguments)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pipeline.logistic.estimator.objective_of", lambda *_: Killing)
+        np.testing.assert_array_equal(fitted(matrix, y), expected)
+    assert killed
+
+
+def test_rows_do_not_travel_through_the_scheduler(workers: Client, tmp_path: Path) -> None:
+    matrix, y = table()
+    there = cluster.Cluster(workers, str(tmp_path / "seen"))
+    with compute.through(there), compute.workers() as run:
+        penalty = Ridge(np.array([0.1]))
+        objective = FastObjective(matrix, y, np.array([1]), penalty, run=run)
+        objective.gradient(np.zeros(objective.shape))
+        sent = sum(map(len, there.written.values()))
+        written = sum(file.stat().st_size for file in (tmp_path / "seen").iterdir())
+    arrays = matrix.blocks[0].dense.nbytes
+    assert sent < arrays / 20
+    assert written >= arrays
+    del objective
+    assert list((tmp_path / "seen").iterdir()) == []
+
+
+def test_blocks_may_be_behind_a_url(workers: Client, tmp_path: Path) -> None:
+    there = cluster.Cluster(workers, f"file://{tmp_path}/rows")
+    (tmp_path / "rows").mkdir(exist_ok=True)
+    block = Block(np.arange(40_000.0).reshape(-1, 4))
+    (found,) = there.map(Call("margins", (np.ones((5, 1)),)), [block])
+    np.testing.assert_array_equal(found, block.margins(np.ones((5, 1))))
+
+
+def test_what_is_wrong_is_one_message(workers: Client, tmp_path: Path) -> None:
+    with (
+        pytest.raises(UserError, match=r"no Dask scheduler at tcp://127.0.0.1:9 .*dask scheduler"),
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setattr(cluster, "SECONDS", 1)
+        with cluster.connected("tcp://127.0.0.1:9", None, "1GB", str(tmp_path)):
+            pass
+    there = cluster.Cluster(workers, str(tmp_path / "lost"))
+    block = Block(np.zeros((20_000, 4)))
+    there._write(block)
+    for file in (tmp_path / "lost").iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match=r"a worker can't read a block: .*No such file.* compute.folder = .*lost"):
+        there.map(Call("margins", (np.zeros((5, 1)),)), [block])
+    address = workers.scheduler.address
+    with (
+        pytest.raises(UserError, match=r"has numpy .*, but here it is 0.0. Install the same"),
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        found = workers.get_versions()
+        found["client"]["packages"]["numpy"] = "0.0"
+        patched.setattr(Client, "get_versions", lambda *_: found)
+        with cluster.connected(address, None, "1GB", str(tmp_path)):
+            pass
+
+
+def test_arrays_of_a_large_matrix_are_files_without_names(tmp_path: Path) -> None:
+    with compute.mapped_beyond(1000, str(tmp_path / "rows")):
+        small, large = compute.empty((10, 10), float, 800), compute.empty((10, 20), float, 1600)
+    assert type(small) is np.ndarray
+    assert type(large) is np.memmap
+    large[:] = 1
+    assert large.sum() == 200
+    assert list((tmp_path / "rows").iterdir()) == []

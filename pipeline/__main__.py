@@ -30,7 +30,7 @@ COMMANDS = {
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 MODELS = {"predict", "watch"}  # commands that use a model on a file of rows
-FITS = {"train", "evaluate", "sweep", "multirun"}  # what the section `compute` is for
+COMPUTING = {"train", "evaluate", "sweep", "multirun", "predict"}  # what the section `compute` is for
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # What the system answers when a file can't be written: no room, too large, over the quota, read-only, not allowed.
 STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROFS, errno.EACCES, errno.EPERM)
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
         with interruptible(), computing(arguments.name):
             command.main(arguments.overrides, log.log_study)
     elif arguments.name in MODELS:
-        with interruptible():
+        with interruptible(), computing(arguments.name):
             command.main(arguments.file, arguments.model, arguments.output)
     elif arguments.name == "promote":
         with interruptible():
@@ -116,8 +116,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def computing(name: str) -> Iterator[None]:
-    """Let fits use what the section `compute` says. It changes no result: the stages do not depend on it."""
-    if name not in FITS:
+    """Let fits and predictions use what the section `compute` says. It changes no result, so no stage depends on it."""
+    if name not in COMPUTING:
         yield
         return
     from pipeline import compute, config

@@ -66,8 +66,8 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
             client = Client(where, timeout=SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise UserError(
-                f"there is no Dask scheduler at {scheduler} ({error}). Start one with `PYTHONPATH=. dask scheduler`, and "
-                f"workers with `PYTHONPATH=. dask worker {scheduler}`, or leave out compute.scheduler for a local cluster."
+                f"there is no Dask scheduler at {scheduler} ({error}). Start one: PYTHONPATH=. dask scheduler, and "
+                f"workers: PYTHONPATH=. dask worker {scheduler}. Or leave out compute.scheduler for a local cluster."
             ) from None
         try:
             _check(client, scheduler)

@@ -146,6 +146,7 @@ class Cluster:
             for worker, part in zip(self.workers, parts, strict=True)
         ]
         try:
+            self._wait(futures)
             return [result for results in self.client.gather(futures) for result in results]
         except OSError as error:
             raise UserError(
@@ -156,6 +157,17 @@ class Cluster:
             raise UserError(
                 f"workers were lost again and again ({error.last_worker}): they may have too little memory for a strip."
             ) from None
+
+    def _wait(self, futures: list[Any]) -> None:
+        """Until all are done. Errors: `UserError` where no worker is left to do them."""
+        from distributed import wait
+
+        while True:
+            try:
+                wait(futures, timeout=SECONDS)
+                return
+            except TimeoutError:
+                self._present()
 
     def _present(self) -> list[str]:
         """The addresses of the workers."""

@@ -63,7 +63,7 @@ def _bins(column: pd.Series) -> dict[str, Any]:
         known = set(found.index)
     else:
         numbers = as_numbers(column)
-        numbers = numbers[~np.isnan(numbers)]
+        numbers = np.sort(numbers[~np.isnan(numbers)])  # makes quantiles faster
         tenths = np.quantile(numbers, np.arange(1, 10) / 10, method="inverted_cdf") if len(numbers) else []
         axis, known = {"edges": np.unique(significant(np.asarray(tenths), SCORE_DIGITS)).tolist()}, set()
     return axis | {"counts": _counts(column, axis, known).tolist()}

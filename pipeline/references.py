@@ -55,7 +55,7 @@ def black_box(
     trees = HistGradientBoostingClassifier(random_state=0, categorical_features=list(range(len(strings))) or None)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
         trees.fit(columns.fit_transform(X), y, weight)
-        return _predicted(trees, columns.transform(rows), classes), n_rows
+    return _predicted(trees, columns.transform(rows), classes), n_rows
 
 
 def rounded(score: float) -> float:

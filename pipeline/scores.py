@@ -48,13 +48,12 @@ def evaluate(
     positive       of two classes, the one that ROC and average precision are about; None is the last
     weight         (n_samples,) of each row, or None
     """
-    names = [str(label) for label in classes]
+    names, codes = [str(label) for label in classes], np.arange(len(classes))
     columns = {f"probability_{label}": column for label, column in zip(classes, probabilities.T, strict=True)}
+    sides = (np.searchsorted(classes, labels) for labels in (y, predicted))
     return Evaluation(
         scores(y, predicted, probabilities, classes, positive, weight),
-        metrics.classification_report(
-            y, predicted, labels=classes, target_names=names, zero_division=0, sample_weight=weight
-        ),
+        metrics.classification_report(*sides, labels=codes, target_names=names, zero_division=0, sample_weight=weight),
         pd.DataFrame({"actual": y, "predicted": predicted, **columns}),
     )
 
@@ -71,18 +70,19 @@ def scores(
     """Every score by its name, or the one that `only` names. Other parameters as for `evaluate`."""
     weighted: dict = {"sample_weight": weight}
     average = {"average": "macro", "zero_division": 0, **weighted}
-    indicators = (y[:, None] == classes).astype(int)
-    judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
-    ranked = indicators[:, judged], probabilities[:, judged]
+    codes, every_code = [np.searchsorted(classes, labels) for labels in (y, predicted)], np.arange(len(classes))
+    indicators = (codes[0][:, None] == every_code).astype(int)
+    judged = every_code if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
+    ranked, judgement = (indicators[:, judged], probabilities[:, judged]), (codes[0], probabilities)
     every = {
-        "accuracy": lambda: metrics.accuracy_score(y, predicted, **weighted),
-        "f1_macro": lambda: metrics.f1_score(y, predicted, **average),
-        "precision_macro": lambda: metrics.precision_score(y, predicted, **average),
-        "recall_macro": lambda: metrics.recall_score(y, predicted, **average),
+        "accuracy": lambda: metrics.accuracy_score(*codes, **weighted),
+        "f1_macro": lambda: metrics.f1_score(*codes, **average),
+        "precision_macro": lambda: metrics.precision_score(*codes, **average),
+        "recall_macro": lambda: metrics.recall_score(*codes, **average),
         "roc_auc": lambda: metrics.roc_auc_score(*ranked, **weighted),
         "average_precision": lambda: metrics.average_precision_score(*ranked, **weighted),
-        "log_loss": lambda: metrics.log_loss(y, probabilities, labels=classes, **weighted),
-        "brier_score": lambda: metrics.brier_score_loss(y, probabilities, labels=classes, **weighted),
+        "log_loss": lambda: metrics.log_loss(*judgement, labels=every_code, **weighted),
+        "brier_score": lambda: metrics.brier_score_loss(*judgement, labels=every_code, **weighted),
     }
     return {name: float(score()) for name, score in every.items() if only in (None, name)}
 

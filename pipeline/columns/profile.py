@@ -34,14 +34,24 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
         column = frame[name]
         known = column.dropna()
         row = {"column": name, "role": role, "reason": reason, "type": type_of(column)}
-        row |= {"missing": len(column) - len(known), "distinct": known.nunique()}
+        row["missing"] = len(column) - len(known)
         if types.is_string_dtype(known):
-            row["commonest"] = "; ".join(f"{cell}: {count:,}" for cell, count in known.value_counts().head(3).items())
-        elif len(known):
-            row |= {"minimum": known.min(), "median": known.median(), "maximum": known.max()}
-            if types.is_numeric_dtype(known):
-                unit = np.ldexp(1.0, np.frexp(known.abs().max())[1])  # in which the square of 1e300 is not infinite
-                row |= {"mean": known.mean(), "deviation": (known / unit).std(ddof=0) * unit}
+            counts = known.value_counts()
+            row |= {"distinct": len(counts), "commonest": "; ".join(f"{k}: {n:,}" for k, n in counts.head(3).items())}
+        elif types.is_numeric_dtype(known) and len(known):
+            ordered = np.sort(known.to_numpy(float))  # once: each of these takes long where cells are in no order
+            unit = np.ldexp(1.0, np.frexp(max(-ordered[0], ordered[-1]))[1])  # where the square of 1e300 is finite
+            row |= {
+                "distinct": 1 + np.count_nonzero(ordered[1:] != ordered[:-1]),
+                "minimum": ordered[0],
+                "median": np.median(ordered),
+                "maximum": ordered[-1],
+                "mean": known.mean(),
+                "deviation": (known / unit).std(ddof=0) * unit,
+            }
+        else:
+            row |= {"distinct": known.nunique(), "minimum": known.min(), "median": known.median()}
+            row["maximum"] = known.max()
         row["information"] = information(_binned(column, row["distinct"]), classes) if name != target else np.nan
         rows.append(row)
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
@@ -105,7 +115,7 @@ def _binned(column: pd.Series, distinct: int) -> np.ndarray:
     if types.is_string_dtype(column) or distinct <= BINS:
         return pd.factorize(column)[0]
     numbers = as_numbers(column)
-    known = numbers[~np.isnan(numbers)]
+    known = np.sort(numbers[~np.isnan(numbers)])
     edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[:-1]))  # a value that fills several bins has one
     return np.where(np.isnan(numbers), -1, _below(edges, numbers, np.greater))
 

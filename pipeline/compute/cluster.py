@@ -9,6 +9,7 @@ Source: https://distributed.dask.org/en/stable/resilience.html
 """
 
 import io
+import mmap
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-from weakref import WeakKeyDictionary, finalize
+from weakref import ReferenceType, WeakKeyDictionary, finalize, ref
 
 import numpy as np
 
@@ -49,7 +50,8 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
     import dask
     from distributed import Client, LocalCluster
 
-    with dask.config.set({"distributed.admin.log-format": "%(message)s", "distributed.comm.timeouts.connect": SECONDS}):
+    # A worker that pauses for lack of memory would never go on: it had better end, with a message.
+    with dask.config.set({"distributed.worker.memory.pause": False, "distributed.comm.timeouts.connect": SECONDS}):
         if scheduler is None:
             where: Any = LocalCluster(
                 n_workers=n_workers or compute.thread_count(),
@@ -168,9 +170,28 @@ class Cluster:
             finalize(task, _remove, files)
 
 
+_maps: list[ReferenceType[np.memmap]] = []  # the arrays that this worker has mapped
+
+
 def _apply(call: Call, written: list[bytes]) -> list[Any]:
+    found = []
     with compute.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return [call(_opened(task)) for task in written]
+        for task in written:
+            found.append(call(_opened(task)))
+            _release()
+    return found
+
+
+def _release() -> None:
+    """Give the pages of mapped arrays back, if they may fill the worker's memory: Dask would end it for them."""
+    from distributed import get_worker
+
+    _maps[:] = [known for known in _maps if known() is not None]
+    mapped = [array for known in _maps if (array := known()) is not None]
+    limit = get_worker().memory_manager.memory_limit
+    if limit and sum(array.nbytes for array in mapped) > limit / 4:
+        for array in mapped:
+            array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=4 * compute.STRIPS)
@@ -199,7 +220,9 @@ def _without_arrays(task: Any, folder: str) -> tuple[bytes, list[str]]:
 def _array(name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array in a file, mapped; or from a URL, read."""
     if "://" not in name:
-        return np.memmap(name, dtype, "r", shape=shape).view(np.ndarray)
+        array = np.memmap(name, dtype, "r", shape=shape)
+        _maps.append(ref(array))
+        return array.view(np.ndarray)
     with _file(name, "rb") as file:
         return np.frombuffer(file.read(), dtype).reshape(shape)
 

@@ -11,8 +11,9 @@ import contextlib
 import csv
 import io
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +24,7 @@ from pipeline.reading.decoding import Text
 from pipeline.reading.delimited import BLANK, Dialect
 
 FEW = 1 << 22  # bytes that Arrow reads at once
+TOGETHER = 1 << 27  # bytes of columns that are copied together
 EXACT = 2**53  # a float64 holds each whole number up to here
 EXTRA = "\0"  # name of the column after a trailing delimiter
 
@@ -72,7 +74,8 @@ def _read(
 ) -> pa.Table:
     """The columns `kept`. Where Arrow finds out their types from all cells, it keeps the whole text in memory.
 
-    So it is given the types that it finds in the first rows, unless other cells have others.
+    So it is given the types that it finds in the first rows, unless other cells have others. Then it reads block by
+    block, in threads of its own. Their memory is free for the next blocks only if these are copied by this thread.
     """
     ragged: list[arrow_csv.InvalidRow] = []
 
@@ -80,10 +83,9 @@ def _read(
         ragged.append(row)
         return "skip"
 
-    def read(stream: pa.NativeFile, types: Mapping[str, pa.DataType]) -> pa.Table:
+    def settings(types: Mapping[str, pa.DataType]) -> tuple[Any, ...]:
         ragged.clear()
-        return arrow_csv.read_csv(
-            stream,
+        return (
             arrow_csv.ReadOptions(column_names=names, skip_rows=dialect.skip, block_size=FEW),
             arrow_csv.ParseOptions(
                 delimiter=dialect.delimiter,
@@ -106,12 +108,11 @@ def _read(
     with contextlib.suppress(pa.ArrowException, ValueError):
         if text.size > FEW:
             start = text.start(FEW // 2)
-            types = {
-                field.name: _wide(field.type) for field in read(pa.BufferReader(start[: start.rfind(b"\n")]), {}).schema
-            }
-            table = read(text.open(), types)
+            first = arrow_csv.read_csv(pa.BufferReader(start[: start.rfind(b"\n")]), *settings({}))
+            types = {field.name: _wide(field.type) for field in first.schema}
+            table = _joined(arrow_csv.open_csv(text.open(), *settings(types)))
     try:
-        table = read(text.open(), {}) if table is None else table
+        table = arrow_csv.read_csv(text.open(), *settings({})) if table is None else table
     except (pa.ArrowException, ValueError) as error:
         if "straddling object" in str(error):  # Arrow reads a row at once
             raise _long_row(path, text) from None
@@ -122,6 +123,18 @@ def _read(
     if ragged:
         raise _ragged(path, text, dialect, len(names), ragged)
     return table
+
+
+def _joined(batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    """The batches as a table, copied some at a time."""
+    parts, some, size = [], [], 0
+    for batch in batches:
+        some.append(batch)
+        size += batch.nbytes
+        if size >= TOGETHER:
+            parts.append(pa.Table.from_batches(some).combine_chunks())
+            some, size = [], 0
+    return pa.concat_tables([*parts, *([pa.Table.from_batches(some)] if some else [])])
 
 
 def _long_row(path: Path, text: Text) -> UserError:

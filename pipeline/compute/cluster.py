@@ -164,7 +164,8 @@ class Cluster:
 
         while True:
             try:
-                wait(futures, timeout=SECONDS)
+                with self.client.as_current():
+                    wait(futures, timeout=SECONDS)
                 return
             except TimeoutError:
                 self._present()

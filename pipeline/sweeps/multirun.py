@@ -23,9 +23,9 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline import config, dataset, outputs, selection
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
+from pipeline.compute import cluster
 from pipeline.config import Combination, Params
 from pipeline.config.composition import CONF
-from pipeline.compute import cluster
 from pipeline.errors import UserError, reported_warnings
 from pipeline.sweeps import choice, results
 from pipeline.sweeps.cross_validation import Validation, cross_validate

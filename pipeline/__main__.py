@@ -124,19 +124,18 @@ def computing(name: str) -> AbstractContextManager[None]:
     return cluster.used(config.read("compute"))
 
 
-@contextmanager
-def live(stage: str) -> Iterator[None]:
+def live(name: str) -> AbstractContextManager[None]:
     """Where `tracking.live` is set, MLflow shows the cost while the model is trained."""
+    if name != "train":
+        return nullcontext()
     from pipeline import config
 
-    settings = config.read("tracking") if stage == "train" else None
-    if settings is None or not settings.live:
-        yield
-        return
+    settings = config.read("tracking")
+    if not settings.live:
+        return nullcontext()
     from pipeline.tracking.live import shown
 
-    with shown(config.read("data"), settings):
-        yield
+    return shown(config.read("data"), settings)
 
 
 @contextmanager

@@ -97,10 +97,9 @@ def found(name: str | None) -> tuple[Model, Options | None]:
 
 def predictions(fitted: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """One line for each row of typed columns, after its place in the file."""
-    P, classes = fitted.probabilities(frame), fitted.classes_
+    (decided, P), classes = fitted.decide(frame), fitted.classes_
     shown = [fitted.positive_class] if len(classes) == 2 else [str(label) for label in classes]
     places = np.flatnonzero(np.isin(classes.astype(str), shown))
-    decided = fitted.classify(frame)
     table = {frame.index.name: frame.index, "class": classes[P.argmax(axis=1)]}
     for name, column in zip(shown, P[:, places].T, strict=True):
         table[f"probability_{name}"] = outputs.significant(column, outputs.SCORE_DIGITS)

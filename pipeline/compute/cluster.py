@@ -1,9 +1,9 @@
 """Strips of rows on other processes or machines: Dask's `distributed` in place of threads, with the same last digits.
 
 A strip is sent without its arrays: these are written to a folder that all workers share, and each worker maps
-those of its strips (or reads them, from a URL). After that only weights go out and sums come back, one pass after
-another. The sums are added here in the order of the strips, as those of threads are. Strips of a worker that is lost
-are opened by another one.
+those of one strip after another, so that all of them may be larger than its memory (or reads and keeps them, from a
+URL). After that only weights go out and sums come back, one pass after another. The sums are added here in the order of
+the strips, as those of threads are. Strips of a worker that is lost are opened by another one.
 
 Source: https://distributed.dask.org/en/stable/resilience.html
 """
@@ -30,6 +30,7 @@ LARGE = 64 * 1024  # bytes of an array that is written to the folder
 BROADCAST = 1024 * 1024  # bytes of a call that is sent to each worker once
 SECONDS = 20  # to wait for a scheduler and for workers
 COMPARED = ("python", "dask", "distributed", "numpy")  # versions that should agree
+PACKAGE = __name__.partition(".")[0]
 HINT = "pip install 'distributed>=2026.6'"
 
 
@@ -95,7 +96,7 @@ def _check(client: Any, scheduler: str | None) -> None:
                 raise UserError(
                     f"{name} has {package} {there[package]}, but here it is {here[package]}. Install the same."
                 )
-    lacking = [name for name, has in client.run(_has_package()).items() if not has]
+    lacking = [name for name, has in client.run(_finds(PACKAGE)).items() if not has]
     if lacking:
         raise UserError(
             f"the worker {lacking[0]} can't import this package. Start it in the folder of this repository, with the "
@@ -103,9 +104,9 @@ def _check(client: Any, scheduler: str | None) -> None:
         )
 
 
-def _has_package() -> Any:
+def _finds(package: str) -> Any:
     """A function that needs nothing of this package, which a worker may not have."""
-    return lambda: __import__("importlib.util").util.find_spec("pipeline") is not None
+    return lambda: __import__("importlib.util").util.find_spec(package) is not None
 
 
 class Cluster:
@@ -170,12 +171,7 @@ class Cluster:
 
 def _apply(call: Call, written: list[bytes]) -> list[Any]:
     with compute.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return [call(_opened(task)) for task in written]
-
-
-@lru_cache(maxsize=4 * compute.STRIPS)
-def _opened(written: bytes) -> Any:
-    return pickle.loads(written)
+        return [call(pickle.loads(task)) for task in written]  # mapped pages count as memory of the worker
 
 
 def _without_arrays(task: Any, folder: str) -> tuple[bytes, list[str]]:
@@ -200,8 +196,13 @@ def _array(name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array in a file, mapped; or from a URL, read."""
     if "://" not in name:
         return np.memmap(name, dtype, "r", shape=shape).view(np.ndarray)
+    return np.frombuffer(_read(name), dtype).reshape(shape)
+
+
+@lru_cache(maxsize=4 * compute.STRIPS)
+def _read(name: str) -> bytes:
     with _file(name, "rb") as file:
-        return np.frombuffer(file.read(), dtype).reshape(shape)
+        return file.read()
 
 
 def _file(name: str, mode: str) -> Any:

@@ -61,9 +61,9 @@ def test_a_fit_on_workers_is_that_in_threads_to_the_last_bit(local: LocalCluster
     expected = fitted(matrix, y)
     with Client(local, set_as_default=False) as client:
         client.wait_for_workers(2)
-        for n_workers in (2, 1):
+        for n_workers in (1, 2, 4):  # of four, two at a time share a process
             there = cluster.Cluster(client, str(tmp_path))
-            addresses = there._present()[:n_workers]
+            addresses = (2 * there._present())[:n_workers]
             with compute.through(there), pytest.MonkeyPatch.context() as patched:
                 patched.setattr(there, "_present", lambda chosen=addresses: chosen)
                 np.testing.assert_array_equal(fitted(matrix, y), expected)
@@ -127,6 +127,20 @@ def test_rows_do_not_travel_through_the_scheduler(workers: Client, tmp_path: Pat
     assert list((tmp_path / "seen").iterdir()) == []
 
 
+def test_a_worker_has_one_strip_after_another_in_memory(workers: Client, tmp_path: Path) -> None:
+    there = cluster.Cluster(workers, str(tmp_path / "rows"))
+    block = Block(np.ones((1_500_000, 8)))
+    call, pieces = Call("margins", (np.ones((9, 1)),)), Matrix([block]).pieces
+    there.map(call, pieces[:1])  # the first call imports what it needs
+
+    def resident() -> int:
+        return sum(workers.run(lambda: __import__("psutil").Process().memory_info().rss).values())
+
+    before = resident()
+    np.testing.assert_array_equal(np.concatenate(there.map(call, pieces)), np.full((1_500_000, 1), 9.0))
+    assert resident() - before < block.dense.nbytes / 2
+
+
 def test_blocks_may_be_behind_a_url(workers: Client, tmp_path: Path) -> None:
     there = cluster.Cluster(workers, f"file://{tmp_path}/rows")
     (tmp_path / "rows").mkdir(exist_ok=True)
@@ -142,6 +156,15 @@ def test_what_is_wrong_is_one_message(workers: Client, tmp_path: Path) -> None:
     ):
         patched.setattr(cluster, "SECONDS", 1)
         with cluster.connected("tcp://127.0.0.1:9", None, "1GB", str(tmp_path)):
+            pass
+    with (
+        pytest.raises(
+            UserError, match=r"worker tcp://\S+ can't import this package. Start it in the folder of this repo"
+        ),
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setattr(cluster, "PACKAGE", "not_there")
+        with cluster.connected(workers.scheduler.address, None, "1GB", str(tmp_path)):
             pass
     there = cluster.Cluster(workers, str(tmp_path / "lost"))
     block = Block(np.zeros((20_000, 4)))

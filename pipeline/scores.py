@@ -343,8 +343,9 @@ def net_benefit(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarra
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
     """The number of rows of each actual class (index) that were predicted to be each class (columns)."""
     labels = _classes(predictions)
-    actual, predicted = predictions["actual"].astype(str), predictions["predicted"].astype(str)
-    return pd.DataFrame(metrics.confusion_matrix(actual, predicted, labels=labels), index=labels, columns=labels)
+    codes = (pd.Categorical(predictions[side].astype(str), labels).codes for side in ("actual", "predicted"))
+    found = metrics.confusion_matrix(*codes, labels=np.arange(len(labels)))
+    return pd.DataFrame(found, index=labels, columns=labels)
 
 
 def _classes(predictions: pd.DataFrame) -> list[str]:

@@ -65,8 +65,8 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
             client = Client(where, timeout=SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise UserError(
-                f"there is no Dask scheduler at {scheduler} ({error}). Start one with `dask scheduler`, and workers "
-                f"with `dask worker {scheduler}`, or leave out compute.scheduler for a local cluster."
+                f"there is no Dask scheduler at {scheduler} ({error}). Start one with `PYTHONPATH=. dask scheduler`, and "
+                f"workers with `PYTHONPATH=. dask worker {scheduler}`, or leave out compute.scheduler for a local cluster."
             ) from None
         try:
             _check(client, scheduler)
@@ -82,7 +82,7 @@ def _check(client: Any, scheduler: str | None) -> None:
     try:
         client.wait_for_workers(1, timeout=SECONDS)
     except TimeoutError:
-        raise UserError(f"the scheduler has no worker. Start some: dask worker {scheduler}") from None
+        raise UserError(f"the scheduler has no worker. Start some: PYTHONPATH=. dask worker {scheduler}") from None
     found = client.get_versions()
     here = found["client"]["packages"] | {"python": found["client"]["host"]["python"]}
     nodes = {
@@ -96,12 +96,18 @@ def _check(client: Any, scheduler: str | None) -> None:
                 raise UserError(
                     f"{name} has {package} {there[package]}, but here it is {here[package]}. Install the same."
                 )
-    lacking = [name for name, has in client.run(_finds(PACKAGE)).items() if not has]
-    if lacking:
-        raise UserError(
-            f"the worker {lacking[0]} can't import this package. Start it in the folder of this repository, with the "
-            f"same packages: dask worker {scheduler}"
-        )
+    if not client.run_on_scheduler(_finds(PACKAGE)):  # it reads what is sent through it
+        raise UserError(_lacking("the scheduler", "scheduler"))
+    for name, has in client.run(_finds(PACKAGE)).items():
+        if not has:
+            raise UserError(_lacking(f"the worker {name}", f"worker {scheduler}"))
+
+
+def _lacking(name: str, command: str) -> str:
+    return (
+        f"{name} can't import this package. Start it in the folder of this repository, with the same packages: "
+        f"PYTHONPATH=. dask {command}"
+    )
 
 
 def _finds(package: str) -> Any:

@@ -157,15 +157,16 @@ def test_what_is_wrong_is_one_message(workers: Client, tmp_path: Path) -> None:
         patched.setattr(cluster, "SECONDS", 1)
         with cluster.connected("tcp://127.0.0.1:9", None, "1GB", str(tmp_path)):
             pass
-    with (
-        pytest.raises(
-            UserError, match=r"worker tcp://\S+ can't import this package. Start it in the folder of this repo"
-        ),
-        pytest.MonkeyPatch.context() as patched,
-    ):
-        patched.setattr(cluster, "PACKAGE", "not_there")
-        with cluster.connected(workers.scheduler.address, None, "1GB", str(tmp_path)):
-            pass
+    for who in ("the scheduler", r"the worker tcp://\S+"):
+        with (
+            pytest.raises(UserError, match=rf"{who} can't import this package. Start it in .*: PYTHONPATH=. dask "),
+            pytest.MonkeyPatch.context() as patched,
+        ):
+            patched.setattr(cluster, "PACKAGE", "not_there")
+            if who != "the scheduler":
+                patched.setattr(Client, "run_on_scheduler", lambda *_: True)
+            with cluster.connected(workers.scheduler.address, None, "1GB", str(tmp_path)):
+                pass
     there = cluster.Cluster(workers, str(tmp_path / "lost"))
     block = Block(np.zeros((20_000, 4)))
     there._write(block)

@@ -74,7 +74,7 @@ def categories(sizes, l2, gap, n_samples=1_000_000):
     X = sparse.hstack([sparse.csr_matrix(numbers), *one_hot], format="csr")
     best = LogisticRegression(l2, optimizer="quasi_newton", tol=1e-9).fit(frame, y)
     lowest = cost(X, y, best.coef_, best.intercept_, l2)
-    ours = LogisticRegression(l2, optimizer="quasi_newton", tol=2e-5 if gap < 1e-6 else 1e-4)
+    ours = LogisticRegression(l2, optimizer="quasi_newton", tol=1e-5 if gap < 1e-6 else 1e-4)
     contenders = [("this project, quasi_newton", ours, frame, 3)]
     contenders += [
         (name, model, X, 1) for name, model in scikit_learn(l2, n_samples, lbfgs=1e-5, **{"newton-cg": 1e-5})
@@ -90,7 +90,7 @@ def few(n_samples, n_features):
     contenders = [
         ("this project, quasi_newton", LogisticRegression(l2, optimizer="quasi_newton", tol=1e-4)),
         ("this project, newton", LogisticRegression(l2, optimizer="newton", tol=1e-4)),
-        *scikit_learn(l2, n_samples, lbfgs=1e-4),
+        *scikit_learn(l2, n_samples, lbfgs=1e-5),
     ]
     return compete(X, y, l2, contenders, 5)
 

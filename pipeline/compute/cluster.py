@@ -65,8 +65,9 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
             client = Client(where, timeout=SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise UserError(
-                f"there is no Dask scheduler at {scheduler} ({error}). Start one with `PYTHONPATH=. dask scheduler`, and "
-                f"workers with `PYTHONPATH=. dask worker {scheduler}`, or leave out compute.scheduler for a local cluster."
+                f"there is no Dask scheduler at {scheduler} ({error}). Start one with `PYTHONPATH=. dask scheduler`, "
+                f"and workers with `PYTHONPATH=. dask worker {scheduler}`, or leave out compute.scheduler for a local "
+                f"cluster."
             ) from None
         try:
             _check(client, scheduler)

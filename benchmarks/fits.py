@@ -79,7 +79,8 @@ def categories(sizes, l2, gap, n_samples=1_000_000):
     contenders += [
         (name, model, X, 1) for name, model in scikit_learn(l2, n_samples, lbfgs=1e-5, **{"newton-cg": 1e-5})
     ]
-    contenders += [(f"{name}, tabmat", model, frame, 1) for name, model in glum(l2)]
+    few_enough = sum(sizes) < 5_000  # glum has a dense curvature of all features
+    contenders += [(f"{name}, tabmat", model, frame, 1) for name, model in glum(l2) if few_enough]
     return with_gaps(X, y, l2, (fit(name, model, rows, y, n) for name, model, rows, n in contenders), lowest)
 
 

@@ -18,7 +18,7 @@ run: .venv/installed ## install into .venv, run the pipeline, show the results
 test: .venv/installed ## install into .venv, run all tests
 	@python -m pytest
 
-quick: .venv/installed ## run the tests that take less than a minute
+quick: .venv/installed ## run the fast tests
 	@python -m pytest -m "not slow"
 
 sweep: .venv/installed ## run each combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -30,7 +30,7 @@ COMMANDS = {
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 MODELS = {"predict", "watch"}  # commands that use a model on a file of rows
-FITS = {"train", "evaluate", "sweep", "multirun"}  # what the section `compute` is for
+COMPUTING = {"train", "evaluate", "sweep", "predict"}  # what the section `compute` is for
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # What the system answers when a file can't be written: no room, too large, over the quota, read-only, not allowed.
 STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROFS, errno.EACCES, errno.EPERM)
@@ -92,10 +92,10 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.name == "multirun":
         from pipeline.tracking import log
 
-        with interruptible(), computing(arguments.name):
+        with interruptible():
             command.main(arguments.overrides, log.log_study)
     elif arguments.name in MODELS:
-        with interruptible():
+        with interruptible(), computing(arguments.name):
             command.main(arguments.file, arguments.model, arguments.output)
     elif arguments.name == "promote":
         with interruptible():
@@ -114,23 +114,13 @@ def run(arguments: argparse.Namespace) -> None:
             command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))
 
 
-@contextmanager
-def computing(name: str) -> Iterator[None]:
-    """Let fits use what the section `compute` says. It changes no result: the stages do not depend on it."""
-    if name not in FITS:
-        yield
-        return
+def computing(name: str) -> AbstractContextManager[None]:
+    """Let fits and predictions use what the section `compute` says. It changes no result, so no stage depends on it."""
+    if name not in COMPUTING:
+        return nullcontext()
     from pipeline import compute, config
 
-    settings = config.read("compute")
-    with ExitStack() as stack:
-        stack.enter_context(compute.mapped_beyond(settings.memory * 1e9, settings.folder))
-        if settings.method == "dask":
-            from pipeline.compute.cluster import connected
-
-            where = settings.scheduler, settings.workers, settings.worker_memory, settings.folder
-            stack.enter_context(connected(*where))
-        yield
+    return compute.used(config.read("compute"))
 
 
 @contextmanager

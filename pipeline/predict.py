@@ -14,10 +14,12 @@ that can't be read are reported with line and reason; the others are predicted. 
                     class itself, compared with the average training row
 """
 
+import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
+from tqdm import tqdm
 
 from pipeline import config, dataset, model, outputs
+from pipeline.compute import STRIPS, Call, workers
 from pipeline.errors import UserError
 from pipeline.model import Model
 from pipeline.reading.options import Options
-from pipeline.reading.rows import chunks
+from pipeline.reading.rows import Chunk, chunks
 
 LARGEST = 3  # contributions of a row
 
@@ -39,19 +43,40 @@ def main(file: str, model: str | None, output: str | None) -> None:
     """Errors: `UserError` for a file, a model or an output that can't be used, and where no row can be read."""
     fitted, options = found(model)
     n_rows, n_wrong = 0, 0
-    with warned_once(), writing(output) as write:
-        for chunk in chunks(Path(file), fitted.base.columns, options):
-            frame, reasons = fitted.read_each(chunk.rows)
-            wrong = chunk.wrong | reasons
-            for place in sorted(wrong):
-                print(f"{file}, {chunk.rows.index.name} {place}: {wrong[place]}", file=sys.stderr)
-            if len(frame):
-                write(predictions(fitted, frame))
-            n_rows, n_wrong = n_rows + len(frame), n_wrong + len(wrong)
+    read = map(Part, chunks(Path(file), fitted.base.columns, options))
+    with warned_once(), writing(output) as write, workers() as run, tqdm(unit=" rows", disable=None) as bar:
+        while parts := list(islice(read, STRIPS)):
+            fitted.read(parts[0].rows.head(0))  # warns here of columns that are not there
+            for part, (table, wrong) in zip(parts, run(Call("predicted", (fitted,)), parts), strict=True):
+                for place in sorted(wrong):
+                    print(f"{file}, {part.rows.index.name} {place}: {wrong[place]}", file=sys.stderr)
+                if len(table):
+                    write(table)
+                n_rows, n_wrong = n_rows + len(table), n_wrong + len(wrong)
+                bar.update(len(table))
         if n_rows == 0:
             raise UserError(f"{file} has no row that can be read{f' ({n_wrong:,} that cannot)' if n_wrong else ''}.")
         unread = f"; {n_wrong:,} can't be read" if n_wrong else ""
         print(f"{n_rows:,} rows predicted{unread}", file=sys.stderr)
+
+
+class Part:
+    """A chunk of rows that threads, or the workers of a cluster, predict."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.rows, self.wrong = chunk
+
+    def predicted(self, fitted: Model) -> tuple[pd.DataFrame, dict[int, str]]:
+        """The predictions, and why the other rows have none, by their place."""
+        frame, reasons = fitted.read_each(self.rows)
+        return predictions(fitted, frame), self.wrong | reasons
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The rows as one array, which goes to a worker through a file."""
+        return {"rows": np.frombuffer(pickle.dumps(self.rows), np.uint8), "wrong": self.wrong}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.rows, self.wrong = pickle.loads(state["rows"].data), state["wrong"]
 
 
 def found(name: str | None) -> tuple[Model, Options | None]:

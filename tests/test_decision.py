@@ -14,6 +14,8 @@ from pipeline.dataset import bundled
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat
 
+pytestmark = pytest.mark.slow
+
 TRAIN = train_params(optimizer="newton", learning_rate="auto", positive="yes")
 KINDS = {
     "none": config.NoDecision,

@@ -20,6 +20,8 @@ from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat, Options, read
 
+pytestmark = pytest.mark.slow
+
 TRAIN = train_params(**{"lambda": 0.1}, optimizer="newton", learning_rate="auto", max_iterations=50, min_rows=1)
 N = 60
 

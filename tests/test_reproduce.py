@@ -6,6 +6,8 @@ import pytest
 
 from pipeline import report, reproduce
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("name", "then", "now", "expected"),

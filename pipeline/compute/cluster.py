@@ -1,14 +1,15 @@
 """Strips of rows on other processes or machines: Dask's `distributed` in place of threads, with the same last digits.
 
 A strip is sent without its arrays: these are written to a folder that all workers share, and each worker maps
-those of one strip after another, so that all of them may be larger than its memory (or reads and keeps them, from a
-URL). After that only weights go out and sums come back, one pass after another. The sums are added here in the order of
-the strips, as those of threads are. Strips of a worker that is lost are opened by another one.
+those of its strips (or reads them, from a URL). After that only weights go out and sums come back, one pass after
+another. The sums are added here in the order of the strips, as those of threads are. Strips of a worker that is lost
+are opened by another one.
 
 Source: https://distributed.dask.org/en/stable/resilience.html
 """
 
 import io
+import mmap
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-from weakref import WeakKeyDictionary, finalize
+from weakref import ReferenceType, WeakKeyDictionary, finalize, ref
 
 import numpy as np
 
@@ -30,6 +31,7 @@ LARGE = 64 * 1024  # bytes of an array that is written to the folder
 BROADCAST = 1024 * 1024  # bytes of a call that is sent to each worker once
 SECONDS = 20  # to wait for a scheduler and for workers
 COMPARED = ("python", "dask", "distributed", "numpy")  # versions that should agree
+MAPPED = 0.25  # of a worker's memory that mapped arrays may fill
 PACKAGE = __name__.partition(".")[0]
 HINT = "pip install 'distributed>=2026.6'"
 
@@ -50,7 +52,8 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
     import dask
     from distributed import Client, LocalCluster
 
-    with dask.config.set({"distributed.admin.log-format": "%(message)s", "distributed.comm.timeouts.connect": SECONDS}):
+    # A worker that pauses for lack of memory would never go on: it had better end, with a message.
+    with dask.config.set({"distributed.worker.memory.pause": False, "distributed.comm.timeouts.connect": SECONDS}):
         if scheduler is None:
             where: Any = LocalCluster(
                 n_workers=n_workers or compute.thread_count(),
@@ -65,9 +68,8 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
             client = Client(where, timeout=SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise UserError(
-                f"there is no Dask scheduler at {scheduler} ({error}). Start one with `PYTHONPATH=. dask scheduler`, "
-                f"and workers with `PYTHONPATH=. dask worker {scheduler}`, or leave out compute.scheduler for a local "
-                f"cluster."
+                f"there is no Dask scheduler at {scheduler} ({error}). Start one: PYTHONPATH=. dask scheduler, and "
+                f"workers: PYTHONPATH=. dask worker {scheduler}. Or leave out compute.scheduler for a local cluster."
             ) from None
         try:
             _check(client, scheduler)
@@ -97,22 +99,17 @@ def _check(client: Any, scheduler: str | None) -> None:
                 raise UserError(
                     f"{name} has {package} {there[package]}, but here it is {here[package]}. Install the same."
                 )
-    if not client.run_on_scheduler(_finds(PACKAGE)):  # it reads what is sent through it
-        raise UserError(_lacking("the scheduler", "scheduler"))
-    for name, has in client.run(_finds(PACKAGE)).items():
+    found_there = {f"worker {name}": has for name, has in client.run(_finds(PACKAGE)).items()}
+    for name, has in {"scheduler": client.run_on_scheduler(_finds(PACKAGE)), **found_there}.items():
         if not has:
-            raise UserError(_lacking(f"the worker {name}", f"worker {scheduler}"))
-
-
-def _lacking(name: str, command: str) -> str:
-    return (
-        f"{name} can't import this package. Start it in the folder of this repository, with the same packages: "
-        f"PYTHONPATH=. dask {command}"
-    )
+            raise UserError(
+                f"the {name} can't import this package. Start both in the folder of this repository: PYTHONPATH=. dask "
+                f"scheduler, and PYTHONPATH=. dask worker {scheduler}"
+            )
 
 
 def _finds(package: str) -> Any:
-    """A function that needs nothing of this package, which a worker may not have."""
+    """A function that needs nothing of this package, which the others may not have."""
     return lambda: __import__("importlib.util").util.find_spec(package) is not None
 
 
@@ -151,6 +148,7 @@ class Cluster:
             for worker, part in zip(self.workers, parts, strict=True)
         ]
         try:
+            self._wait(futures)
             return [result for results in self.client.gather(futures) for result in results]
         except OSError as error:
             raise UserError(
@@ -161,6 +159,18 @@ class Cluster:
             raise UserError(
                 f"workers were lost again and again ({error.last_worker}): they may have too little memory for a strip."
             ) from None
+
+    def _wait(self, futures: list[Any]) -> None:
+        """Until all are done. Errors: `UserError` where no worker is left to do them."""
+        from distributed import wait
+
+        while True:
+            try:
+                with self.client.as_current():
+                    wait(futures, timeout=SECONDS)
+                return
+            except TimeoutError:
+                self._present()
 
     def _present(self) -> list[str]:
         """The addresses of the workers."""
@@ -176,9 +186,33 @@ class Cluster:
             finalize(task, _remove, files)
 
 
+_maps: list[ReferenceType[np.memmap]] = []  # the arrays that this worker has mapped
+
+
 def _apply(call: Call, written: list[bytes]) -> list[Any]:
+    found = []
     with compute.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return [call(pickle.loads(task)) for task in written]  # mapped pages count as memory of the worker
+        for task in written:
+            found.append(call(_opened(task)))
+            _release()
+    return found
+
+
+def _release() -> None:
+    """Give the pages of mapped arrays back, if they may fill the worker's memory: Dask would end it for them."""
+    from distributed import get_worker
+
+    _maps[:] = [known for known in _maps if known() is not None]
+    mapped = [array for known in _maps if (array := known()) is not None]
+    limit = get_worker().memory_manager.memory_limit
+    if limit and sum(array.nbytes for array in mapped) > limit * MAPPED:
+        for array in mapped:
+            array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=4 * compute.STRIPS)
+def _opened(written: bytes) -> Any:
+    return pickle.loads(written)
 
 
 def _without_arrays(task: Any, folder: str) -> tuple[bytes, list[str]]:
@@ -202,14 +236,11 @@ def _without_arrays(task: Any, folder: str) -> tuple[bytes, list[str]]:
 def _array(name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array in a file, mapped; or from a URL, read."""
     if "://" not in name:
-        return np.memmap(name, dtype, "r", shape=shape).view(np.ndarray)
-    return np.frombuffer(_read(name), dtype).reshape(shape)
-
-
-@lru_cache(maxsize=4 * compute.STRIPS)
-def _read(name: str) -> bytes:
+        array = np.memmap(name, dtype, "r", shape=shape)
+        _maps.append(ref(array))
+        return array.view(np.ndarray)
     with _file(name, "rb") as file:
-        return file.read()
+        return np.frombuffer(file.read(), dtype).reshape(shape)
 
 
 def _file(name: str, mode: str) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import config, dataset, outputs, selection
+from pipeline import compute, config, dataset, outputs, selection
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.config import Combination, Params
@@ -111,13 +111,15 @@ def main(overrides: list[str], track: Track) -> None:
                 raise UserError(
                     "multirun gives Optuna a value to minimise, whatever the score: leave out hydra.sweeper.direction."
                 )
-            bound = _validated(jobs[0])[1].sweep.max_combinations
+            params = _validated(jobs[0])[1]
+            bound = params.sweep.max_combinations
             if len(jobs) > bound:
                 raise UserError(
                     f"{len(jobs)} combinations are more than sweep.max_combinations = {bound}. Use fewer values or "
                     "raise it."
                 )
-            return _run(jobs, studies, track)
+            with compute.used(params.compute):
+                return _run(jobs, studies, track)
         except UserError as error:  # Hydra would show a traceback
             sys.exit(f"\nerror: {error}")
 

@@ -14,6 +14,8 @@ from pipeline.logistic.loss import sigmoid
 from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat
 
+pytestmark = pytest.mark.slow
+
 N = 3_000
 AUTO = train_params(
     **{"lambda": "auto"}, features="auto", interactions="auto", optimizer="quasi_newton", learning_rate="auto"

@@ -3,14 +3,17 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from conftest import train_params
 from distributed import Client, LocalCluster
 
-from pipeline import compute
+from pipeline import compute, predict, training
 from pipeline.compute import Call, cluster
 from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
@@ -18,6 +21,7 @@ from pipeline.logistic.fast_objective import SMALL_BYTES, FastObjective
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.penalty import Ridge
+from pipeline.reading import CellFormat
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,27 @@ def test_a_worker_that_is_killed_changes_nothing(workers: Client) -> None:
     assert killed
 
 
+def test_workers_predict_the_rows_of_a_file_as_threads_do(
+    workers: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.reading.rows.chunks.__defaults__", (None, 50))
+    rows = [f"{i % 40},{'red' if i % 3 else 'blue'},{'yes' if i % 5 < 2 else 'no'}" for i in range(400)]
+    rows[7], rows[300] = "old,red,no", "1,2"
+    (tmp_path / "rows.csv").write_text("\n".join(["age,colour,y", *rows]) + "\n")
+    good = pd.DataFrame([row.split(",") for row in rows if row.count(",") == 2 and "old" not in row])
+    X = pd.DataFrame({"age": good[0].astype(float), "colour": good[1].astype("str"), "y": good[2].astype("str")})
+    fitted = training.train(X, train_params(max_iterations=50, learning_rate="auto"), CellFormat()).model
+    monkeypatch.setattr(predict, "found", lambda _: (fitted, None))
+    found = []
+    for name in ("there", "here"):
+        with nullcontext() if name == "there" else compute.through(None):
+            predict.main(str(tmp_path / "rows.csv"), None, str(tmp_path / f"{name}.csv"))
+        found.append(((tmp_path / f"{name}.csv").read_bytes(), capsys.readouterr().err))
+    assert found[0] == found[1]
+    assert "line 9: column 'age': 'old'" in found[0][1]
+    assert "398 rows predicted; 2 can't be read" in found[0][1]
+
+
 def test_rows_do_not_travel_through_the_scheduler(workers: Client, tmp_path: Path) -> None:
     matrix, y = table()
     there = cluster.Cluster(workers, str(tmp_path / "seen"))
@@ -127,7 +152,7 @@ def test_rows_do_not_travel_through_the_scheduler(workers: Client, tmp_path: Pat
     assert list((tmp_path / "seen").iterdir()) == []
 
 
-def test_a_worker_has_one_strip_after_another_in_memory(workers: Client, tmp_path: Path) -> None:
+def test_mapped_rows_do_not_fill_the_memory_of_a_worker(workers: Client, tmp_path: Path) -> None:
     there = cluster.Cluster(workers, str(tmp_path / "rows"))
     block = Block(np.ones((1_500_000, 8)))
     call, pieces = Call("margins", (np.ones((9, 1)),)), Matrix([block]).pieces
@@ -136,9 +161,12 @@ def test_a_worker_has_one_strip_after_another_in_memory(workers: Client, tmp_pat
     def resident() -> int:
         return sum(workers.run(lambda: __import__("psutil").Process().memory_info().rss).values())
 
+    workers.run(setattr, cluster, "MAPPED", 0)
     before = resident()
     np.testing.assert_array_equal(np.concatenate(there.map(call, pieces)), np.full((1_500_000, 1), 9.0))
-    assert resident() - before < block.dense.nbytes / 2
+    after = resident()
+    workers.run(setattr, cluster, "MAPPED", cluster.MAPPED)
+    assert after - before < block.dense.nbytes / 2
 
 
 def test_blocks_may_be_behind_a_url(workers: Client, tmp_path: Path) -> None:
@@ -159,7 +187,7 @@ def test_what_is_wrong_is_one_message(workers: Client, tmp_path: Path) -> None:
             pass
     for who in ("the scheduler", r"the worker tcp://\S+"):
         with (
-            pytest.raises(UserError, match=rf"{who} can't import this package. Start it in .*: PYTHONPATH=. dask "),
+            pytest.raises(UserError, match=rf"{who} can't import this package. Start both in .*: PYTHONPATH=. dask "),
             pytest.MonkeyPatch.context() as patched,
         ):
             patched.setattr(cluster, "PACKAGE", "not_there")

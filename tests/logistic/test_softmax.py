@@ -15,6 +15,8 @@ from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.softmax import SoftmaxObjective, cost, gradient, probabilities
 from tests.logistic.reference import standardized
 
+pytestmark = pytest.mark.slow
+
 
 def table(name):
     X, y = getattr(datasets, f"load_{name}")(return_X_y=True)

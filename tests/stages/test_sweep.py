@@ -51,6 +51,13 @@ def test_the_stage_writes_every_combination_its_curve_the_winner_and_four_pictur
     }
 
 
+def test_an_optimiser_without_learning_rate_has_no_pictures_that_compare_learning_rates(project: Path) -> None:
+    compose(*GRID, "optimizer=newton")
+    run_stages("sweep")
+    pictures = {file.name for file in (SWEEP / outputs.PICTURES).iterdir()}
+    assert pictures == {"validation_curve.png", "coefficient_paths.png"}
+
+
 def test_the_same_sweep_gives_the_same_bytes(project: Path) -> None:
     run_stages("sweep")
     before = contents(outputs.ROOT)

@@ -66,7 +66,7 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
             where = scheduler
         try:
             client = Client(where, timeout=SECONDS, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError, MemoryError) as error:  # the last: another server answers
             raise UserError(
                 f"there is no Dask scheduler at {scheduler} ({error}). Start one: PYTHONPATH=. dask scheduler, and "
                 f"workers: PYTHONPATH=. dask worker {scheduler}. Or leave out compute.scheduler for a local cluster."

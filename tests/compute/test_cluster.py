@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +213,24 @@ def test_what_is_wrong_is_one_message(workers: Client, tmp_path: Path) -> None:
         found["client"]["packages"]["numpy"] = "0.0"
         patched.setattr(Client, "get_versions", lambda *_: found)
         with cluster.connected(address, None, "1GB", str(tmp_path)):
+            pass
+
+
+def test_a_server_that_is_no_scheduler_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    server.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with (
+            pytest.raises(UserError, match=f"no Dask scheduler at {address}"),
+            cluster.connected(address, None, "1GB", str(tmp_path)),
+        ):
             pass
 
 

@@ -118,9 +118,10 @@ def computing(name: str) -> AbstractContextManager[None]:
     """Let fits and predictions use what the section `compute` says. It changes no result, so no stage depends on it."""
     if name not in COMPUTING:
         return nullcontext()
-    from pipeline import compute, config
+    from pipeline import config
+    from pipeline.compute import cluster
 
-    return compute.used(config.read("compute"))
+    return cluster.used(config.read("compute"))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -51,19 +51,6 @@ def through(cluster: Any) -> Iterator[None]:
         yield
     finally:
         _cluster = earlier
-
-
-@contextmanager
-def used(settings: Any) -> Iterator[None]:
-    """Let fits and predictions of the block use what the section `compute` says."""
-    with ExitStack() as stack:
-        stack.enter_context(mapped_beyond(settings.memory * 1e9, settings.folder))
-        if settings.method == "dask":
-            from pipeline.compute.cluster import connected
-
-            where = settings.scheduler, settings.workers, settings.worker_memory, settings.folder
-            stack.enter_context(connected(*where))
-        yield
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import mmap
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +34,17 @@ COMPARED = ("python", "dask", "distributed", "numpy")  # versions that should ag
 MAPPED = 0.25  # of a worker's memory that mapped arrays may fill
 PACKAGE = __name__.partition(".")[0]
 HINT = "pip install 'distributed>=2026.6'"
+
+
+@contextmanager
+def used(settings: Any) -> Iterator[None]:
+    """Let fits and predictions of the block use what the section `compute` says."""
+    with ExitStack() as stack:
+        stack.enter_context(compute.mapped_beyond(settings.memory * 1e9, settings.folder))
+        if settings.method == "dask":
+            where = settings.scheduler, settings.workers, settings.worker_memory, settings.folder
+            stack.enter_context(connected(*where))
+        yield
 
 
 @contextmanager

@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import compute, config, dataset, outputs, selection
+from pipeline import config, dataset, outputs, selection
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
+from pipeline.compute import cluster
 from pipeline.config import Combination, Params
 from pipeline.config.composition import CONF
 from pipeline.errors import UserError, reported_warnings
@@ -118,7 +119,7 @@ def main(overrides: list[str], track: Track) -> None:
                     f"{len(jobs)} combinations are more than sweep.max_combinations = {bound}. Use fewer values or "
                     "raise it."
                 )
-            with compute.used(params.compute):
+            with cluster.used(params.compute):
                 return _run(jobs, studies, track)
         except UserError as error:  # Hydra would show a traceback
             sys.exit(f"\nerror: {error}")

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import train_params
+from conftest import ROOT, train_params
 from distributed import Client, LocalCluster
 
 from pipeline import compute, predict, training
@@ -28,8 +29,13 @@ from pipeline.reading import CellFormat
 
 @pytest.fixture(scope="module")
 def local() -> Iterator[LocalCluster]:
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL") as started:
-        yield started
+    with pytest.MonkeyPatch.context() as patched:
+        # Workers look for modules where this process does, which may have loaded the code of a model before.
+        patched.setattr(sys, "path", [str(ROOT), *sys.path])
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
+        ) as started:
+            yield started
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@
 import os
 import signal
 import socket
-import threading
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path

@@ -17,16 +17,21 @@ from pipeline.logistic.penalty import Ridge
 RUNS = 7
 
 
-def one_pass(rows: int, numbers: int = 25, categories: int = 100, columns: int = 1) -> tuple[float, float]:
-    """Seconds of a pass, and bytes of the base matrix: `numbers` float columns and five of codes."""
+def base_matrix(rows: int, numbers: int = 25, categories: int = 100) -> Block:
+    """`numbers` float columns, and five of codes, the last with so many categories."""
     rng = np.random.default_rng(0)
     sizes = [3, 8, 12, 50, categories]
     starts = np.cumsum([0, *sizes])
     codes = np.empty((rows, len(sizes)), dtype=np.int32)
     for j, size in enumerate(sizes):
         codes[:, j] = starts[j] + (size * rng.random(rows) ** 2).astype(np.int32)
-    dense = rng.random((rows, numbers))
-    matrix, y = Matrix([Block(dense, codes, int(starts[-1]))]), rng.integers(0, 2, rows)
+    return Block(rng.random((rows, numbers)), codes, int(starts[-1]))
+
+
+def one_pass(rows: int, numbers: int = 25, categories: int = 100, columns: int = 1) -> tuple[float, float]:
+    """Seconds of a pass, and bytes of the base matrix."""
+    block = base_matrix(rows, numbers, categories)
+    matrix, y = Matrix([block]), np.random.default_rng(1).integers(0, 2, rows)
     with workers() as run:
         objective = FastObjective(matrix, y, np.ones(columns, int), Ridge(np.full(columns, 1e-5)), run=run)
         W, gradient, buffer = np.zeros(objective.shape), np.empty(objective.shape), objective.buffer(1)[0]
@@ -35,7 +40,7 @@ def one_pass(rows: int, numbers: int = 25, categories: int = 100, columns: int =
             start = time.perf_counter()
             objective.evaluate(W, gradient, buffer)
             seconds.append(time.perf_counter() - start)
-    return min(seconds[1:]), dense.nbytes + codes.nbytes
+    return min(seconds[1:]), block.dense.nbytes + block.codes.nbytes
 
 
 def main(arguments: list[str]) -> None:

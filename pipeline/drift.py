@@ -21,7 +21,7 @@ from pandas.api import types
 from scipy.stats import chi2
 
 from pipeline import scores
-from pipeline.columns.profile import as_numbers
+from pipeline.columns.profile import as_numbers, places
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, Table, significant
 
@@ -76,8 +76,8 @@ def _counts(column: pd.Series, axis: dict[str, Any], known: set[str]) -> np.ndar
         place = np.where(np.isnan(numbers), n_bins, np.searchsorted(axis["edges"], numbers))
         return np.bincount(place, minlength=n_bins + 1)
     n = len(axis["categories"])
-    place = pd.Index(axis["categories"]).get_indexer(column)
-    rare = np.where(column.isin(list(known)), n, n + 1)
+    place = places(column, axis["categories"])
+    rare = np.where(places(column, sorted(known)) >= 0, n, n + 1)
     place = np.where(place >= 0, place, np.where(column.isna(), n + 2, rare))
     return np.bincount(place, minlength=n + 3)
 

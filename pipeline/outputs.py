@@ -269,7 +269,13 @@ def load_weights(path: Path) -> np.ndarray | None:
 def save_csv(frame: pd.DataFrame, path: Path, digits: int = SCORE_DIGITS) -> None:
     """Write `frame` without its index, its floats rounded to `digits` significant digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(path, index=False, float_format=f"%.{digits}g", lineterminator="\n")
+    written = dict(enumerate(frame[name] for name in frame))
+    for place, column in written.items():
+        if column.dtype == np.float64:  # twice as fast as the `float_format` of pandas
+            strings = pd.Series(list(map(f"%.{digits}g".__mod__, column.tolist())), column.index, object)
+            written[place] = strings.where(column.notna())
+    header = frame.columns.tolist()
+    pd.DataFrame(written, frame.index).to_csv(path, index=False, header=header, lineterminator="\n")
 
 
 def load_csv(path: Path) -> pd.DataFrame:

@@ -333,8 +333,9 @@ def net_benefit(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarra
     """By threshold: that of the model, and that of flagging all rows; that of flagging none is 0."""
     threshold = np.arange(1, 100) / 100
     odds, n, share = threshold / (1 - threshold), weight.sum(), np.average(is_class, weights=weight)
-    flagged = probability >= threshold[:, None]
-    hits, false_alarms = flagged @ (weight * is_class) / n, flagged @ (weight * ~is_class) / n
+    place = np.searchsorted(threshold, probability, side="right")  # how many thresholds flag a row
+    sums = (np.bincount(place, weight * rows, len(threshold) + 1) / n for rows in (is_class, ~is_class))
+    hits, false_alarms = (part[::-1].cumsum()[-2::-1] for part in sums)
     return pd.DataFrame(
         {"threshold": threshold, "model": hits - false_alarms * odds, "all": share - (1 - share) * odds, "none": 0.0}
     )
@@ -343,8 +344,9 @@ def net_benefit(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarra
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
     """The number of rows of each actual class (index) that were predicted to be each class (columns)."""
     labels = _classes(predictions)
-    actual, predicted = predictions["actual"].astype(str), predictions["predicted"].astype(str)
-    return pd.DataFrame(metrics.confusion_matrix(actual, predicted, labels=labels), index=labels, columns=labels)
+    codes = (pd.Categorical(predictions[side].astype(str), labels).codes for side in ("actual", "predicted"))
+    found = metrics.confusion_matrix(*codes, labels=np.arange(len(labels)))
+    return pd.DataFrame(found, index=labels, columns=labels)
 
 
 def _classes(predictions: pd.DataFrame) -> list[str]:

@@ -101,7 +101,8 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
         with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
 
             def show(iteration: int, cost: float) -> None:
-                bar.set_postfix_str(f"cost {np.mean(cost):.6f}", refresh=False)
+                rate = len(y) * iteration / max(bar.format_dict["elapsed"], 0.001)
+                bar.set_postfix_str(f"cost {np.mean(cost):.6f}, {rate:,.3g} rows/s", refresh=False)
                 bar.update(iteration - bar.n)
                 for hear in listeners:
                     hear(iteration, cost)

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
-from pipeline import outputs, training
+from pipeline import compute, outputs, training
 from pipeline.columns.base import Base
 from pipeline.columns.target import features_and_target
 from pipeline.config import Train
@@ -354,16 +354,12 @@ def test_the_size_and_the_place_of_blocks_do_not_change_a_written_byte(tmp_path,
     make = Base.blocks
 
     def cut_and_on_disk(base: Base, rows: pd.DataFrame) -> list[Block]:
-        parts = []
-        for k, cut in enumerate(np.array_split(np.arange(len(rows)), 7)):
-            (block,) = make(base, rows, [cut])
-            for name in ("dense", "codes"):
-                np.save(tmp_path / f"{name}{k}.npy", getattr(block, name))
-            dense, codes = (np.load(tmp_path / f"{name}{k}.npy", mmap_mode="r") for name in ("dense", "codes"))
-            parts.append(Block(dense, codes, block.n_sparse))
-        return parts
+        blocks = [make(base, rows, [cut])[0] for cut in np.array_split(np.arange(len(rows)), 7)]
+        assert all(isinstance(part, np.memmap) for block in blocks for part in (block.dense, block.codes))
+        return blocks
 
     monkeypatch.setattr("pipeline.columns.features.Matrix", lambda blocks: Matrix(blocks[0]))
     monkeypatch.setattr(Base, "block", cut_and_on_disk)
-    training.write(trained_on(table, settings), tmp_path / "cut")
+    with compute.mapped_beyond(0, str(tmp_path / "rows")):
+        training.write(trained_on(table, settings), tmp_path / "cut")
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")

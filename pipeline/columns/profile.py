@@ -9,10 +9,13 @@ small samples is subtracted as in G. A. Miller, "Note on the bias of information
 `information` also sees relations that are no straight line.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.api import types
 
 from pipeline.columns.roles import FEATURES
@@ -72,7 +75,7 @@ def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, d
         if types.is_string_dtype(column):
             strings = column.fillna("missing")
             categories = strings.value_counts().index[:CATEGORIES]
-            place, n_bars, axis = categories.get_indexer(strings), len(categories), {"categories": categories.tolist()}
+            place, n_bars, axis = places(strings, categories), len(categories), {"categories": categories.tolist()}
         else:
             numbers = as_numbers(column)
             edges = np.linspace(*_range(numbers[~np.isnan(numbers)]), BINS + 1)
@@ -83,6 +86,15 @@ def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, d
         table = np.bincount(flat, minlength=len(classes) * n_bars).reshape(len(classes), n_bars)
         found[name] = axis | {"counts": dict(zip(classes, table.tolist(), strict=True))}
     return found
+
+
+def places(strings: pd.Series, categories: Sequence[str] | pd.Index) -> np.ndarray:
+    """The position of each string in `categories`, (n,), -1 for others and missing ones.
+
+    As `pd.Index.get_indexer`, which makes a Python object of each string first.
+    """
+    found = pc.index_in(*(pa.array(side, pa.large_string(), from_pandas=True) for side in (strings, categories)))
+    return pc.fill_null(found, -1).to_numpy()
 
 
 def information(x: np.ndarray, y: np.ndarray) -> float:

@@ -6,7 +6,7 @@ more bytes than `mapped_beyond` allows are arrays in files.
 NumPy releases Python's lock inside its loops and matrix products, so plain threads run at the same time. OpenBLAS would
 split a large product among threads of its own (above 2 * 10^5 multiplications): these compete with ours for the
 processor, and the order of a sum depends on their number. So while `workers` is open, OpenBLAS is limited to one thread
-(with threadpoolctl, as scikit-learn does), and rows are cut into a fixed number of strips: sums are added in order.
+(with threadpoolctl, as scikit-learn does), and rows are cut into strips in one way: sums are added in order.
 """
 
 import math
@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-STRIPS = 16
+STRIPS, MOST = 16, 512  # how many at least (if rows are enough), and at most
+LONGEST = 2**18  # rows of a strip, where that makes no more than MOST
 Run = Callable[..., Iterable[Any]]  # called like the built-in `map`, and returns results in the order of the tasks
 
 
@@ -73,9 +74,15 @@ def empty(shape: tuple[int, ...], dtype: Any, n_bytes: int) -> np.ndarray:
         return np.memmap(file, dtype, "r+", shape=shape)
 
 
+def strip_rows(n_rows: int) -> int:
+    """The rows of a strip, which depend on those of the table alone: so sums have the same order everywhere."""
+    n_strips = min(max(STRIPS, n_rows // LONGEST), MOST)
+    return max(-(-n_rows // n_strips), 1)
+
+
 def strips(n_rows: int) -> list[slice]:
-    """At most STRIPS slices of equal length (but the last) that together are all rows."""
-    size = max(-(-n_rows // STRIPS), 1)
+    """Slices of equal length (but the last) that together are all rows."""
+    size = strip_rows(n_rows)
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 

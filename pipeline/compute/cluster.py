@@ -31,6 +31,8 @@ LARGE = 64 * 1024  # bytes of an array that is written to the folder
 BROADCAST = 1024 * 1024  # bytes of a call that is sent to each worker once
 SECONDS = 20  # to wait for a scheduler and for workers
 COMPARED = ("python", "dask", "distributed", "numpy")  # versions that should agree
+MAPPED = 0.25  # of a worker's memory that mapped arrays may fill
+PACKAGE = __name__.partition(".")[0]
 HINT = "pip install 'distributed>=2026.6'"
 
 
@@ -75,7 +77,7 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
             where = scheduler
         try:
             client = Client(where, timeout=SECONDS, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError, MemoryError) as error:  # the last: another server answers
             raise UserError(
                 f"there is no Dask scheduler at {scheduler} ({error}). Start one: PYTHONPATH=. dask scheduler, and "
                 f"workers: PYTHONPATH=. dask worker {scheduler}. Or leave out compute.scheduler for a local cluster."
@@ -108,8 +110,8 @@ def _check(client: Any, scheduler: str | None) -> None:
                 raise UserError(
                     f"{name} has {package} {there[package]}, but here it is {here[package]}. Install the same."
                 )
-    has_package = {f"worker {name}": has for name, has in client.run(_has_package()).items()}
-    for name, has in {"scheduler": client.run_on_scheduler(_has_package()), **has_package}.items():
+    found_there = {f"worker {name}": has for name, has in client.run(_finds(PACKAGE)).items()}
+    for name, has in {"scheduler": client.run_on_scheduler(_finds(PACKAGE)), **found_there}.items():
         if not has:
             raise UserError(
                 f"the {name} can't import this package. Start both in the folder of this repository: PYTHONPATH=. dask "
@@ -117,9 +119,9 @@ def _check(client: Any, scheduler: str | None) -> None:
             )
 
 
-def _has_package() -> Any:
-    """A function that needs nothing of this package, which a worker may not have."""
-    return lambda: __import__("importlib.util").util.find_spec("pipeline") is not None
+def _finds(package: str) -> Any:
+    """A function that needs nothing of this package, which the others may not have."""
+    return lambda: __import__("importlib.util").util.find_spec(package) is not None
 
 
 class Cluster:
@@ -214,7 +216,7 @@ def _release() -> None:
     _maps[:] = [known for known in _maps if known() is not None]
     mapped = [array for known in _maps if (array := known()) is not None]
     limit = get_worker().memory_manager.memory_limit
-    if limit and sum(array.nbytes for array in mapped) > limit / 4:
+    if limit and sum(array.nbytes for array in mapped) > limit * MAPPED:
         for array in mapped:
             array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy import ndarray
 from scipy import sparse
 
-from pipeline.compute import STRIPS
+from pipeline.compute import strip_rows
 
 
 @dataclass(eq=False)
@@ -166,8 +166,8 @@ class Matrix:
         return Matrix(self.blocks, T)
 
     def strips(self) -> Iterator[tuple[Block, slice]]:
-        """About `STRIPS` pieces of blocks, and the rows of each: tasks that do not depend on the number of threads."""
-        longest, start = max(-(-len(self) // STRIPS), 1), 0
+        """Pieces of blocks, and the rows of each: tasks that do not depend on the number of threads."""
+        longest, start = strip_rows(len(self)), 0
         for block in self.blocks:
             size = -(-len(block) // -(-len(block) // longest))
             for first in range(0, len(block), size):

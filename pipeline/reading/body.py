@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
+from tqdm import tqdm
 
 from pipeline.errors import UserError
 from pipeline.reading.decoding import Text
@@ -128,12 +129,14 @@ def _read(
 def _joined(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     """The batches as a table, copied some at a time."""
     parts, some, size = [], [], 0
-    for batch in batches:
-        some.append(batch)
-        size += batch.nbytes
-        if size >= TOGETHER:
-            parts.append(pa.Table.from_batches(some).combine_chunks())
-            some, size = [], 0
+    with tqdm(desc="read", unit=" rows", unit_scale=True, disable=None) as bar:
+        for batch in batches:
+            some.append(batch)
+            size += batch.nbytes
+            if size >= TOGETHER:
+                parts.append(pa.Table.from_batches(some).combine_chunks())
+                some, size = [], 0
+            bar.update(batch.num_rows)
     return pa.concat_tables([*parts, *([pa.Table.from_batches(some)] if some else [])])
 
 

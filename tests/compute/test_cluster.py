@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +73,9 @@ def test_a_fit_on_workers_is_that_in_threads_to_the_last_bit(local: LocalCluster
     expected = fitted(matrix, y)
     with Client(local, set_as_default=False) as client:
         client.wait_for_workers(2)
-        for n_workers in (2, 1):
+        for n_workers in (1, 2, 4):  # of four, two at a time share a process
             there = cluster.Cluster(client, str(tmp_path))
-            addresses = there._present()[:n_workers]
+            addresses = (2 * there._present())[:n_workers]
             with compute.through(there), pytest.MonkeyPatch.context() as patched:
                 patched.setattr(there, "_present", lambda chosen=addresses: chosen)
                 np.testing.assert_array_equal(fitted(matrix, y), expected)
@@ -158,6 +160,23 @@ def test_rows_do_not_travel_through_the_scheduler(workers: Client, tmp_path: Pat
     assert list((tmp_path / "seen").iterdir()) == []
 
 
+def test_mapped_rows_do_not_fill_the_memory_of_a_worker(workers: Client, tmp_path: Path) -> None:
+    there = cluster.Cluster(workers, str(tmp_path / "rows"))
+    block = Block(np.ones((1_500_000, 8)))
+    call, pieces = Call("margins", (np.ones((9, 1)),)), Matrix([block]).pieces
+    there.map(call, pieces[:1])  # the first call imports what it needs
+
+    def resident() -> int:
+        return sum(workers.run(lambda: __import__("psutil").Process().memory_info().rss).values())
+
+    workers.run(setattr, cluster, "MAPPED", 0)
+    before = resident()
+    np.testing.assert_array_equal(np.concatenate(there.map(call, pieces)), np.full((1_500_000, 1), 9.0))
+    after = resident()
+    workers.run(setattr, cluster, "MAPPED", cluster.MAPPED)
+    assert after - before < block.dense.nbytes / 2
+
+
 def test_blocks_may_be_behind_a_url(workers: Client, tmp_path: Path) -> None:
     there = cluster.Cluster(workers, f"file://{tmp_path}/rows")
     (tmp_path / "rows").mkdir(exist_ok=True)
@@ -174,6 +193,16 @@ def test_what_is_wrong_is_one_message(workers: Client, tmp_path: Path) -> None:
         patched.setattr(cluster, "SECONDS", 1)
         with cluster.connected("tcp://127.0.0.1:9", None, "1GB", str(tmp_path)):
             pass
+    for who in ("the scheduler", r"the worker tcp://\S+"):
+        with (
+            pytest.raises(UserError, match=rf"{who} can't import this package. Start both in .*: PYTHONPATH=. dask "),
+            pytest.MonkeyPatch.context() as patched,
+        ):
+            patched.setattr(cluster, "PACKAGE", "not_there")
+            if who != "the scheduler":
+                patched.setattr(Client, "run_on_scheduler", lambda *_: True)
+            with cluster.connected(workers.scheduler.address, None, "1GB", str(tmp_path)):
+                pass
     there = cluster.Cluster(workers, str(tmp_path / "lost"))
     block = Block(np.zeros((20_000, 4)))
     there._write(block)
@@ -190,6 +219,24 @@ def test_what_is_wrong_is_one_message(workers: Client, tmp_path: Path) -> None:
         found["client"]["packages"]["numpy"] = "0.0"
         patched.setattr(Client, "get_versions", lambda *_: found)
         with cluster.connected(address, None, "1GB", str(tmp_path)):
+            pass
+
+
+def test_a_server_that_is_no_scheduler_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    server.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with (
+            pytest.raises(UserError, match=f"no Dask scheduler at {address}"),
+            cluster.connected(address, None, "1GB", str(tmp_path)),
+        ):
             pass
 
 

@@ -3,7 +3,7 @@ import os
 import pytest
 from threadpoolctl import threadpool_info
 
-from pipeline.compute import STRIPS, strips, thread_count, workers
+from pipeline.compute import LONGEST, MOST, STRIPS, strips, thread_count, workers
 
 
 def blas_threads():
@@ -15,6 +15,12 @@ def test_strips_are_all_rows_in_order(n_rows):
     parts = strips(n_rows)
     assert [row for part in parts for row in range(n_rows)[part]] == list(range(n_rows))
     assert len(parts) <= STRIPS
+
+
+def test_strips_grow_in_number_with_the_rows_up_to_a_limit():
+    assert len(strips(STRIPS * LONGEST)) == STRIPS
+    assert len(strips(100 * LONGEST)) == 100
+    assert len(strips(10_000 * LONGEST)) == MOST
 
 
 @pytest.mark.parametrize("n_threads", ["1", "3"])

@@ -30,7 +30,8 @@ COMMANDS = {
 }
 OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
 MODELS = {"predict", "watch"}  # commands that use a model on a file of rows
-COMPUTING = {"train", "evaluate", "sweep", "predict"}  # what the section `compute` is for
+COMPUTING = {"train", "evaluate", "sweep", "predict"}  # what a cluster is for ...
+HOLDING = COMPUTING | {"load", "split", "one_vs_rest"}  # ... and the limit of what may be in memory
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # What the system answers when a file can't be written: no room, too large, over the quota, read-only, not allowed.
 STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROFS, errno.EACCES, errno.EPERM)
@@ -115,13 +116,16 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def computing(name: str) -> AbstractContextManager[None]:
-    """Let fits and predictions use what the section `compute` says. It changes no result, so no stage depends on it."""
-    if name not in COMPUTING:
+    """Let tables, fits and predictions be where the section `compute` says.
+
+    That changes no result, so no stage depends on it.
+    """
+    if name not in HOLDING:
         return nullcontext()
     from pipeline import config
     from pipeline.compute import cluster
 
-    return cluster.used(config.read("compute"))
+    return cluster.used(config.read("compute"), name in COMPUTING)
 
 
 def live(name: str) -> AbstractContextManager[None]:

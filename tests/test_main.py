@@ -1,5 +1,6 @@
 """The one entry, `python -m pipeline`, as a user types it."""
 
+import json
 import os
 import shlex
 import shutil
@@ -97,7 +98,8 @@ assert state() == before
 
 
 def test_a_mistake_of_the_user_is_one_message_without_a_traceback(project: Path) -> None:
-    Path("params.yaml").write_text("data: {name: iriss}\n", encoding="utf-8")
+    params = {"data": {"name": "iriss"}, "compute": {"method": "threads", "memory": 2, "folder": "rows"}}
+    Path("params.yaml").write_text(json.dumps(params), encoding="utf-8")
     status, _, err = ended("load")
     assert status == 1
     assert "error: params.yaml has values that can't be used" in err

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.outputs import StoredTable, Table
-from pipeline.reading import override
+from pipeline.reading import held, override
 
 CLASSES = 100  # at most; more are numbers to estimate, or names
 BANDS = 20  # classes that are numbers: more than so many may be numbers to estimate
@@ -80,7 +80,7 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
 def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFrame:
     """The rows whose target is known; a warning, which begins with `source`, counts the others."""
     is_known = frame[target].notna()
-    known = frame.reset_index(drop=True) if is_known.all() else frame[is_known].reset_index(drop=True)  # no copy
+    known = frame.reset_index(drop=True) if is_known.all() else held.rows(frame, is_known)  # the first is no copy
     if dropped := len(frame) - len(known):
         warnings.warn(
             f"{source}{dropped:,} of {len(frame):,} rows have no {target!r}; they are left out.", stacklevel=3

@@ -10,6 +10,7 @@ processor, and the order of a sum depends on their number. So while `workers` is
 """
 
 import math
+import mmap
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
+from weakref import ReferenceType, ref
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -40,6 +42,7 @@ class Call(NamedTuple):
 
 _cluster: Any = None  # what maps calls, where it is not threads: a `cluster.Cluster`
 _in_memory, _folder = math.inf, ""  # see `mapped_beyond`
+_mapped: list[ReferenceType[np.memmap]] = []  # weak references to the arrays in files
 
 
 @contextmanager
@@ -64,14 +67,33 @@ def mapped_beyond(n_bytes: float, folder: str) -> Iterator[None]:
         _in_memory, _folder = earlier
 
 
-def empty(shape: tuple[int, ...], dtype: Any, n_bytes: int) -> np.ndarray:
-    """An array for a part of a matrix of `n_bytes`; its file has no name, and goes with it."""
-    if n_bytes <= _in_memory or 0 in shape:
+def is_mapped(n_bytes: float) -> bool:
+    """Whether arrays of a table or matrix of so many bytes are in files."""
+    return n_bytes > _in_memory
+
+
+def empty(shape: tuple[int, ...], dtype: Any, n_bytes: float) -> np.ndarray:
+    """An array for a part of a table or matrix of `n_bytes`; its file has no name, and goes with it."""
+    if not is_mapped(n_bytes) or 0 in shape:
         return np.empty(shape, dtype)
     Path(_folder).mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=_folder) as file:
         file.truncate(math.prod(shape) * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype, "r+", shape=shape)
+        return mapped(np.memmap(file, dtype, "r+", shape=shape))
+
+
+def mapped(array: np.memmap) -> np.memmap:
+    """The array, for `release` to know."""
+    _mapped[:] = [known for known in _mapped if known() is not None] + [ref(array)]
+    return array
+
+
+def release(n_bytes: float = 0) -> None:
+    """Let go of the memory of arrays in files, if it may be more than so many bytes; what is needed is read again."""
+    arrays = [array for known in _mapped if (array := known()) is not None]
+    if sum(array.nbytes for array in arrays) > n_bytes:
+        for array in arrays:
+            array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 def strip_rows(n_rows: int) -> int:

@@ -9,7 +9,6 @@ Source: https://distributed.dask.org/en/stable/resilience.html
 """
 
 import io
-import mmap
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-from weakref import ReferenceType, WeakKeyDictionary, finalize, ref
+from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 
@@ -32,16 +31,18 @@ BROADCAST = 1024 * 1024  # bytes of a call that is sent to each worker once
 SECONDS = 20  # to wait for a scheduler and for workers
 COMPARED = ("python", "dask", "distributed", "numpy")  # versions that should agree
 MAPPED = 0.25  # of a worker's memory that mapped arrays may fill
+LOCAL = ".dvc/tmp/compute"  # for arrays in files of this process, where the folder is a URL
 PACKAGE = __name__.partition(".")[0]
 HINT = "pip install 'distributed>=2026.6'"
 
 
 @contextmanager
-def used(settings: Any) -> Iterator[None]:
-    """Let fits and predictions of the block use what the section `compute` says."""
+def used(settings: Any, fits: bool = True) -> Iterator[None]:
+    """Let the block use what the section `compute` says; a cluster only if it `fits` a model, or uses one."""
     with ExitStack() as stack:
-        stack.enter_context(compute.mapped_beyond(settings.memory * 1e9, settings.folder))
-        if settings.method == "dask":
+        here = LOCAL if "://" in settings.folder else settings.folder
+        stack.enter_context(compute.mapped_beyond(settings.memory * 1e9, here))
+        if fits and settings.method == "dask":
             where = settings.scheduler, settings.workers, settings.worker_memory, settings.folder
             stack.enter_context(connected(*where))
         yield
@@ -197,9 +198,6 @@ class Cluster:
             finalize(task, _remove, files)
 
 
-_maps: list[ReferenceType[np.memmap]] = []  # the arrays that this worker has mapped
-
-
 def _apply(call: Call, written: list[bytes]) -> list[Any]:
     found = []
     with compute.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -213,12 +211,8 @@ def _release() -> None:
     """Give the pages of mapped arrays back, if they may fill the worker's memory: Dask would end it for them."""
     from distributed import get_worker
 
-    _maps[:] = [known for known in _maps if known() is not None]
-    mapped = [array for known in _maps if (array := known()) is not None]
-    limit = get_worker().memory_manager.memory_limit
-    if limit and sum(array.nbytes for array in mapped) > limit * MAPPED:
-        for array in mapped:
-            array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+    if limit := get_worker().memory_manager.memory_limit:
+        compute.release(limit * MAPPED)
 
 
 @lru_cache(maxsize=4 * compute.STRIPS)
@@ -247,9 +241,7 @@ def _without_arrays(task: Any, folder: str) -> tuple[bytes, list[str]]:
 def _array(name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array in a file, mapped; or from a URL, read."""
     if "://" not in name:
-        array = np.memmap(name, dtype, "r", shape=shape)
-        _maps.append(ref(array))
-        return array.view(np.ndarray)
+        return compute.mapped(np.memmap(name, dtype, "r", shape=shape)).view(np.ndarray)
     with _file(name, "rb") as file:
         return np.frombuffer(file.read(), dtype).reshape(shape)
 

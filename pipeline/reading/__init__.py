@@ -7,6 +7,7 @@ delimited   how a delimited text is written: delimiter, quotes, header
 body        delimited text to columns
 cells       the cells of a column to numbers, strings or dates
 dates       strings to dates
+held        columns in memory or in files
 rows        the rows of a file one chunk after the other, as they are written
 options     how to read a file, how its cells were found to be written, and how an error prints an option to set
 """

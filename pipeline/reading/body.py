@@ -11,21 +11,20 @@ import contextlib
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
-from tqdm import tqdm
 
 from pipeline.errors import UserError
+from pipeline.reading import held
 from pipeline.reading.decoding import Text
 from pipeline.reading.delimited import BLANK, Dialect
 
 FEW = 1 << 22  # bytes that Arrow reads at once
-TOGETHER = 1 << 27  # bytes of columns that are copied together
 EXACT = 2**53  # a float64 holds each whole number up to here
 EXTRA = "\0"  # name of the column after a trailing delimiter
 
@@ -111,7 +110,7 @@ def _read(
             start = text.start(FEW // 2)
             first = arrow_csv.read_csv(pa.BufferReader(start[: start.rfind(b"\n")]), *settings({}))
             types = {field.name: _wide(field.type) for field in first.schema}
-            table = _joined(arrow_csv.open_csv(text.open(), *settings(types)))
+            table = held.joined(arrow_csv.open_csv(text.open(), *settings(types)), text.size)
     try:
         table = arrow_csv.read_csv(text.open(), *settings({})) if table is None else table
     except (pa.ArrowException, ValueError) as error:
@@ -124,20 +123,6 @@ def _read(
     if ragged:
         raise _ragged(path, text, dialect, len(names), ragged)
     return table
-
-
-def _joined(batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    """The batches as a table, copied some at a time."""
-    parts, some, size = [], [], 0
-    with tqdm(desc="read", unit=" rows", unit_scale=True, disable=None) as bar:
-        for batch in batches:
-            some.append(batch)
-            size += batch.nbytes
-            if size >= TOGETHER:
-                parts.append(pa.Table.from_batches(some).combine_chunks())
-                some, size = [], 0
-            bar.update(batch.num_rows)
-    return pa.concat_tables([*parts, *([pa.Table.from_batches(some)] if some else [])])
 
 
 def _long_row(path: Path, text: Text) -> UserError:

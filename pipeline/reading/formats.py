@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
-from pipeline.reading import decoding
+from pipeline.reading import decoding, held
 from pipeline.reading.decoding import Text
 from pipeline.reading.options import Options
 
@@ -128,7 +128,11 @@ def columns(path: Path, kind: str) -> Columns:
             if len(set(schema.names)) == len(schema.names):
 
                 def read(places: list[int]) -> pa.Table:
-                    return file.read(columns=[schema.names[place] for place in places])
+                    names = [schema.names[place] for place in places]
+                    kept = pa.schema([schema.field(place) for place in places])
+                    batches = pa.RecordBatchReader.from_batches(kept, file.iter_batches(columns=names))
+                    groups = (file.metadata.row_group(k) for k in range(file.num_row_groups))
+                    return held.joined(batches, sum(group.total_byte_size for group in groups))
 
                 return Columns(schema.names, _index(schema), read)
         table = _table(path, kind)

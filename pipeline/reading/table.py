@@ -15,8 +15,9 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from pipeline import compute
 from pipeline.errors import UserError
-from pipeline.reading import body, cells, decoding, delimited, formats
+from pipeline.reading import body, cells, decoding, delimited, formats, held
 from pipeline.reading.options import CellFormat, Options, override
 
 KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
@@ -55,12 +56,14 @@ def read(
     cell_format = CellFormat(options.missing_values, decimal, options.thousands, options.date_format, options.replace)
     frames: list[pd.DataFrame] = []
     date_formats: dict[str, str] = {}
+    n_bytes = table.nbytes
     try:
         for name in table.column_names:
             values, date_format = cells.parse(table[name], name, cell_format, known_kinds.get(name))
             table = table.drop_columns([name])  # so that the column is in memory only once
-            frames.append(pa.table([values], names=[name]).to_pandas())
+            frames.append(held.column(pa.table([values], names=[name]).to_pandas(), n_bytes))
             date_formats |= {name: date_format} if date_format else {}
+            compute.release()
             pa.default_memory_pool().release_unused()
     except UserError as error:
         raise UserError(" ".join([f"{path}, {error}", *notes])) from None

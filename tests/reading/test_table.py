@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
 
+from pipeline import compute
+from pipeline.columns.target import known_rows
 from pipeline.errors import UserError
 from pipeline.reading import Options, read
 
@@ -42,6 +44,33 @@ def test_parquet_and_feather_give_what_csv_gives(tmp_path):
     feather.write_feather(stored, tmp_path / "t.feather")
     for name in ("t.parquet", "t.feather"):
         pd.testing.assert_frame_equal(read(tmp_path / name).frame, NUMBERS_AND_STRINGS)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_beyond_memory_is_mapped_from_files_and_is_the_same(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr("pipeline.reading.body.FEW", 10_000)
+    monkeypatch.setattr("pipeline.reading.held.TOGETHER", 30_000)
+    rng, n = np.random.default_rng(0), 5_000
+    days = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 999, n), unit="D")
+    table = pd.DataFrame({"number": rng.normal(size=n), "day": days, "string": rng.choice(["a", "b", "c"], n)})
+    table = table.mask(rng.random(table.shape) < 0.1).assign(target=rng.choice(["no", "yes", None], n))
+    path = tmp_path / f"table.{suffix}"
+    if suffix == "csv":
+        table.to_csv(path, index=False)
+    else:
+        stored = pa.table(table)
+        where = stored.column_names.index("string")
+        parquet.write_table(stored.set_column(where, "string", stored["string"].dictionary_encode()), path)
+    with compute.mapped_beyond(1000, str(tmp_path)), pytest.warns(match="rows have no 'target'"):
+        mapped = read(path, target="target").frame
+        known = known_rows(mapped, "target")
+    for frame in (mapped, known):
+        for name in ("number", "day"):
+            cells = frame[name].to_numpy()
+            while not isinstance(cells, np.memmap):
+                cells = cells.base
+    pd.testing.assert_frame_equal(mapped, read(path, target="target").frame)
+    pd.testing.assert_frame_equal(known, mapped.dropna(subset="target", ignore_index=True))
 
 
 def test_columns_are_kept_and_dropped_in_the_order_of_the_file(table):

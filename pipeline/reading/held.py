@@ -20,8 +20,8 @@ def joined(batches: pa.RecordBatchReader, n_bytes: float) -> pa.Table:
     parts, size = [], 0
 
     def copied() -> pa.Table:
-        table = pa.Table.from_batches(some, batches.schema)
-        return _mapped(table, n_bytes) if compute.is_mapped(n_bytes) else table.combine_chunks()
+        table = pa.Table.from_batches(some, batches.schema).combine_chunks()
+        return _mapped(table, n_bytes) if compute.is_mapped(n_bytes) else table
 
     with tqdm(desc="read", unit=" rows", unit_scale=True, disable=None) as bar:
         for batch in batches:

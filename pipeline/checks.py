@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.columns.target import features_and_target
 from pipeline.model import Model
+from pipeline.outputs import Table, in_memory
 from pipeline.scores import interval, log_losses
 
 LOST = 0.2  # of what a model gains over the prior in training, the share that is much not to find in test
@@ -88,15 +89,15 @@ def spoilt_probabilities(fitted: Model, predictions: pd.DataFrame, y: np.ndarray
     )
 
 
-def importance(fitted: Model, table: pd.DataFrame) -> pd.DataFrame:
+def importance(fitted: Model, table: Table) -> pd.DataFrame:
     """How much the log-loss of (a sample of) rows grows where a column is shuffled: column, importance, deviation.
 
     As scikit-learn's `permutation_importance`, but all repeats are predicted at once. L. Breiman, Random Forests, 2001.
     """
     rng = np.random.default_rng(SEED)
     if len(table) > IMPORTANCE_ROWS:
-        table = table.iloc[np.sort(rng.permutation(len(table))[:IMPORTANCE_ROWS])]
-    X, y = features_and_target(table)
+        table = table.take(np.sort(rng.permutation(len(table))[:IMPORTANCE_ROWS]))
+    X, y = features_and_target(in_memory(table))
     codes = np.searchsorted(fitted.classes_, y)
     before = log_losses(fitted.probabilities(X), codes).mean()
     repeated = pd.concat([X] * REPEATS, ignore_index=True)

@@ -79,7 +79,7 @@ def decide(
     return shown.assign(chosen=shown.index == k)
 
 
-def costs(settings: config.Decision, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def costs(settings: config.Decision, rows: Table) -> tuple[np.ndarray, np.ndarray]:
     """What a false alarm and a miss cost for each row, (n_samples,); 1 where that decides nothing."""
     found = []
     for name in ("false_alarm", "miss"):

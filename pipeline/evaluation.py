@@ -53,7 +53,7 @@ def write(
     start: Model,
     trained: Model,
     training_rows: Table,
-    test_rows: pd.DataFrame,
+    test_rows: Table,
     training: Path,
     result: Result,
     title: str,
@@ -160,7 +160,7 @@ def _for_dvc(tables: dict[str, pd.DataFrame], title: str, folder: Path) -> None:
 def _judged(
     fitted: Model,
     settings: config.Decision,
-    X: pd.DataFrame,
+    X: Table,
     y: np.ndarray,
     weight: np.ndarray | None,
     training: Path,
@@ -170,13 +170,14 @@ def _judged(
     """What the model's threshold is worth on the test rows: its measures, and a paragraph for the report."""
     false_alarm, miss = decision.costs(settings, X)
     positive, threshold = fitted.positive_class, fitted.threshold or 0.5
-    is_positive, flagged = y == positive, fitted.classify(X) == positive
+    labels, P = fitted.decide(X)
+    is_positive, flagged = y == positive, labels == positive
     weight = np.ones(len(y)) if weight is None else weight
     cost = np.where(is_positive, miss, false_alarm)
     table = decided(is_positive, flagged, cost, weight)
     shown = table if settings.method == "cost" else table[table["measure"] != "cost"]
     outputs.save_csv(shown, folder / "decision.csv")
-    probability = fitted.probabilities(X)[:, fitted.classes_.tolist().index(positive)]
+    probability = P[:, fitted.classes_.tolist().index(positive)]
     on_test = decision.curve(is_positive, probability, cost, weight)
     figures.save(
         figures.decision,
@@ -199,26 +200,28 @@ def _judged(
     return {"threshold": threshold, **dict(zip(shown["measure"], shown["value"], strict=True))}, "\n".join([*lines, ""])
 
 
-def groups_of(names: list[str], test_rows: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:
+def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFrame:
     """The columns of `evaluate.groups`, of the test rows or of what they have beside features.
 
     Errors: `UserError` for a column that is not there, and for one that has too many different cells for groups.
     """
-    known = pd.concat([test_rows.iloc[:, :-1], left_out], axis="columns")
+    known = [*map(str, test_rows.columns[:-1]), *map(str, left_out.columns)]
+    found = pd.DataFrame(index=range(len(test_rows)))
     for name in names:
         if name not in known:
-            columns = ", ".join(map(repr, map(str, known.columns)))
+            columns = ", ".join(map(repr, known))
             raise UserError(
                 f"evaluate.groups has {name!r}, which is no column of the test rows. They have {columns}. To keep a "
                 f"column without using it as a feature, set its role: data.roles.{name} = drop (not with "
                 f"split=test_file, where it must be a feature)."
             )
-        if (distinct := known[name].nunique()) > GROUPS:
+        found[name] = (left_out if name in left_out else test_rows)[name].reset_index(drop=True)
+        if (distinct := found[name].nunique()) > GROUPS:
             raise UserError(
                 f"evaluate.groups has {name!r}, which has {distinct:,} different values in the test rows, more than "
                 f"{GROUPS}. Use a column of categories."
             )
-    return known[names]
+    return found
 
 
 def _table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame], n: int) -> pd.DataFrame:

@@ -219,6 +219,14 @@ def in_memory(table: Table) -> pd.DataFrame:
     return pd.DataFrame({name: table[name] for name in table.columns}, index=range(len(table)))
 
 
+def frames(table: Table) -> Iterator[pd.DataFrame]:
+    """The rows, some at a time."""
+    if isinstance(table, StoredTable):
+        yield from (part.to_pandas() for part in table.parts())
+    else:
+        yield from (table.iloc[start : start + GROUP_ROWS] for start in range(0, len(table), GROUP_ROWS))
+
+
 def row_hashes(table: Table) -> np.ndarray:
     """A number for each row, (n_rows,), that equal rows share; it depends on the order of the columns."""
     found = np.zeros(len(table), dtype=np.uint64)

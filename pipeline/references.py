@@ -9,7 +9,6 @@ and, where two splits are equally good, a tree: so its scores are written with B
 """
 
 import numpy as np
-import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -17,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
 from pipeline.columns.profile import as_numbers
-from pipeline.outputs import Table, in_memory
+from pipeline.outputs import Table, frames, in_memory
 
 BLACK_BOX_DIGITS = 4
 ROWS = 50_000  # that the black box is trained on at most ...
@@ -35,7 +34,7 @@ def prior(y: np.ndarray, n_rows: int, classes: np.ndarray, weight: np.ndarray | 
 
 
 def black_box(
-    X: Table, y: np.ndarray, rows: pd.DataFrame, classes: np.ndarray, weight: np.ndarray | None = None
+    X: Table, y: np.ndarray, rows: Table, classes: np.ndarray, weight: np.ndarray | None = None
 ) -> tuple[Predicted, int]:
     """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had."""
     width = len(X.columns) * (len(classes) if len(classes) > 2 else 1)
@@ -55,7 +54,9 @@ def black_box(
     trees = HistGradientBoostingClassifier(random_state=0, categorical_features=list(range(len(strings))) or None)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
         trees.fit(columns.fit_transform(X), y, weight)
-    return _predicted(trees, columns.transform(rows), classes), n_rows
+    found = [_predicted(trees, columns.transform(part), classes) for part in frames(rows)]
+    labels, P = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return (labels, P), n_rows
 
 
 def rounded(score: float) -> float:

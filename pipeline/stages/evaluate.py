@@ -9,10 +9,9 @@ from pipeline import config, drift, evaluation, model, outputs
 
 def main(root: Path) -> None:
     start, trained = (model.load(outputs.ROOT / saved) for saved in (outputs.START, outputs.MODEL))
-    training = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
-    test = outputs.load_table(outputs.ROOT / outputs.TEST_ROWS)
+    training, test = (outputs.StoredTable(outputs.ROOT / file) for file in (outputs.TRAINING_ROWS, outputs.TEST_ROWS))
     file = outputs.ROOT / outputs.TEST_LEFT_OUT
-    left_out = outputs.load_table(file) if file.exists() else pd.DataFrame(index=test.index)
+    left_out = outputs.StoredTable(file) if file.exists() else pd.DataFrame()
     groups = evaluation.groups_of(config.read("evaluate").groups, test, left_out)
     files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
     weights = outputs.load_weights(outputs.ROOT / files[0]), outputs.load_weights(outputs.ROOT / files[1])

@@ -24,7 +24,7 @@ def main(root: Path) -> None:
             trained.start,
             trained.model,
             parts.train,
-            outputs.in_memory(parts.test),
+            parts.test,
             result.folder,
             result,
             params.data.title,

@@ -17,7 +17,7 @@ from pipeline import checks, config, decision, figures, outputs, references
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.model import Model
-from pipeline.outputs import Result, Table, in_memory
+from pipeline.outputs import Result, Table, frames, in_memory, progress
 from pipeline.scores import (
     CONFIDENCE,
     GROUPS,
@@ -46,7 +46,18 @@ NAMES = {
 def judge(fitted: Model, table: Table, weight: np.ndarray | None = None) -> Evaluation:
     """The model's predictions for the rows of `table`, whose last column is the target, with weights (n_samples,)."""
     X, y = features_and_target(table)
-    return evaluate(y, *fitted.decide(X), fitted.classes_, fitted.positive, weight)
+    return evaluate(y, *_decided(fitted, X), fitted.classes_, fitted.positive, weight)
+
+
+def _decided(fitted: Model, X: Table) -> tuple[np.ndarray, np.ndarray]:
+    """As `Model.decide`, of some rows after the other."""
+    found = []
+    with progress(len(X), "evaluate", " rows") as bar:
+        for part in frames(X):
+            found.append(fitted.decide(part))
+            bar.update(len(part))
+    labels, P = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return labels, P
 
 
 def write(
@@ -170,7 +181,7 @@ def _judged(
     """What the model's threshold is worth on the test rows: its measures, and a paragraph for the report."""
     false_alarm, miss = decision.costs(settings, X)
     positive, threshold = fitted.positive_class, fitted.threshold or 0.5
-    labels, P = fitted.decide(X)
+    labels, P = _decided(fitted, X)
     is_positive, flagged = y == positive, labels == positive
     weight = np.ones(len(y)) if weight is None else weight
     cost = np.where(is_positive, miss, false_alarm)

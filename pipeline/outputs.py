@@ -216,7 +216,12 @@ Table = pd.DataFrame | StoredTable
 def in_memory(table: Table) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
-    return pd.DataFrame({name: table[name] for name in table.columns}, index=range(len(table)))
+    with progress(len(table.columns), "read", " columns") as bar:
+        columns = {}
+        for name in table.columns:
+            columns[name] = table[name]
+            bar.update()
+    return pd.DataFrame(columns, index=range(len(table)))
 
 
 def frames(table: Table) -> Iterator[pd.DataFrame]:
@@ -225,6 +230,13 @@ def frames(table: Table) -> Iterator[pd.DataFrame]:
         yield from (part.to_pandas() for part in table.parts())
     else:
         yield from (table.iloc[start : start + GROUP_ROWS] for start in range(0, len(table), GROUP_ROWS))
+
+
+def progress(total: int, verb: str, unit: str) -> Any:
+    """A bar on a terminal, for what takes longer than a second."""
+    from tqdm import tqdm  # which a model that is served has no need of
+
+    return tqdm(total=total, desc=verb, unit=unit, unit_scale=True, delay=1, leave=False, disable=None)
 
 
 def row_hashes(table: Table) -> np.ndarray:
@@ -247,9 +259,13 @@ def save_table(table: Table, path: Path) -> None:
     strings = [
         field.name for field in first.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     ]
-    with parquet.ParquetWriter(path, first.schema, use_dictionary=strings, compression="snappy") as file:
+    with (
+        parquet.ParquetWriter(path, first.schema, use_dictionary=strings, compression="snappy") as file,
+        progress(len(table), "write", " rows") as bar,
+    ):
         for part in chain([first], parts):
             file.write_table(part)
+            bar.update(len(part))
 
 
 def _groups(frame: pd.DataFrame) -> Iterator[pa.Table]:

@@ -180,6 +180,10 @@ def main() -> None:
     gc.disable()
     try:
         run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # what reads the output, such as `head`, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except UserError as error:
         sys.exit(f"\nerror: {error}{way_back()}")
     except OSError as error:

@@ -55,6 +55,17 @@ def test_help_lists_every_stage_and_command(project: Path) -> None:
     assert listed >= {*STAGES, *COMMANDS}
 
 
+def test_a_stage_whose_output_nobody_reads_ends_without_a_traceback_or_half_its_files(project: Path) -> None:
+    run_stages("load", "split")
+    process = started("train")
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 141
+    assert "Traceback" not in err
+    assert not (project / outputs.ROOT / ".train").exists()
+
+
 @pytest.mark.parametrize("name", [*STAGES, *COMMANDS])
 def test_help_of_a_stage_or_command_explains_it_and_runs_nothing(project: Path, name: str) -> None:
     before = contents(project)

@@ -197,7 +197,7 @@ def test_without_a_trained_model_the_message_names_the_ways_to_one(project: Path
 
 def test_a_model_of_the_store_that_is_not_there_is_one_message(project: Path, own_store: None, monkeypatch) -> None:
     for name, message in {
-        "models:/adult@champion": r"there is no model models:/adult@champion: .*\nName models:/<name>@champion",
+        "models:/adult@champion": r"there is no model models:/adult@champion. Name models:/<name>@champion",
         "models:/m-123": r"there is no model models:/m-123",
         "0123456789abcdef": r"there is no run 0123456789abcdef. Name models:",
     }.items():

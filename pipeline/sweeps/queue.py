@@ -6,6 +6,7 @@ runs them, waits, prints the results, and ends with exit status 1 if one failed.
 
 import re
 import subprocess
+from itertools import takewhile
 
 import pandas as pd
 
@@ -82,6 +83,8 @@ def table(names: list[str], keys: list[str]) -> pd.DataFrame:
 
 
 def reason(name: str) -> str:
-    """The error that ended an experiment, from its log."""
+    """The error that ended an experiment, from its log, with what is indented below it."""
     lines = [line for line in dvc("queue", "logs", name).stdout.splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith("error:")), lines[-1] if lines else "no log")
+    first = next((n for n, line in enumerate(lines) if line.startswith("error:")), len(lines) - 1)
+    details = takewhile(lambda line: line.startswith(" "), lines[first + 1 :])
+    return "\n  ".join([*lines[first : first + 1], *details]) or "no log"

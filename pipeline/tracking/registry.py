@@ -3,6 +3,8 @@
 import hashlib
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -40,15 +42,12 @@ class Stored(NamedTuple):
 def candidate(run_id: str | None, digest: str | None, settings: Tracking) -> Stored:
     """The model of a run, or of the result with this digest. Errors: `UserError` where there is none."""
     with opened(settings, STEP):
-        client = mlflow.MlflowClient()
-        if run_id is None:
-            run = _of_result(digest)
-            if run is None:
-                raise UserError("the result in outputs/ is not in MLflow yet. `python -m pipeline track` logs it.")
-            run_id = run.info.run_id
-        source = f"models:/{_of_run(run_id)}"
-        name = stores.model_name(client.get_experiment(client.get_run(run_id).info.experiment_id).name)
-    return Stored(name, None, source, run_id, *_read(source, settings))
+        run = _of_result(digest) if run_id is None else _run(run_id)
+        if run is None:
+            raise UserError("the result in outputs/ is not in MLflow yet. `python -m pipeline track` logs it.")
+        source = f"models:/{_model_of(run)}"
+        name = stores.model_name(mlflow.MlflowClient().get_experiment(run.info.experiment_id).name)
+    return Stored(name, None, source, run.info.run_id, *_read(source, settings))
 
 
 def champion(name: str, settings: Tracking) -> Stored | None:
@@ -111,13 +110,9 @@ def load(name: str, settings: Tracking) -> model.Model:
 def _read(name: str, settings: Tracking) -> tuple[model.Model, str]:
     """The model, and the digest of its file."""
     with opened(settings, STEP), TemporaryDirectory() as folder:
-        uri = name if name.startswith("models:/") else f"models:/{_of_run(name)}"
-        try:
+        uri = name if name.startswith("models:/") else f"models:/{_model_of(_run(name))}"
+        with _named("model", name):
             place = mlflow.artifacts.download_artifacts(uri, dst_path=folder)
-        except MlflowException as error:
-            if error.error_code not in UNKNOWN:
-                raise
-            raise UserError(f"there is no model {name}: {error.message}\n{_known()}") from None
         files = sorted(Path(place).rglob("*.skops"))
         if len(files) != 1:
             raise UserError(f"the model {name} is not one of this pipeline: it has no file model.skops.\n{_known()}")
@@ -223,12 +218,8 @@ def _run_of(name: str) -> str:
     """The id of the run that logged the model that `name` stands for."""
     if not name.startswith("models:/"):
         return name
-    try:
+    with _named("model", name):
         return str(mlflow.models.get_model_info(name).run_id)
-    except MlflowException as error:
-        if error.error_code not in UNKNOWN:
-            raise
-        raise UserError(f"there is no model {name}: {error.message}\n{_known()}") from None
 
 
 def _of_result(digest: str | None) -> Run | None:
@@ -238,21 +229,28 @@ def _of_result(digest: str | None) -> Run | None:
     return found[0] if found else None
 
 
-def _of_run(run_id: str) -> str:
+def _model_of(run: Run) -> str:
     """The id of the model that a run logged."""
-    logged = stores.models(_run(run_id))
+    logged = stores.models(run)
     if not logged:
-        raise UserError(f"the run {run_id} has no model. {_known()}")
-    return logged[-1].model_id
+        raise UserError(f"the run {run.info.run_id} has no model. {_known()}")
+    return str(logged[-1].model_id)
 
 
 def _run(run_id: str) -> Run:
-    try:
+    with _named("run", run_id):
         return mlflow.MlflowClient().get_run(run_id)
+
+
+@contextmanager
+def _named(kind: str, name: str) -> Iterator[None]:
+    """Errors: `UserError` where MLflow answers that it has nothing of this name."""
+    try:
+        yield
     except MlflowException as error:
         if error.error_code not in UNKNOWN:
             raise
-        raise UserError(f"there is no run {run_id}. {_known()}") from None
+        raise UserError(f"there is no {kind} {name}. {_known()}") from None
 
 
 def _known() -> str:

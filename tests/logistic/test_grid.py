@@ -188,7 +188,7 @@ def test_long_curves_are_thinned_to_log_spaced_points():
 @pytest.mark.parametrize("n_threads", ["1", "2"])
 def test_ctrl_c_keeps_the_combinations_that_all_folds_have_finished(n_threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
-    seen, received = [], threading.Event()
+    seen, first_done, received = [], threading.Event(), threading.Event()
 
     def receive(*_):
         received.set()
@@ -196,10 +196,15 @@ def test_ctrl_c_keeps_the_combinations_that_all_folds_have_finished(n_threads, m
 
     def press(_, fold, group):
         seen.append((*group, fold))
-        if len(seen) == 7:
+        place = seen.index((*group, fold)) + 1
+        if sum(combination == 0 for combination, _ in seen) == 5:
+            first_done.set()
+        if place >= 7:
+            assert first_done.wait(60)  # the other threads may be slower than this one
+        if place == 7:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        if len(seen) > 7:
-            assert received.wait(60)  # the main thread may be slower than this one
+        if place > 7:
+            assert received.wait(60)
 
     earlier = signal.signal(signal.SIGINT, receive)
 

@@ -25,6 +25,8 @@ from weakref import ReferenceType, ref
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from pipeline.errors import UserError
+
 STRIPS, MOST = 16, 512  # how many at least (if rows are enough), and at most
 LONGEST = 2**18  # rows of a strip, where that makes no more than MOST
 Run = Callable[..., Iterable[Any]]  # called like the built-in `map`, and returns results in the order of the tasks
@@ -73,13 +75,23 @@ def is_mapped(n_bytes: float) -> bool:
 
 
 def empty(shape: tuple[int, ...], dtype: Any, n_bytes: float) -> np.ndarray:
-    """An array for a part of a table or matrix of `n_bytes`; its file has no name, and goes with it."""
+    """An array for a part of a table or matrix of `n_bytes`; its file has no name, and goes with it.
+
+    Errors: `UserError` where the disk has no room. (Without it, writing to the array would end the process.)
+    """
     if not is_mapped(n_bytes) or 0 in shape:
         return np.empty(shape, dtype)
-    Path(_folder).mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=_folder) as file:
-        file.truncate(math.prod(shape) * np.dtype(dtype).itemsize)
-        return mapped(np.memmap(file, dtype, "r+", shape=shape))
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    try:
+        Path(_folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=_folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size) if hasattr(os, "posix_fallocate") else file.truncate(size)
+            return mapped(np.memmap(file, dtype, "r+", shape=shape))
+    except OSError as error:
+        raise UserError(
+            f"{_folder} can't hold {n_bytes / 1e9:.3g} GB of rows: {error.strerror}. Set compute.folder to a folder "
+            f"of a disk with more room, or compute.memory to more gigabytes."
+        ) from None
 
 
 def mapped(array: np.memmap) -> np.memmap:

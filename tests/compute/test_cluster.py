@@ -1,6 +1,7 @@
 """A Dask cluster in place of threads. The oracle is the fit in threads: each bit is the same."""
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -248,3 +249,15 @@ def test_arrays_of_a_large_matrix_are_files_without_names(tmp_path: Path) -> Non
     large[:] = 1
     assert large.sum() == 200
     assert list((tmp_path / "rows").iterdir()) == []
+
+
+def test_a_disk_without_room_for_a_large_matrix_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    earlier = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    try:
+        with compute.mapped_beyond(1000, str(tmp_path / "rows")), pytest.raises(UserError, match=r"rows can't hold"):
+            compute.empty((1000, 20), float, 160_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, earlier)

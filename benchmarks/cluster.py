@@ -11,15 +11,10 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from benchmarks.scale import base_matrix
-from pipeline.compute import workers
+from benchmarks.scale import base_matrix, passes
 from pipeline.compute.cluster import connected
 from pipeline.logistic import LogisticRegression
-from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.matrix import Matrix
-from pipeline.logistic.penalty import Ridge
-
-PASSES = 7
 
 
 def main(arguments: list[str]) -> None:
@@ -35,25 +30,12 @@ def main(arguments: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             if n:
                 stack.enter_context(connected(None, n, memory, folder))
-            passes = _passes(matrix, y)
+            each = passes(matrix, y)
             start = time.perf_counter()
             model = LogisticRegression(1 / rows, optimizer="quasi_newton").fit(matrix, y)
             seconds = time.perf_counter() - start
         weights = np.append(model.coef_, model.intercept_)
         expected = weights if expected is None else expected
         where = f"{n} workers" if n else "threads"
-        cells = [f"{passes[0] * 1e3:.3g} ms", f"{min(passes[1:]) * 1e3:.3g} ms", f"{seconds:.2f} s", model.n_iter_[0]]
+        cells = [f"{each[0] * 1e3:.3g} ms", f"{min(each[1:]) * 1e3:.3g} ms", f"{seconds:.2f} s", model.n_iter_[0]]
         print("|", " | ".join(map(str, [where, *cells, bool((weights == expected).all())])), "|", flush=True)
-
-
-def _passes(matrix: Matrix, y: np.ndarray) -> list[float]:
-    """Seconds of the first passes; in the first the rows are written where workers read them."""
-    with workers() as run:
-        objective = FastObjective(matrix, y, np.ones(1, int), Ridge(np.full(1, 1e-5)), run=run)
-        W, gradient, buffer = np.zeros(objective.shape), np.empty(objective.shape), objective.buffer(1)[0]
-        seconds = []
-        for _ in range(PASSES):
-            start = time.perf_counter()
-            objective.evaluate(W, gradient, buffer)
-            seconds.append(time.perf_counter() - start)
-    return seconds

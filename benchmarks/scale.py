@@ -31,7 +31,12 @@ def base_matrix(rows: int, numbers: int = 25, categories: int = 100) -> Block:
 def one_pass(rows: int, numbers: int = 25, categories: int = 100, columns: int = 1) -> tuple[float, float]:
     """Seconds of a pass, and bytes of the base matrix."""
     block = base_matrix(rows, numbers, categories)
-    matrix, y = Matrix([block]), np.random.default_rng(1).integers(0, 2, rows)
+    seconds = passes(Matrix([block]), np.random.default_rng(1).integers(0, 2, rows), columns)
+    return min(seconds[1:]), block.dense.nbytes + block.codes.nbytes
+
+
+def passes(matrix: Matrix, y: np.ndarray, columns: int = 1) -> list[float]:
+    """Seconds of each pass. In the first one, the workers of a cluster get the rows."""
     with workers() as run:
         objective = FastObjective(matrix, y, np.ones(columns, int), Ridge(np.full(columns, 1e-5)), run=run)
         W, gradient, buffer = np.zeros(objective.shape), np.empty(objective.shape), objective.buffer(1)[0]
@@ -40,7 +45,7 @@ def one_pass(rows: int, numbers: int = 25, categories: int = 100, columns: int =
             start = time.perf_counter()
             objective.evaluate(W, gradient, buffer)
             seconds.append(time.perf_counter() - start)
-    return min(seconds[1:]), block.dense.nbytes + block.codes.nbytes
+    return seconds
 
 
 def main(arguments: list[str]) -> None:

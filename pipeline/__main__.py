@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UserError
 
@@ -90,29 +91,31 @@ def run(arguments: argparse.Namespace) -> None:
                 stage.main(root)
         return
     command = import_module(f"pipeline.{COMMANDS[arguments.name].replace('/', '.')}")
-    if arguments.name == "multirun":
-        from pipeline.tracking import log
+    given = _given(arguments)
+    with interruptible(), computing(arguments.name):
+        command.main(*given)
 
-        with interruptible():
-            command.main(arguments.overrides, log.log_study)
-    elif arguments.name in MODELS:
-        with interruptible(), computing(arguments.name):
-            command.main(arguments.file, arguments.model, arguments.output)
-    elif arguments.name == "promote":
-        with interruptible():
-            command.main(arguments.run, arguments.margin)
-    elif arguments.name == "reproduce":
-        with interruptible():
-            command.main(arguments.run)
-    elif arguments.name == "serve":
-        with interruptible():
-            command.main(arguments.port)
-    elif arguments.name == "table":
-        with interruptible():
-            command.main(arguments.file, arguments.target, [*arguments.overrides, *arguments.S])
-    else:
-        with interruptible():
-            command.main(*([arguments.overrides] if arguments.name in OVERRIDES else []))
+
+def _given(arguments: argparse.Namespace) -> list[Any]:
+    """The arguments of a command's `main`."""
+    match arguments.name:
+        case "multirun":
+            from pipeline.tracking import log
+
+            return [arguments.overrides, log.log_study]
+        case "queue":
+            return [arguments.overrides]
+        case "predict" | "watch":
+            return [arguments.file, arguments.model, arguments.output]
+        case "promote":
+            return [arguments.run, arguments.margin]
+        case "reproduce":
+            return [arguments.run]
+        case "serve":
+            return [arguments.port]
+        case "table":
+            return [arguments.file, arguments.target, [*arguments.overrides, *arguments.S]]
+    return []
 
 
 def computing(name: str) -> AbstractContextManager[None]:

@@ -12,7 +12,7 @@ Statistical properties of the population stability index, Journal of Risk Model 
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,19 +57,20 @@ def _shown(fitted: Model) -> list[str]:
 def _bins(column: pd.Series) -> dict[str, Any]:
     """The `edges` or `categories` of a column, and the `counts` of its bins."""
     axis: dict[str, Any]
+    known: Sequence[str] | pd.Index
     if types.is_string_dtype(column):
         found = column.value_counts()
         axis = {"categories": sorted(found.index, key=lambda name: (-found[name], name))[:CATEGORIES]}
-        known = set(found.index)
+        known = found.index
     else:
         numbers = as_numbers(column)
         numbers = np.sort(numbers[~np.isnan(numbers)])  # makes quantiles faster
         tenths = np.quantile(numbers, np.arange(1, 10) / 10, method="inverted_cdf") if len(numbers) else []
-        axis, known = {"edges": np.unique(significant(np.asarray(tenths), SCORE_DIGITS)).tolist()}, set()
+        axis, known = {"edges": np.unique(significant(np.asarray(tenths), SCORE_DIGITS)).tolist()}, []
     return axis | {"counts": _counts(column, axis, known).tolist()}
 
 
-def _counts(column: pd.Series, axis: dict[str, Any], known: set[str]) -> np.ndarray:
+def _counts(column: pd.Series, axis: dict[str, Any], known: Sequence[str] | pd.Index) -> np.ndarray:
     """How many cells each bin has; `known` are all categories of training."""
     if "edges" in axis:
         numbers, n_bins = as_numbers(column), len(axis["edges"]) + 1
@@ -77,7 +78,7 @@ def _counts(column: pd.Series, axis: dict[str, Any], known: set[str]) -> np.ndar
         return np.bincount(place, minlength=n_bins + 1)
     n = len(axis["categories"])
     place = places(column, axis["categories"])
-    rare = np.where(places(column, sorted(known)) >= 0, n, n + 1)
+    rare = np.where(places(column, known) >= 0, n, n + 1)
     place = np.where(place >= 0, place, np.where(column.isna(), n + 2, rare))
     return np.bincount(place, minlength=n + 3)
 
@@ -100,7 +101,7 @@ class Watch:
         self.fitted, self.before = fitted, before
         self.counts = {name: np.zeros(len(bins["counts"]), int) for name, bins in self.axes.items()}
         self.known = {
-            name: {category for category in categories if category is not None}
+            name: [category for category in categories if category is not None]
             for name, categories in zip(fitted.base.strings, fitted.base.categories, strict=True)
         }
         self.new: dict[str, dict[str, int]] = {name: {} for name in fitted.base.strings}
@@ -123,7 +124,7 @@ class Watch:
         for name in self.before["columns"]:
             self._count(name, frame[name])
             if name in self.new:
-                unseen = frame[name][~frame[name].isin(list(self.known[name])) & frame[name].notna()]
+                unseen = frame[name][(places(frame[name], self.known[name]) < 0) & frame[name].notna()]
                 for category, count in unseen.value_counts().items():
                     self.new[name][str(category)] = self.new[name].get(str(category), 0) + int(count)
         if y is not None:
@@ -131,7 +132,7 @@ class Watch:
             self.labelled.append((y[known], decided[known], P[known]))
 
     def _count(self, name: str, column: pd.Series) -> None:
-        self.counts[name] += _counts(column, self.axes[name], self.known.get(name, set()))
+        self.counts[name] += _counts(column, self.axes[name], self.known.get(name, []))
 
     def changes(self) -> pd.DataFrame:
         """One row for each probability and each column: the probabilities first, then what changed most."""

@@ -118,7 +118,10 @@ def write(
         notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
     if settings is not None and settings.method != "none":
-        metrics["decision"], text = _judged(trained, settings, test_X, test_y, test_weight, training, folder, title)
+        costs_of_rows = decision.costs(settings, test_X)
+        metrics["decision"], text = _judged(
+            trained, settings, after.predictions, costs_of_rows, test_weight, training, folder, title
+        )
         report = f"{report}\n{text}"
     outputs.save_metrics(metrics, result)
     outputs.save_csv(table, folder / "scores.csv")
@@ -171,24 +174,26 @@ def _for_dvc(tables: dict[str, pd.DataFrame], title: str, folder: Path) -> None:
 def _judged(
     fitted: Model,
     settings: config.Decision,
-    X: Table,
-    y: np.ndarray,
+    predictions: pd.DataFrame,
+    costs: tuple[np.ndarray, np.ndarray],
     weight: np.ndarray | None,
     training: Path,
     folder: Path,
     title: str,
 ) -> tuple[dict[str, float], str]:
-    """What the model's threshold is worth on the test rows: its measures, and a paragraph for the report."""
-    false_alarm, miss = decision.costs(settings, X)
+    """What the model's threshold is worth on the test rows: its measures, and a paragraph for the report.
+
+    costs are those of a false alarm and of a miss, of each row (n_samples,).
+    """
+    false_alarm, miss = costs
     positive, threshold = fitted.positive_class, fitted.threshold or 0.5
-    labels, P = _decided(fitted, X)
-    is_positive, flagged = y == positive, labels == positive
-    weight = np.ones(len(y)) if weight is None else weight
+    is_positive, flagged = ((predictions[side] == positive).to_numpy() for side in ("actual", "predicted"))
+    weight = np.ones(len(predictions)) if weight is None else weight
     cost = np.where(is_positive, miss, false_alarm)
     table = decided(is_positive, flagged, cost, weight)
     shown = table if settings.method == "cost" else table[table["measure"] != "cost"]
     outputs.save_csv(shown, folder / "decision.csv")
-    probability = P[:, fitted.classes_.tolist().index(positive)]
+    probability = predictions[f"probability_{positive}"].to_numpy()
     on_test = decision.curve(is_positive, probability, cost, weight)
     figures.save(
         figures.decision,

@@ -225,11 +225,11 @@ def in_memory(table: Table) -> pd.DataFrame:
 
 
 def frames(table: Table) -> Iterator[pd.DataFrame]:
-    """The rows, some at a time."""
+    """The rows in groups; at least one, which may be empty."""
     if isinstance(table, StoredTable):
         yield from (part.to_pandas() for part in table.parts())
     else:
-        yield from (table.iloc[start : start + GROUP_ROWS] for start in range(0, len(table), GROUP_ROWS))
+        yield from (table.iloc[start : start + GROUP_ROWS] for start in range(0, max(len(table), 1), GROUP_ROWS))
 
 
 def progress(total: int, verb: str, unit: str) -> Any:
@@ -269,9 +269,7 @@ def save_table(table: Table, path: Path) -> None:
 
 
 def _groups(frame: pd.DataFrame) -> Iterator[pa.Table]:
-    """The rows in groups of GROUP_ROWS."""
-    for start in range(0, max(len(frame), 1), GROUP_ROWS):
-        rows = frame.iloc[start : start + GROUP_ROWS]
+    for rows in frames(frame):
         yield pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
 
 

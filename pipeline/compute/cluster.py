@@ -215,7 +215,7 @@ def _release() -> None:
         compute.release(limit * MAPPED)
 
 
-@lru_cache(maxsize=4 * compute.STRIPS)
+@lru_cache(maxsize=compute.MOST)  # all strips of a matrix: one less, and each pass would open all of them again
 def _opened(written: bytes) -> Any:
     return pickle.loads(written)
 

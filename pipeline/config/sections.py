@@ -231,19 +231,20 @@ class BudgetDecision(_Decision):
 Decision = Annotated[NoDecision | CostDecision | FloorDecision | BudgetDecision, Field(discriminator="method")]
 
 
-class ThreadsCompute(Section):
-    method: Literal["threads"]
+class _Compute(Section):
     memory: Positive
     folder: str
 
 
-class DaskCompute(Section):
+class ThreadsCompute(_Compute):
+    method: Literal["threads"]
+
+
+class DaskCompute(_Compute):
     method: Literal["dask"]
     scheduler: str | None
     workers: Annotated[int, Field(ge=1)] | None
     worker_memory: str
-    memory: Positive
-    folder: str
 
 
 Compute = Annotated[ThreadsCompute | DaskCompute, Field(discriminator="method")]

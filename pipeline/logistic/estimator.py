@@ -13,7 +13,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy import ndarray
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -171,7 +170,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """X validated, as what `FastObjective` takes, for a fit together with y."""
         if isinstance(X, Matrix):  # made for this estimator
             return (X, y) if fitting else X
-        if not any(isinstance(kind, pd.CategoricalDtype) for kind in getattr(X, "dtypes", [])):
+        if not any(str(kind) == "category" for kind in getattr(X, "dtypes", [])):
             checks = {"dtype": [np.float64, np.float32], "accept_sparse": "csr", "reset": fitting}
             return validate_data(self, X, y, **checks) if fitting else validate_data(self, X, **checks)
         _check_feature_names(self, X, reset=fitting)

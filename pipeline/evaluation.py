@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline import checks, config, decision, figures, outputs, references
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
+from pipeline.figures import learnt
 from pipeline.model import Model
 from pipeline.outputs import Result, Table, frames, in_memory, progress
 from pipeline.scores import (
@@ -143,10 +144,10 @@ def write(
     figures.save(figures.costs, pictures / "costs.png", title, costs=costs)
     if (training / outputs.CURVES_OF_FEATURES).exists():
         bent = outputs.load_csv(training / outputs.CURVES_OF_FEATURES)
-        figures.save(figures.curves, pictures / "curves.png", title, curves=bent)
+        figures.save(learnt.curves, pictures / "curves.png", title, curves=bent)
     if (training / outputs.SURFACES).exists():
-        figures.save(figures.pairs, pictures / "pairs.png", title, cells=outputs.load_csv(training / outputs.SURFACES))
-    figures.save(figures.weights, pictures / "weights.png", title, weights=outputs.load_csv(training / outputs.WEIGHTS))
+        figures.save(learnt.pairs, pictures / "pairs.png", title, cells=outputs.load_csv(training / outputs.SURFACES))
+    figures.save(learnt.weights, pictures / "weights.png", title, weights=outputs.load_csv(training / outputs.WEIGHTS))
     costs = costs[["iteration", "cost"]].assign(**{"class": "all" if len(classes) > 2 else trained.positive_class})
     _for_dvc({"costs": costs, "roc": drawn["roc"], "confusion": _counts(matrix)}, title, result.folder / outputs.PLOTS)
     return report

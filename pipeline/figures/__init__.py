@@ -1,4 +1,7 @@
-"""Every picture: a function of plain data, drawn with matplotlib's figure objects (no pyplot, no global state)."""
+"""Every picture: a function of plain data, drawn with matplotlib's figure objects (no pyplot, no global state).
+
+What a model learnt is drawn in `learnt`, sweeps in `sweeps`; here are the table and the evaluation, and what all share.
+"""
 
 import textwrap
 from pathlib import Path
@@ -30,11 +33,9 @@ STYLE: Any = {
     "figure.constrained_layout.use": True,
     "text.parse_math": False,  # a column may be called "price ($)"
 }
-LISTED = 30  # features named in one picture at most
 LETTERS = 40  # of a name in a picture
 DAY = 24 * 60 * 60  # seconds
 BINS = 14  # of a column in the picture of what changed
-SURFACES = 9  # pairs in one picture
 TOGETHER = 5  # classes: fewer share a panel
 PANELS = 12  # columns with a small picture each: those that explain most of the target
 
@@ -73,7 +74,7 @@ def new_axes(title: str, x: str, y: str, size: tuple[float, float] = (6, 4)) -> 
 def points(table: pd.DataFrame, title: str) -> Figure:
     """Points x, y coloured by class."""
     figure, axes = new_axes(title, "", "", (6, 5))
-    for colour, (label, rows) in zip(_colours(table["class"].nunique()), table.groupby("class"), strict=True):
+    for colour, (label, rows) in zip(colours(table["class"].nunique()), table.groupby("class"), strict=True):
         axes.scatter(rows["x"], rows["y"], s=9, color=colour, alpha=0.7, linewidths=0, label=short(label))
     axes.set(xticks=[], yticks=[])
     axes.legend(markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -82,7 +83,7 @@ def points(table: pd.DataFrame, title: str) -> Figure:
 
 def class_balance(counts: pd.DataFrame, title: str) -> Figure:
     figure, axes = new_axes(title, "rows", "", (6, 1 + 0.35 * len(counts)))
-    bars = axes.barh(range(len(counts)), counts["rows"], color=_colours(len(counts)))
+    bars = axes.barh(range(len(counts)), counts["rows"], color=colours(len(counts)))
     axes.set_yticks(range(len(counts)), [short(label) for label in counts["class"]])
     share = counts["rows"] / counts["rows"].sum()
     axes.bar_label(bars, [f" {n:,} ({part:.1%})" for n, part in zip(counts["rows"], share, strict=True)])
@@ -114,7 +115,7 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
             axes.locator_params(axis="x", nbins=4)
     labels = list(next(iter(bars.values()))["counts"])
     handles = [
-        Patch(color=colour, label=short(label)) for colour, label in zip(_colours(len(labels)), labels, strict=True)
+        Patch(color=colour, label=short(label)) for colour, label in zip(colours(len(labels)), labels, strict=True)
     ]
     figure.legend(handles=handles[:10], loc="outside lower right", ncols=10)
     which = f"the {len(shown)} of {len(used)} columns that explain most" if len(used) > len(shown) else "columns"
@@ -126,7 +127,7 @@ def _bars(axes: Axes, column: dict, is_date: bool) -> None:
     if "categories" in column:
         labels = [short(category, 16, 1) for category in column["categories"]]
         bottom = np.zeros(len(labels))
-        for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
+        for colour, counts in zip(colours(len(column["counts"])), column["counts"].values(), strict=True):
             axes.barh(range(len(labels)), counts, left=bottom, color=colour)
             bottom += counts
         axes.set_yticks(range(len(labels)), labels, fontsize=6)
@@ -139,7 +140,7 @@ def _bars(axes: Axes, column: dict, is_date: bool) -> None:
         shown = slice(0, 10) if np.ptp(ticks) > DAY else slice(11, 16)
         axes.set_xticks(ticks, [str(date)[shown] for date in ticks.astype("datetime64[s]")])
     bottom = np.zeros(len(edges) - 1)
-    for colour, counts in zip(_colours(len(column["counts"])), column["counts"].values(), strict=True):
+    for colour, counts in zip(colours(len(column["counts"])), column["counts"].values(), strict=True):
         axes.stairs(bottom + counts, edges, baseline=bottom, color=colour, fill=True)
         bottom = bottom + counts
 
@@ -160,7 +161,7 @@ def costs(costs: pd.DataFrame) -> Figure:
     steps = costs["iteration"]
     for k, name in enumerate(costs.columns[2:]):
         label = short(name.removeprefix("cost/"))
-        axes.plot(steps, costs[name], color=_colours(k + 1)[-1], linestyle=_line(k), linewidth=0.9, label=label)
+        axes.plot(steps, costs[name], color=colours(k + 1)[-1], linestyle=_line(k), linewidth=0.9, label=label)
     axes.plot(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
     by_iteration(axes)
     add_legend(axes, len(costs.columns) - 1)
@@ -303,96 +304,6 @@ def gain(curve: pd.DataFrame) -> Figure:
     return figure
 
 
-def curves(curves: pd.DataFrame) -> Figure:
-    """The log-odds along each number, with its band and the rows under it: the largest effects first.
-
-    curves has class, feature, value, effect, lower, upper and rows, as `training.curves` gives it. The effect of a
-    feature is the standard deviation of its curve over the training rows. Many classes have no bands.
-    """
-
-    def size(curve: pd.DataFrame) -> float:
-        mean = np.average(curve["effect"], weights=curve["rows"])
-        return float(np.sqrt(np.average((curve["effect"] - mean) ** 2, weights=curve["rows"])))
-
-    sizes = {
-        str(name): max(size(part) for _, part in rows.groupby("class")) for name, rows in curves.groupby("feature")
-    }
-    names = sorted(sizes, key=lambda name: -sizes[name])[:PANELS]
-    labels = curves["class"].unique().tolist()
-    n_columns = min(3, len(names))
-    n_rows = -(-len(names) // n_columns)
-    figure = Figure(figsize=(3.2 * n_columns + 0.6, 2.5 * n_rows + 0.4))
-    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for axes, name in zip(panels, names, strict=False):
-        of_feature = curves[curves["feature"] == name]
-        for colour, label in zip(_colours(len(labels)), labels, strict=True):
-            curve = of_feature[of_feature["class"] == label]
-            axes.plot(curve["value"], curve["effect"], color=colour, label=short(label))
-            if len(labels) == 1:
-                axes.fill_between(curve["value"], curve["lower"], curve["upper"], color=colour, alpha=0.2, linewidth=0)
-        axes.axhline(0, color=GREY, linewidth=0.8)
-        below = axes.twinx()
-        one_class = of_feature[of_feature["class"] == labels[0]]
-        below.hist(one_class["value"], bins=40, weights=one_class["rows"], color=GREY, alpha=0.35)
-        below.set(ylim=(0, 5 * below.get_ylim()[1]), yticks=[])
-        below.grid(visible=False)
-        axes.set_title(short(name, 30), fontsize=9)
-    for axes in panels[len(names) :]:
-        axes.set_axis_off()
-    figure.supylabel("effect on the log-odds" + (f" of {short(labels[0])}" if len(labels) == 1 else ""), fontsize=9)
-    hidden = len(sizes) - len(names)
-    more = f" (the {len(names)} largest effects of {len(sizes)})" if hidden else ""
-    figure.suptitle(f"curves, with bands of 95 %{more}" if len(labels) == 1 else f"curves{more}", fontsize=11)
-    if len(labels) > 1:
-        add_legend(panels[min(n_columns, len(names)) - 1], len(labels))
-    return figure
-
-
-def pairs(cells: pd.DataFrame) -> Figure:
-    """The effect of each pair on the log-odds, beside those of its columns alone: a heat map each, the largest first.
-
-    cells has class, pair, first, second, effect and rows, as `training.surfaces` gives it. White has no rows. Of many
-    classes, the one with the largest effect of each pair is shown.
-    """
-
-    def size(part: pd.DataFrame) -> float:
-        return float(np.sqrt(np.average(part["effect"] ** 2, weights=part["rows"])))
-
-    sizes: dict[tuple[str, str], float] = {
-        (str(key[0]), str(key[1])): size(part) for key, part in cells.groupby(["pair", "class"], sort=False)
-    }
-    largest: dict[str, str] = {}
-    for name, label in sorted(sizes, key=lambda key: -sizes[key]):
-        largest.setdefault(name, label)
-    shown = list(largest.items())[:SURFACES]
-    n_columns = min(3, len(shown))
-    n_rows = -(-len(shown) // n_columns)
-    figure = Figure(figsize=(3.6 * n_columns + 0.4, 3.1 * n_rows + 0.5))
-    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    limit = max(float(cells["effect"].abs().quantile(0.99)), 1e-9)
-    for axes, (name, label) in zip(panels, shown, strict=False):
-        part = cells[(cells["pair"] == name) & (cells["class"] == label)]
-        first, second = name.split(" x ", 1)
-        grid = part.pivot(index="first", columns="second", values="effect")  # noqa: PD010
-        grid = grid.reindex(index=part["first"].unique(), columns=_in_order(part["second"]))
-        image = axes.imshow(grid, cmap="cividis", vmin=-limit, vmax=limit, aspect="auto", origin="lower")
-        for axis, labels in ((axes.yaxis, grid.index), (axes.xaxis, grid.columns)):
-            some = np.unique(np.linspace(0, len(labels) - 1, min(5, len(labels))).round().astype(int))
-            axis.set_ticks(some, [short(labels[k], 12, 1) for k in some])
-        axes.tick_params(axis="x", rotation=30)
-        axes.set_ylabel(short(first, 24))
-        axes.set_xlabel(short(second, 24))
-        axes.grid(visible=False)
-        if len(cells["class"].unique()) > 1:
-            axes.set_title(short(label, 24), fontsize=9)
-    for axes in panels[len(shown) :]:
-        axes.set_axis_off()
-    figure.colorbar(image, ax=panels.tolist(), shrink=0.5, label="effect on the log-odds")
-    hidden = len(largest) - len(shown)
-    figure.suptitle(f"pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
-    return figure
-
-
 def drift(panels: dict[str, pd.DataFrame]) -> Figure:
     """One small picture per name: the share of the rows in each bin (index), of the counts `before` and `now`."""
     n_rows = -(-len(panels) // 3)
@@ -416,47 +327,6 @@ def drift(panels: dict[str, pd.DataFrame]) -> Figure:
     handles = [Patch(color=GREY, label="before"), Patch(color=BLUE, label="now")]
     figure.legend(handles=handles, loc="outside upper right", ncols=2)
     figure.suptitle("share of the rows in each bin", x=0.01, ha="left", fontsize=10)
-    return figure
-
-
-def _in_order(names: pd.Series) -> list[Any]:
-    """Distinct names, numbers by value, before others."""
-    distinct = pd.Series(names.unique())
-    place = np.argsort(pd.to_numeric(distinct, errors="coerce").to_numpy(), kind="stable")
-    return distinct.iloc[place].tolist()
-
-
-def weights(weights: pd.DataFrame) -> Figure:
-    """Bars for one column of weights, a heat map for several; the features of largest weight where they are many.
-
-    Those of curves, which have a picture of their own, are left out.
-    """
-    if "curve" in weights and weights["curve"].isna().any():
-        weights = weights[weights["curve"].isna()]
-    table = weights.set_index(["feature", "class"])["weight_per_standard_deviation"].unstack(sort=False)  # noqa: PD010
-    largest = table.abs().max(axis="columns").sort_values(ascending=False, kind="stable").index[:LISTED]
-    table = table.loc[largest]
-    title = "weights, per standard deviation"
-    if len(table.columns) > 1:
-        figure, axes = new_axes(
-            title,
-            "class",
-            "",
-            (3.5 + max(map(len, table.index.map(short))) / 14 + 0.45 * len(table.columns), 1 + 0.2 * len(table)),
-        )
-        limit = table.abs().to_numpy().max() or 1
-        image = axes.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-        axes.set_xticks(range(len(table.columns)), map(short, table.columns), rotation=90)
-        axes.set_yticks(range(len(table)), map(short, table.index))
-        axes.grid(visible=False)
-        figure.colorbar(image, shrink=0.5)
-        return figure
-    label, values = table.columns[0], table.iloc[:, 0]
-    figure, axes = new_axes(title, f"towards {short(label)} where positive", "", (6, 1 + 0.2 * len(table)))
-    axes.barh(range(len(values)), values, color=np.where(values > 0, ORANGE, BLUE))
-    axes.set_yticks(range(len(values)), map(short, values.index))
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
     return figure
 
 
@@ -540,5 +410,5 @@ def short(name: object, letters: int = LETTERS, n_lines: int = 2) -> str:
     return "\n".join(lines)
 
 
-def _colours(n: int) -> list[str]:
+def colours(n: int) -> list[str]:
     return [CLASSES[i % len(CLASSES)] for i in range(n)]

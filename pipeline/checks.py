@@ -66,7 +66,7 @@ def no_better_than_prior(
 
 def spoilt_probabilities(fitted: Model, predictions: pd.DataFrame, y: np.ndarray) -> None:
     """Class weights change the probabilities: y (n_training,) are the training rows' classes."""
-    if fitted.classifier.class_weight is None:
+    if fitted.made_of["class_weight"] is None:
         return
     labels = [fitted.positive_class] if len(fitted.classes_) == 2 else [str(label) for label in fitted.classes_]
     mean = {label: predictions[f"probability_{label}"].mean() for label in labels}
@@ -102,7 +102,7 @@ def importance(fitted: Model, table: Table) -> pd.DataFrame:
     before = log_losses(fitted.probabilities(X), codes).mean()
     repeated = pd.concat([X] * REPEATS, ignore_index=True)
     rows = []
-    for name in X.columns.drop([] if fitted.base.offset is None else fitted.base.offset):
+    for name in X.columns.drop(fitted.offset):
         order = np.concatenate([rng.permutation(len(X)) for _ in range(REPEATS)])
         shuffled = repeated.assign(**{str(name): X[name].iloc[order].reset_index(drop=True)})
         losses = log_losses(fitted.probabilities(shuffled), np.tile(codes, REPEATS)).reshape(REPEATS, -1).mean(axis=1)

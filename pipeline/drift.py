@@ -43,7 +43,7 @@ def reference(
     return {
         "data": title,
         "target": str(training.columns[-1]),
-        "columns": {name: _bins(training[name]) for name in fitted.base.columns},
+        "columns": {name: _bins(training[name]) for name in fitted.columns},
         "probabilities": {label: _bins(predictions[f"probability_{label}"]) for label in _shown(fitted)},
         "scores": {name: [row[name], row[f"{name}_lower"], row[f"{name}_upper"]] for name in names},
     }
@@ -102,9 +102,9 @@ class Watch:
         self.counts = {name: np.zeros(len(bins["counts"]), int) for name, bins in self.axes.items()}
         self.known = {
             name: [category for category in categories if category is not None]
-            for name, categories in zip(fitted.base.strings, fitted.base.categories, strict=True)
+            for name, categories in fitted.categories.items()
         }
-        self.new: dict[str, dict[str, int]] = {name: {} for name in fitted.base.strings}
+        self.new: dict[str, dict[str, int]] = {name: {} for name in fitted.categories}
         self.n_rows = 0
         self.labelled: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # class, decision, probabilities
 

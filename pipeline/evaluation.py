@@ -99,12 +99,12 @@ def write(
     models = {name: (rows["predicted"].to_numpy(), rows.iloc[:, 2:].to_numpy()) for name, rows in judged.items()}
     draws = resampled(test_y, models | compared, classes, trained.positive, test_weight)
     found = checks.importance(trained, test_rows)
-    prior, weighted = metrics["prior"], trained.classifier.class_weight is not None
+    prior, weighted = metrics["prior"], trained.made_of["class_weight"] is not None
     with reported_warnings() as warned:
         checks.no_better_than_prior(after.metrics, prior, draws["test"], draws["prior"], n, weighted)
         if not weighted:
             checks.overfitting(
-                after.metrics, metrics["train"], prior, draws["test"]["log_loss"], n, trained.classifier.l2
+                after.metrics, metrics["train"], prior, draws["test"]["log_loss"], n, trained.made_of["lambda"]
             )
             checks.without_effect(found, prior["log_loss"] - after.metrics["log_loss"])
         checks.spoilt_probabilities(trained, after.predictions, y)

@@ -1,85 +1,98 @@
-"""What is saved, loaded and served: raw cells in, class or probability out, in one object that needs no other file.
+"""What is saved, loaded and served: raw cells in, class or probability out, in one document that needs no other file.
 
-    raw cells --read--> typed columns --base--> codes --features--> matrix --classifier--> margins --> class
+    raw cells --read--> typed columns --terms--> base matrix --weights--> margins --> probabilities --> class
+
+    margin = intercept + sum over terms of the effect of its cells        (`columns.terms`)
 
 The class of a row is decided in one place, from the margins or with a threshold: what is evaluated is what is served.
-The module knows no configuration, so a saved model loads wherever the packages that it records are installed.
+The module knows no configuration and no optimiser, so a saved model loads wherever NumPy, pandas and PyArrow are.
 
-A model is stored with skops: arrays and a description of the objects, no pickle. Loading runs no code from the file and
-refuses any type that is not in `TRUSTED`. Source: https://skops.readthedocs.io/en/stable/persistence.html
+A model is stored as JSON, in which nothing can run; each value is checked when it is loaded. `docs/model.schema.json`
+describes it.
 """
 
-import io
-import re
+import json
 import warnings
-import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.columns.base import Base
-from pipeline.columns.features import Features
+from pipeline.columns.terms import Categories, Design, Offset
+from pipeline.columns.terms.fields import Fields
 from pipeline.errors import UserError
-from pipeline.logistic import LogisticRegression
 from pipeline.logistic.calibration import calibrated
-from pipeline.logistic.loss import predicted, probabilities
-from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import Table
+from pipeline.logistic.loss import MULTICLASS, predicted, probabilities
+from pipeline.logistic.matrix import Matrix, margins
+from pipeline.outputs import Table, significant
 from pipeline.reading import CellFormat, cells
 
-TRUSTED = [
-    f"{__name__}.Model",
-    "pipeline.columns.base.Base",
-    "pipeline.columns.features.Features",
-    "pipeline.logistic.estimator.LogisticRegression",
-    "pipeline.reading.options.CellFormat",
-]
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
+FORMAT = "logistic-regression-1"
+# Of effects. With nine, the seventh digit of one probability in a hundred would not be that of the fit.
+DIGITS = 12
 
 
 class Model:
     """A fitted logistic regression with all that is done to a user's cells before it.
 
-    base         typed columns to the base matrix
-    features     the base matrix to the features
-    classifier   the fitted logistic regression of the features
-    cell_format  how the cells of the training table were written, and so how new ones are read
+    design       the terms, which make typed columns the base matrix
+    weights      (n_base + 1, n_columns), of base columns and the intercept: a column for each class, one for two
+    classes_     (n_classes,), sorted
+    multiclass   of three classes or more: "one_vs_rest" or "softmax"
     positive     of two classes, the one that weights and curves refer to; None is the last in sorted order
+    cell_format  how the cells of the training table were written, and so how new ones are read
+    made_of      settings that the model was made with, by name
 
     `threshold` is the probability of the positive class, of two, from which on a row is decided to be of it; None
-    decides by the margins. `calibration` corrects the probabilities (`logistic.calibration`). `average` (n_terms,
-    n_columns of weights) has what each term of `base` adds to the margins of the average training row.
+    decides by the margins. `calibration` corrects the probabilities (`logistic.calibration`). `average` (n_groups,
+    n_columns) has what each of the groups of columns of `design` adds to the margins of the average training row.
     """
 
     def __init__(
         self,
-        base: Base,
-        features: Features,
-        classifier: LogisticRegression,
-        cell_format: CellFormat,
+        design: Design,
+        weights: np.ndarray,
+        classes: np.ndarray,
+        multiclass: str,
         positive: str | None,
+        cell_format: CellFormat,
+        made_of: Mapping[str, Any],
     ) -> None:
-        self.base, self.features, self.classifier = base, features, classifier
-        self.cell_format, self.positive = cell_format, positive
+        self.design, self.weights = design, significant(weights, DIGITS)
+        self.classes_, self.multiclass, self.positive = classes, multiclass, positive
+        self.cell_format, self.made_of = cell_format, dict(made_of)
         self.threshold: float | None = None
         self.calibration: dict[str, Any] | None = None
-        self.average = np.zeros((len(base.terms), len(classifier.coef_)))
+        self.average = np.zeros((len(design.groups), weights.shape[1]))
 
     @property
-    def classes_(self) -> np.ndarray:
-        """The classes (n_classes,), sorted."""
-        return self.classifier.classes_
+    def columns(self) -> list[str]:
+        """The columns that predictions need."""
+        return list(self.design.columns)
+
+    @property
+    def offset(self) -> list[str]:
+        """The column that is a known part of the margin, if there is one."""
+        return [term.name for term in self.design.terms if isinstance(term, Offset)]
+
+    @cached_property
+    def categories(self) -> dict[str, list[str | None]]:
+        """The categories of each column of strings, as training had them."""
+        return {term.name: term.categories for term in self.design.terms if isinstance(term, Categories)}
 
     @property
     def positive_class(self) -> str:
         """The class that the weights of a two-class model refer to."""
         return str(self.classes_[-1]) if self.positive is None else self.positive
 
-    def matrix(self, frame: Table) -> Matrix:
-        """Typed columns to the matrix (n_samples, n_features) that the classifier takes."""
-        return Matrix([self.base.block(frame)], self.features.T)
+    @property
+    def sign(self) -> int:
+        """-1 where the weights of two classes are those of the other class than `positive_class`, else 1."""
+        return 1 if len(self.classes_) > 2 or self.positive_class == str(self.classes_[1]) else -1
 
     def classify(self, frame: pd.DataFrame) -> np.ndarray:
         """The class that is decided for each row of typed columns, (n_samples,)."""
@@ -89,43 +102,42 @@ class Model:
         """The probabilities (n_samples, n_classes) of rows of typed columns, in the order of `classes_`."""
         return self.decide(frame)[1]
 
+    def margins(self, frame: Table) -> np.ndarray:
+        """z of rows of typed columns: (n_samples,) of two classes, for the last; else (n_samples, n_classes)."""
+        z = margins(Matrix([self.design.block(frame)]), self.weights)
+        return z[:, 0] if z.shape[1] == 1 else z
+
     def decide(self, frame: Table) -> tuple[np.ndarray, np.ndarray]:
         """Both."""
         if not len(frame):
             return self.classes_[:0], np.empty((0, len(self.classes_)))
-        z = self.classifier.decision_function(self.matrix(frame))
-        P = calibrated(probabilities(z, self.classifier.multiclass), self.calibration)
+        z = self.margins(frame)
+        P = calibrated(probabilities(z, self.multiclass), self.calibration)
         if self.threshold is None:
             return self.classes_[predicted(z)], P
         place = self.classes_.tolist().index(self.positive_class)
         return self.classes_[np.where(P[:, place] >= self.threshold, place, 1 - place)], P
 
     def contributions(self, frame: pd.DataFrame) -> np.ndarray:
-        """What each term of `base` adds to the margins of each row: (n_samples, n_terms, n_columns of weights).
+        """What each group of columns adds to the margins of each row: (n_samples, n_groups, n_columns of weights).
 
         It is relative to the average training row: with the margins of that row, the contributions add up to the
         margins. Of two classes, the margins are those of `positive_class`.
         """
-        block, V = self.base.block(frame), self._base_weights()
-        n_dense = block.dense.shape[1]
+        block, V = self.design.block(frame), self.sign * self.weights
+        n_dense = self.design.n_dense
         parts = np.concatenate([block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]], axis=1)
-        is_of_term = self.base.term_of == np.arange(len(self.base.terms))[:, None]
-        return np.einsum("tp,npk->ntk", is_of_term.astype(float), parts) - self.average
+        is_of_group = self.design.group_of == np.arange(len(self.design.groups))[:, None]
+        return np.einsum("tp,npk->ntk", is_of_group.astype(float), parts) - self.average
 
     def set_average(self, rows: Matrix) -> None:
         """Let contributions be relative to the average of these rows of the base matrix."""
         sums = [block.transposed(np.ones((len(block), 1))) for block, _ in rows.strips()]
-        means, V = np.sum(sums, axis=0) / len(rows), self._base_weights()
-        widths = [*[1] * rows.blocks[0].dense.shape[1], *np.diff(self.base.starts)]
+        means = np.sum(sums, axis=0) / len(rows)
         average = np.zeros_like(self.average)
-        np.add.at(average, np.repeat(self.base.term_of, widths), (means * V)[:-1])
+        groups = np.repeat(self.design.group_of, self.design.widths)
+        np.add.at(average, groups, (means * self.sign * self.weights)[:-1])
         self.average = average.round(9) + 0.0  # no -0
-
-    def _base_weights(self) -> np.ndarray:
-        """V = T W (n_base + 1, n_columns), of two classes for the positive one."""
-        classify = self.classifier
-        V = self.features.T @ np.vstack([classify.coef_.T, classify.intercept_])
-        return -V if V.shape[1] == 1 and self.positive_class != self.classes_[1] else V
 
     def read(self, raw: pd.DataFrame) -> pd.DataFrame:
         """A user's raw rows as typed columns, read as the training table was, whatever types they arrive in.
@@ -136,14 +148,14 @@ class Model:
         where none of the model's columns is there.
         """
         self._check_columns(raw)
-        return pd.DataFrame({name: self._typed(name, self._given(raw, name)) for name in self.base.columns})
+        return pd.DataFrame({name: self._typed(name, self._given(raw, name)) for name in self.columns})
 
     def read_each(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[Any, str]]:
         """As `read`, but without the rows that can't be read: for these the reason, by their label in the index."""
         self._check_columns(raw)
         frame: dict[str, pd.Series] = {}
         reasons: dict[Any, str] = {}
-        for name in self.base.columns:
+        for name in self.columns:
             column = self._given(raw, name)
             try:
                 frame[name] = self._typed(name, column)
@@ -170,15 +182,15 @@ class Model:
 
     def _typed(self, name: str, column: pd.Series) -> pd.Series:
         """A column of raw cells as numbers, dates or strings."""
-        categories = None
-        if name in self.base.strings:
-            categories = self.base.categories[self.base.strings.index(name)]
-        kind = "strings" if categories is not None else "dates" if name in self.base.dates else "numbers"
-        given = cells.served(column.rename(name), categories, self.cell_format.decimal or ".")
-        return cells.parse(given, name, self.cell_format, kind)[0].to_pandas().set_axis(column.index)
+        given = cells.served(column.rename(name), self.categories.get(name), self.cell_format.decimal or ".")
+        return (
+            cells.parse(given, name, self.cell_format, f"{self.design.columns[name]}s")[0]
+            .to_pandas()
+            .set_axis(column.index)
+        )
 
     def _check_columns(self, raw: pd.DataFrame) -> None:
-        names = self.base.columns
+        names = self.columns
         given = raw.columns.tolist()
         if twice := [name for name in names if given.count(name) > 1]:
             raise UserError(f"column {twice[0]!r} is there twice. Leave one out.")
@@ -200,30 +212,91 @@ class Model:
 
 
 def save(model: Model, path: Path) -> None:
-    """Write `model`, the same bytes for the same model.
-
-    skops names objects by their address in memory and dates the files in its archive; here objects are numbered in
-    order of appearance, and all files have the same date.
-    """
-    import skops.io  # half a second, which a stage that only names the file need not pay
-
-    archive = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
-    schema = archive.read("schema.json").decode()
-    numbers = {old: str(n) for n, old in enumerate(dict.fromkeys(re.findall(r'"__id__": (\d+)', schema)))}
-    schema = re.sub(r'"__id__": (\d+)', lambda found: f'"__id__": {numbers[found[1]]}', schema)
-    files = [name for name in archive.namelist() if name != "schema.json"]
-    renamed = {name: re.sub(r"^\d+", lambda found: numbers[found[0]], name) for name in files}
-    for old, new in renamed.items():
-        schema = schema.replace(f'"{old}"', f'"{new}"')
+    """Write `model` as JSON, the same bytes for the same model."""
+    calibration = model.calibration and {name: np.asarray(part).tolist() for name, part in model.calibration.items()}
+    document = {
+        "format": FORMAT,
+        "made_of": model.made_of,
+        "classes": model.classes_.tolist(),
+        "multiclass": model.multiclass,
+        "positive": model.positive,
+        "threshold": model.threshold,
+        "calibration": calibration,
+        "intercept": model.weights[-1].tolist(),
+        **model.design.state(model.weights),
+        "average": model.average.tolist(),
+        "cells": {**asdict(model.cell_format), "missing_values": [*model.cell_format.missing_values]},
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        for old, new in sorted(renamed.items(), key=lambda pair: pair[1]):
-            out.writestr(zipfile.ZipInfo(new, EPOCH), archive.read(old))
-        out.writestr(zipfile.ZipInfo("schema.json", EPOCH), schema)
+    sections = (f"{json.dumps(key)}: {_written(value)}" for key, value in document.items())
+    path.write_text("{\n" + ",\n".join(sections) + "\n}\n", encoding="utf-8")
+
+
+def _written(value: Any) -> str:
+    """JSON with a line for each term."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"  {json.dumps(part, ensure_ascii=False)}" for part in value) + "\n]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def load(path: Path) -> Model:
-    """A model that `save` wrote."""
-    import skops.io
+    """A model that `save` wrote. Errors: `UserError` for a file that is no such document."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is no model: {error}. `dvc repro` writes one.") from None
+    fields = Fields(values, str(path))
+    if (written := fields.value("format")) != FORMAT:
+        raise UserError(f"{path} is no model: its format is {written!r}, not {FORMAT!r}. `dvc repro` writes one.")
+    classes = np.array(fields.texts("classes"))
+    if len(classes) < 2 or (np.unique(classes) != classes).any():
+        raise fields.wrong(f"classes are {classes.tolist()}, not two or more in order")
+    if (multiclass := fields.text("multiclass")) not in MULTICLASS:
+        raise fields.wrong(f"multiclass is {multiclass!r}, not one of {', '.join(MULTICLASS)}")
+    n_columns = 1 if len(classes) == 2 else len(classes)
+    design, weights = Design.restored(fields, n_columns)
+    weights = np.vstack([weights, fields.numbers("intercept", n_columns)])
+    positive = fields.text_or_null("positive")
+    if positive is not None and (positive not in classes or n_columns > 1):
+        raise fields.wrong(f"positive is {positive!r}, not one of two classes")
+    model = Model(
+        design,
+        weights,
+        classes,
+        multiclass,
+        positive,
+        _cell_format(fields.section("cells")),
+        fields.section("made_of").values,
+    )
+    model.threshold, model.calibration = fields.number_or_null("threshold"), _calibration(fields, n_columns)
+    model.average = fields.numbers("average", len(design.groups), n_columns)
+    return model
 
-    return skops.io.load(path, trusted=TRUSTED)
+
+def _calibration(fields: Fields, n_columns: int) -> dict[str, Any] | None:
+    if fields.value("calibration") is None:
+        return None
+    section = fields.section("calibration")
+    if "temperature" in section:
+        return {"temperature": section.number("temperature")}
+    x = section.numbers("x", None)
+    if n_columns > 1 or not len(x) or (np.diff(x) < 0).any():
+        raise section.wrong("x does not ascend, or there are more than two classes")
+    return {"x": x, "y": section.numbers("y", len(x))}
+
+
+def _cell_format(cells: Fields) -> CellFormat:
+    dates: Any = cells.value("date_format")
+    if isinstance(dates, Mapping):
+        by_column = cells.section("date_format")
+        dates = {name: by_column.text(name) for name in by_column}
+    elif dates is not None:
+        dates = cells.text("date_format")
+    replace = cells.section("replace")
+    return CellFormat(
+        missing_values=cells.texts("missing_values"),
+        decimal=cells.text_or_null("decimal"),
+        thousands=cells.text_or_null("thousands"),
+        date_format=dates,
+        replace={name: {old: replace.section(name).text(old) for old in replace.section(name)} for name in replace},
+    )

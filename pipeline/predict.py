@@ -43,7 +43,7 @@ def main(file: str, model: str | None, output: str | None) -> None:
     """Errors: `UserError` for a file, a model or an output that can't be used, and where no row can be read."""
     fitted, options = found(model)
     n_rows, n_wrong = 0, 0
-    read = map(Part, chunks(Path(file), fitted.base.columns, options))
+    read = map(Part, chunks(Path(file), fitted.columns, options))
     with warned_once(), writing(output) as write, workers() as run, tqdm(unit=" rows", disable=None) as bar:
         while parts := list(islice(read, STRIPS)):
             fitted.read(parts[0].rows.head(0))  # warns here of columns that are not there
@@ -108,7 +108,7 @@ def predictions(fitted: Model, frame: pd.DataFrame) -> pd.DataFrame:
     column = 0 if parts.shape[2] == 1 else np.searchsorted(classes, decided)
     values = parts[np.arange(len(frame)), :, column].round(9)
     largest = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :LARGEST]
-    words = [_words(frame, term) for term in fitted.base.terms]
+    words = [_words(frame, term) for term in fitted.design.groups]
     for k in range(largest.shape[1]):
         table[f"contribution_{k + 1}"] = [
             f"{words[term][row]} ({values[row, term]:+.2f})" for row, term in enumerate(largest[:, k].tolist())

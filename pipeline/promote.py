@@ -86,7 +86,7 @@ def difference(new: Model, old: Model, rows: pd.DataFrame, weight: np.ndarray | 
     X, y = features_and_target(rows)
     losses, correct = [], []
     for fitted, which in ((new, "the new model"), (old, "the champion")):
-        if absent := [name for name in fitted.base.columns if name not in X]:
+        if absent := [name for name in fitted.columns if name not in X]:
             raise UserError(
                 f"{which} is of another table: it needs {', '.join(map(repr, absent[:5]))}, which the test rows in "
                 f"outputs/ have not. Make outputs/ those of its table, with the settings data and split, and try again."

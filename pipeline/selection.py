@@ -20,10 +20,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from pipeline import config
 from pipeline.columns import splitting
-from pipeline.columns.base import Base
-from pipeline.columns.features import Features, prepare
-from pipeline.columns.pairs import promising
 from pipeline.columns.target import check_offset, features_and_target
+from pipeline.columns.terms import Design, Features, Settings, prepare
+from pipeline.columns.terms.pair import promising_pairs
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.grid import Rows as GridRows
@@ -130,13 +129,10 @@ def _losses(
 ) -> np.ndarray:
     """The held-out log-loss of each strength on each fold, (n_folds, n_strengths)."""
     classes, codes = np.unique(rows.y, return_inverse=True)
-    smoothness, pairs = params.model_copy(update={"features": kind}).bending, params.pairs
-    base = Base(rows.X, curves=smoothness is not None or bool(pairs), pairs=pairs, offset=params.offset)
-    block = base.block(rows.X)
-    maps = [
-        Features(base, Matrix([block[learnt]]), min_rows=params.min_rows, smoothness=smoothness).T
-        for learnt, _ in folds
-    ]
+    settings = Settings.of(params.model_copy(update={"features": kind}))
+    design = Design.fit(rows.X, settings)
+    block = design.block(rows.X)
+    maps = [Features(design, Matrix([block[learnt]]), settings).T for learnt, _ in folds]
     found = np.empty((len(folds), len(strengths)))
 
     def weights(part: np.ndarray) -> np.ndarray | None:
@@ -177,8 +173,8 @@ def _losses_of_pairs(rows: Rows, strength: float, folds: list[splitting.Fold], p
         training, others = rows.take(learnt), rows.take(held_out)
         pairs = _found(training, strength, params, max(PAIRS))
         for place, n in enumerate(PAIRS):
-            base, features, _, model = _fit(training, strength, params, pairs[:n])
-            margins = model.decision_function(Matrix([base.block(others.X)], features.T))
+            design, features, _, model = _fit(training, strength, Settings.of(params, pairs=pairs[:n]), params)
+            margins = model.decision_function(Matrix([design.block(others.X)], features.T))
             found[fold, place] = _log_loss(margins, codes[held_out], others.weight, params)
     return found
 
@@ -187,20 +183,18 @@ def _found(rows: Rows, strength: float, params: config.Train, n: int) -> list[tu
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []
-    base, _, Z, model = _fit(rows, strength, params, bins=True)
+    design, _, Z, model = _fit(rows, strength, Settings.of(params, bins=True), params)
     P = model.predict_proba(Z)
     P = P[:, 1:] if P.shape[1] == 2 else P
     Y = rows.y[:, None] == model.classes_[-P.shape[1] :]
     weight = np.array(1.0) if rows.weight is None else rows.weight[:, None]
-    return promising(base, Z, weight * (Y - P), weight * P * (1 - P), n)
+    return promising_pairs(design, Z, weight * (Y - P), weight * P * (1 - P), n)
 
 
 def _fit(
-    rows: Rows, strength: float, params: config.Train, pairs: Sequence = (), bins: bool = False
-) -> tuple[Base, Features, Matrix, LogisticRegression]:
-    base, features, Z = prepare(
-        rows.X, min_rows=params.min_rows, smoothness=params.bending, pairs=pairs, offset=params.offset, bins=bins
-    )
+    rows: Rows, strength: float, settings: Settings, params: config.Train
+) -> tuple[Design, Features, Matrix, LogisticRegression]:
+    design, features, Z = prepare(rows.X, settings)
     model = LogisticRegression(
         strength / len(rows.y),
         multiclass=params.multiclass,
@@ -211,7 +205,7 @@ def _fit(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return base, features, Z, model.fit(Z, rows.y, rows.weight)
+        return design, features, Z, model.fit(Z, rows.y, rows.weight)
 
 
 def _log_loss(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray | None, params: config.Train) -> float:

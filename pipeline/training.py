@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from pipeline import config, model, outputs
-from pipeline.columns.features import prepare
 from pipeline.columns.target import check_offset, features_and_target
+from pipeline.columns.terms import Features, Rows, Settings, prepare
 from pipeline.compute import workers
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
@@ -40,6 +40,8 @@ listeners: list[Callable[[int, float], None]] = []  # called with the iteration 
 class Training(NamedTuple):
     start: Model  # before the first step: random weights
     model: Model
+    fitted: LogisticRegression  # the model as weights of features, and how training went
+    features: Features
     params: config.Train
     rows: Matrix  # the training rows, as the classifier takes them
     y: np.ndarray  # (n_samples,), their classes
@@ -48,8 +50,18 @@ class Training(NamedTuple):
     @property
     def oriented(self) -> Matrix:
         """`rows` as the weights of `columns_of_weights` take them."""
-        classes, fitted = self.model.classes_, self.model
-        return self.rows if len(classes) > 2 or fitted.positive_class == str(classes[-1]) else self.rows.mirrored()
+        return self.rows if self.model.sign == 1 else self.rows.mirrored()
+
+    @property
+    def columns_of_weights(self) -> list[tuple[str, np.ndarray, float]]:
+        """The class, the weights (n_features,) and the intercept of each column: the positive of two classes, or each.
+
+        The weights of two classes mirror each other.
+        """
+        sign, fitted = self.model.sign, self.fitted
+        labels = self.model.classes_ if len(fitted.coef_) > 1 else [self.model.positive_class]
+        columns = zip(labels, fitted.coef_, fitted.intercept_, strict=True)
+        return [(str(label), sign * coef, sign * float(intercept)) for label, coef, intercept in columns]
 
 
 def classifier(params: config.Train) -> LogisticRegression:
@@ -77,12 +89,10 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
     classes = np.unique(y)
     check_positive(params.positive, classes)
     check_offset(params.offset, classes)
-    base, features, Z = prepare(
-        X, min_rows=params.min_rows, smoothness=params.bending, pairs=params.pairs, offset=params.offset
-    )
-    if features.pooled:
+    design, features, Z = prepare(X, Settings.of(params))
+    if pooled := features.pooled:
         warnings.warn(
-            f"every category of {', '.join(map(repr, features.pooled))} has fewer than train.min_rows = "
+            f"every category of {', '.join(map(repr, pooled))} has fewer than train.min_rows = "
             f"{params.min_rows} rows, so all of them are pooled as rare and have no effect. Lower it: "
             f"-S train.min_rows=1.",
             stacklevel=2,
@@ -93,7 +103,7 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
             f"Two features are called {repeated[0]!r}: a column of that name, and one made from "
             f"another column. Rename the column in the file, or leave it out with data.drop."
         )
-    warn_of_few_rows(y, len(names) - len(features.groups) + 1, params)
+    warn_of_few_rows(y, len(names) - len(features.partitions) + 1, params)
     unfitted = classifier(params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` has how the training stopped
@@ -111,23 +121,34 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
                 if params.penalty == "firth":
                     if weight is not None:
                         raise UserError("train.penalty = firth is not defined for row weights. Remove data.weight.")
-                    fitted = fit_firth(clone(start).fit(Z, y), Z, y, features.groups, params)
+                    fitted = fit_firth(clone(start).fit(Z, y), Z, y, features.partitions, params)
                 else:
                     fitted = unfitted.fit(Z, y, weight, callback=None if bar.disable and not listeners else show)
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
     if params.l2 == 0:
-        fitted.coef_, fitted.intercept_ = smallest(fitted.coef_, fitted.intercept_, features.groups)
+        fitted.coef_, fitted.intercept_ = smallest(fitted.coef_, fitted.intercept_, features.partitions)
     for fit in (start, fitted):
         rounded = rounded_weights(np.column_stack([fit.coef_, fit.intercept_]))
         fit.coef_, fit.intercept_ = rounded[:, :-1].copy(), rounded[:, -1].copy()
         fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
         fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
-    start_model, model = (Model(base, features, fit, cell_format, params.positive) for fit in (start, fitted))
+    start_model, model = (
+        Model(
+            design,
+            features.T @ np.vstack([fit.coef_.T, fit.intercept_]),
+            fitted.classes_,
+            params.multiclass,
+            params.positive,
+            cell_format,
+            {"lambda": params.l2, "class_weight": params.class_weight},
+        )
+        for fit in (start, fitted)
+    )
     model.set_average(Z)
-    training = Training(start_model, model, params, Z, y, weight)
+    training = Training(start_model, model, fitted, features, params, Z, y, weight)
     if Status.SEPARATED in fitted.status_:
-        for label, coef, intercept in columns_of_weights(training.model):
+        for label, coef, intercept in training.columns_of_weights:
             found = separating_features(Z, y == label, np.append(coef, intercept))
             if len(found):
                 warnings.warn(
@@ -217,27 +238,18 @@ def smallest(coef: np.ndarray, intercept: np.ndarray, groups: Sequence[np.ndarra
     return coef, intercept
 
 
-def costs(fitted: Model) -> pd.DataFrame:
+def costs(training: Training) -> pd.DataFrame:
     """The cost of every iteration, the random start first; for many classes their mean, then one column per class."""
-    history = pd.DataFrame(fitted.classifier.cost_history_)
+    history = pd.DataFrame(training.fitted.cost_history_)
     if history.shape[1] == 1:
         history.columns = ["cost"]
     else:
-        history.columns = [f"cost/{label}" for label in fitted.classes_]
+        history.columns = [f"cost/{label}" for label in training.fitted.classes_]
         history.insert(0, "cost", history.ffill().mean(axis="columns"))  # a class that has converged keeps its cost
     return history.rename_axis("iteration").reset_index()
 
 
-def columns_of_weights(fitted: Model) -> list[tuple[str, np.ndarray, float]]:
-    """The class, the weights (n_features,) and the intercept of each column: the positive of two classes, or each."""
-    classify = fitted.classifier
-    if len(classify.coef_) > 1:
-        return [(str(c), *pair) for c, *pair in zip(fitted.classes_, classify.coef_, classify.intercept_, strict=True)]
-    sign = 1 if fitted.positive_class == fitted.classes_[1] else -1  # the two classes mirror each other
-    return [(fitted.positive_class, sign * classify.coef_[0], sign * float(classify.intercept_[0]))]
-
-
-def weights(fitted: Model) -> pd.DataFrame:
+def weights(training: Training) -> pd.DataFrame:
     """One row per feature (and class): the weight per standard deviation and per unit, and their odds ratios.
 
     Of each class, the features of the largest effect (the weight per standard deviation, without its sign) come first.
@@ -247,7 +259,7 @@ def weights(fitted: Model) -> pd.DataFrame:
     The unit of a category is 1: where the cell has it, against where not. An odds ratio is exp(weight): the factor by
     which the odds of the class grow when the feature grows by one standard deviation, or by one of its own units.
     """
-    features = fitted.features
+    features = training.features
     table = pd.concat(
         [
             pd.DataFrame(
@@ -258,107 +270,66 @@ def weights(fitted: Model) -> pd.DataFrame:
                     "weight_per_unit": coef / features.scale,
                 }
             ).iloc[np.argsort(-np.abs(coef * features.deviation), kind="stable")]
-            for label, coef, _ in columns_of_weights(fitted)
+            for label, coef, _ in training.columns_of_weights
         ],
         ignore_index=True,
     )
-    drawn = {
-        features.names[k]: features.names[positions[0]] for positions in features.curves_of.values() for k in positions
-    }
-    names = [f"{fitted.base.name(first)} x {fitted.base.name(second)}" for first, second in fitted.base.pairs]
-    drawn |= {
-        features.names[k]: name for name, positions in zip(names, features.pairs_of, strict=True) for k in positions
-    }
-    if drawn:  # none of these weights says how the odds change with the number
-        table["curve"] = table["feature"].map(drawn)
+    if drawn := features.drawn:  # none of these weights says how the odds change with the number
+        names = {
+            k: term.name for term in drawn for part, _ in term.effects().pieces for k in features.positions([part])
+        }
+        table["curve"] = table["feature"].map({features.names[k]: name for k, name in names.items()})
     with np.errstate(over="ignore"):
         table["odds_ratio_per_standard_deviation"] = np.exp(table["weight_per_standard_deviation"])
         table["odds_ratio_per_unit"] = np.exp(table["weight_per_unit"])
     return table
 
 
-def curves(training: Training) -> pd.DataFrame:
-    """The curves: class, feature, value, effect (on the log-odds), lower, upper, rows, one row per bin with rows.
+def effects(training: Training, kind: str) -> pd.DataFrame:
+    """What terms add to the log-odds at the cells that stand for all others: of curves (`value`) or pairs (`first`).
 
-    The effect is relative to the mean of the training rows. The band is that of a Bayesian with the penalty
-    as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
-    inverse of the curvature of the cost, penalty included (of an elastic net its smooth part), divided by the number of
-    rows. A softmax has no band.
+    class, feature, value, effect, lower, upper, rows: one row per value that training rows have. The effect is relative
+    to the mean of the training rows. The band is that of a Bayesian with the penalty as prior, 95 % at each point
+    (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the inverse of the curvature of the
+    cost, penalty included (of an elastic net its smooth part), divided by the number of rows. A softmax has no band.
+
+    class, pair, first, second, effect, rows: one row per combination of two groups that training rows have, beside the
+    effect of each column alone.
     """
-    fitted, Z, y, weight = training.model, training.oriented, training.y, training.weight
-    base, features = fitted.base, fitted.features
-    codes = np.concatenate([block.codes for block in Z.blocks])
-    T, n_dense = features.T.tocsc(), base.width - int(base.starts[-1])
-    parts = []
-    for label, coef, intercept in columns_of_weights(fitted):
-        W = np.append(coef, intercept)[:, None]
-        covariance = np.full((len(W), len(W)), np.nan)
-        if fitted.classifier.multiclass != "softmax" or len(fitted.classes_) == 2:
-            with workers() as run:
-                penalty = penalty_of(np.array([fitted.classifier.l2]), fitted.classifier.l1_ratio)
-                objective = FastObjective(Z, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
-                covariance = np.linalg.inv(objective.curvature(W)[0]) / (len(y) if weight is None else weight.sum())
-        starts = base.starts[len(base.strings) :]
-        for place, (j, points) in enumerate(zip(base.curved, base.points, strict=True)):
-            positions = features.curves_of.get(j)
-            if positions is None:
-                continue
-            rows = n_dense + starts[place] + np.arange(len(points))
-            effects = T[rows][:, positions].toarray()
-            effects[:, 0] = T[j, positions[0]] * points + T[base.width, positions[0]]
-            counts = np.bincount(codes[:, len(base.strings) + place] - starts[place], minlength=len(points))
-            effect = effects @ coef[positions]
-            variance = np.einsum("bi,ij,bj->b", effects, covariance[np.ix_(positions, positions)], effects)
-            reach = NormalDist().inv_cdf(0.975) * np.sqrt(variance)
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "class": label,
-                        "feature": features.names[positions[0]],
-                        "value": points * base.scale[j] + base.centre[j],
-                        "effect": effect,
-                        "lower": effect - reach,
-                        "upper": effect + reach,
-                        "rows": counts[: len(points)],
-                    }
-                )[counts[: len(points)] > 0]
-            )
-    return pd.concat(parts, ignore_index=True)
-
-
-def surfaces(training: Training) -> pd.DataFrame:
-    """The pairs: class, pair, first, second, effect (on the log-odds, beside those of each column alone), rows.
-
-    One row per combination of a group of the first column and one of the second that training rows have. A group of
-    numbers is shown by its mean, the other categories as "rare".
-    """
-    fitted = training.model
-    base, features = fitted.base, fitted.features
-    codes = np.concatenate([block.codes for block in training.rows.blocks]) - base.starts[:-1]
-    n_dense, parts = base.width - int(base.starts[-1]), []
-    for place, (pair, positions) in enumerate(zip(base.pairs, features.pairs_of, strict=True)):
-        column = len(base.strings) + len(base.curved) + place
-        rows = np.bincount(codes[:, column], minlength=base.starts[column + 1] - base.starts[column])
-        (one, other), (first, second) = (base.group_names(k) for k in pair), map(base.name, pair)
-        T = features.T[n_dense + base.starts[column] :][: len(rows)][:, positions]
-        for label, coef, _ in columns_of_weights(fitted):
-            cells = pd.DataFrame(
-                {
-                    "class": label,
-                    "pair": f"{first} x {second}",
-                    "first": np.repeat(one, len(other)),
-                    "second": np.tile(other, len(one)),
-                    "effect": T @ coef[positions],
-                    "rows": rows,
-                }
-            )
+    features, parts = training.features, []
+    drawn = [(term, shown) for term in features.drawn if (shown := term.effects()) and kind in shown.cells]
+    for label, coef, intercept in training.columns_of_weights if drawn else []:
+        covariance = _covariance(training, label, np.append(coef, intercept)) if kind == "value" else None
+        for term, (shown, pieces) in drawn:
+            positions, X = features.positions(part for part, _ in pieces), features.of_pieces(pieces)
+            cells = shown.assign(effect=X @ coef[positions])
+            if covariance is not None:
+                variance = np.einsum("bi,ij,bj->b", X, covariance[np.ix_(positions, positions)], X)
+                reach = NormalDist().inv_cdf(0.975) * np.sqrt(variance)
+                cells = cells.assign(lower=cells["effect"] - reach, upper=cells["effect"] + reach)
+            cells.insert(0, "feature" if kind == "value" else "pair", term.name)
+            cells.insert(0, "class", label)
+            cells["rows"] = Rows(training.rows).near(*pieces[0])
             parts.append(cells[cells["rows"] > 0])
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def summary(fitted: Model) -> dict[str, dict[str, Any]]:
+def _covariance(training: Training, label: str, weights: np.ndarray) -> np.ndarray:
+    """Of the weights of a class and its intercept, (n_features + 1, n_features + 1)."""
+    y, weight, fitted = training.y, training.weight, training.fitted
+    if fitted.multiclass == "softmax" and len(fitted.classes_) > 2:
+        return np.full((len(weights), len(weights)), np.nan)
+    with workers() as run:
+        penalty = penalty_of(np.array([fitted.l2]), fitted.l1_ratio)
+        is_class = (y == label).astype(int)
+        objective = FastObjective(training.oriented, is_class, np.array([1]), penalty, weight, run=run)
+        covariance = np.linalg.inv(objective.curvature(weights[:, None])[0])
+    return covariance / (len(y) if weight is None else weight.sum())
+
+
+def summary(training: Training) -> dict[str, dict[str, Any]]:
     """For each column of weights: iterations used, how it stopped, its cost at the start and at the end."""
-    classify = fitted.classifier
+    classify = training.fitted
     history = np.asarray(classify.cost_history_).reshape(len(classify.cost_history_), -1)
     return {
         label: {
@@ -369,7 +340,7 @@ def summary(fitted: Model) -> dict[str, dict[str, Any]]:
             "intercept": float(intercept),
         }
         for (label, _, intercept), iterations, stopped, column in zip(
-            columns_of_weights(fitted), classify.n_iter_, classify.stop_reason_, history.T, strict=True
+            training.columns_of_weights, classify.n_iter_, classify.stop_reason_, history.T, strict=True
         )
     }
 
@@ -381,15 +352,15 @@ def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[s
     data is None.
     """
     fitted, params, y = training.model, training.params, training.y
-    features, classify = fitted.features, fitted.classifier
-    names, groups = features.names, features.groups
+    features, classify = training.features, training.fitted
+    names, groups = features.names, features.partitions
     X = training.oriented.with_features(features.per_unit())
     weight = row_weights(params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
     errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters}
     found: dict[str, tuple[Inference, Inference | None]] = {}
     if classify.multiclass == "softmax" and len(classify.classes_) > 2:
         return {label: (fit, None) for label, fit in of_softmax(training, weight).items()}
-    for label, coef, intercept in columns_of_weights(fitted):
+    for label, coef, intercept in training.columns_of_weights:
         slope, is_class = coef / features.scale, y == label
         intercept -= slope @ features.centre
         free = None
@@ -399,7 +370,7 @@ def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[s
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
             fit = inference(X, is_class, slope, intercept, classify.l2, weight)
-            is_curved = bool(features.curves_of or features.pairs_of)
+            is_curved = bool(features.drawn)
             free = None if is_curved else refit(X, is_class, weight, **errors)
             why = CURVED if is_curved else LARGE
             fit.note += ": " + (why if free is None else f"without penalty, {free.note}")
@@ -414,15 +385,15 @@ def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[s
 
 def of_softmax(training: Training, weight: np.ndarray | None) -> dict[str, Inference]:
     """The coefficients per unit and the deviance of one model of all classes, which has no test of one class alone."""
-    fitted, y = training.model, training.y
-    codes, features = np.searchsorted(fitted.classes_, y), fitted.features
-    L = log_probabilities(fitted.classifier.decision_function(training.rows), "softmax")
+    y, features = training.y, training.features
+    codes = np.searchsorted(training.model.classes_, y)
+    L = log_probabilities(training.fitted.decision_function(training.rows), "softmax")
     counted = np.ones(len(y)) if weight is None else weight
     shares = np.bincount(codes, counted) / counted.sum()
     deviance = -2 * float(np.sum(counted * L[np.arange(len(y)), codes]))
     null_deviance = -2 * float(np.sum(counted * np.log(shares)[codes]))
     found = {}
-    for label, coef, intercept in columns_of_weights(fitted):
+    for label, coef, intercept in training.columns_of_weights:
         slope = coef / features.scale
         coefficient = np.append(slope, intercept - slope @ features.centre)
         r2 = 1 - deviance / null_deviance
@@ -484,22 +455,20 @@ def write(
 ) -> None:
     """The models, costs, weights, inference, summary and warnings, below `root`."""
     found = inferences(training, clusters)
-    names = training.model.features.names
+    names = training.features.names
     inferred = inference_table(names, found)
-    categories = [names[j] for group in training.model.features.groups for j in group]
-    record = summary(training.model)
+    categories = [names[j] for group in training.features.partitions for j in group]
+    record = summary(training)
     for label, (fit, _) in found.items():
         record[label] |= {key: getattr(fit, key) for key in ("deviance", "null_deviance", "mcfadden_r2", "aic", "note")}
     model.save(training.start, root / outputs.START)
     model.save(training.model, root / outputs.MODEL)
-    outputs.save_csv(costs(training.model), root / outputs.COSTS)
-    outputs.save_csv(
-        with_intervals(weights(training.model), inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS
-    )
+    outputs.save_csv(costs(training), root / outputs.COSTS)
+    outputs.save_csv(with_intervals(weights(training), inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS)
     outputs.save_csv(inferred, root / outputs.INFERENCE)
-    if training.model.features.curves_of and len(names) <= LARGEST_FACTOR:
-        outputs.save_csv(curves(training), root / outputs.CURVES_OF_FEATURES)
-    if training.model.features.pairs_of:
-        outputs.save_csv(surfaces(training), root / outputs.SURFACES)
+    for kind, file in (("value", outputs.CURVES_OF_FEATURES), ("first", outputs.SURFACES)):
+        cells = effects(training, kind) if len(names) <= LARGEST_FACTOR or kind == "first" else pd.DataFrame()
+        if len(cells):
+            outputs.save_csv(cells, root / file)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

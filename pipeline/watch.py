@@ -41,7 +41,7 @@ def main(file: str, model: str | None, output: str | None) -> None:
         seen = registry.reference(model, settings)
     watch, n_wrong, n_unknown = Watch(fitted, seen), 0, 0
     with warned_once():
-        for chunk in chunks(path, [*fitted.base.columns, seen["target"]], options):
+        for chunk in chunks(path, [*fitted.columns, seen["target"]], options):
             frame, reasons = fitted.read_each(chunk.rows)
             n_wrong += len(chunk.wrong) + len(reasons)
             if len(frame):

@@ -30,10 +30,9 @@ from sklearn.utils.validation import (
 )
 
 from pipeline.compute import STRIPS, strips, workers
-from pipeline.logistic.fast_objective import margins
 from pipeline.logistic.fitting import Callback, fit_columns, random_start
 from pipeline.logistic.loss import log_probabilities, predicted, probabilities
-from pipeline.logistic.matrix import Block, Matrix
+from pipeline.logistic.matrix import Block, Matrix, margins
 from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.softmax import objective_of

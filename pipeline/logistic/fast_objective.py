@@ -27,14 +27,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import STRIPS, Call, Run, workers
+from pipeline.compute import Call, Run
 from pipeline.logistic.matrix import Block, as_matrix
 from pipeline.logistic.penalty import Ridge
 
 BLOCK_BYTES = 2 * 2**20  # one core's share of the last two levels of cache; smaller blocks are too short for threads
 SMALL_BYTES = 768 * 1024  # data that fits in a second-level cache together with its buffers
 MULTIPLICATIONS = 1_000_000  # larger products take twice as long: OpenBLAS copies X before it multiplies
-WORTH_SENDING = 100_000_000  # multiplications of one pass: to write rows down for other machines takes longer
 LARGEST_FACTOR = 2_000  # features: the time of a factorisation grows with the cube of their number
 GROUP = 8
 ONE = np.array(1.0)
@@ -361,13 +360,3 @@ def _sum_of_logs(factors: ndarray, s: ndarray) -> ndarray:
     if whole < n_rows:
         total += np.log(factors[..., whole:, :]).sum(axis=-2)
     return s * total
-
-
-def margins(X: Any, W: ndarray) -> ndarray:
-    """z = X w + b, (n_samples, n_columns), with the same bytes for any number of threads. X as for `FastObjective`."""
-    matrix = as_matrix(X)
-    V = matrix.base_weights(W)
-    with workers(1 if matrix.shape[0] * W.size < 100_000 else STRIPS) as run:
-        call: Any = Call("margins", (V,))
-        is_local = matrix.shape[0] * W.size < WORTH_SENDING
-        return np.concatenate(list(run((lambda block: call(block)) if is_local else call, matrix.pieces)))

@@ -16,8 +16,9 @@ from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from pipeline.compute import Run, workers
-from pipeline.logistic.fast_objective import GROUP, SMALL_BYTES, margins
+from pipeline.logistic.fast_objective import GROUP, SMALL_BYTES
 from pipeline.logistic.fitting import fit_columns
+from pipeline.logistic.matrix import margins
 from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.softmax import objective_of
 from pipeline.logistic.status import Status

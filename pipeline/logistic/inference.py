@@ -24,11 +24,11 @@ import numpy as np
 from numpy import ndarray
 
 from pipeline.compute import workers
-from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective, margins
+from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
-from pipeline.logistic.matrix import Block, Matrix, as_matrix
+from pipeline.logistic.matrix import Block, Matrix, as_matrix, margins
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
 from pipeline.logistic.status import Status

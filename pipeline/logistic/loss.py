@@ -4,6 +4,8 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
+MULTICLASS = ("one_vs_rest", "softmax")  # how models of several classes are joined
+
 
 def sigmoid(z: ArrayLike) -> ndarray:
     """1 / (1 + exp(-z)), the probability of y = 1."""

@@ -25,7 +25,9 @@ import numpy as np
 from numpy import ndarray
 from scipy import sparse
 
-from pipeline.compute import strip_rows
+from pipeline.compute import STRIPS, Call, strip_rows, workers
+
+WORTH_SENDING = 100_000_000  # multiplications of one pass: to write rows down for other machines takes longer
 
 
 @dataclass(eq=False)
@@ -196,3 +198,13 @@ def as_matrix(X: Any) -> Matrix:
     if sparse.issparse(X):
         return Matrix([Block(np.empty((X.shape[0], 0)), sparse.csr_matrix(X), X.shape[1])])
     return Matrix([Block(X)])
+
+
+def margins(X: Any, W: ndarray) -> ndarray:
+    """z = X w + b, (n_samples, n_columns), with the same bytes for any number of threads. X: a `Matrix` or an array."""
+    matrix = as_matrix(X)
+    V = matrix.base_weights(W)
+    with workers(1 if matrix.shape[0] * W.size < 100_000 else STRIPS) as run:
+        call: Any = Call("margins", (V,))
+        is_local = matrix.shape[0] * W.size < WORTH_SENDING
+        return np.concatenate(list(run((lambda block: call(block)) if is_local else call, matrix.pieces)))

@@ -13,8 +13,8 @@ import pandas as pd
 
 from pipeline import config, figures, outputs
 from pipeline.columns import roles
-from pipeline.columns.features import prepare
 from pipeline.columns.target import features_and_target
+from pipeline.columns.terms import Settings, prepare
 from pipeline.errors import reported_warnings
 from pipeline.logistic.loss import sigmoid
 
@@ -39,7 +39,7 @@ def embed(table: outputs.Table, params: config.Explore) -> pd.DataFrame:
             stacklevel=2,
         )
     X, y = features_and_target(table)
-    Z = prepare(X, min_rows=1, max_categories=CATEGORIES)[-1]
+    Z = prepare(X, Settings(max_categories=CATEGORIES))[-1]
     tsne = TSNE(perplexity=perplexity, random_state=params.seed, init="random", max_iter=500)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
         positions = tsne.fit_transform(Z.toarray())

@@ -17,9 +17,8 @@ from tqdm import tqdm
 
 from pipeline import config
 from pipeline.columns import splitting
-from pipeline.columns.base import Base
-from pipeline.columns.features import Features, prepare
 from pipeline.columns.target import features_and_target
+from pipeline.columns.terms import Design, Features, Settings, prepare
 from pipeline.config import Combination
 from pipeline.logistic import Status
 from pipeline.logistic.fitting import random_start
@@ -125,15 +124,15 @@ def fold_rows(
     for fold, (training, held_out) in enumerate(folds):
         part[fold, training], part[fold, held_out] = TRAINING, HELD_OUT
         kind = pd.factorize(3 * kind + part[fold], sort=True)[0]
-    smoothness, pairs = train.bending, train.pairs
-    base = Base(X, curves=smoothness is not None or bool(pairs), pairs=pairs, offset=train.offset)
+    settings = Settings.of(train)
+    design = Design.fit(X, settings)
     rows_of_kind = [np.flatnonzero(kind == k) for k in range(kind.max() + 1)]
-    blocks = base.blocks(X, rows_of_kind)
+    blocks = design.blocks(X, rows_of_kind)
     made = []
     for parts in part[:, [rows[0] for rows in rows_of_kind]]:
         sides = np.flatnonzero(parts == TRAINING), np.flatnonzero(parts == HELD_OUT)
         learnt, others = (Matrix([blocks[k] for k in side]) for side in sides)
-        features = Features(base, learnt, min_rows=train.min_rows, smoothness=smoothness)
+        features = Features(design, learnt, settings)
         places = [np.concatenate([rows_of_kind[k] for k in side]) for side in sides]
         of_sides = [
             (rows.with_features(features.T), codes[place], None if weight is None else weight[place])
@@ -155,9 +154,7 @@ def path(
     classes, codes = np.unique(y, return_inverse=True)
     best = best_by_lambda(scored, sweep.score)
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
-    _, features, Z = prepare(
-        X, min_rows=train.min_rows, smoothness=train.bending, pairs=train.pairs, offset=train.offset
-    )
+    _, features, Z = prepare(X, Settings.of(train))
     (weights,) = _fit(lambda _: (Z, codes, weight), 1, train, sweep, grid, classes).weights
     keep_smallest(weights, grid, np.arange(len(grid)), features)
     weights = weights[:, :, :-1]
@@ -175,7 +172,7 @@ def keep_smallest(weights: np.ndarray, grid: list[Combination], trained: np.ndar
     """As `train` does: of weights (n_combinations, n_columns, n_features + 1) without penalty, the smallest ones."""
     for k in trained:
         if grid[k].l2 == 0:
-            weights[k, :, :-1], weights[k, :, -1] = smallest(weights[k, :, :-1], weights[k, :, -1], features.groups)
+            weights[k, :, :-1], weights[k, :, -1] = smallest(weights[k, :, :-1], weights[k, :, -1], features.partitions)
 
 
 def _fit(

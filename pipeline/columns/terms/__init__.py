@@ -1,0 +1,18 @@
+"""Terms: what the columns of a table become, so that a margin is a sum over them.
+
+term        what a term is
+line        a number as a straight line, and where it is missing
+dates       parts of a date
+categories  strings
+curve       what a number adds beside its line
+pair        two terms that act together
+offset      a known part of the log-odds
+design      the terms of a table together
+"""
+
+from pipeline.columns.terms.categories import Categories
+from pipeline.columns.terms.design import Design, Features, prepare
+from pipeline.columns.terms.offset import Offset
+from pipeline.columns.terms.term import Rows, Settings, Term
+
+__all__ = ["Categories", "Design", "Features", "Offset", "Rows", "Settings", "Term", "prepare"]

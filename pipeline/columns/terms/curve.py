@@ -1,0 +1,180 @@
+"""Curves: how the log-odds bend along a number, as features that a ridge penalty keeps smooth.
+
+    f(x) = slope x + g(x),    penalty lambda/2 [slope^2 + mean g(x)^2 + smoothness roughness(g)]
+
+g is a cubic B-spline (scikit-learn's `SplineTransformer`) with knots at quantiles of the training rows (each number
+counted as the square root of its rows, so that one that most rows have leaves knots for the others), without its
+straight line: it has no part in common with 1 and x. Its roughness is the sum of squares of the second differences of
+its coefficients (P-splines; Eilers and Marx 1996, Statistical Science 11), in units of that of the smoothest bend. So
+the straight line is the limit of much smoothness, or of a large lambda, and where knots are close the curve may bend
+more. Both penalties together are those of a ridge on other features, the columns of Phi: with the Gram matrix of g
+diagonal, they are the bends from smooth to rough, each divided by the square root of its penalty.
+
+    points  (n_bins,)            x in each bin, ascending, in units of the base column of its line
+    counts  (n_bins,)            training rows in each bin
+    Phi     (n_bins, n_bends)    the features of rows in that bin
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from pipeline.columns.terms.fields import Fields
+from pipeline.columns.terms.line import Line
+from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
+from pipeline.outputs import Table
+
+KNOTS = 16
+FEWEST = 4  # distinct numbers for a curve
+NEGLIGIBLE = 1e-6  # times the largest variance of a direction: what is left of the straight line
+BINS = 256  # of a curve; each value has its own where there are fewer
+BENDS = 3  # of a pair
+EDGE_DIGITS = 9
+
+
+class Curve(Term):
+    """What a number adds beside its straight line: constant in each of its bins.
+
+    line    the term of the straight line
+    edges   (n_bins - 1,), between two numbers of training, in units of the column; a number on an edge is above it
+    points  (n_bins,)
+
+    The last code is that of missing cells.
+    """
+
+    kind = "curve"
+
+    def __init__(self, line: Line, edges: np.ndarray, points: np.ndarray) -> None:
+        self.columns, self.line = line.columns, line
+        self.edges, self.points = edges, points
+        self.n_codes = len(points) + 1
+        self.is_ordered = None if line.part else True
+
+    @classmethod
+    def fit(cls, table: Table, settings: Settings, earlier: Sequence[Term]) -> list[Term]:
+        """A curve for each line of two distinct numbers or more."""
+        curves: list[Term] = []
+        for line in earlier if settings.has_bins else []:
+            if isinstance(line, Line):
+                numbers = line.numbers(table[line.columns[0]])
+                known = numbers[~np.isnan(numbers)]
+                distinct = np.unique(known)
+                if len(distinct) > 1:
+                    curves.append(cls(line, *_bins(line, known, distinct)))
+        return curves
+
+    @property
+    def name(self) -> str:
+        return self.line.name
+
+    @property
+    def values(self) -> np.ndarray:
+        """The points in units of the column."""
+        return self.points * self.line.scale + self.line.centre
+
+    def encode(self, table: Table) -> Piece:
+        numbers = self.line.numbers(table[self.columns[0]])
+        codes = np.searchsorted(self.edges, numbers, side="right")
+        codes[np.isnan(numbers)] = len(self.points)
+        return Piece(codes=codes)
+
+    def state(self) -> dict[str, Any]:
+        return {"line": self.name, "edges": self.edges.tolist(), "points": self.points.tolist()}
+
+    @classmethod
+    def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Curve":
+        lines = {term.name: term for term in earlier if isinstance(term, Line)}
+        if (name := state.text("line")) not in lines:
+            raise state.wrong(f"there is no line {name!r}")
+        points = state.numbers("points", None)
+        edges = state.numbers("edges", len(points) - 1)
+        if (np.diff(edges) <= 0).any():
+            raise state.wrong("the edges do not ascend")
+        return cls(lines[name], edges, points)
+
+    def features(self, rows: Rows, settings: Settings) -> Map | None:
+        if settings.smoothness is None:
+            return None
+        seen = rows.counts(self)[:-1]
+        Phi = bends(self.points, seen, settings.smoothness)
+        if not Phi.shape[1]:
+            return None
+        names = [f"{self.name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]
+        deviation = np.sqrt(seen @ Phi**2 / max(seen.sum(), 1))
+        return products(names, rows.first(self), Phi, deviation)
+
+    def effects(self) -> Effects:
+        """Of the line and the curve, at the point of each bin."""
+        codes = np.arange(len(self.points))
+        return Effects(
+            pd.DataFrame({"value": self.values}), [(self, Piece(codes=codes)), (self.line, Piece([self.points]))]
+        )
+
+    def groups(self, counts: np.ndarray, n_groups: int) -> np.ndarray:
+        """The group of each code (n_codes,): neighbours with about as many rows; the last for missing cells."""
+        below = np.cumsum(counts[:-1]) - counts[:-1] / 2
+        groups = np.unique(below * (n_groups - 1) // max(counts[:-1].sum(), 1), return_inverse=True)[1]
+        return np.append(groups, groups.max() + 1)
+
+    def of_groups(self, groups: np.ndarray, counts: np.ndarray, smoothness: float) -> sparse.csr_matrix:
+        """Its line and first bends in each group, (n_groups, n_features): the mean of the rows; 0 in the last."""
+        n_groups, counts = int(groups.max()) + 1, np.maximum(counts[:-1], 1e-9)
+        mean = np.average(self.points, weights=counts)
+        deviation = np.sqrt(np.average((self.points - mean) ** 2, weights=counts))
+        line = (self.points - mean) / (deviation or 1)
+        curve = np.column_stack([line, bends(self.points, counts, smoothness)[:, :BENDS]])
+        in_group = sparse.csr_matrix((counts, (groups[:-1], np.arange(len(counts)))), (n_groups, len(counts)))
+        total = np.asarray(in_group.sum(axis=1))
+        return sparse.csr_matrix(in_group @ curve / np.where(total > 0, total, 1))
+
+    def group_names(self, groups: np.ndarray) -> list[str]:
+        """The mean of the points of each group."""
+        means = [self.values[groups[:-1] == g].mean() for g in range(int(groups.max()))]
+        return [f"{mean.round(12):.4g}" for mean in means] + ["missing"]
+
+
+def _bins(line: Line, known: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges and points: a bin for each distinct number, or `BINS` with about as many rows each."""
+    if len(distinct) <= BINS:
+        return between(distinct[:-1], distinct[1:]), line.standardised(distinct)
+    quantiles = np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])
+    first = np.unique(np.append(0, np.searchsorted(distinct, quantiles)))  # of each bin, its smallest number
+    edges = between(distinct[first[1:] - 1], distinct[first[1:]])
+    place = np.searchsorted(edges, known, side="right")
+    counts = np.bincount(place, minlength=len(first))
+    return edges, np.bincount(place, line.standardised(known), len(first)) / counts
+
+
+def between(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """A number above each `low` and at most `high`: the middle with few digits, where that is between them."""
+    middle = low / 2 + high / 2
+    short = np.array([float(f"{number:.{EDGE_DIGITS}g}") for number in middle.tolist()])
+    found = np.where((low < short) & (short <= high), short, middle)
+    return np.where((low < found) & (found <= high), found, high)
+
+
+def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarray:
+    """Phi, with no column where the numbers have too few bins to bend."""
+    from sklearn.preprocessing import SplineTransformer
+
+    share = counts / counts.sum()
+    spread = np.sqrt(counts) / np.sqrt(counts).sum()
+    at = np.interp(np.linspace(0, 1, KNOTS), np.append(0, np.cumsum(spread)), np.append(points[0], points))
+    knots = np.unique(np.concatenate([points[:1], at, points[-1:]]))
+    if len(points) < FEWEST or len(knots) < 3:
+        return np.empty((len(points), 0))
+    S = SplineTransformer(degree=3, knots=knots[:, None], extrapolation="constant").fit_transform(points[:, None])
+    line = np.column_stack([np.ones(len(points)), points])
+    root = np.sqrt(share)[:, None]
+    S_bent = S - line @ np.linalg.lstsq(line * root, S * root, rcond=None)[0]
+    variance, directions = np.linalg.eigh((S_bent * root).T @ (S_bent * root))
+    kept = variance > NEGLIGIBLE * max(variance[-1], NEGLIGIBLE)
+    directions = directions[:, kept] / np.sqrt(variance[kept])
+    differences = np.diff(directions, 2, axis=0)
+    roughness, rotation = np.linalg.eigh(differences.T @ differences)
+    smoothest = roughness[roughness > NEGLIGIBLE * roughness.max(initial=0)].min(initial=np.inf)
+    roughness = np.maximum(roughness / smoothest, 1)
+    return S_bent @ directions @ rotation / np.sqrt(1 + smoothness * roughness)

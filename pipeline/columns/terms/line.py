@@ -1,0 +1,158 @@
+"""Numbers: a straight line, standardised, and an indicator of missing cells.
+
+    base column  (x - centre) / scale, and 0 where the cell is missing
+    feature      mean 0 and standard deviation 1 in the training rows; a missing cell becomes the median
+
+Centre and scale of the base column are mean and standard deviation of all training rows of the table. They only keep
+numbers near 1: the feature is scaled by its own rows, those of a fold.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.columns.terms.fields import Fields
+from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indicators
+from pipeline.outputs import Table
+
+EPSILON = np.finfo(float).eps
+
+
+class Line(Term):
+    """A number as a straight line.
+
+    centre, scale, fill  of the base column; fill is that of a missing cell, where training had none
+    missing              the term that is 1 where cells are missing, or None
+    """
+
+    kind = "line"
+    part = ""  # of a date
+    n_dense = 1
+
+    def __init__(self, column: str, centre: float, scale: float, fill: float) -> None:
+        self.columns = (column,)
+        self.centre, self.scale, self.fill = centre, scale, fill
+        self.missing: Missing | None = None
+
+    @classmethod
+    def fit(cls, table: Table, settings: Settings, earlier: Sequence[Term]) -> list[Term]:
+        """A line for each column of numbers, and then an indicator for each that has missing cells."""
+        numbers = table.select_dtypes("number").columns.drop([settings.offset], errors="ignore")
+        lines = [line_of(cls(str(name), 0, 1, 0), table[name]) for name in numbers]
+        return [*lines, *(line.missing for line in lines if line.missing is not None)]
+
+    def numbers(self, cells: pd.Series) -> np.ndarray:
+        """The cells of its column as numbers, NaN where they are missing."""
+        return cells.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def encode(self, table: Table) -> Piece:
+        column = self.standardised(self.numbers(table[self.columns[0]]))
+        return Piece([np.where(np.isnan(column), self.fill, column)])
+
+    def standardised(self, numbers: Any) -> Any:
+        """In units of the base column."""
+        return standardised(numbers, self.centre, self.scale)
+
+    def state(self) -> dict[str, Any]:
+        part = {"part": self.part} if self.part else {}
+        return {"column": self.columns[0], **part, "centre": self.centre, "scale": self.scale, "fill": self.fill}
+
+    @classmethod
+    def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Line":
+        centre, scale, fill = (state.number(name) for name in ("centre", "scale", "fill"))
+        if scale <= 0:
+            raise state.wrong(f"scale is {scale:g}, not above 0")
+        return cls.named(state, centre, scale, fill)
+
+    @classmethod
+    def named(cls, state: Fields, *numbers: float) -> "Line":
+        return cls(state.text("column"), *numbers)
+
+    def features(self, rows: Rows, settings: Settings) -> Map | None:
+        j = self.dense
+        known, n_missing, median = rows.dense(j), 0, 0.0
+        if self.missing is not None:
+            is_missing = rows.dense(self.missing.dense) == 1
+            known, n_missing = known[~is_missing], int(is_missing.sum())
+            median = float(np.median(known)) if len(known) else -self.centre / self.scale  # 0 in its own units
+        n = len(rows)
+        mean = (known.sum() + n_missing * median) / n
+        variance = (((known - mean) ** 2).sum() + n_missing * (median - mean) ** 2) / n
+        # As scikit-learn's StandardScaler, which leaves a column alone that is constant but for rounding.
+        level = self.centre / self.scale + mean
+        with np.errstate(over="ignore"):
+            is_constant = variance <= n * EPSILON * variance + (n * level * EPSILON) ** 2
+            deviation = 1 / self.scale if is_constant else np.sqrt(variance)
+        entries = {j: 1 / deviation, rows.intercept: -mean / deviation}
+        if self.missing is not None:
+            entries[self.missing.dense] = median / deviation
+        return Map(
+            [self.name],
+            np.array(list(entries)),
+            np.zeros(len(entries), int),
+            np.array(list(entries.values())),
+            np.array([self.centre + self.scale * mean]),
+            np.array([self.scale * deviation]),
+            np.array([0.0 if is_constant else 1.0]),
+        )
+
+
+class Missing(Term):
+    """1 where a cell is missing."""
+
+    kind = "missing"
+    n_dense = 1
+
+    def __init__(self, column: str) -> None:
+        self.columns = (column,)
+
+    @classmethod
+    def fit(cls, table: Table, settings: Settings, earlier: Sequence[Term]) -> list[Term]:
+        """None: the terms of numbers and dates bring theirs."""
+        return []
+
+    def encode(self, table: Table) -> Piece:
+        return Piece([table[self.columns[0]].isna().to_numpy()])
+
+    def state(self) -> dict[str, Any]:
+        return {"column": self.columns[0]}
+
+    @classmethod
+    def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Missing":
+        return cls(state.text("column"))
+
+    def features(self, rows: Rows, settings: Settings) -> Map | None:
+        share = rows.dense(self.dense).mean(keepdims=True)
+        if not share.any():
+            return None
+        return indicators([f"{self.name} is missing"], np.array([self.dense]), np.zeros(1, int), share)
+
+
+def line_of(line: Line, cells: pd.Series) -> Line:
+    """The line, fitted on cells of its column."""
+    numbers = line.numbers(cells)
+    line.centre, line.scale, fill = centre_and_scale(numbers)
+    line.missing = Missing(line.columns[0]) if np.isnan(numbers).any() else None
+    line.fill = fill if line.missing is None else 0.0
+    return line
+
+
+def centre_and_scale(column: np.ndarray) -> tuple[float, float, float]:
+    """Mean and standard deviation (1 for a constant), and the median in their units, of the numbers that are known.
+
+    The square of 1e-170 or 1e300 is no float64, so they are computed in a unit of the column's own, a power of two.
+    """
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return 0.0, 1.0, 0.0
+    unit = np.ldexp(1.0, np.frexp(max(known.max(), -known.min()))[1])
+    centre, deviation = (known / unit).mean(), (known / unit).std()
+    scale = float(deviation * unit) or 1.0
+    return float(centre * unit), scale, float(standardised(np.median(known), centre * unit, scale))
+
+
+def standardised(column: Any, centre: float, scale: float) -> Any:
+    unit = np.ldexp(1.0, np.frexp(scale)[1])
+    return (column / unit - centre / unit) / (scale / unit)

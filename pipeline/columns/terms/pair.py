@@ -1,0 +1,158 @@
+"""Pairs of columns that act together: features of their combinations, and which pairs are worth trying.
+
+A pair has a feature for each product of a feature of the one column and a feature of the other. Those of a number are
+its straight line and its first bends (`terms.curve`), those of strings their most frequent categories. So a pair of
+numbers is a smooth surface, and the same ridge penalty that keeps curves smooth keeps it flat.
+
+Pairs are found by score tests. In a model without pairs, a row has the residual r = y - p and the curvature
+s = p (1 - p). Let R and S be their sums in a cell (i, j), the rows with one combination of two groups of values. To
+second order, weights d_ij of all cells lower the summed loss by sum (R d - S d^2 / 2), at most by sum R^2 / (2 S).
+What weights a_i + b_j of single groups would lower as well is no interaction. The rest is half of
+
+    min over a, b of  sum S (R / S - a_i - b_j)^2,
+
+which is on average its degrees of freedom where nothing interacts. Lou, Caruana, Gehrke and Hooker (2013), Accurate
+intelligible models with pairwise interactions.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from pipeline.columns.terms.fields import Fields
+from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
+from pipeline.errors import UserError
+from pipeline.logistic.matrix import Matrix
+from pipeline.outputs import Table
+
+if TYPE_CHECKING:
+    from pipeline.columns.terms.design import Design
+
+GROUPS = 32  # of each column of a pair: bins with about as many rows each, or its most frequent categories
+COARSE = 8  # groups of each column in a score test
+SMOOTHNESS = 10.0  # of pairs of numbers that are straight lines on their own
+
+
+class Pair(Term):
+    """Two terms with codes; groups_of[k] has the group of each code of terms[k]."""
+
+    kind = "pair"
+
+    def __init__(self, one: Term, other: Term, groups: tuple[np.ndarray, np.ndarray]) -> None:
+        self.terms, self.groups_of = (one, other), groups
+        self.columns = (one.columns[0], other.columns[0])
+        self.shape = (int(groups[0].max()) + 1, int(groups[1].max()) + 1)
+        self.n_codes = self.shape[0] * self.shape[1]
+
+    @classmethod
+    def fit(cls, table: Table, settings: Settings, earlier: Sequence[Term]) -> list[Term]:
+        """The pairs of the settings. Errors: `UserError` for a column that is not there, or has no codes."""
+        terms = [(_named(one, earlier), _named(other, earlier)) for one, other in settings.pairs]
+        groups = {}
+        for term in {id(term): term for pair in terms for term in pair}.values():
+            counts = np.bincount(codes_of(term, table), minlength=term.n_codes)
+            groups[term.name] = term.groups(counts, GROUPS)
+        return [cls(one, other, (groups[one.name], groups[other.name])) for one, other in terms]
+
+    def encode(self, table: Table) -> Piece:
+        one, other = (groups[codes_of(term, table)] for term, groups in zip(self.terms, self.groups_of, strict=True))
+        return Piece(codes=one * self.shape[1] + other)
+
+    def state(self) -> dict[str, Any]:
+        return {"terms": [term.name for term in self.terms], "groups": [each.tolist() for each in self.groups_of]}
+
+    @classmethod
+    def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Pair":
+        coded = {term.name: term for term in earlier if term.is_ordered is not None}
+        names = state.texts("terms")
+        if len(names) != 2 or any(name not in coded for name in names):
+            raise state.wrong(f"terms are {names}, not two of {list(coded)}")
+        one, other = (coded[name] for name in names)
+        groups = state.value("groups")
+        if not isinstance(groups, list) or len(groups) != 2:
+            raise state.wrong("groups are not two lists")
+        sides = Fields(dict(zip(names, groups, strict=True)), "groups of a pair")
+        return cls(one, other, (sides.codes(names[0], one.n_codes), sides.codes(names[1], other.n_codes)))
+
+    def features(self, rows: Rows, settings: Settings) -> Map | None:
+        is_mixed = self.terms[0].is_ordered != self.terms[1].is_ordered
+        sides = []
+        for term, groups in zip(self.terms, self.groups_of, strict=True):
+            counts = rows.counts(term)
+            side = term.of_groups(groups, counts, settings.smoothness or SMOOTHNESS)
+            if is_mixed and not term.is_ordered:  # else bends of the number alone would be among the products
+                side = _centred(side, groups, counts)
+            sides.append(side)
+        Phi, seen = sparse.coo_matrix(sparse.kron(*sides)), rows.counts(self)
+        names = [f"{self.name}, {k}" for k in range(1, Phi.shape[1] + 1)]
+        mean = seen @ Phi / len(rows)
+        deviation = np.sqrt(np.maximum(seen @ Phi.power(2) / len(rows) - mean**2, 0))
+        return products(names, rows.first(self), Phi, deviation)
+
+    def effects(self) -> Effects:
+        """Of each combination of groups, beside the effects of the single columns."""
+        one, other = (term.group_names(groups) for term, groups in zip(self.terms, self.groups_of, strict=True))
+        cells = pd.DataFrame({"first": np.repeat(one, len(other)), "second": np.tile(other, len(one))})
+        return Effects(cells, [(self, Piece(codes=np.arange(self.n_codes)))])
+
+
+def codes_of(term: Term, table: Table) -> np.ndarray:
+    """The codes of a term that has some, (n_rows,)."""
+    codes = term.encode(table).codes
+    assert codes is not None
+    return codes
+
+
+def _named(name: str, terms: Sequence[Term]) -> Term:
+    coded = {term.name: term for term in terms if term.is_ordered is not None}
+    if name not in coded:
+        raise UserError(
+            f"train.interactions has {name!r}, which is no column of strings or of numbers that vary. These columns "
+            f"can be paired: {', '.join(map(repr, coded))}."
+        )
+    return coded[name]
+
+
+def _centred(indicators: sparse.csr_matrix, groups: np.ndarray, counts: np.ndarray) -> sparse.csr_matrix:
+    """Indicators of groups (n_groups, n_groups - 1) less their mean over the rows of all groups but the last."""
+    rows = np.bincount(groups, counts)[:-1]
+    centred = indicators.toarray()
+    centred[:-1] -= rows / max(rows.sum(), 1)
+    return sparse.csr_matrix(centred)
+
+
+def promising_pairs(
+    design: "Design", rows: Matrix, residuals: np.ndarray, curvatures: np.ndarray, n: int
+) -> list[tuple[str, str]]:
+    """The names of at most `n` pairs that would lower the cost most, the best first.
+
+    residuals, curvatures  (n_rows, n_columns), of a model without pairs on `rows`
+    """
+    groups = {}
+    for term in design.terms:
+        if term.is_ordered is not None:
+            codes = np.concatenate([block.codes[:, term.code] for block in rows.blocks]) - term.start
+            groups[term.name] = term.groups(np.bincount(codes, minlength=term.n_codes), COARSE)[codes]
+    gains = {}
+    for first, second in combinations(groups, 2):
+        cell = groups[first] * COARSE + groups[second]
+        gains[first, second] = sum(
+            _interaction(np.bincount(cell, r, COARSE**2), np.bincount(cell, s, COARSE**2))
+            for r, s in zip(residuals.T, curvatures.T, strict=True)
+        )
+    return sorted((pair for pair, gain in gains.items() if gain > 0), key=lambda pair: -gains[pair])[:n]
+
+
+def _interaction(R: np.ndarray, S: np.ndarray) -> float:
+    """The minimum above less its degrees of freedom, for sums over the cells (COARSE^2,). Few rows count less."""
+    filled = S > 0
+    each = np.eye(COARSE)
+    groups = np.hstack([np.repeat(each, COARSE, axis=0), np.tile(each, (COARSE, 1))])[filled]
+    R, S = R[filled], S[filled] + 1
+    weighted = groups * np.sqrt(S)[:, None]
+    coef, _, rank, _ = np.linalg.lstsq(weighted, R / np.sqrt(S), rcond=None)
+    return float(((R / np.sqrt(S) - weighted @ coef) ** 2).sum()) - (len(R) - int(rank))

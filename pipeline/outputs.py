@@ -44,8 +44,8 @@ TRAINING_WEIGHTS = Path("split/train_weights.parquet")  # the weight of each row
 TEST_WEIGHTS = Path("split/test_weights.parquet")
 SPLIT_SUMMARY = Path("split/summary.json")
 
-START = Path("train/model/start.skops")
-MODEL = Path("train/model/model.skops")
+START = Path("train/model/start.json")
+MODEL = Path("train/model/model.json")
 COSTS = Path("train/costs.csv")
 WEIGHTS = Path("train/weights.csv")
 CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves

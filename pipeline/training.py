@@ -275,9 +275,7 @@ def weights(training: Training) -> pd.DataFrame:
         ignore_index=True,
     )
     if drawn := features.drawn:  # none of these weights says how the odds change with the number
-        names = {
-            k: term.name for term in drawn for part, _ in term.effects().pieces for k in features.positions([part])
-        }
+        names = {k: term.name for term, (_, pieces) in drawn for part, _ in pieces for k in features.positions([part])}
         table["curve"] = table["feature"].map({features.names[k]: name for k, name in names.items()})
     with np.errstate(over="ignore"):
         table["odds_ratio_per_standard_deviation"] = np.exp(table["weight_per_standard_deviation"])
@@ -297,12 +295,12 @@ def effects(training: Training, kind: str) -> pd.DataFrame:
     effect of each column alone.
     """
     features, parts = training.features, []
-    drawn = [(term, shown) for term in features.drawn if (shown := term.effects()) and kind in shown.cells]
+    drawn = [(term, shown) for term, shown in features.drawn if kind in shown.cells]
     for label, coef, intercept in training.columns_of_weights if drawn else []:
         covariance = _covariance(training, label, np.append(coef, intercept)) if kind == "value" else None
-        for term, (shown, pieces) in drawn:
+        for term, (frame, pieces) in drawn:
             positions, X = features.positions(part for part, _ in pieces), features.of_pieces(pieces)
-            cells = shown.assign(effect=X @ coef[positions])
+            cells = frame.assign(effect=X @ coef[positions])
             if covariance is not None:
                 variance = np.einsum("bi,ij,bj->b", X, covariance[np.ix_(positions, positions)], X)
                 reach = NormalDist().inv_cdf(0.975) * np.sqrt(variance)

@@ -28,5 +28,5 @@ def main(root: Path) -> None:
         print(f"decision: {trained.model.positive_class} from a probability of {trained.model.threshold:g} on")
     if trained.model.calibration is not None:
         print(f"probabilities: corrected ({'isotonic' if 'x' in trained.model.calibration else 'temperature'})")
-    for label, column in training.summary(trained.model).items():
+    for label, column in training.summary(trained).items():
         print(f"{label}: {column['iterations']} iterations, cost {column['last_cost']:.6f}; {column['stopped']}")

@@ -72,7 +72,8 @@ class Design:
 
         Errors: `UserError` for values that do not fit.
         """
-        kinds: dict[str, type[Term]] = {kind.kind: kind for kind in (*KINDS, Missing)}
+        known: tuple[type[Term], ...] = (*KINDS, Missing)
+        kinds = {term.kind: term for term in known}
         columns = state.section("columns")
         terms: list[Term] = []
         for part in state.sections("terms"):

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, contents, train_params
+from pipeline.columns.base import Base
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import compute, outputs, training
-from pipeline.columns.base import Base
 from pipeline.columns.target import features_and_target
 from pipeline.config import Train
 from pipeline.dataset import bundled

@@ -6,8 +6,8 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.preprocessing import SplineTransformer
 
-from pipeline.columns.curves import KNOTS, bends
-from pipeline.columns.features import prepare
+from pipeline.columns.terms import Settings, prepare
+from pipeline.columns.terms.curve import KNOTS, Curve, bends, between
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.loss import log_loss
 
@@ -22,7 +22,7 @@ def u_shaped(n=2_000):
 
 
 def fitted(X, y, smoothness, l2=0.01):
-    *_, Z = prepare(X, min_rows=1, smoothness=smoothness)
+    *_, Z = prepare(X, Settings(smoothness=smoothness))
     model = LogisticRegression(l2, optimizer="newton", tol=1e-9).fit(Z, y)
     return model.decision_function(Z)
 
@@ -87,11 +87,11 @@ def test_a_curve_finds_the_shape_that_the_data_was_made_with():
 def test_missing_numbers_and_numbers_outside_the_training_rows_follow_the_line():
     X, _ = u_shaped(500)
     X.loc[::10, "x"] = np.nan
-    base, features, _ = prepare(X, min_rows=1, smoothness=10.0)
-    rows = base.block(pd.DataFrame({"x": [np.nan, X["x"].max(), X["x"].max() + 5, X["x"].max() + 10]})).features(
+    design, features, _ = prepare(X, Settings(smoothness=10.0))
+    rows = design.block(pd.DataFrame({"x": [np.nan, X["x"].max(), X["x"].max() + 5, X["x"].max() + 10]})).features(
         features.T
     )
-    bent = features.curves_of[0][1:]
+    (bent,) = (positions for term, positions in features.spans if isinstance(term, Curve))
     np.testing.assert_array_equal(rows[0, bent], 0)
     np.testing.assert_array_equal(rows[1, bent], rows[2, bent])
     np.testing.assert_allclose(rows[3, 0] - rows[2, 0], rows[2, 0] - rows[1, 0])
@@ -100,6 +100,27 @@ def test_missing_numbers_and_numbers_outside_the_training_rows_follow_the_line()
 @pytest.mark.parametrize("values", [[0.0, 1.0], [1.0, 2.0, 3.0], [0.0] * 99 + [1.0, 2.0, 3.0, 4.0]])
 def test_numbers_of_few_values_are_no_failure(values):
     X = pd.DataFrame({"x": np.resize(values, 206), "z": np.arange(206.0)})
-    features = prepare(X, min_rows=1, smoothness=10.0)[1]
+    features = prepare(X, Settings(smoothness=10.0))[1]
     assert np.isfinite(features.T.data).all()
-    assert 1 in features.curves_of
+    assert "z" in [term.name for term, _ in features.spans if isinstance(term, Curve)]
+
+
+@pytest.mark.parametrize(
+    "values", [[34.0, 35.0], [1 / 3, 0.5], [0.1, np.nextafter(0.1, 1)], [-1e300, 1e300], [0.0, 5e-324]]
+)
+def test_an_edge_lies_between_two_numbers_of_the_column(values):
+    low, high = np.array(values[:1]), np.array(values[1:])
+    (edge,) = between(low, high)
+    assert low[0] < edge <= high[0]
+
+
+def test_the_bins_of_many_numbers_have_about_as_many_rows_each():
+    x = np.random.default_rng(0).normal(size=20_000).round(4)
+    (curve,) = (
+        term for term in prepare(pd.DataFrame({"x": x}), Settings(smoothness=10.0))[0].terms if isinstance(term, Curve)
+    )
+    counts = np.histogram(x, np.concatenate([[-np.inf], curve.edges, [np.inf]]))[0]
+    assert len(curve.points) == 256
+    assert counts.min() > 60
+    assert counts.max() < 110
+    assert not np.isin(curve.edges, x).any()

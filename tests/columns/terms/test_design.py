@@ -1,19 +1,21 @@
-"""Features made of the base matrix. scikit-learn's transformers are the oracle."""
+"""Terms of a table, and their features. scikit-learn's transformers are the oracle."""
+
+import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from pipeline.columns.features import Features, prepare
+from pipeline.columns.terms import Design, Features, Settings, prepare
+from pipeline.columns.terms.fields import Fields
 from pipeline.logistic.matrix import Matrix
 
 N = 60
-TRUSTED = ["pipeline.columns.base.Base", "pipeline.columns.features.Features"]
 
 
 @pytest.fixture
@@ -34,8 +36,8 @@ def frame():
 
 def written_out(X, new=None, **settings):
     """The features of X (or of new rows) as a data frame."""
-    base, features, _ = prepare(X, **{"min_rows": 10, **settings})
-    matrix = Matrix([base.block(X if new is None else new)], features.T)
+    design, features, _ = prepare(X, Settings(**{"min_rows": 10, **settings}))
+    matrix = Matrix([design.block(X if new is None else new)], features.T)
     return pd.DataFrame(matrix.toarray(), columns=features.names)
 
 
@@ -88,11 +90,11 @@ def test_features_fitted_on_some_blocks_of_a_base_matrix_are_those_of_scikit_lea
     frame["constant there"] = np.where(np.arange(N) < 25, np.arange(N), 5.0)
     numbers, strings = ["age", "gain", "rare", "constant there"], ["education", "smoker"]
     X = frame[numbers + strings]
-    base, _, _ = prepare(X, min_rows=1)
-    first, second = base.block(X.iloc[:25]), base.block(X.iloc[25:])
+    design, _, _ = prepare(X, Settings(min_rows=1))
+    first, second = design.block(X.iloc[:25]), design.block(X.iloc[25:])
     for kept, rows in (([second], X.iloc[25:]), ([first], X.iloc[:25])):
         theirs = scikit_learn(numbers, strings, 2).fit(rows)
-        features = Features(base, Matrix(kept), min_rows=2)
+        features = Features(design, Matrix(kept), Settings(min_rows=2))
         every_row = Matrix([first, second], features.T).toarray()
         np.testing.assert_allclose(every_row, of_scikit_learn(theirs, X, numbers), atol=1e-12)
 
@@ -108,8 +110,8 @@ def test_the_parts_of_dates_are_standardised_and_a_missing_date_is_one_feature(f
 
 
 def test_features_per_unit_are_the_numbers_of_the_table(frame):
-    base, features, _ = prepare(frame, min_rows=2)
-    found = Matrix([base.block(frame)], features.per_unit()).toarray()
+    design, features, _ = prepare(frame, Settings(min_rows=2))
+    found = Matrix([design.block(frame)], features.per_unit()).toarray()
     np.testing.assert_allclose(found[:, 0], frame["age"], atol=1e-12)
     np.testing.assert_allclose(found[:, 1], frame["gain"].fillna(frame["gain"].median()), atol=1e-12)
     np.testing.assert_allclose(found[:, 3], frame["sold"].dt.month, atol=1e-12)
@@ -118,7 +120,7 @@ def test_features_per_unit_are_the_numbers_of_the_table(frame):
 
 @pytest.mark.parametrize("min_rows", [1, 2, 10])
 def test_the_deviation_of_each_feature_is_known(frame, min_rows):
-    _, features, Z = prepare(frame, min_rows=min_rows)
+    _, features, Z = prepare(frame, Settings(min_rows=min_rows))
     np.testing.assert_allclose(features.deviation, Z.toarray().std(axis=0), atol=1e-12)
 
 
@@ -133,27 +135,33 @@ def test_dates_of_which_no_part_varies_are_no_failure(dates):
 def test_groups_are_the_indicators_of_each_column_of_strings(frame):
     """Beside numbers, missing numbers and dates; with rare categories, and with missing cells as a category."""
     frame["city"] = pd.Series([f"city{i % 20:02}" for i in range(N)], dtype="str")
-    _, features, Z = prepare(frame, min_rows=3, max_categories=5)
-    names = [features.names[group].tolist() for group in features.groups]
+    _, features, Z = prepare(frame, Settings(min_rows=3, max_categories=5))
+    names = [features.names[group].tolist() for group in features.partitions]
     assert names[0] == ["education = Bachelors", "education = HS-grad", "education is rare"]
     assert names[1] == ["smoker = no", "smoker = yes"]
     assert (len(names[2]), names[2][-1], len(names)) == (5, "city is rare", 3)
-    for group in features.groups:
+    for group in features.partitions:
         np.testing.assert_array_equal(Z.toarray()[:, group].sum(axis=1), 1)
 
 
 def test_a_table_without_strings_has_no_group(frame):
-    assert prepare(frame[["age", "sold"]], min_rows=1)[1].groups == []
+    assert prepare(frame[["age", "sold"]], Settings(min_rows=1))[1].partitions == []
 
 
-def test_the_features_are_stored_without_pickle_and_load_with_the_short_list(frame):
-    base, features, Z = prepare(frame, min_rows=2)
-    stored = skops.io.dumps([base, features])
-    assert set(skops.io.get_untrusted_types(data=stored)) <= set(TRUSTED)
-    loaded_base, loaded = skops.io.loads(stored, trusted=TRUSTED)
-    np.testing.assert_array_equal(Matrix([loaded_base.block(frame)], loaded.T).toarray(), Z.toarray())
-    assert loaded.names.tolist() == features.names.tolist()
-    assert [group.tolist() for group in loaded.groups] == [group.tolist() for group in features.groups]
+def test_a_design_that_is_stored_makes_the_same_base_matrix_and_has_the_same_weights(frame):
+    frame.loc[[3, 7], "sold"] = pd.NaT
+    settings = Settings(min_rows=2, smoothness=10.0, pairs=[("age", "education"), ("gain", "age")])
+    design = prepare(frame.assign(known=0.5), replace(settings, offset="known"))[0]
+    weights = np.random.default_rng(0).normal(size=(design.n_base + 1, 3))
+    stored = json.loads(json.dumps(design.state(weights)))
+    loaded, found = Design.restored(Fields(stored, "model.json"), 3)
+    np.testing.assert_array_equal(found, weights[:-1])
+    new = frame.assign(known=-1.0, age=frame["age"] + 3).drop(index=range(5)).reset_index(drop=True)
+    ours, theirs = design.block(new), loaded.block(new)
+    for name in ("dense", "codes", "offset"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    assert loaded.columns == design.columns
+    assert loaded.groups == design.groups
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-170, 1e170, 1e300])
@@ -168,6 +176,6 @@ def test_numbers_of_any_size_are_standardised_alike(size):
 
 def test_columns_of_which_every_category_is_rare_are_named(frame):
     frame["city"] = pd.Series([f"city{i % 20:02}" for i in range(N)], dtype="str")
-    assert prepare(frame, min_rows=4)[1].pooled == ["city"]
-    assert prepare(frame, min_rows=3)[1].pooled == []
-    assert prepare(frame[["age"]], min_rows=3)[1].pooled == []
+    assert prepare(frame, Settings(min_rows=4))[1].pooled == ["city"]
+    assert prepare(frame, Settings(min_rows=3))[1].pooled == []
+    assert prepare(frame[["age"]], Settings(min_rows=3))[1].pooled == []

@@ -3,15 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from conftest import train_params
 
 from pipeline import selection, training
-from pipeline.columns.features import Features, prepare
-from pipeline.columns.pairs import promising
+from pipeline.columns.terms import Settings, prepare
+from pipeline.columns.terms.pair import Pair, promising_pairs
 from pipeline.errors import UserError
 from pipeline.logistic.loss import sigmoid
-from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat
 
 pytestmark = pytest.mark.slow
@@ -85,10 +83,10 @@ def test_a_given_pair_fits_the_surface_that_the_data_was_made_with():
     )
     trained = training.train(rows, params, CellFormat())
     fitted, X = trained.model, rows.iloc[:, :-1]
-    margins = fitted.classifier.decision_function(fitted.matrix(X))
+    margins = fitted.margins(X)
     usual = (X[["age", "balance"]].abs() < 1.5).all(axis="columns")
     assert np.abs(margins - product(X))[usual].mean() < 0.25
-    surface = training.surfaces(trained)
+    surface = training.effects(trained, "first")
     assert surface["pair"].unique().tolist() == ["age x balance"]
     assert surface["rows"].sum() == len(rows)
     corners = surface.astype({"first": float, "second": float}).query("abs(first) > 1 and abs(second) > 1")
@@ -97,38 +95,38 @@ def test_a_given_pair_fits_the_surface_that_the_data_was_made_with():
 
 def test_score_tests_find_the_pair_of_residuals_made_by_hand():
     X, rng = frame()
-    base, _, Z = prepare(X, min_rows=1, bins=True)
+    design, _, Z = prepare(X, Settings(bins=True))
     p = np.full(N, 0.5)
     residuals = (rng.random(N) < sigmoid(3 * X["height"] * X["weight"])) - p
-    found = promising(base, Z, np.asarray(residuals)[:, None], (p * (1 - p))[:, None], 3)
+    found = promising_pairs(design, Z, np.asarray(residuals)[:, None], (p * (1 - p))[:, None], 3)
     assert found[0] == ("height", "weight")
 
 
 def test_pairs_of_missing_and_unseen_cells_have_no_effect():
     X, _ = frame(500)
-    base, features, _ = prepare(X, min_rows=1, smoothness=10.0, pairs=[("age", "plan"), ("age", "balance")])
+    settings = Settings(smoothness=10.0, pairs=[("age", "plan"), ("age", "balance")])
+    design, features, _ = prepare(X, settings)
+    first, second = (positions for term, positions in features.spans if isinstance(term, Pair))
     new = X.iloc[:3].copy()
     new["age"] = [np.nan, 0.5, np.nan]
     new["plan"] = pd.Series(["gold", "platinum", None], dtype="str")
-    rows = base.block(new).features(features.T)
-    np.testing.assert_array_equal(rows[:, features.pairs_of[0]], 0)
-    np.testing.assert_array_equal(rows[[0, 2]][:, features.pairs_of[1]], 0)
-    assert np.abs(rows[1, features.pairs_of[1]]).max() > 0
+    rows = design.block(new).features(features.T)
+    np.testing.assert_array_equal(rows[:, first], 0)
+    np.testing.assert_array_equal(rows[[0, 2]][:, second], 0)
+    assert np.abs(rows[1, second]).max() > 0
 
 
-def test_pairs_are_stored_and_load_with_the_model():
+def test_groups_of_a_pair_are_named_by_category_or_by_the_mean_of_their_numbers():
     X, _ = frame(500)
-    base, features, Z = prepare(X, min_rows=1, smoothness=10.0, pairs=[("age", "plan")])
-    trusted = ["pipeline.columns.base.Base", "pipeline.columns.features.Features"]
-    loaded_base, loaded = skops.io.loads(skops.io.dumps([base, features]), trusted=trusted)
-    np.testing.assert_array_equal(Matrix([loaded_base.block(X)], loaded.T).toarray(), Z.toarray())
-    assert isinstance(loaded, Features)
-    assert loaded_base.group_names(0) == ["basic", "gold", "none", "rare"]
+    _, features, _ = prepare(X, Settings(smoothness=10.0, pairs=[("plan", "flag")]))
+    cells = features.drawn[-1][1].cells
+    assert cells["first"].unique().tolist() == ["basic", "gold", "none", "rare"]
+    assert cells["second"].unique().tolist() == ["0", "1", "missing"]
 
 
 def test_a_pair_of_a_column_that_is_not_there_is_one_message():
     with pytest.raises(UserError, match=r"train.interactions has 'agee', which is no column .*'plan', 'age'"):
-        prepare(frame(100)[0], min_rows=1, pairs=[("agee", "plan")])
+        prepare(frame(100)[0], Settings(pairs=[("agee", "plan")]))
 
 
 def test_the_choice_is_printed_as_overrides_that_hydra_reads():

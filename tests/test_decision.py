@@ -142,8 +142,8 @@ def test_the_class_is_the_more_probable_one_after_a_correction_too(table: pd.Dat
     params = TRAIN.model_copy(update={"class_weight": "balanced"})
     fitted = training.train(table, params, CellFormat()).model
     decision.decide(fitted, table, params, settings("none", calibration="auto"), CellFormat())
-    model.save(fitted, tmp_path / "model.skops")
-    loaded, X = model.load(tmp_path / "model.skops"), table.iloc[:, :-1]
+    model.save(fitted, tmp_path / "model.json")
+    loaded, X = model.load(tmp_path / "model.json"), table.iloc[:, :-1]
     np.testing.assert_array_equal(loaded.probabilities(X), fitted.probabilities(X))
     assert (loaded.classify(X) == "yes").tolist() == (loaded.probabilities(X)[:, 1] >= 0.5).tolist()
 

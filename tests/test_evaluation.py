@@ -14,6 +14,7 @@ from pipeline import checks, evaluation, outputs, references, scores, training
 from pipeline.columns.target import features_and_target
 from pipeline.dataset import bundled
 from pipeline.errors import UserError
+from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat
 
 pytestmark = pytest.mark.slow
@@ -158,9 +159,11 @@ def test_class_weights_are_reported_to_spoil_probabilities_and_the_threshold_fin
 
 def test_importance_is_that_of_scikit_learn_and_a_column_without_effect_is_named():
     table = rare(500)
-    model = fit(table).model
+    trained = fit(table)
+    model = trained.model
     found = checks.importance(model, table).set_index("column")
-    both = make_pipeline(FunctionTransformer(model.matrix), model.classifier)
+    features = FunctionTransformer(lambda X: Matrix([model.design.block(X)], trained.features.T))
+    both = make_pipeline(features, trained.fitted)
     X, y = features_and_target(table)
     expected = permutation_importance(both, X, y, scoring="neg_log_loss", n_repeats=50, random_state=1)
     assert found.loc["x", "importance"] == pytest.approx(expected.importances_mean[0], rel=0.1)

@@ -1,19 +1,14 @@
 """From raw cells to class: what is saved, loaded and served."""
 
-import re
-import zipfile
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from conftest import train_params
 from sklearn.datasets import load_digits
-from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import log_loss
-from sklearn.pipeline import make_pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from pipeline import config, dataset, evaluation, model, outputs, training
 from pipeline.columns.target import features_and_target
@@ -37,7 +32,8 @@ def strings(*values: str | None) -> pd.Series:
 
 
 def assert_read_as(fitted: model.Model, raw: pd.DataFrame, typed: pd.DataFrame) -> None:
-    np.testing.assert_array_equal(fitted.matrix(fitted.read(raw)).toarray(), fitted.matrix(typed).toarray())
+    read, typed = (rows.reset_index(drop=True) for rows in (fitted.read(raw), typed[fitted.columns]))
+    pd.testing.assert_frame_equal(read, typed, check_dtype=False)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +62,8 @@ def mixed() -> pd.DataFrame:
 
 
 def test_a_saved_model_predicts_the_same_after_loading(tmp_path: Path, iris: pd.DataFrame, fitted: model.Model) -> None:
-    model.save(fitted, tmp_path / "model.skops")
-    loaded, (X, _) = model.load(tmp_path / "model.skops"), features_and_target(iris)
+    model.save(fitted, tmp_path / "model.json")
+    loaded, (X, _) = model.load(tmp_path / "model.json"), features_and_target(iris)
     np.testing.assert_array_equal(loaded.probabilities(X), fitted.probabilities(X))
     np.testing.assert_array_equal(loaded.predict(X), fitted.predict(X))
     assert (loaded.cell_format, loaded.positive_class) == (fitted.cell_format, "virginica")
@@ -76,9 +72,9 @@ def test_a_saved_model_predicts_the_same_after_loading(tmp_path: Path, iris: pd.
 def test_a_saved_model_reads_cells_as_before(tmp_path: Path) -> None:
     written = CellFormat(("-9", "?"), ",", ".", {"sold": "%d.%m.%Y"}, {"sex": {"m": "male"}})
     table = pd.DataFrame({"size": [1.0, 2.0] * 9, "sold": pd.date_range("2024-01-30", periods=18)})
-    model.save(fit(table.assign(sex=strings(*["male", "f"] * 9)), written), tmp_path / "model.skops")
+    model.save(fit(table.assign(sex=strings(*["male", "f"] * 9)), written), tmp_path / "model.json")
     raw = pd.DataFrame({"size": ["1.000,5", "-9"], "sold": ["01.02.2024", "?"], "sex": ["m", "f"]})
-    frame = model.load(tmp_path / "model.skops").read(raw)
+    frame = model.load(tmp_path / "model.json").read(raw)
     assert frame["size"].tolist()[0] == 1000.5
     assert frame["sold"].tolist()[0] == pd.Timestamp("2024-02-01")
     assert frame["sex"].tolist() == ["male", "f"]
@@ -91,20 +87,56 @@ def test_the_same_model_is_saved_as_the_same_bytes(tmp_path: Path, iris: pd.Data
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_a_saved_model_holds_no_pickle(tmp_path: Path, fitted: model.Model) -> None:
-    model.save(fitted, tmp_path / "model.skops")
-    with zipfile.ZipFile(tmp_path / "model.skops") as archive:
-        assert {re.sub(r".*\.", "", name) for name in archive.namelist()} <= {"npy", "json"}
+def broken(document: dict, place: str, value: object) -> dict:
+    """The document with another value at a place such as `terms.0.scale`."""
+    copy = json.loads(json.dumps(document))
+    *way, last = (int(part) if part.isdigit() else part for part in place.split("."))
+    inner = copy
+    for part in way:
+        inner = inner[part]
+    inner[last] = value
+    return copy
 
 
-def test_a_file_with_a_type_that_is_not_trusted_is_refused(tmp_path: Path, iris: pd.DataFrame) -> None:
-    class Unknown(SGDClassifier):
-        pass
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("format", "other", "its format is 'other'"),
+        ("classes", ["b", "a"], "classes are"),
+        ("classes", 3, "classes is 3, not a list of strings"),
+        ("multiclass", "ovo", "multiclass is 'ovo'"),
+        ("intercept", [float("nan")] * 3, "intercept is .*, not 3 finite numbers"),
+        ("intercept", [1.0], "not 3 finite numbers"),
+        ("threshold", "half", "threshold is 'half', not a finite number or null"),
+        ("calibration", {"x": [0, 1]}, "calibration"),
+        ("columns", {}, "reads the column 'sepal length"),
+        ("terms", {}, "terms is {}, not a list of sections"),
+        ("terms.0", 5, "terms is .*, not a list of sections"),
+        ("terms.0.kind", "neuron", r"terms\[0\]: kind is 'neuron', not one of"),
+        ("terms.0.scale", 0, r"terms\[0\]: scale is 0, not above 0"),
+        ("terms.0.centre", None, r"terms\[0\], centre is None, not a finite number"),
+        ("terms.0.effects", [[1.0]], r"terms\[0\], effects is .*, not 1 x 3 finite numbers"),
+        ("terms.0.effects", [[1, 2, float("inf")]], "finite numbers"),
+        ("average", [], "average is"),
+        ("cells.missing_values", [1], "missing_values is .*, not a list of strings"),
+        ("made_of", [], "made_of is"),
+    ],
+)
+def test_a_damaged_document_is_one_message(
+    tmp_path: Path, fitted: model.Model, place: str, value: object, message: str
+) -> None:
+    model.save(fitted, tmp_path / "model.json")
+    document = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(broken(document, place, value)))
+    with pytest.raises(UserError, match=message):
+        model.load(tmp_path / "model.json")
 
-    Unknown.__module__, Unknown.__qualname__ = "somewhere.else", "Unknown"
-    skops.io.dump(make_pipeline(Unknown().fit(*features_and_target(iris))), tmp_path / "model.skops")
-    with pytest.raises(UntrustedTypesFoundException, match=r"somewhere\.else\.Unknown"):
-        model.load(tmp_path / "model.skops")
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b"\x80\x04\x95", b"PK\x03\x04", b"[" * 100_000])
+def test_a_file_that_is_no_document_is_one_message(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.json"):
+        model.load(tmp_path / "model.json")
 
 
 def test_the_evaluated_class_is_the_predicted_class_where_probabilities_saturate() -> None:
@@ -112,12 +144,11 @@ def test_the_evaluated_class_is_the_predicted_class_where_probabilities_saturate
     table = X.assign(target=y.astype(str).astype("str"))
     fitted = training.train(table, train_params(**{"lambda": 1e-6}, learning_rate=0.3, max_iterations=30), CellFormat())
     far = table.assign(**{name: 5 * X[name] for name in X})
-    Z, judged = fitted.model.matrix(far.iloc[:, :-1]), evaluation.judge(fitted.model, far)
-    margins = Z.toarray() @ fitted.model.classifier.coef_.T + fitted.model.classifier.intercept_
+    margins, judged = fitted.model.margins(far), evaluation.judge(fitted.model, far)
     expected = fitted.model.classes_[margins.argmax(axis=1)]
     by_probability = fitted.model.classes_[fitted.model.probabilities(far).argmax(axis=1)]
     assert (by_probability != expected).sum() > 10  # the case that is tested
-    for predicted in (judged.predictions["predicted"], fitted.model.predict(far), fitted.model.classifier.predict(Z)):
+    for predicted in (judged.predictions["predicted"], fitted.model.predict(far)):
         np.testing.assert_array_equal(predicted, expected)
 
 
@@ -167,7 +198,7 @@ def test_raw_rows_of_any_type_are_read(mixed: pd.DataFrame) -> None:
     assert_read_as(fitted, raw, clean)
     assert_read_as(fitted, clean[clean.columns[::-1]], clean)
     nothing = pd.DataFrame(None, raw.index, raw.columns, dtype=object)
-    assert np.isfinite(fitted.matrix(fitted.read(nothing)).toarray()).all()
+    assert np.isfinite(fitted.margins(fitted.read(nothing))).all()
     with pytest.raises(UserError, match=r"row 1, column 'age': 'forty' is not a number \(2 such cells\)"):
         fitted.read(raw.assign(age="forty"))
 

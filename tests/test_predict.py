@@ -70,13 +70,16 @@ def test_the_numbers_are_those_of_the_served_model(project: Path, tmp_path: Path
 def test_contributions_are_weights_times_features_relative_to_the_average_training_row(project: Path) -> None:
     fitted = model.load(outputs.ROOT / outputs.MODEL)
     training = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
-    X = fitted.matrix(training.iloc[:, :-1]).toarray()
-    products = (X - X.mean(axis=0)) * fitted.classifier.coef_[0]
-    column_of = [name.split(" = ")[0].removesuffix(" is missing") for name in fitted.features.names]
-    expected = pd.DataFrame(products.T).groupby(np.array(column_of)).sum().T
-    found = pd.DataFrame(fitted.contributions(training)[:, :, 0], columns=fitted.base.columns)
-    np.testing.assert_allclose(found[expected.columns], expected, atol=1e-8)
-    margins = fitted.classifier.decision_function(fitted.matrix(training))
+    X = training.iloc[:, :-1]
+    weights = outputs.load_csv(outputs.ROOT / outputs.WEIGHTS).set_index("feature")["weight_per_unit"]
+    found = pd.DataFrame(fitted.contributions(X)[:, :, 0], columns=fitted.columns)
+    for name in ("age", "education"):
+        if (numbers := X[name]).dtype != float:
+            numbers = numbers.map({category: weights[f"{name} = {category}"] for category in numbers.unique()})
+        else:
+            numbers = numbers * weights[name]
+        np.testing.assert_allclose(found[name], numbers - numbers.mean(), atol=1e-6)
+    margins = fitted.margins(training)
     np.testing.assert_allclose(found.sum(axis=1), margins - margins.mean(), atol=1e-7)
 
 
@@ -85,7 +88,7 @@ def test_the_largest_contributions_are_in_the_users_words(project: Path, tmp_pat
     (row,) = predicted(tmp_path / "new.csv").to_dict("records")
     fitted = model.load(outputs.ROOT / outputs.MODEL)
     frame = fitted.read(pd.read_csv(tmp_path / "new.csv", skipinitialspace=True))
-    values = pd.Series(fitted.contributions(frame)[0, :, 0], fitted.base.columns)
+    values = pd.Series(fitted.contributions(frame)[0, :, 0], fitted.columns)
     first, second, third = values.abs().nlargest(3).index
     cells = pd.Series(dict(zip(NAMES, rows[0].split(", "), strict=True)))
     assert [row[f"contribution_{k}"] for k in (1, 2, 3)] == [
@@ -100,12 +103,13 @@ def test_of_many_classes_contributions_are_those_of_the_decided_class() -> None:
     from pipeline.reading import CellFormat
 
     iris = dataset.bundled("iris")
-    fitted = training.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat()).model
+    trained = training.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat())
+    fitted = trained.model
     table = predict.predictions(fitted, iris.iloc[:, :-1].rename_axis("row"))
     assert [name for name in table if "probability" in name] == [f"probability_{name}" for name in fitted.classes_]
-    Z = fitted.matrix(iris.iloc[:, :-1]).toarray()
+    Z = trained.rows.toarray()
     decided = np.searchsorted(fitted.classes_, table["decision"])
-    products = Z * fitted.classifier.coef_[decided]
+    products = Z * trained.fitted.coef_[decided]
     for row in (0, 70, 140):
         k = int(np.abs(products[row]).argmax())
         value = iris.iloc[row, k]

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, contents, train_params
-from pipeline.columns.base import Base
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from pipeline import compute, outputs, training
 from pipeline.columns.target import features_and_target
+from pipeline.columns.terms import Design
 from pipeline.config import Train
 from pipeline.dataset import bundled
 from pipeline.errors import UserError
@@ -29,7 +29,7 @@ def trained_on(table: pd.DataFrame, settings: Train) -> Training:
 
 
 def margins(fitted: Model, X: pd.DataFrame) -> np.ndarray:
-    return fitted.classifier.decision_function(fitted.matrix(X))
+    return fitted.margins(X)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,8 @@ def test_gradient_descent_finds_the_optimum_that_scikit_learn_finds(breast_cance
     oracle = LogisticRegression(C=1 / (len(X) * 0.05), tol=1e-10, max_iter=1000).fit(
         StandardScaler().fit_transform(X), y
     )
-    np.testing.assert_allclose(trained.model.classifier.coef_, oracle.coef_, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(trained.model.classifier.intercept_, oracle.intercept_, rtol=1e-4)
+    np.testing.assert_allclose(trained.fitted.coef_, oracle.coef_, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(trained.fitted.intercept_, oracle.intercept_, rtol=1e-4)
 
 
 def test_many_classes_train_as_scikit_learn_trains_them_one_vs_rest():
@@ -63,9 +63,9 @@ def test_many_classes_train_as_scikit_learn_trains_them_one_vs_rest():
 
 
 def test_costs_begin_at_the_random_start_and_fall(breast_cancer, trained):
-    costs = training.costs(trained.model)
+    costs = training.costs(trained)
     X, y = features_and_target(breast_cancer)
-    w = trained.start.classifier.coef_
+    w = np.random.RandomState(params().seed).standard_normal(X.shape[1] + 1)[:-1]
     log_loss = -np.log(trained.start.probabilities(X)[np.arange(len(y)), (y == "malignant").astype(int)]).mean()
     assert costs["iteration"].tolist() == list(range(len(costs)))
     assert costs["cost"][0] == pytest.approx(log_loss + 0.05 / 2 * (w**2).sum(), rel=1e-6)
@@ -73,7 +73,7 @@ def test_costs_begin_at_the_random_start_and_fall(breast_cancer, trained):
 
 
 def test_costs_of_many_classes_are_their_mean_and_a_column_each():
-    costs = training.costs(trained_on(bundled("iris"), params()).model)
+    costs = training.costs(trained_on(bundled("iris"), params()))
     assert list(costs.columns) == ["iteration", "cost", "cost/setosa", "cost/versicolor", "cost/virginica"]
     classes = costs[list(costs.columns[2:])].ffill()
     pd.testing.assert_series_equal(costs["cost"], classes.mean(axis="columns"), check_names=False)
@@ -88,13 +88,13 @@ def test_features_that_would_share_a_name_are_refused():
 def test_the_random_start_comes_from_the_seed(breast_cancer, trained):
     again = trained_on(breast_cancer, params(max_iterations=1)).start
     other = trained_on(breast_cancer, params(max_iterations=1, seed=1)).start
-    np.testing.assert_array_equal(again.classifier.coef_, trained.start.classifier.coef_)
-    assert not np.allclose(other.classifier.coef_, trained.start.classifier.coef_)
+    np.testing.assert_array_equal(again.weights, trained.start.weights)
+    assert not np.allclose(other.weights, trained.start.weights)
 
 
 def test_weights_per_unit_reproduce_the_margin_on_raw_features(breast_cancer, trained):
     X, _ = features_and_target(breast_cancer)
-    weights = training.weights(trained.model)
+    weights = training.weights(trained)
     margin = X[weights["feature"]].to_numpy() @ weights["weight_per_unit"].to_numpy()
     difference = margins(trained.model, X) - margin
     np.testing.assert_allclose(difference, difference[0], atol=1e-9)
@@ -104,8 +104,8 @@ def test_weights_per_unit_reproduce_the_margin_on_raw_features(breast_cancer, tr
 
 
 def test_the_summary_shows_how_training_stopped(breast_cancer, trained):
-    assert "under the tolerance" in training.summary(trained.model)["malignant"]["stopped"]
-    short = trained_on(breast_cancer, params(max_iterations=3)).model
+    assert "under the tolerance" in training.summary(trained)["malignant"]["stopped"]
+    short = trained_on(breast_cancer, params(max_iterations=3))
     summary = training.summary(short)["malignant"]
     assert summary["iterations"] == 3
     assert "iterations ran out" in summary["stopped"]
@@ -125,7 +125,7 @@ def test_a_learning_rate_that_is_too_large_is_named_with_one_that_is_safe(breast
 
 def test_scaling_is_fitted_on_the_training_rows(breast_cancer):
     rows = breast_cancer.iloc[:300]
-    fitted = trained_on(rows, params(optimizer="newton")).model
+    fitted = trained_on(rows, params(optimizer="newton"))
     np.testing.assert_allclose(fitted.features.centre, rows.iloc[:, :-1].mean())
 
 
@@ -135,11 +135,9 @@ def test_the_positive_class_mirrors_the_weights_and_changes_no_prediction(breast
     assert mirrored.model.classes_.tolist() == trained.model.classes_.tolist() == ["benign", "malignant"]
     np.testing.assert_array_equal(mirrored.model.classify(X), trained.model.classify(X))
     np.testing.assert_array_equal(mirrored.model.probabilities(X), trained.model.probabilities(X))
-    weights = training.weights(mirrored.model)
+    weights = training.weights(mirrored)
     assert set(weights["class"]) == {"benign"}
-    np.testing.assert_array_equal(
-        weights["weight_per_unit"], -training.weights(trained.model)["weight_per_unit"].to_numpy()
-    )
+    np.testing.assert_array_equal(weights["weight_per_unit"], -training.weights(trained)["weight_per_unit"].to_numpy())
 
 
 @pytest.mark.parametrize(("data", "positive"), [("breast_cancer", "bening"), ("wine", "class_1")])
@@ -151,15 +149,15 @@ def test_a_positive_class_that_cannot_be_is_named(data, positive):
 def test_balanced_classes_weigh_the_same():
     table = bundled("breast_cancer").iloc[100:350]
     X, y = features_and_target(table)
-    fitted = trained_on(table, params(class_weight="balanced")).model
+    fitted = trained_on(table, params(class_weight="balanced")).fitted
     oracle = LogisticRegression(C=1 / (len(X) * 0.05), class_weight="balanced", tol=1e-10, max_iter=1000)
     oracle.fit(StandardScaler().fit_transform(X), y)
-    np.testing.assert_allclose(fitted.classifier.coef_, oracle.coef_, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(fitted.coef_, oracle.coef_, rtol=1e-3, atol=1e-5)
 
 
 def test_weights_name_the_categories_of_strings():
     table = pd.DataFrame({"colour": ["red", "red", "blue", "blue"] * 10, "y": ["a", "a", "b", "a"] * 10}).astype("str")
-    named = training.weights(trained_on(table, params()).model).set_index("feature")["odds_ratio_per_unit"]
+    named = training.weights(trained_on(table, params())).set_index("feature")["odds_ratio_per_unit"]
     assert named["colour = blue"] > 1 > named["colour = red"]
 
 
@@ -248,7 +246,7 @@ def test_with_penalty_the_intervals_are_those_of_a_refit_without_penalty(tmp_pat
 
 
 def test_weights_are_sorted_by_effect(trained):
-    effect = training.weights(trained.model)["weight_per_standard_deviation"].abs()
+    effect = training.weights(trained)["weight_per_standard_deviation"].abs()
     assert effect.is_monotonic_decreasing
 
 
@@ -288,7 +286,7 @@ def test_without_penalty_the_weights_of_categories_are_the_limit_of_ever_smaller
     table = pd.DataFrame({"colour": colours, "y": classes[: len(colours)]}).astype("str")
     newton = {"optimizer": "newton", "learning_rate": "auto", "tolerance": 1e-12}
     none, other_start, tiny = (
-        training.weights(trained_on(table, params(**newton, **changes)).model)["weight_per_unit"]
+        training.weights(trained_on(table, params(**newton, **changes)))["weight_per_unit"]
         for changes in ({"lambda": 0.0}, {"lambda": 0.0, "seed": 1}, {"lambda": 1e-9})
     )
     np.testing.assert_allclose(none, other_start, atol=1e-7)
@@ -296,7 +294,7 @@ def test_without_penalty_the_weights_of_categories_are_the_limit_of_ever_smaller
 
 
 def test_the_model_predicts_from_weights_as_they_are_written(breast_cancer, trained):
-    for part in (trained.model.classifier.coef_, trained.model.classifier.intercept_):
+    for part in (trained.fitted.coef_, trained.fitted.intercept_):
         np.testing.assert_array_equal(part, outputs.significant(part, outputs.WEIGHT_DIGITS))
 
 
@@ -351,15 +349,15 @@ def test_the_size_and_the_place_of_blocks_do_not_change_a_written_byte(tmp_path,
     settings = params(optimizer=optimizer, learning_rate="auto", max_iterations=40)
     training.write(trained_on(table, settings), tmp_path / "whole")
     monkeypatch.setattr("pipeline.logistic.fast_objective.BLOCK_BYTES", 50_000)
-    make = Base.blocks
+    make = Design.blocks
 
-    def cut_and_on_disk(base: Base, rows: pd.DataFrame) -> list[Block]:
-        blocks = [make(base, rows, [cut])[0] for cut in np.array_split(np.arange(len(rows)), 7)]
+    def cut_and_on_disk(design: Design, rows: pd.DataFrame) -> list[Block]:
+        blocks = [make(design, rows, [cut])[0] for cut in np.array_split(np.arange(len(rows)), 7)]
         assert all(isinstance(part, np.memmap) for block in blocks for part in (block.dense, block.codes))
         return blocks
 
-    monkeypatch.setattr("pipeline.columns.features.Matrix", lambda blocks: Matrix(blocks[0]))
-    monkeypatch.setattr(Base, "block", cut_and_on_disk)
+    monkeypatch.setattr("pipeline.columns.terms.design.Matrix", lambda blocks: Matrix(blocks[0]))
+    monkeypatch.setattr(Design, "block", cut_and_on_disk)
     with compute.mapped_beyond(0, str(tmp_path / "rows")):
         training.write(trained_on(table, settings), tmp_path / "cut")
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")

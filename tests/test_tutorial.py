@@ -68,9 +68,9 @@ def test_its_scores_are_those_of_the_default_run(rendered, params):
     for name, kind in (("random weights", 0), ("trained weights", 1)):
         expected = [scores[kind][score] for scores in (main, many) for score in ("accuracy", "log_loss")]
         assert reported(page, name) == pytest.approx(expected, abs=5e-5)
-    assert trained.model.classifier.n_iter_ == variables["stop"]
-    np.testing.assert_allclose(trained.model.classifier.coef_[0], variables["w"], atol=1e-4)
-    costs = training.costs(trained.model)["cost"]
+    assert trained.fitted.n_iter_ == variables["stop"]
+    np.testing.assert_allclose(trained.fitted.coef_[0], variables["w"], atol=1e-4)
+    costs = training.costs(trained)["cost"]
     np.testing.assert_allclose(costs, variables["costs"][: len(costs)], rtol=1e-6)  # they are written with seven digits
 
 

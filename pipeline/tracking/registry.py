@@ -113,16 +113,16 @@ def _read(name: str, settings: Tracking) -> tuple[model.Model, str]:
         uri = name if name.startswith("models:/") else f"models:/{_model_of(_run(name))}"
         with _named("model", name):
             place = mlflow.artifacts.download_artifacts(uri, dst_path=folder)
-        files = sorted(Path(place).rglob("*.skops"))
-        if len(files) != 1:
-            raise UserError(f"the model {name} is not one of this pipeline: it has no file model.skops.\n{_known()}")
-        try:
-            return model.load(files[0]), hashlib.sha256(files[0].read_bytes()).hexdigest()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if any(Path(place).rglob("*.skops")):
             raise UserError(
-                f"the model {name} was saved by another version of this pipeline, which this one can't read ({error}). "
-                f"MLflow can, with the code that it has stored: mlflow models predict --env-manager local -m {uri}."
-            ) from None
+                f"the model {name} was saved as model.skops by an earlier version of this pipeline, which this one "
+                f"can't read. MLflow can, with the code that it has stored: mlflow models predict --env-manager local "
+                f"-m {uri}."
+            )
+        files = sorted(Path(place).rglob("model.json"))
+        if len(files) != 1:
+            raise UserError(f"the model {name} is not one of this pipeline: it has no file model.json.\n{_known()}")
+        return model.load(files[0]), hashlib.sha256(files[0].read_bytes()).hexdigest()
 
 
 def reference(name: str, settings: Tracking) -> dict[str, Any]:

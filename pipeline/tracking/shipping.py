@@ -13,9 +13,7 @@ import pipeline
 
 PACKAGE = Path(pipeline.__file__).parent
 ENTRY = "pipeline.tracking.serving"  # the module that MLflow loads a model with
-REQUIREMENTS = [
-    f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "pyarrow", "scikit-learn", "skops")
-]
+REQUIREMENTS = [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "pyarrow")]
 
 
 def sources() -> list[Path]:

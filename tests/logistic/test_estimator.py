@@ -2,7 +2,6 @@ import pickle
 
 import numpy as np
 import pytest
-import skops.io
 from sklearn import datasets, linear_model
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -94,15 +93,11 @@ def test_fits_inside_scikit_learns_tools():
     assert CalibratedClassifierCV(pipe, cv=3).fit(X, y).score(X, y) > 0.96
 
 
-def test_clones_pickles_and_is_stored_without_code(tmp_path):
+def test_clones_and_pickles():
     X, y = breast_cancer()
     model = LogisticRegression(0.1, **NEWTON).fit(X, y)
     assert clone(model).get_params() == model.get_params()
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).coef_, model.coef_)
-    skops.io.dump(model, tmp_path / "model.skops")
-    ours = ["pipeline.logistic.estimator.LogisticRegression"]
-    assert skops.io.get_untrusted_types(file=tmp_path / "model.skops") == ours
-    loaded = skops.io.load(tmp_path / "model.skops", trusted=ours)
+    loaded = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
     assert loaded.stop_reason_ == model.stop_reason_
 

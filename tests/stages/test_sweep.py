@@ -159,7 +159,7 @@ def test_one_standard_error_is_trained_on_all_rows_where_refit_asks_for_it(proje
     weights = pd.read_csv(SWEEP / outputs.WEIGHTS)["weight_per_standard_deviation"]
     update = {"l2": strongest["lambda"], "learning_rate": strongest["learning_rate"]}
     alone = training.train(training_rows(), config.read("train").model_copy(update=update), CellFormat())
-    expected = training.weights(alone.model)["weight_per_standard_deviation"]
+    expected = training.weights(alone)["weight_per_standard_deviation"]
     pd.testing.assert_series_equal(weights, expected, rtol=1e-8)
 
 

@@ -40,16 +40,16 @@ def write_table(path: Path, n_rows: int = 60) -> Path:
     return path
 
 
-def train_on(path: Path, **options: object) -> tuple[model.Model, pd.DataFrame]:
+def train_on(path: Path, **options: object) -> tuple[training.Training, pd.DataFrame]:
     """The model of the table in `path`, and the table."""
     found = reading.read(path, reading.Options(**options), target="y", roles={"code": "categorical"})
     params = train_params(**{"lambda": 0.01}, max_iterations=200, learning_rate="auto", min_rows=1)
-    return training.train(found.frame, params, found.cell_format).model, found.frame
+    return training.train(found.frame, params, found.cell_format), found.frame
 
 
-def record_of(fitted: model.Model, table: pd.DataFrame, folder: Path, experiment: str) -> Record:
+def record_of(trained: training.Training, table: pd.DataFrame, folder: Path, experiment: str) -> Record:
     """A record as the stages would leave it."""
-    model.save(fitted, folder / "model.skops")
+    model.save(trained.model, folder / "model.json")
     (folder / "report.txt").write_text("a report")
     return Record(
         experiment=experiment,
@@ -59,11 +59,11 @@ def record_of(fitted: model.Model, table: pd.DataFrame, folder: Path, experiment
         digest="d1",
         params={f"section.key{i}": i for i in range(120)},
         metrics={"test/accuracy": 0.5},
-        costs=training.costs(fitted),
+        costs=training.costs(trained),
         training=table.iloc[::2],
         test=table.iloc[1::2],
         source="here",
-        model=folder / "model.skops",
+        model=folder / "model.json",
         artifacts={folder / "report.txt": "reports"},
     )
 

@@ -37,8 +37,8 @@ def test_the_first_model_is_the_champion_and_stays_so_when_it_comes_again(
     promote.main(None, 0.01)
     assert "iris: version 1 is the champion, the first one" in capsys.readouterr().out
     np.testing.assert_array_equal(
-        registry.load("models:/iris@champion", SETTINGS).classifier.coef_,
-        load(outputs.ROOT / outputs.MODEL).classifier.coef_,
+        registry.load("models:/iris@champion", SETTINGS).weights,
+        load(outputs.ROOT / outputs.MODEL).weights,
     )
     stores.delete(runs("iris")[0])  # the same model, logged again by another run
     run_stage("track")
@@ -114,7 +114,8 @@ def test_what_is_not_there_is_one_message(project: Path) -> None:
 
 
 def test_a_model_of_another_table_is_not_compared(tmp_path: Path) -> None:
-    fitted, table = train_on(write_table(tmp_path / "table.csv"))
+    trained, table = train_on(write_table(tmp_path / "table.csv"))
+    fitted = trained.model
     with pytest.raises(UserError, match="the new model is of another table: it needs 'age', 'income'"):
         promote.difference(fitted, fitted, pd.DataFrame({"width": [1.0], "y": ["yes"]}))
     with pytest.raises(UserError, match="does not know the class 'perhaps'"):

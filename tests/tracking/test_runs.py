@@ -41,7 +41,7 @@ def trained() -> Trained:
 @pytest.fixture
 def record(trained: Trained, tmp_path: Path) -> Record:
     table, fitted = trained
-    return record_of(fitted.model, table, tmp_path, "iris")
+    return record_of(fitted, table, tmp_path, "iris")
 
 
 def test_a_run_holds_the_whole_record(record: Record, tmp_path: Path) -> None:

@@ -38,12 +38,12 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
     """The address of a logged model of the table, the model itself, the table, and its file."""
     folder = tmp_path_factory.mktemp("served")
     (folder / ".dvc" / "tmp").mkdir(parents=True)
-    fitted, table = train_on(write_table(folder / "table.csv"))
+    trained, table = train_on(write_table(folder / "table.csv"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("DVC_ROOT", str(folder))
-        log.log([record_of(fitted, table, folder, "table")], SETTINGS)
+        log.log([record_of(trained, table, folder, "table")], SETTINGS)
         uri = mlflow.artifacts.download_artifacts(f"runs:/{runs('table')[0].info.run_id}/table", dst_path=str(folder))
-        yield uri, fitted, table, folder / "table.csv"
+        yield uri, trained.model, table, folder / "table.csv"
         mlflow.set_tracking_uri(None)
 
 

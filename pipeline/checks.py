@@ -50,18 +50,31 @@ def no_better_than_prior(
     n: int,
     weighted: bool,
 ) -> None:
-    """Not better than the class shares: by log-loss, or with class weights, which spoil it, by the area under ROC."""
+    """Not better than the class shares: by log-loss, or with class weights, which spoil it, by the area under ROC.
+
+    A small log-loss gain may be chance where the order of the rows is not: then only the probabilities are doubtful.
+    """
     score = "roc_auc" if weighted else "log_loss"
     sign = 1 if weighted else -1
     gain = sign * (test[score] - prior[score])
-    if interval(sign * (draws[score] - prior_draws[score]), gain, n)[0] <= 0:
-        better = "not better" if gain <= 0 else "better by so little that it may be chance"
-        warnings.warn(
-            f"On the test rows the model is {better}, compared with the class shares alone ({score} {test[score]:.4f}, "
-            f"theirs {prior[score]:.4f}). Don't rely on it: check what the columns explain of the target "
-            f"(outputs/load/columns.csv) and the penalty (train.lambda), or add rows.",
-            stacklevel=2,
+    if interval(sign * (draws[score] - prior_draws[score]), gain, n)[0] > 0:
+        return
+    better = "not better" if gain <= 0 else "better by so little that it may be chance"
+    area, (lower, upper) = test["roc_auc"], interval(draws["roc_auc"], test["roc_auc"], n)
+    if lower > prior["roc_auc"]:
+        subject = (
+            f"the model orders rows better than chance (roc_auc {area:.4f}, between {lower:.4f} and {upper:.4f}), but "
+            f"its probabilities are"
         )
+        advice = "Rely on the order, not on the probabilities: check"
+    else:
+        subject = "the model is"
+        advice = "Don't rely on it: check what the columns explain of the target (outputs/load/columns.csv) and"
+    warnings.warn(
+        f"On the test rows {subject} {better}, compared with the class shares alone ({score} {test[score]:.4f}, theirs "
+        f"{prior[score]:.4f}). {advice} the penalty (train.lambda), or add rows.",
+        stacklevel=2,
+    )
 
 
 def spoilt_probabilities(fitted: Model, predictions: pd.DataFrame, y: np.ndarray) -> None:

@@ -129,6 +129,22 @@ def test_a_model_of_noise_is_reported_to_be_no_better_than_the_prior_and_overfit
     assert "-S train.lambda=0.1" in found
 
 
+def test_a_model_that_orders_rows_better_than_chance_is_not_reported_to_be_chance():
+    rng = np.random.default_rng(0)
+    y, classes = rng.permutation(["a", "b"] * 60), np.array(["a", "b"])
+    margin = np.where(y == "b", 2.0, -2.0) + rng.normal(scale=4, size=len(y))  # the order is good, the log-loss is not
+    P = np.column_stack([1 / (1 + np.exp(margin)), 1 / (1 + np.exp(-margin))])
+    even = np.full(len(y), "a"), np.full((len(y), 2), 0.5)
+    models = {"test": (classes[P.argmax(axis=1)], P), "prior": even}
+    judged, prior = (evaluation.evaluate(y, *models[name], classes, None).metrics for name in models)
+    draws = scores.resampled(y, models, classes)
+    assert judged["roc_auc"] > 0.6
+    assert judged["log_loss"] > prior["log_loss"]
+    with pytest.warns(UserWarning, match="orders rows better than chance .*but its probabilities are not better") as w:
+        checks.no_better_than_prior(judged, prior, draws["test"], draws["prior"], len(y), weighted=False)
+    assert "Rely on the order, not on the probabilities" in str(w[0].message)
+
+
 def test_an_honest_model_gets_no_such_warning(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"x": rng.normal(size=800), "z": rng.normal(size=800)})

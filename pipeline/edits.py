@@ -46,8 +46,14 @@ def _inputs(entry: dict[str, Any]) -> dict[str, Any]:
                 state = file.stat()
                 found[file.as_posix()] = state.st_mtime_ns, state.st_size
     params = _read(PARAMS) if "params" in entry else {}
-    sections = {name.partition(".")[0] for name in entry.get("params", [])}
-    return found | {f"{PARAMS}, section {section}": params.get(section) for section in sections}
+    return found | {f"{PARAMS}, {key}": _value(params, key.split(".")) for key in entry.get("params", [])}
+
+
+def _value(params: Any, path: list[str]) -> Any:
+    """What `params` has under the keys of `path`, one below the other; None where one of them is missing."""
+    for key in path:
+        params = params.get(key) if isinstance(params, dict) else None
+    return params
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
     raw cells --read--> typed columns --base--> codes --features--> matrix --classifier--> margins --> class
 
-The class of a row is decided in one place, from the margins or with a threshold: what is evaluated is what is served.
+The class of a row is decided in one place (`Model.predicted`), from the margins or with a threshold: what is evaluated
+is what is served.
 The module knows no configuration, so a saved model loads wherever the packages that it records are installed.
 
 A model is stored with skops: arrays and a description of the objects, no pickle. Loading runs no code from the file and
@@ -91,14 +92,25 @@ class Model:
 
     def decide(self, frame: Table) -> tuple[np.ndarray, np.ndarray]:
         """Both."""
+        return self.predicted(frame)[1:]
+
+    def predicted(self, frame: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The most probable class (n_samples,), the decided class and the probabilities; without threshold both agree.
+
+        Margins show the most probable class also where several probabilities are rounded to 1.
+        """
         if not len(frame):
-            return self.classes_[:0], np.empty((0, len(self.classes_)))
+            return self.classes_[:0], self.classes_[:0], np.empty((0, len(self.classes_)))
         z = self.classifier.decision_function(self.matrix(frame))
         P = calibrated(probabilities(z, self.classifier.multiclass), self.calibration)
         if self.threshold is None:
-            return self.classes_[predicted(z)], P
+            decided = self.classes_[predicted(z)]
+            return decided, decided, P
         place = self.classes_.tolist().index(self.positive_class)
-        return self.classes_[np.where(P[:, place] >= self.threshold, place, 1 - place)], P
+        at_half, decided = (
+            self.classes_[np.where(P[:, place] >= threshold, place, 1 - place)] for threshold in (0.5, self.threshold)
+        )
+        return at_half, decided, P
 
     def contributions(self, frame: pd.DataFrame) -> np.ndarray:
         """What each term of `base` adds to the margins of each row: (n_samples, n_terms, n_columns of weights).

@@ -9,7 +9,7 @@ that can't be read are reported with line and reason; the others are predicted. 
     class           the most probable class
     probability_*   of two classes that of the positive one, else of each
     decision        the class that the model decides for, which is also what it serves: with its threshold, if it has
-                    one (`decision` in conf/)
+                    one (`decision` in conf/), else the most probable one
     contribution_*  the three largest, each with what it adds to the log-odds of the positive of two classes, or of the
                     class itself, compared with the average training row
 """
@@ -97,10 +97,10 @@ def found(name: str | None) -> tuple[Model, Options | None]:
 
 def predictions(fitted: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """One line for each row of typed columns, after its place in the file."""
-    (decided, P), classes = fitted.decide(frame), fitted.classes_
+    (probable, decided, P), classes = fitted.predicted(frame), fitted.classes_
     shown = [fitted.positive_class] if len(classes) == 2 else [str(label) for label in classes]
     places = np.flatnonzero(np.isin(classes.astype(str), shown))
-    table = {frame.index.name: frame.index, "class": classes[P.argmax(axis=1)]}
+    table = {frame.index.name: frame.index, "class": probable}
     for name, column in zip(shown, P[:, places].T, strict=True):
         table[f"probability_{name}"] = outputs.significant(column, outputs.SCORE_DIGITS)
     table["decision"] = decided

@@ -112,6 +112,41 @@ def test_of_many_classes_contributions_are_those_of_the_decided_class() -> None:
         assert table["contribution_1"][row] == f"{iris.columns[k]} = {value:g} ({products[row, k]:+.2f})"
 
 
+def test_without_a_threshold_class_decision_and_what_is_served_are_the_same() -> None:
+    from conftest import train_params
+
+    from pipeline import dataset, evaluation, training
+    from pipeline.reading import CellFormat
+
+    iris = dataset.bundled("iris")
+    fitted = training.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat()).model
+    fitted.classifier.coef_ = 1e6 * np.abs(fitted.classifier.coef_)  # every probability of every class is 1 before
+    X = iris.iloc[:, :-1]  # they are divided by their sum, so that only margins show which is the largest
+    table = predict.predictions(fitted, X.rename_axis("row"))
+    margins = fitted.classifier.decision_function(fitted.matrix(X))
+    expected = fitted.classes_[margins.argmax(axis=1)].tolist()
+    assert table["class"].tolist() == table["decision"].tolist() == expected
+    assert fitted.predict(X).tolist() == evaluation.judge(fitted, iris).predictions["predicted"].tolist() == expected
+    assert fitted.classes_[fitted.probabilities(X).argmax(axis=1)].tolist() != expected
+
+
+@pytest.mark.parametrize(("threshold", "n_decided"), [(0.5, 2), (0.9, 1)])
+def test_with_a_threshold_only_the_decision_follows_it(threshold: float, n_decided: int) -> None:
+    from conftest import train_params
+
+    from pipeline import training
+    from pipeline.reading import CellFormat
+
+    rows = pd.DataFrame({"x": [-1.0, -2.0, 1.0, 2.0], "y": pd.Series(["a", "a", "b", "b"], dtype="str")})
+    fitted = training.train(rows, train_params(**{"lambda": 0.1}), CellFormat()).model
+    probability = fitted.probabilities(rows)[:, 1]
+    fitted.threshold = threshold if threshold == 0.5 else float(np.sort(probability)[-1])
+    table = predict.predictions(fitted, rows[["x"]].rename_axis("row"))
+    assert table["class"].tolist() == np.where(probability >= 0.5, "b", "a").tolist()
+    assert table["decision"].tolist() == fitted.predict(rows[["x"]]).tolist()
+    assert (table["decision"] == "b").sum() == n_decided
+
+
 def test_rows_that_cannot_be_read_are_reported_and_the_others_predicted(
     project: Path, tmp_path: Path, rows: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,7 @@ START = Path("train/model/start.skops")
 MODEL = Path("train/model/model.skops")
 COSTS = Path("train/costs.csv")
 WEIGHTS = Path("train/weights.csv")
+EFFECTS = Path("train/effects.csv")  # of weights that belong together: curves, pairs, categories of the same rows
 CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves
 SURFACES = Path("train/pairs.csv")  # where columns act together
 CANDIDATES = Path("train/candidates.csv")  # where train.features or train.lambda are auto

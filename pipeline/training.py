@@ -271,10 +271,7 @@ def weights(fitted: Model) -> pd.DataFrame:
     }
     if drawn:  # none of these weights says how the odds change with the number
         table["curve"] = table["feature"].map(drawn)
-    with np.errstate(over="ignore"):
-        table["odds_ratio_per_standard_deviation"] = np.exp(table["weight_per_standard_deviation"])
-        table["odds_ratio_per_unit"] = np.exp(table["weight_per_unit"])
-    return table
+    return _with_odds_ratios(table)
 
 
 def curves(training: Training) -> pd.DataFrame:
@@ -283,7 +280,7 @@ def curves(training: Training) -> pd.DataFrame:
     The effect is relative to the mean of the training rows. The band is that of a Bayesian with the penalty
     as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
     inverse of the curvature of the cost, penalty included (of an elastic net its smooth part), divided by the number of
-    rows. A softmax has no band.
+    rows. A softmax and a model of more than `LARGEST_FACTOR` features have no band.
     """
     fitted, Z, y, weight = training.model, training.oriented, training.y, training.weight
     base, features = fitted.base, fitted.features
@@ -292,8 +289,9 @@ def curves(training: Training) -> pd.DataFrame:
     parts = []
     for label, coef, intercept in columns_of_weights(fitted):
         W = np.append(coef, intercept)[:, None]
-        covariance = np.full((len(W), len(W)), np.nan)
-        if fitted.classifier.multiclass != "softmax" or len(fitted.classes_) == 2:
+        covariance = np.broadcast_to(np.nan, (len(W), len(W)))
+        is_joint = fitted.classifier.multiclass == "softmax" and len(fitted.classes_) > 2
+        if not is_joint and len(coef) <= LARGEST_FACTOR:
             with workers() as run:
                 penalty = penalty_of(np.array([fitted.classifier.l2]), fitted.classifier.l1_ratio)
                 objective = FastObjective(Z, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
@@ -354,6 +352,69 @@ def surfaces(training: Training) -> pd.DataFrame:
             )
             parts.append(cells[cells["rows"] > 0])
     return pd.concat(parts, ignore_index=True)
+
+
+def effects(training: Training, weights: pd.DataFrame, *bent: pd.DataFrame) -> pd.DataFrame:
+    """One row per number, category, curve and pair (and class), where `weights` has one per feature; the largest first.
+
+    Categories of different columns that the same rows have are one row, with the sum of their weights. A curve has the
+    deviation of its log-odds over the training rows in place of the weight per standard deviation, and its change from
+    the first quartile of the number to the third (or from the least to the largest, where most numbers are the same) in
+    place of that per unit; a pair has only the first of these. `bent` are `curves` and `surfaces`, where the model has
+    some.
+    """
+    found = weights if "curve" not in weights else weights[weights["curve"].isna()]
+    found = found[["class", "feature", "weight_per_standard_deviation", "weight_per_unit"]]
+    for names, n_rows in same_rows(training):
+        is_part = found["feature"].isin(names)
+        title = f"{' and '.join(names)} (the same {n_rows:,} rows)"
+        joint = found[is_part].drop(columns="feature").groupby("class", sort=False, as_index=False).sum()
+        found = pd.concat([found[~is_part], joint.assign(feature=title)])
+    rows = []
+    for table in bent:
+        kind = "feature" if "value" in table else "pair"
+        for (label, name), part in table.groupby(["class", kind], sort=False):
+            counts, effect = part["rows"].to_numpy(), part["effect"].to_numpy()
+            deviation = np.sqrt(np.cov(effect, fweights=counts, ddof=0)) if len(part) > 1 else 0.0
+            title, change = str(name), np.nan
+            if "value" in part:
+                low, high = np.searchsorted(np.cumsum(counts), np.array([0.25, 0.75]) * counts.sum())
+                low, high = (low, high) if low < high else (0, len(part) - 1)
+                title = f"{name}, from {part['value'].iloc[low]:.6g} to {part['value'].iloc[high]:.6g}"
+                change = effect[high] - effect[low]
+            rows.append((label, title, -deviation if change < 0 else deviation, change))
+    found = pd.concat([found, pd.DataFrame(rows, columns=found.columns)]) if rows else found
+    classes = pd.Categorical(found["class"], weights["class"].unique())
+    order = np.lexsort((-found["weight_per_standard_deviation"].abs(), classes.codes))
+    found = found.iloc[order].reset_index(drop=True)
+    return _with_odds_ratios(found)
+
+
+def same_rows(training: Training) -> list[tuple[list[str], int]]:
+    """The names of indicators of different columns that are 1 in the same training rows, and how many rows these are.
+
+    Whole numbers are drawn for the rows: equal sums of those of two indicators are no chance.
+    """
+    fitted, features = training.model, training.model.features
+    drawn = [*features.curves_of.values(), *features.pairs_of]
+    is_alone = ~np.isin(np.arange(len(features.names)), np.concatenate([np.empty(0, int), *drawn]))
+    positions = np.flatnonzero(is_alone & (features.centre == 0) & (features.scale == 1))
+    rng, n = np.random.default_rng(0), len(training.rows)
+    sums = np.zeros((fitted.base.width + 1, 2))
+    for block, _ in training.rows.strips():
+        numbers = rng.integers(1, 2**52 // n, len(block)).astype(float)  # whose sums are exact
+        sums += block.transposed(np.column_stack([numbers, np.ones(len(block))]))
+    groups: dict[tuple[float, float], list[str]] = {}
+    for name, key in zip(features.names[positions], (features.T.T @ sums)[positions].tolist(), strict=True):
+        groups.setdefault((key[0], key[1]), []).append(str(name))
+    return [(names, int(n_rows)) for (_, n_rows), names in groups.items() if len(names) > 1 and n_rows]
+
+
+def _with_odds_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    with np.errstate(over="ignore"):
+        for name in ("per_standard_deviation", "per_unit"):
+            table[f"odds_ratio_{name}"] = np.exp(table[f"weight_{name}"])
+    return table
 
 
 def summary(fitted: Model) -> dict[str, dict[str, Any]]:
@@ -493,13 +554,15 @@ def write(
     model.save(training.start, root / outputs.START)
     model.save(training.model, root / outputs.MODEL)
     outputs.save_csv(costs(training.model), root / outputs.COSTS)
-    outputs.save_csv(
-        with_intervals(weights(training.model), inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS
-    )
+    table, bent = weights(training.model), []
+    outputs.save_csv(with_intervals(table, inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS)
     outputs.save_csv(inferred, root / outputs.INFERENCE)
-    if training.model.features.curves_of and len(names) <= LARGEST_FACTOR:
-        outputs.save_csv(curves(training), root / outputs.CURVES_OF_FEATURES)
+    if training.model.features.curves_of:
+        bent.append(curves(training))
+        outputs.save_csv(bent[-1], root / outputs.CURVES_OF_FEATURES)
     if training.model.features.pairs_of:
-        outputs.save_csv(surfaces(training), root / outputs.SURFACES)
+        bent.append(surfaces(training))
+        outputs.save_csv(bent[-1], root / outputs.SURFACES)
+    outputs.save_csv(effects(training, table, *bent), root / outputs.EFFECTS, WEIGHT_DIGITS)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

@@ -103,6 +103,71 @@ def test_weights_per_unit_reproduce_the_margin_on_raw_features(breast_cancer, tr
     )
 
 
+def services(n: int = 3_000) -> pd.DataFrame:
+    """Customers of whom a quarter has no internet, and so none of its services; these leave less often."""
+    rng = np.random.default_rng(0)
+    has_none = rng.random(n) < 0.25
+    names = ("backup", "films", "support")
+    table = pd.DataFrame({k: np.where(has_none, "no internet", rng.choice(["yes", "no"], n)) for k in names})
+    table["speed"] = np.where(has_none, np.nan, rng.normal(size=n))
+    table["age"] = rng.uniform(20, 80, n)
+    z = 1.5 - 2 * has_none - ((table["age"] - 50) / 15) ** 2 + (table["backup"] == "no")
+    table["left"] = np.where(z + rng.logistic(size=n) > 0, "yes", "no")
+    return table.astype(dict.fromkeys((*names, "left"), "str"))
+
+
+def written_effects(table: pd.DataFrame, folder, **changes: object) -> tuple[Training, pd.DataFrame]:
+    settings = {"lambda": 1e-3, "optimizer": "newton", "learning_rate": "auto", **changes}
+    trained = trained_on(table, params(**settings))
+    training.write(trained, folder)
+    return trained, pd.read_csv(folder / outputs.EFFECTS).set_index("feature")
+
+
+def test_categories_of_the_same_rows_have_one_effect_the_product_of_their_odds_ratios(tmp_path):
+    table = services()
+    trained, effects = written_effects(table, tmp_path)
+    parts = [*(f"{name} = no internet" for name in ("backup", "films", "support")), "speed is missing"]
+    (name,) = [name for name in effects.index if "no internet" in name]
+    assert set(name.split(" (")[0].split(" and ")) == set(parts)
+    assert name.endswith(f"(the same {table['speed'].isna().sum():,} rows)")
+    alone = training.weights(trained.model).set_index("feature")["odds_ratio_per_unit"]
+    assert effects.loc[name, "odds_ratio_per_unit"] == pytest.approx(alone[parts].prod())
+    assert effects.loc[name, "odds_ratio_per_unit"] < alone[parts].min()
+    assert not set(parts) & set(effects.index)
+    assert set(effects.index) == {name, *(set(alone.index) - set(parts))}
+    sizes = effects["weight_per_standard_deviation"].abs()
+    assert sizes.is_monotonic_decreasing
+
+
+def test_a_curve_has_one_effect_from_the_first_quartile_to_the_third(tmp_path):
+    table = services()
+    trained, effects = written_effects(table, tmp_path, features="curves", smoothness=0.1)
+    (name,) = [name for name in effects.index if name.startswith("age, from")]
+    low, high = np.quantile(table["age"], [0.25, 0.75])
+    shown = [float(word) for word in name.split()[2::2]]
+    assert shown == pytest.approx([low, high], abs=0.3)
+    X = table.drop(columns="left")
+    ends = [margins(trained.model, X.iloc[:1].assign(age=age)).item() for age in shown]
+    assert np.log(effects.loc[name, "odds_ratio_per_unit"]) == pytest.approx(ends[1] - ends[0], abs=1e-2)
+    z = margins(trained.model, pd.concat([X.iloc[:1]] * len(X)).assign(age=X["age"].to_numpy()))
+    assert abs(effects.loc[name, "weight_per_standard_deviation"]) == pytest.approx(z.std(), rel=0.02)
+    assert not [name for name in effects.index if "bend" in name]
+    assert any("no internet" in name and "speed is missing" in name for name in effects.index)
+
+
+def test_a_curve_of_a_number_that_is_mostly_the_same_has_its_effect_from_the_least_to_the_largest(tmp_path):
+    table = services()
+    table.insert(0, "gain", np.where(np.arange(len(table)) % 7 == 0, table["age"].round(), 0))
+    _, effects = written_effects(table, tmp_path, features="curves")
+    assert f"gain, from 0 to {table['gain'].max():g}" in effects.index
+
+
+def test_a_pair_has_one_effect_too(tmp_path):
+    _, effects = written_effects(services(), tmp_path, interactions=[["age", "backup"]])
+    assert effects.loc["age x backup", "odds_ratio_per_standard_deviation"] >= 1
+    assert np.isnan(effects.loc["age x backup", "odds_ratio_per_unit"])
+
+
 def test_the_summary_shows_how_training_stopped(breast_cancer, trained):
     assert "under the tolerance" in training.summary(trained.model)["malignant"]["stopped"]
     short = trained_on(breast_cancer, params(max_iterations=3)).model

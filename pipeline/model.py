@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.columns import novelty
 from pipeline.columns.base import Base
 from pipeline.columns.features import Features
 from pipeline.errors import UserError
@@ -194,6 +195,8 @@ class Model:
     def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """What is served for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""
         frame = self.read(raw)
+        for message in novelty.messages(self.base, novelty.counts(self.base, frame)):
+            warnings.warn(message, stacklevel=2)
         if (params or {}).get("probabilities"):
             return pd.DataFrame(self.probabilities(frame), columns=[str(label) for label in self.classes_])
         return self.classify(frame)

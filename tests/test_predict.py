@@ -127,6 +127,20 @@ def test_rows_that_cannot_be_read_are_reported_and_the_others_predicted(
     ]
 
 
+def test_a_column_that_is_written_in_another_way_is_one_line_also_when_served(
+    project: Path, tmp_path: Path, rows: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lower = [row.replace(" Male", " male").replace(" Female", " female") for row in rows]
+    (tmp_path / "new.csv").write_text("\n".join([HEADER, *lower * 60]))  # three chunks
+    predicted(tmp_path / "new.csv")
+    printed = capsys.readouterr().err
+    assert printed.count("column 'sex'") == 1
+    assert "column 'sex': 24,000 of 24,000 cells are categories that training did not have" in printed
+    raw = pd.read_csv(tmp_path / "new.csv", skipinitialspace=True)[:50]
+    with pytest.warns(UserWarning, match=r"column 'sex': 50 of 50 cells .* \(did you mean '(Fem|M)ale'\?\)"):
+        serving.Served(model.load(outputs.ROOT / outputs.MODEL)).predict(raw)
+
+
 def test_a_quoted_line_break_and_a_file_of_chunks_keep_the_lines(tmp_path: Path) -> None:
     lines = ['a;b;"two', 'lines"', "1;2;3", '4;5;"x', 'y"', "", "6;7;8", "9;10;11"]
     (tmp_path / "t.csv").write_text("\n".join(lines))

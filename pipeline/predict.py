@@ -19,7 +19,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ LARGEST = 3  # contributions of a row
 
 def main(file: str, model: str | None, output: str | None) -> None:
     """Errors: `UserError` for a file, a model or an output that can't be used, and where no row can be read."""
+    refuse_to_replace(file, output)
     fitted, options = found(model)
     n_rows, n_wrong, unlike = 0, 0, novelty.Counts()
     read = map(Part, chunks(Path(file), fitted.base.columns, options))
@@ -99,6 +100,12 @@ def found(name: str | None) -> tuple[Model, Options | None]:
     return model.load(file), dataset.options_of(data) if isinstance(data, config.TableData) else None
 
 
+def refuse_to_replace(file: str, output: str | None) -> None:
+    """Errors: `UserError` where the output would take the place of the rows."""
+    if output is not None and Path(output).exists() and Path(file).exists() and Path(output).samefile(file):
+        raise UserError(f"--output {output} is the file of the rows, which it would replace. Name another file.")
+
+
 def predictions(fitted: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """One line for each row of typed columns, after its place in the file."""
     (decided, P), classes = fitted.decide(frame), fitted.classes_
@@ -139,8 +146,8 @@ def writing(output: str | None) -> Iterator[Callable[[pd.DataFrame], None]]:
     The file appears when all is written.
     """
     if output is None:
-        with _to_terminal() as write:
-            yield write
+        yield _csv_writer(sys.stdout)
+        sys.stdout.flush()
         return
     path = Path(output)
     if path.suffix not in (".csv", ".parquet"):
@@ -161,15 +168,6 @@ def writing(output: str | None) -> Iterator[Callable[[pd.DataFrame], None]]:
 def _to_csv(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     with path.open("w", encoding="utf-8", newline="") as file:
         yield _csv_writer(file)
-
-
-@contextmanager
-def _to_terminal() -> Iterator[Callable[[pd.DataFrame], None]]:
-    with suppress(BrokenPipeError):  # of `| head`
-        yield _csv_writer(sys.stdout)
-        sys.stdout.flush()
-        return
-    sys.stdout = None  # so that nothing is flushed to it at exit
 
 
 def _csv_writer(file: Any) -> Callable[[pd.DataFrame], None]:

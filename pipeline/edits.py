@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.config import inputs
 from pipeline.errors import UserError
 
 PIPELINE, PARAMS = Path("dvc.yaml"), Path("params.yaml")
@@ -27,7 +28,8 @@ def refused(stage: str) -> Iterator[None]:
     before = _inputs(entry)
     yield
     after = _inputs(entry)
-    if changed := sorted(name for name in before | after if before.get(name) != after.get(name)):
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    if changed := changed + inputs.changed(entry["deps"]):
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise UserError(
             f"{changed[0]}{more} changed while the stage {stage} ran. DVC would record the new version for results of "

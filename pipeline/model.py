@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.columns import novelty
 from pipeline.columns.base import Base
 from pipeline.columns.features import Features
 from pipeline.errors import UserError
@@ -37,6 +38,7 @@ TRUSTED = [
     "pipeline.logistic.estimator.LogisticRegression",
     "pipeline.reading.options.CellFormat",
 ]
+LARGEST = 1 << 30  # bytes of a model that is loaded, unpacked
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
 
 
@@ -206,6 +208,8 @@ class Model:
     def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """What is served for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""
         frame = self.read(raw)
+        for message in novelty.messages(self.base, novelty.counts(self.base, frame)):
+            warnings.warn(message, stacklevel=2)
         if (params or {}).get("probabilities"):
             return pd.DataFrame(self.probabilities(frame), columns=[str(label) for label in self.classes_])
         return self.classify(frame)
@@ -235,7 +239,64 @@ def save(model: Model, path: Path) -> None:
 
 
 def load(path: Path) -> Model:
-    """A model that `save` wrote."""
+    """A model that `save` wrote. Errors: `UserError` for a file that is damaged, foreign, or of another version."""
     import skops.io
 
-    return skops.io.load(path, trusted=TRUSTED)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > LARGEST:
+            raise ValueError(f"it unpacks to {size / 2**30:.1f} GB, and a model has less than {LARGEST >> 30}")
+        loaded = skops.io.load(path, trusted=TRUSTED)
+        _check(loaded)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a file that somebody else wrote can raise anything in zipfile, skops and NumPy
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise UserError(
+            f"{path} is damaged, or not a model of this version of the pipeline: {reason}. `dvc checkout` brings the "
+            f"model of the last run back, `dvc repro` trains one; one of MLflow: --model models:/<name>@champion."
+        ) from None
+    return loaded
+
+
+def _check(loaded: Any) -> None:
+    """Errors: of any kind for what is no model whose parts fit each other, with finite numbers, and that predicts."""
+    kinds = {"base": Base, "features": Features, "classifier": LogisticRegression, "cell_format": CellFormat}
+    for name, kind in {"": Model, **kinds}.items():
+        part = getattr(loaded, name) if name else loaded
+        if type(part) is not kind:
+            raise TypeError(f"{name or 'it'} is a {type(part).__name__}, not a {kind.__name__}")
+    base, features, classifier = loaded.base, loaded.features, loaded.classifier
+    n_floats, n_features = len(base.floats), len(features.names)
+    n_columns = 1 if len(loaded.classes_) == 2 else len(loaded.classes_)
+    correction = {name: np.asarray(values) for name, values in (loaded.calibration or {}).items()}
+    shapes = {
+        "classes": (loaded.classes_, (max(len(loaded.classes_), 2),)),
+        "weights": (classifier.coef_, (n_columns, n_features)),
+        "intercept": (classifier.intercept_, (n_columns,)),
+        "average": (loaded.average, (len(base.terms), n_columns)),
+        "threshold": (np.asarray(0.5 if loaded.threshold is None else loaded.threshold), ()),
+        "features": (features.T, (base.width + 1, n_features + 1)),
+        "ranges": (base.ranges, (n_floats, 4)),
+        **{name: (getattr(base, name), (n_floats,)) for name in ("centre", "scale", "fill")},
+        **{f"edges {j}": (edges, (len(points) - 1,)) for j, (edges, points) in enumerate(_bins(base))},
+        **{f"points {j}": (points, points.shape) for j, (_, points) in enumerate(_bins(base))},
+        **{f"calibration {name}": (values, values.shape) for name, values in correction.items()},
+    }
+    for name, (array, shape) in shapes.items():
+        if array.shape != shape:
+            raise ValueError(f"{name} has the shape {array.shape}, not {shape}")
+        numbers = getattr(array, "data", array) if name == "features" else array
+        if name != "classes" and not np.isfinite(numbers).all():
+            raise ValueError(f"{name} has a number that is not finite")
+    if loaded.positive is not None and loaded.positive not in loaded.classes_:
+        raise ValueError(f"its positive class {loaded.positive!r} is none of its classes")
+    row = pd.DataFrame({name: [0.0 if name == base.offset else None] for name in base.columns}, dtype=object)
+    frame = loaded.read(row)
+    if not (np.isfinite(loaded.probabilities(frame)).all() and np.isfinite(loaded.contributions(frame)).all()):
+        raise ValueError("the prediction of an empty row is not finite")
+
+
+def _bins(base: Base) -> list[tuple[np.ndarray, np.ndarray]]:
+    return list(zip(base.edges, base.points, strict=True))

@@ -25,7 +25,7 @@ import pyarrow.parquet as parquet
 ROOT = Path("outputs")
 RECEIPT = Path("track/receipt.json")
 
-DATA_FILE = Path("configure/data")  # links to the files of data.path and split.path, or empty files
+DATA_FILE = Path("configure/data")  # digests of the files of data.path and split.path
 TEST_FILE = Path("configure/split")
 
 TABLE = Path("load/table.parquet")

@@ -1,5 +1,7 @@
 """From raw cells to class: what is saved, loaded and served."""
 
+import contextlib
+import copy
 import re
 import zipfile
 from pathlib import Path
@@ -13,7 +15,6 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from pipeline import config, dataset, evaluation, model, outputs, training
 from pipeline.columns.target import features_and_target
@@ -103,8 +104,67 @@ def test_a_file_with_a_type_that_is_not_trusted_is_refused(tmp_path: Path, iris:
 
     Unknown.__module__, Unknown.__qualname__ = "somewhere.else", "Unknown"
     skops.io.dump(make_pipeline(Unknown().fit(*features_and_target(iris))), tmp_path / "model.skops")
-    with pytest.raises(UntrustedTypesFoundException, match=r"somewhere\.else\.Unknown"):
+    with pytest.raises(UserError, match=r"somewhere\.else\.Unknown"):
         model.load(tmp_path / "model.skops")
+
+
+def damaged(fitted: model.Model, change: str) -> model.Model:
+    """A copy in which one part is wrong."""
+    copied = copy.deepcopy(fitted)
+    exec(change, {"np": np}, vars(copied))
+    return copied
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "classifier.coef_[0, 1] = np.nan",
+        "classifier.intercept_[0] = np.inf",
+        "base.centre[2] = np.nan",
+        "base.scale = base.scale[:2]",
+        "features.T.data[0] = np.nan",
+        "classifier.coef_ = classifier.coef_[:, :2]",
+        "classifier.classes_ = classifier.classes_[:2]",
+        "average[0, 0] = np.nan",
+        "average = None",
+        "positive = 'rose'",
+        "threshold = 'half'",
+        "base = features",
+        "del base.columns[0]",
+        "calibration = {'temperature': float('nan')}",
+    ],
+)
+def test_a_model_with_a_wrong_part_is_refused_in_one_message(tmp_path: Path, fitted: model.Model, change: str) -> None:
+    model.save(damaged(fitted, change), tmp_path / "model.skops")
+    with pytest.raises(UserError, match="is damaged, or not a model of this version of the pipeline"):
+        model.load(tmp_path / "model.skops")
+
+
+def test_a_file_that_is_no_model_or_cut_off_is_refused_in_one_message(tmp_path: Path, fitted: model.Model) -> None:
+    file = tmp_path / "model.skops"
+    model.save(fitted, file)
+    whole = file.read_bytes()
+    skops.io.dump({"a": 1}, tmp_path / "foreign.skops")
+    with zipfile.ZipFile(tmp_path / "empty.skops", "w"):
+        pass
+    foreign = [(tmp_path / name).read_bytes() for name in ("foreign.skops", "empty.skops")]
+    flipped = [whole[:k] + bytes([whole[k] ^ 255]) + whole[k + 1 :] for k in range(50, len(whole), len(whole) // 12)]
+    for content in (b"", b"a,b\n1,2\n", whole[:200], whole[: len(whole) // 2], *foreign, *flipped):
+        file.write_bytes(content)
+        with contextlib.suppress(UserError):  # a flipped bit may be one of a date
+            model.load(file)
+
+
+def test_a_file_that_unpacks_to_more_than_any_model_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "model.skops"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.npy", b"")
+    written = file.read_bytes()
+    size = (3 << 30).to_bytes(4, "little")
+    directory = written.index(b"PK\1\2")
+    file.write_bytes(written[: directory + 24] + size + written[directory + 28 :])
+    with pytest.raises(UserError, match=r"unpacks to 3\.0 GB"):
+        model.load(file)
 
 
 def test_the_evaluated_class_is_the_predicted_class_where_probabilities_saturate() -> None:

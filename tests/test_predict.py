@@ -1,6 +1,10 @@
 """Predictions of a file's rows, as `python -m pipeline predict` writes them."""
 
+import os
 import shutil
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import mlflow
@@ -160,6 +164,53 @@ def test_rows_that_cannot_be_read_are_reported_and_the_others_predicted(
         f"{tmp_path}/new.csv, line 7: column 'age': inf is infinite, or its absolute value is larger than 1e+300",
         "3 rows predicted; 3 can't be read",
     ]
+
+
+def test_a_column_that_is_written_in_another_way_is_one_line_also_when_served(
+    project: Path, tmp_path: Path, rows: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lower = [row.replace(" Male", " male").replace(" Female", " female") for row in rows]
+    (tmp_path / "new.csv").write_text("\n".join([HEADER, *lower * 60]))  # three chunks
+    predicted(tmp_path / "new.csv")
+    printed = capsys.readouterr().err
+    assert printed.count("column 'sex'") == 1
+    assert "column 'sex': 24,000 of 24,000 cells are categories that training did not have" in printed
+    raw = pd.read_csv(tmp_path / "new.csv", skipinitialspace=True)[:50]
+    with pytest.warns(UserWarning, match=r"column 'sex': 50 of 50 cells .* \(did you mean '(Fem|M)ale'\?\)"):
+        serving.Served(model.load(outputs.ROOT / outputs.MODEL)).predict(raw)
+
+
+@pytest.mark.parametrize("output", ["new.csv", "./new.csv", "link.csv"])
+@pytest.mark.parametrize("command", ["predict", "watch"])
+def test_an_output_that_is_the_file_of_the_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("new.csv").write_text("a\n1\n", encoding="utf-8")
+    Path("link.csv").symlink_to("new.csv")
+    with pytest.raises(UserError, match="is the file of the rows, which it would replace"):
+        import_module(f"pipeline.{command}").main("new.csv", None, output)
+    assert Path("new.csv").read_text(encoding="utf-8") == "a\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("sink", "status", "message"),
+    [("| head -1", 141, ""), ("> /dev/full", 1, "the output can't be written: No space left on device")],
+)
+def test_a_terminal_that_takes_no_more_rows_is_no_traceback(
+    project: Path, tmp_path: Path, rows: list[str], sink: str, status: int, message: str
+) -> None:
+    (tmp_path / "new.csv").write_text("\n".join([HEADER, *rows * 5]))
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m pipeline predict {tmp_path}/new.csv {sink}; exit ${{PIPESTATUS[0]}}"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status
+    assert message in done.stderr
+    assert not any(word in done.stderr for word in ("Traceback", "Exception ignored", "dvc repro"))
 
 
 def test_a_quoted_line_break_and_a_file_of_chunks_keep_the_lines(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class Base:
     offset      the one that is the known part of the log-odds, or None
     floats      (column, part) of each float column: part is "" for a number, else one of `PARTS`
     missing     columns of numbers and dates with missing cells in training: an indicator each, after the floats
+    ranges      (n_floats, 4): minimum, 5 % and 95 % quantile, and maximum of each, in the units of the table
     strings     columns of strings, with `categories[j]` sorted, None (missing) last
     curved      float columns with a curve, with the `edges[j]` between its bins and a point in each, `points[j]`, all
                 in units of the base matrix
@@ -68,7 +69,7 @@ class Base:
         self.curved: list[int] = []
         self.edges: list[np.ndarray] = []
         self.points: list[np.ndarray] = []
-        scales = []
+        scales, ranges = [], []
         for name in [*numbers, *dates]:
             cells = X[name]  # a column is read once, and only one is in memory
             if cells.isna().any():
@@ -78,9 +79,11 @@ class Base:
                 centre, scale, fill = _centre_and_scale(column)
                 scales.append((centre, scale, 0.0 if name in self.missing else fill))
                 self.floats.append((name, part))
+                ranges.append(_range(column))
                 if curves:
                     self._bend(_standardised(column, centre, scale))
         self.centre, self.scale, self.fill = np.array(scales).reshape(-1, 3).T.copy()
+        self.ranges = np.array(ranges).reshape(-1, 4)
         self.categories = [_categories(X[name]) for name in strings]
         self.pairs: list[tuple[int, int]] = []
         self.groups: dict[int, np.ndarray] = {}
@@ -284,6 +287,14 @@ def _centre_and_scale(column: np.ndarray) -> tuple[float, float, float]:
     centre, deviation = (known / unit).mean(), (known / unit).std()
     scale = float(deviation * unit) or 1.0
     return float(centre * unit), scale, float(_standardised(np.median(known), centre * unit, scale))
+
+
+def _range(column: np.ndarray) -> np.ndarray:
+    """The minimum, the 5 % and the 95 % quantile, and the maximum of the numbers that are known, (4,)."""
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return np.array([-1, -1, 1, 1]) * np.finfo(float).max
+    return np.quantile(known, [0, 0.05, 0.95, 1], method="inverted_cdf")
 
 
 def _standardised(column: Any, centre: float, scale: float) -> Any:

@@ -118,10 +118,10 @@ def _read(name: str, settings: Tracking) -> tuple[model.Model, str]:
             raise UserError(f"the model {name} is not one of this pipeline: it has no file model.skops.\n{_known()}")
         try:
             return model.load(files[0]), hashlib.sha256(files[0].read_bytes()).hexdigest()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except UserError as error:
             raise UserError(
-                f"the model {name} was saved by another version of this pipeline, which this one can't read ({error}). "
-                f"MLflow can, with the code that it has stored: mlflow models predict --env-manager local -m {uri}."
+                f"the model {name} can't be read. {error} MLflow can read one of another version, with the code that "
+                f"it has stored: mlflow models predict --env-manager local -m {uri}."
             ) from None
 
 

@@ -127,7 +127,7 @@ def _left_to_fall(objective: FastObjective, W: ndarray) -> ndarray:
     """How far the cost is above its minimum, (n_columns,), by Newton's quadratic: independent of units of features."""
     gradient = objective.gradient(W)
     exact = objective.shape[0] <= LARGEST_FACTOR and not objective.is_coupled
-    direction = Newton() if exact else QuasiNewton(np.arange(W.shape[1]), objective, W)
+    direction = Newton() if exact else QuasiNewton(np.arange(W.shape[1]) // objective.n_coupled, objective, W)
     return objective.inner(gradient, direction.find(objective, W, gradient)) / 2
 
 

@@ -1,7 +1,8 @@
 """From which probability on a row is decided to be of the positive class, as the section `decision` says.
 
 The threshold, and a correction of the probabilities, are chosen on out-of-fold predictions of the training rows: each
-row is predicted by a model of the same settings that was trained without its fold. They are kept in the model, and
+row is predicted by a model of the same settings that was trained without its fold, with pairs that were found without
+it. They are kept in the model, and
 judged once, on the test rows.
 
     cost    the smallest total of the costs of false alarms and misses
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix_at_thresholds
 
-from pipeline import config, scores, training
+from pipeline import config, scores, selection, training
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
@@ -42,6 +43,8 @@ def decide(
     weight: np.ndarray | None = None,
 ) -> pd.DataFrame | None:
     """Set the threshold and the calibration of `fitted`, a model of the rows of `table` with the settings `train`.
+
+    Where `train.interactions` is `auto`, each fold has pairs of its own.
 
     Returned is what each threshold would have given (`curve`), None where nothing was to be chosen. `key` is the group
     or the time of each row, as for `splitting.folds`, `weight` its weight (n_samples,). Errors: `UserError` for
@@ -114,7 +117,8 @@ def out_of_fold(
         warnings.simplefilter("ignore", UserWarning)  # the same as of the model of all rows
         for k, (rows, others) in enumerate(splitting.folds(y, FOLDS, SEED, key)):
             part = table.iloc[rows].reset_index(drop=True)
-            fitted = training.train(part, train, cell_format, weight[rows]).model
+            settled = selection.of_fold(table, train, rows, key, weight)
+            fitted = training.train(part, settled, cell_format, weight[rows]).model
             fold[others], P[others] = k, fitted.probabilities(X.iloc[others])
     return fold, P
 

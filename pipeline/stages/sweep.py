@@ -19,22 +19,23 @@ from pipeline.sweeps.cross_validation import combinations, cross_validate, path
 
 
 def main(root: Path) -> None:
-    train, sweep = config.read("train"), config.read("sweep")
+    asked, sweep = config.read("train"), config.read("sweep")
     table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
     classes = features_and_target(table)[1]
-    training.check_positive(train.positive, np.unique(classes))
+    training.check_positive(asked.positive, np.unique(classes))
     folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
     files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
     weight, test_weight = (outputs.load_weights(outputs.ROOT / file) for file in files)
-    clusters = training.cluster_codes(key, train.standard_errors)
+    clusters = training.cluster_codes(key, asked.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()
     try:
         with reported_warnings() as warned:
             folds = splitting.folds(classes, sweep.folds, sweep.seed, key)
-            train, settled = selection.without_lambda(table, train, key, weight)
+            train, settled = selection.without_lambda(table, asked, key, weight)
         record["warnings"] = warned
-        validation = cross_validate(table, train, sweep, combinations(sweep, train), folds, weight)
+        in_folds = train.model_copy(update={"interactions": asked.interactions})
+        validation = cross_validate(table, in_folds, sweep, combinations(sweep, train), folds, weight, key)
         if validation.interrupted:
             raise KeyboardInterrupt
         results.write(validation, folder)

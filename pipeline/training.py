@@ -102,7 +102,7 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
 
             def show(iteration: int, cost: float) -> None:
                 rate = len(y) * iteration / max(bar.format_dict["elapsed"], 0.001)
-                bar.set_postfix_str(f"cost {np.mean(cost):.6f}, {rate:,.3g} rows/s", refresh=False)
+                bar.set_postfix_str(f"cost {cost:.6f}, {rate:,.3g} rows/s", refresh=False)
                 bar.update(iteration - bar.n)
                 for hear in listeners:
                     hear(iteration, cost)

@@ -66,7 +66,7 @@ def decide(
     held_out = np.flatnonzero(fold >= 0)
     fold, P, codes = fold[held_out], P[held_out], codes[held_out]
     if settings.calibration == "auto":
-        fitted.calibration = best_calibration(P, codes, fold)
+        fitted.calibration = best_calibration(P, codes, fold, weight[held_out])
         P = calibrated(P, fitted.calibration)
         fitted.threshold = 0.5 if fitted.calibration and "x" in fitted.calibration else None
     if settings.method == "none":
@@ -123,26 +123,29 @@ def out_of_fold(
     return fold, P
 
 
-def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray) -> dict | None:
+def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray, weight: np.ndarray) -> dict | None:
     """The correction with the smallest log-loss on folds that it did not see, if it is better than none.
 
     Better: the mean of the differences of folds is more than its standard error.
     """
+    counted = weight > 0
+    P, codes, fold, weight = P[counted], codes[counted], fold[counted], weight[counted]
     before = scores.log_losses(P, codes)
-    best, least = None, before.mean()
+    best, least = None, np.average(before, weights=weight)
     for fit in (temperature, isotonic) if P.shape[1] == 2 else (temperature,):
         after = np.empty(len(codes))
         for k in np.unique(fold):
             held_out = fold == k
             after[held_out] = scores.log_losses(
-                calibrated(P[held_out], fit(P[~held_out], codes[~held_out])), codes[held_out]
+                calibrated(P[held_out], fit(P[~held_out], codes[~held_out], weight[~held_out])), codes[held_out]
             )
-        gains = np.array([(before - after)[fold == k].mean() for k in np.unique(fold)])
-        if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) and after.mean() < least:
-            best, least = fit, after.mean()
+        gains = np.array([np.average((before - after)[fold == k], weights=weight[fold == k]) for k in np.unique(fold)])
+        loss = np.average(after, weights=weight)
+        if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) and loss < least:
+            best, least = fit, loss
     if best is None:
         return None
-    found = best(P, codes)
+    found = best(P, codes, weight)
     rounded = {name: significant(np.asarray(value), SCORE_DIGITS) for name, value in found.items()}
     return {name: value if value.ndim else float(value) for name, value in rounded.items()}
 

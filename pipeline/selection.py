@@ -24,6 +24,7 @@ from pipeline.columns.base import Base
 from pipeline.columns.features import Features, prepare
 from pipeline.columns.pairs import promising
 from pipeline.columns.target import check_offset, features_and_target
+from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.grid import Rows as GridRows
@@ -111,6 +112,21 @@ def without_lambda(
         return params, []
     settled = resolved(table, params.model_copy(update={"l2": "auto"}), key, weight)[0]
     return settled, [f"train.{name}={_as_override(getattr(settled, name))}" for name in chosen]
+
+
+def of_fold(
+    table: Table, params: config.Train, rows: np.ndarray, key: pd.Series | None, weight: np.ndarray | None
+) -> config.Train:
+    """`params` with what `resolved` chooses from these training rows of a fold alone; of too few rows no pairs."""
+    if params.interactions != "auto":
+        return params
+    key = None if key is None else key.iloc[rows].reset_index(drop=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of fewer folds
+            return resolved(table.take(rows), params, key, None if weight is None else weight[rows])[0]
+    except UserError:
+        return params.model_copy(update={"interactions": []})
 
 
 def _as_override(value: Any) -> str:

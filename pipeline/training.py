@@ -23,12 +23,13 @@ from pipeline.logistic.firth import firth
 from pipeline.logistic.inference import ROWS_PER_COEFFICIENT, Inference, firth_inference, inference, refit
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.logistic.penalty import penalty_of
+from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, Table, rounded_weights, significant
 from pipeline.reading import CellFormat
 
+REACH = NormalDist().inv_cdf(0.975)  # standard deviations, of intervals of 95 %
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 gives intervals"
 JOINT = "the classes are one model (softmax); train.multiclass = one_vs_rest gives intervals for each"
@@ -102,7 +103,7 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
 
             def show(iteration: int, cost: float) -> None:
                 rate = len(y) * iteration / max(bar.format_dict["elapsed"], 0.001)
-                bar.set_postfix_str(f"cost {np.mean(cost):.6f}, {rate:,.3g} rows/s", refresh=False)
+                bar.set_postfix_str(f"cost {cost:.6f}, {rate:,.3g} rows/s", refresh=False)
                 bar.update(iteration - bar.n)
                 for hear in listeners:
                     hear(iteration, cost)
@@ -277,25 +278,16 @@ def weights(fitted: Model) -> pd.DataFrame:
 def curves(training: Training) -> pd.DataFrame:
     """The curves: class, feature, value, effect (on the log-odds), lower, upper, rows, one row per bin with rows.
 
-    The effect is relative to the mean of the training rows. The band is that of a Bayesian with the penalty
-    as prior, 95 % at each point (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the
-    inverse of the curvature of the cost, penalty included (of an elastic net its smooth part), divided by the number of
-    rows. A softmax and a model of more than `LARGEST_FACTOR` features have no band.
+    The effect is relative to the mean of the training rows. The band is credible (`credible_covariance`), 95 % at each
+    point.
     """
-    fitted, Z, y, weight = training.model, training.oriented, training.y, training.weight
+    fitted, Z = training.model, training.oriented
     base, features = fitted.base, fitted.features
     codes = np.concatenate([block.codes for block in Z.blocks])
     T, n_dense = features.T.tocsc(), base.width - int(base.starts[-1])
     parts = []
     for label, coef, intercept in columns_of_weights(fitted):
-        W = np.append(coef, intercept)[:, None]
-        covariance = np.broadcast_to(np.nan, (len(W), len(W)))
-        is_joint = fitted.classifier.multiclass == "softmax" and len(fitted.classes_) > 2
-        if not is_joint and len(coef) <= LARGEST_FACTOR:
-            with workers() as run:
-                penalty = penalty_of(np.array([fitted.classifier.l2]), fitted.classifier.l1_ratio)
-                objective = FastObjective(Z, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
-                covariance = np.linalg.inv(objective.curvature(W)[0]) / (len(y) if weight is None else weight.sum())
+        covariance = credible_covariance(training, label, coef, intercept)
         starts = base.starts[len(base.strings) :]
         for place, (j, points) in enumerate(zip(base.curved, base.points, strict=True)):
             positions = features.curves_of.get(j)
@@ -307,7 +299,7 @@ def curves(training: Training) -> pd.DataFrame:
             counts = np.bincount(codes[:, len(base.strings) + place] - starts[place], minlength=len(points))
             effect = effects @ coef[positions]
             variance = np.einsum("bi,ij,bj->b", effects, covariance[np.ix_(positions, positions)], effects)
-            reach = NormalDist().inv_cdf(0.975) * np.sqrt(variance)
+            reach = REACH * np.sqrt(variance)
             parts.append(
                 pd.DataFrame(
                     {
@@ -322,6 +314,26 @@ def curves(training: Training) -> pd.DataFrame:
                 )[counts[: len(points)] > 0]
             )
     return pd.concat(parts, ignore_index=True)
+
+
+def credible_covariance(training: Training, label: str, coef: np.ndarray, intercept: float) -> np.ndarray:
+    """The covariance of the weights of a class and its intercept, (n_features + 1, n_features + 1).
+
+    NaN for a softmax, for an elastic net, whose kink has no curvature, and for more than `LARGEST_FACTOR` features.
+
+    It is that of a Bayesian with the penalty as prior (Wahba 1983; Wood, Generalized Additive Models, section 6.10),
+    the inverse of the curvature of the cost, penalty included, divided by the number of rows, which count with their
+    weight and that of their class.
+    """
+    fitted, y, W = training.model, training.y, np.append(coef, intercept)[:, None]
+    is_joint = fitted.classifier.multiclass == "softmax" and len(fitted.classes_) > 2
+    if fitted.classifier.l1_ratio > 0 or is_joint or len(coef) > LARGEST_FACTOR:
+        return np.broadcast_to(np.nan, (len(W), len(W)))
+    weight = row_weights(training.params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
+    penalty = Ridge(np.array([fitted.classifier.l2]))
+    with workers() as run:
+        objective = FastObjective(training.oriented, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
+        return np.linalg.inv(objective.curvature(W)[0]) / (len(y) if weight is None else weight.sum())
 
 
 def surfaces(training: Training) -> pd.DataFrame:
@@ -460,6 +472,13 @@ def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[s
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
             fit = inference(X, is_class, slope, intercept, classify.l2, weight)
+            if len(slope) <= LARGEST_FACTOR and classify.l1_ratio == 0:
+                covariance = credible_covariance(training, label, coef, intercept + slope @ features.centre)
+                of_intercept = np.append(-features.centre / features.scale, 1.0)
+                deviation = np.append(np.sqrt(np.diag(covariance))[:-1] / features.scale, 0.0)
+                deviation[-1] = np.sqrt(of_intercept @ covariance @ of_intercept)
+                fit.credible_lower = fit.coefficient - REACH * deviation
+                fit.credible_upper = fit.coefficient + REACH * deviation
             is_curved = bool(features.curves_of or features.pairs_of)
             free = None if is_curved else refit(X, is_class, weight, **errors)
             why = CURVED if is_curved else LARGE
@@ -494,8 +513,9 @@ def of_softmax(training: Training, weight: np.ndarray | None) -> dict[str, Infer
 def inference_table(names: np.ndarray, found: dict[str, tuple[Inference, Inference | None]]) -> pd.DataFrame:
     """The coefficients of each class, and what is known about them.
 
-    Of a fit with ridge, the column `unpenalised` has the coefficients of the refit, which the standard errors, tests
-    and intervals are about; it is empty for the categories that the others are compared with.
+    Of a fit with ridge, `credible_lower` and `credible_upper` are about its coefficients. The column `unpenalised` has
+    those of the refit, which the standard errors, tests and confidence intervals are about; it is empty for the
+    categories that the others are compared with.
     """
     parts = []
     for label, (fit, free) in found.items():

@@ -213,3 +213,17 @@ def test_a_row_of_weight_two_counts_as_two_in_the_choice_and_a_cost_of_zero_as_n
     for name in ("flagged", "recall", "cost"):
         found = np.interp(theirs["flagged"], ours["flagged"], ours[name])
         np.testing.assert_allclose(found, theirs[name], atol=1e-12)
+
+
+def test_a_row_of_weight_two_counts_as_two_in_the_correction_and_one_of_weight_zero_as_none():
+    rng = np.random.default_rng(0)
+    p, times, fold = rng.random(900), rng.integers(0, 4, 900), np.arange(900) % 5
+    codes = (rng.random(900) < p).astype(int)
+    codes[times == 0] = 1 - codes[times == 0]
+    spoilt = p**3 / (p**3 + (1 - p) ** 3)
+    P, again = np.column_stack([1 - spoilt, spoilt]), np.repeat(np.arange(900), times)
+    ours = decision.best_calibration(P, codes, fold, times.astype(float))
+    theirs = decision.best_calibration(P[again], codes[again], fold[again], np.ones(len(again)))
+    assert ours is not None
+    assert ours == pytest.approx(theirs, rel=1e-3)
+    assert ours != pytest.approx(decision.best_calibration(P, codes, fold, np.ones(900)), rel=1e-2)

@@ -293,7 +293,9 @@ def test_with_penalty_a_refit_that_separates_has_no_standard_errors_and_a_note_g
     tmp_path, breast_cancer, trained
 ):
     training.write(trained, tmp_path)
-    assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
+    assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == [
+        *("class", "feature", "coefficient", "credible_lower", "credible_upper"),
+    ]
     note = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["malignant"]["note"]
     assert "not defined for a penalised fit: without penalty, no maximum" in note
 
@@ -310,6 +312,35 @@ def test_with_penalty_the_intervals_are_those_of_a_refit_without_penalty(tmp_pat
     assert weights.loc["x", "odds_ratio_per_unit_lower"] == pytest.approx(np.exp(free.loc["x", "lower"]), rel=1e-4)
     assert np.isnan(weights.loc["g = a", "odds_ratio_per_unit_lower"])
     assert "odds_ratio_per_unit_lower" not in pd.read_csv(tmp_path / "ridge" / outputs.WEIGHTS)
+
+
+@pytest.mark.parametrize("features", ["linear", "curves"])
+def test_a_penalised_fit_has_the_credible_intervals_of_its_penalised_information(features, tmp_path):
+    """With class weights and row weights; the oracle writes the information down, in the units of the table."""
+    rng, n = np.random.default_rng(0), 300
+    x, times = rng.normal(50, 9, n).round(), rng.integers(1, 4, n).astype(float)
+    y = np.where(rng.random(n) < 1 / (1 + np.exp(-(x - 60) / 9)), "yes", "no")
+    table = pd.DataFrame({"x": x, "y": pd.Series(y, dtype="str")})
+    settings = params(features=features, class_weight="balanced").model_copy(update={"l2": 0.1})
+    fitted = training.train(table, settings, CellFormat(), times)
+    training.write(fitted, tmp_path)
+    weight = times * (times.sum() / 2 / pd.Series(times).groupby(y).transform("sum").to_numpy())
+    Z = np.column_stack([fitted.rows.toarray(), np.ones(n)])
+    w = np.append(fitted.model.classifier.coef_[0], fitted.model.classifier.intercept_)
+    p = 1 / (1 + np.exp(-Z @ w))
+    prior = np.diag([*[0.1 * weight.sum()] * (len(w) - 1), 0.0])
+    C = np.linalg.inv((Z.T * (weight * p * (1 - p))) @ Z + prior)
+    to_units = np.diag(np.append(1 / fitted.model.features.scale, 1.0))
+    to_units[-1, 0] = -x.mean() / x.std()
+    expected = 1.959964 * np.sqrt(np.diag(to_units @ C @ to_units.T))
+    found = pd.read_csv(tmp_path / outputs.INFERENCE)
+    np.testing.assert_allclose(found["credible_upper"] - found["coefficient"], expected, rtol=1e-4)
+    np.testing.assert_allclose(found["coefficient"] - found["credible_lower"], expected, rtol=1e-4)
+    if features == "curves":
+        drawn = pd.read_csv(tmp_path / outputs.CURVES_OF_FEATURES)
+        F = Z[[int(np.flatnonzero(x == value)[0]) for value in drawn["value"].round()], :-1]
+        band = 1.959964 * np.sqrt(np.diag(F @ C[:-1, :-1] @ F.T))
+        np.testing.assert_allclose((drawn["upper"] - drawn["lower"]) / 2, band, rtol=1e-4)
 
 
 def test_weights_are_sorted_by_effect(trained):

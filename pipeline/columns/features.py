@@ -1,7 +1,7 @@
 """Features of the base matrix: scaling, imputing and pooling as one sparse matrix T (`logistic.matrix`).
 
     numbers    a missing cell becomes the median, and a feature of its own is 1 where cells are missing; standardised:
-               mean 0, standard deviation 1
+               mean 0, standard deviation 1; 0 where the column is constant
     dates      their parts, in the same way
     strings    one feature for each category, 1 where the cell has it; missing is a category; rare categories are
                pooled, and one that training has not seen counts as rare, or as none where no category is rare
@@ -73,7 +73,7 @@ class Features:
             for name in ("centre", "scale", "deviation")
         )
         self.groups = [np.arange(first, last) for part, first, last in places if part.column]
-        lines = {part.rows[0]: first for part, first, _ in places}
+        lines = {part.rows[0]: first for part, first, _ in places if len(part.rows)}
         bent = [(part, first, last) for part, first, last in places if part.line >= 0]
         self.pairs_of = [np.arange(first, last) for part, first, last in places if part.is_pair]
         self.curves_of = {part.line: np.array([lines[part.line], *range(first, last)]) for part, first, last in bent}
@@ -180,14 +180,16 @@ def _number(base: Base, rows: Matrix, j: int) -> Part:
     n = len(rows)
     mean = (known.sum() + n_missing * median) / n
     variance = (((known - mean) ** 2).sum() + n_missing * (median - mean) ** 2) / n
-    # As scikit-learn's StandardScaler, which leaves a column alone that is constant but for rounding.
-    level = base.centre[j] / base.scale[j] + mean
+    # Rounding is no variation: as in scikit-learn's StandardScaler, and also that of the base matrix, whose numbers are
+    # not near 0 where these rows are constant and others are not.
+    level = max(abs(base.centre[j] / base.scale[j]), abs(mean))
     with np.errstate(over="ignore"):
         is_constant = variance <= n * EPSILON * variance + (n * level * EPSILON) ** 2
         deviation = 1 / base.scale[j] if is_constant else np.sqrt(variance)
-    entries = {j: 1 / deviation, base.width: -mean / deviation}
+    factor = 0.0 if is_constant else 1 / deviation  # nothing can be learnt from a constant
+    entries = {j: factor, base.width: -mean * factor}
     if indicator is not None:
-        entries[indicator] = median / deviation
+        entries[indicator] = median * factor
     return Part(
         [f"{column}: {WEEKDAY.get(kind, kind)}" if kind else column],
         np.array(list(entries)),

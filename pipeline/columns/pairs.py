@@ -21,7 +21,7 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.columns.base import Base
-from pipeline.columns.curves import bends
+from pipeline.columns.curves import bends, nearest
 from pipeline.logistic.matrix import Matrix
 
 BENDS = 3
@@ -54,11 +54,16 @@ def _features(base: Base, k: int, counts: np.ndarray, smoothness: float) -> spar
     n_groups = groups.max() + 1
     if k < len(base.strings):
         return sparse.csr_matrix(np.eye(n_groups)[:, :-1])
-    points, counts = base.points[k - len(base.strings)], np.maximum(counts[:-1], 1e-9)
+    points, counts = base.points[k - len(base.strings)], counts[:-1]
+    filled = counts > 0
+    if filled.sum() < 2:  # inside a fold, constant or missing
+        return sparse.csr_matrix((n_groups, 0))
     mean = np.average(points, weights=counts)
     deviation = np.sqrt(np.average((points - mean) ** 2, weights=counts))
-    curve = np.column_stack([(points - mean) / (deviation or 1), bends(points, counts, smoothness)[:, :BENDS]])
-    in_group = sparse.csr_matrix((counts, (groups[:-1], np.arange(len(points)))), (n_groups, len(points)))
+    line = ((points - mean) / deviation)[filled][nearest(points, counts)]
+    curve = np.column_stack([line, bends(points, counts, smoothness)[:, :BENDS]])
+    share = np.maximum(counts, 1e-9)
+    in_group = sparse.csr_matrix((share, (groups[:-1], np.arange(len(points)))), (n_groups, len(points)))
     total = np.asarray(in_group.sum(axis=1))
     return sparse.csr_matrix(in_group @ curve / np.where(total > 0, total, 1))
 

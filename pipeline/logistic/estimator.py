@@ -98,9 +98,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> "LogisticRegression":
         """Train on X (n_samples, n_features), labels y (n_samples,) and weights from 0 up (n_samples,).
 
-        callback(iteration, cost) is called now and then, for a progress bar. Raises DivergenceError when the learning
-        rate is too large, ValueError for data or parameters that are not allowed; warns when the fit ended before
-        the optimum, and when there is none (classes that a plane separates, without l2).
+        callback(iteration, cost) is called now and then, for a progress bar, with the mean cost of all classes. Raises
+        DivergenceError when the learning rate is too large, ValueError for data or parameters that are not allowed;
+        warns when the fit ended before the optimum, and when there is none (classes that a plane separates, without
+        l2).
         """
         self._check_parameters()
         X, y = self._rows(X, y, fitting=True)

@@ -180,7 +180,7 @@ class Watch:
         rows = []
         for name, (test, lower, upper) in self.before["scores"].items():
             now = values[name]
-            ends = scores.interval(draws[name], now, len(y)) if draws[name].notna().any() else (np.nan, np.nan)
+            ends = scores.interval(draws[name])
             below, above = ("better", "worse") if name in scores.LOSSES else ("worse", "better")
             verdict = f"{below} than" if now < lower else f"{above} than" if now > upper else "within"
             rows.append(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import checks, config, decision, figures, outputs, references
+from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.figures import learnt
@@ -83,12 +84,11 @@ def write(
     test_X, test_y = features_and_target(test_rows)
     classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
     after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
-    sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
-    some = in_memory(training_rows.take(sampled))
+    sampled = splitting.sample(y, ROWS)
+    some = in_memory(training_rows.take(sampled.rows))
     boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
     compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
-    some_weight = None if weight is None else weight[sampled]
-    metrics = {"test": after.metrics, "train": judge(trained, some, some_weight).metrics}
+    metrics = {"test": after.metrics, "train": judge(trained, some, sampled.weight(weight)).metrics}
     metrics |= {
         name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics
         for name, model in compared.items()
@@ -101,20 +101,18 @@ def write(
     found = checks.importance(trained, test_rows)
     prior, weighted = metrics["prior"], trained.classifier.class_weight is not None
     with reported_warnings() as warned:
-        checks.no_better_than_prior(after.metrics, prior, draws["test"], draws["prior"], n, weighted)
+        checks.no_better_than_prior(after.metrics, prior, draws["test"], draws["prior"], weighted)
         if not weighted:
-            checks.overfitting(
-                after.metrics, metrics["train"], prior, draws["test"]["log_loss"], n, trained.classifier.l2
-            )
+            checks.overfitting(after.metrics, metrics["train"], prior, draws["test"]["log_loss"], trained.classifier.l2)
             checks.without_effect(found, prior["log_loss"] - after.metrics["log_loss"])
         checks.spoilt_probabilities(trained, after.predictions, y)
     folder = result.folder / outputs.EVALUATION
-    table = _table(metrics, draws, n)
+    table = _table(metrics, draws)
     notes = [f"{len(y):,} training rows, {n:,} test rows; intervals of {CONFIDENCE:.0%} from the bootstrap."]
     if len(some) < len(y):
-        notes.append(f"The scores of training rows are those of {len(some):,} of them, drawn at random.")
+        notes.append(f"The scores of training rows are those of {len(some):,} of them, drawn at random by class.")
     if boosted_rows < len(y):
-        notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random.")
+        notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random by class.")
     if test_weight is not None:
         notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
@@ -241,13 +239,13 @@ def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFra
     return found
 
 
-def _table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame], n: int) -> pd.DataFrame:
+def _table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per model, and each score with the ends of its interval; training rows have no interval."""
     rows = []
     for name, values in metrics.items():
         row: dict = {"model": NAMES[name], "rows": "training" if name == "train" else "test"}
         for score, value in values.items():
-            ends = interval(draws[name][score], value, n) if name in draws else (float("nan"),) * 2
+            ends = interval(draws[name][score]) if name in draws else (float("nan"),) * 2
             if name == "black_box":
                 ends = references.rounded(ends[0]), references.rounded(ends[1])
             row |= {score: value, f"{score}_lower": ends[0], f"{score}_upper": ends[1]}

@@ -26,6 +26,7 @@ def main(root: Path) -> None:
     folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
     files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
     weight, test_weight = (outputs.load_weights(outputs.ROOT / file) for file in files)
+    training.check_weights(weight, classes)
     clusters = training.cluster_codes(key, train.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()

@@ -40,6 +40,7 @@ def reference(
     """
     row = judged[(judged["model"] == "trained") & (judged["rows"] == "test")].iloc[0]
     names = [name for name in judged.columns[2:] if not name.endswith(("_lower", "_upper"))]
+    names = [name for name in names if name not in scores.OF_DECISION]
     return {
         "data": title,
         "target": str(training.columns[-1]),

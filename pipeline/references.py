@@ -67,6 +67,18 @@ def black_box(
     return (labels, P), n_drawn
 
 
+def out_of_fold(
+    X: Table, y: np.ndarray, classes: np.ndarray, weight: np.ndarray | None, folds: list[splitting.Fold]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that the folds hold out, and the black box's probabilities for them (n_held_out, n_classes)."""
+    found = []
+    for rows, held_out in folds:
+        learnt = in_memory(X.take(rows)), y[rows]
+        (_, P), _ = black_box(*learnt, in_memory(X.take(held_out)), classes, None if weight is None else weight[rows])
+        found.append(P)
+    return np.concatenate([held_out for _, held_out in folds]), np.concatenate(found)
+
+
 def rounded(score: float) -> float:
     """A score of the black box as it is written."""
     return float(f"{score:.{BLACK_BOX_DIGITS}g}")

@@ -30,6 +30,9 @@ GROUPS = 50  # categories of a column that are scored one by one
 LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
 
 
+OF_DECISION = ("threshold", "cost")  # beside the scores where `decision` is set
+
+
 class Evaluation(NamedTuple):
     metrics: dict[str, float]
     report: str  # scikit-learn's classification report
@@ -162,6 +165,11 @@ def decided(is_positive: np.ndarray, flagged: np.ndarray, cost: np.ndarray, weig
     for name, value, of_draws in zip(("flagged", "recall", "precision", "cost"), values, draws, strict=True):
         rows.append((name, value, *interval(of_draws)))
     return pd.DataFrame(rows, columns=["measure", "value", "lower", "upper"])
+
+
+def mean_draws(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The weighted mean of values (n_samples,) in each draw of `resampled`, (RESAMPLES,)."""
+    return np.concatenate([(values * weight) @ counts / (weight @ counts) for counts in _counts(len(values))])
 
 
 def interval(draws: pd.Series | np.ndarray) -> tuple[float, float]:

@@ -78,6 +78,7 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
     classes = np.unique(y)
     check_positive(params.positive, classes)
     check_offset(params.offset, classes)
+    check_weights(weight, y)
     base, features, Z = prepare(
         X, min_rows=params.min_rows, smoothness=params.bending, pairs=params.pairs, offset=params.offset
     )
@@ -132,8 +133,9 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
             found = separating_features(Z, y == label, np.append(coef, intercept))
             if len(found):
                 warnings.warn(
-                    f"train.lambda = 0, but no best weights exist for {label!r}: with {shortened(names[found])}, rows "
-                    f"of one class are separated from all others, so weights grow until training stops and have no "
+                    f"train.lambda = {params.l2:g}{' is next to no penalty' if params.l2 else ''}, but no best weights "
+                    f"exist for {label!r} without one: with {shortened(names[found])}, rows of one class are "
+                    f"separated from all others, so weights grow until training stops and have no "
                     f"standard errors, intervals and p values. Set a penalty (-S train.lambda=0.01; of two classes "
                     f"with intervals: -S train.penalty=firth), pool a category of only one class with others "
                     f"(train.min_rows), or leave the column out (data.drop).",
@@ -187,6 +189,20 @@ def shortened(names: Sequence[str], longest: int = 5) -> str:
     """The first names, quoted, and how many more there are."""
     more = f" and {len(names) - longest} more features" if len(names) > longest else ""
     return ", ".join(repr(str(name)) for name in names[:longest]) + more
+
+
+def check_weights(weight: np.ndarray | None, y: np.ndarray) -> None:
+    """Errors: `UserError` where all training rows of a class have a weight of 0."""
+    if weight is None:
+        return
+    labels, codes = np.unique(y, return_inverse=True)
+    if len(absent := np.flatnonzero(np.bincount(codes, weight) == 0)):
+        label, n_rows = str(labels[absent[0]]), int((codes == absent[0]).sum())
+        raise UserError(
+            f"All {n_rows:,} training rows of the class {label!r} have the weight 0 (data.weight), so a model can't "
+            f"learn it. Give some of them a weight above 0, remove these rows from the file, or count all rows alike: "
+            f"-S data.weight=null."
+        )
 
 
 def check_positive(positive: str | None, classes: np.ndarray) -> None:

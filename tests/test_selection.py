@@ -98,3 +98,26 @@ def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(m
     )
     found = cross_validate(table, KEPT, sweep, sweep.combinations, folds).combinations
     assert found["log_loss"].squeeze() == pytest.approx(np.mean(losses), rel=0.01)
+
+
+@pytest.mark.parametrize("n_positive", [12, 4])
+def test_a_sample_chooses_with_all_rows_of_a_rare_class(n_positive, monkeypatch, recwarn):
+    monkeypatch.setattr(selection, "LARGEST_SAMPLE", 500)
+    rng, is_positive = np.random.default_rng(0), np.arange(4_000) < n_positive
+    rows = pd.DataFrame({"x": rng.normal(size=4_000) + 4 * is_positive, "y": np.where(is_positive, "yes", "no")})
+    params, candidates = selection.resolved(rows.astype({"y": "str"}), AUTO.model_copy(update={"features": "linear"}))
+    said = "has 4 rows: what cross-validation chooses from so few is uncertain"
+    assert any(said in str(warning.message) for warning in recwarn) == (n_positive == 4)
+    all_rows = n_positive / 4_000
+    prior = -(all_rows * np.log(all_rows) + (1 - all_rows) * np.log(1 - all_rows))
+    assert candidates.loc[candidates["chosen"], "log_loss"].item() < 0.8 * prior
+    assert params.l2 < 0.01
+
+
+def test_one_row_of_a_third_class_does_not_stop_the_choice():
+    rows = table(400, lambda x: 2 * x)
+    rows.loc[3, "y"] = "maybe"
+    with pytest.warns(UserWarning, match="'maybe' \\(1 rows\\)"):
+        params, candidates = selection.resolved(rows, AUTO)
+    assert np.isfinite(candidates["log_loss"]).all()
+    assert params.features == "linear"

@@ -125,7 +125,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             )
             fit = fit_columns(objective, self.optimizer, rate, start, self.max_iter, self.tol, callback)
             for k in np.flatnonzero(fit.status == Status.DIVERGED)[:1]:
-                safe = float(objective.safe_learning_rate()[k])
+                safe = float(objective.safe_learning_rate()[:, k].min())
                 used = None if rate is None else float(rate[k])
                 raise DivergenceError(used, int(fit.n_iter[k]), float(fit.cost[k]), safe)
         self.coef_, self.intercept_ = fit.weights[:-1].T.copy(), fit.weights[-1].copy()

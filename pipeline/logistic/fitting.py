@@ -112,7 +112,7 @@ def fit_columns(
             result.status[stalled[left > NEAR * result.cost[stalled]]] = Status.STUCK
         for back in reversed(ways_back):
             result.weights = back(result.weights)
-        free = original.penalty.is_free(original.shape[1]) & (result.status != Status.DIVERGED) & (max_iter > 0)
+        free = original.penalty.is_free(result.weights, tol) & (result.status != Status.DIVERGED) & (max_iter > 0)
         for label in np.unique(original.positive[free]):
             k = np.flatnonzero(free & (original.positive == label))  # their data and labels are the same
             W = result.weights[:, k[np.linalg.norm(result.weights[:, k], axis=0).argmax()]]

@@ -26,6 +26,7 @@ def main(root: Path) -> None:
     training.check_positive(asked.positive, np.unique(classes))
     folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
     weight = outputs.load_weights(outputs.ROOT / outputs.TRAINING_WEIGHTS)
+    training.check_weights(weight, classes)
     clusters = training.cluster_codes(key, asked.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()

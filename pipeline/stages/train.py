@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline import config, decision, outputs, selection, training
+from pipeline.columns.target import features_and_target
 from pipeline.errors import reported_warnings
 from pipeline.reading import CellFormat
 
@@ -14,6 +15,7 @@ def main(root: Path) -> None:
     weight = outputs.load_weights(outputs.ROOT / outputs.TRAINING_WEIGHTS)
     settings = config.read("decision")
     clusters = training.cluster_codes(key, asked.standard_errors)
+    training.check_weights(weight, features_and_target(table)[1])
     with reported_warnings() as warned:
         params, candidates = selection.resolved(table, asked, key, weight)
         trained = training.train(table, params, cell_format, weight)

@@ -172,6 +172,32 @@ def way_back() -> str:
     return "\nparams.yaml has the settings of this experiment. Back to those of conf/: rm params.yaml && dvc repro"
 
 
+def explained(error: OSError, name: str) -> str:
+    """What the system refused, and the next step."""
+    problem = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    try:
+        sys.stdout.flush()
+        is_output = name in COMMANDS and error.errno in STORAGE and not error.filename
+    except OSError:
+        is_output = True
+    if is_output:
+        discard_output()
+        return f"the output can't be written: {problem}. Send it to a place with room that may be written."
+    if isinstance(error, FileNotFoundError) and "outputs" in str(error):
+        return f"{error.filename or error} is missing. `dvc repro` runs the stage that writes it."
+    if error.errno in STORAGE:
+        return (
+            f"{problem}. The earlier outputs are as they were. Make room, or make the folder writable; `dvc repro` "
+            "then goes on from here."
+        )
+    return f"{problem}. The earlier outputs are as they were. When that is mended, run the command again."
+
+
+def discard_output() -> None:
+    """Nothing can be written to standard output any more, and Python would try again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     block_interrupts(True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stage as Ctrl-C does
@@ -185,19 +211,12 @@ def main() -> None:
         run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # what reads the output, such as `head`, has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         sys.exit(141)
     except UserError as error:
         sys.exit(f"\nerror: {error}{way_back()}")
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and "outputs" in str(error):
-            sys.exit(f"\nerror: {error.filename or error} is missing. `dvc repro` runs the stage that writes it.")
-        if error.errno not in STORAGE:
-            raise
-        sys.exit(
-            f"\nerror: {error.strerror or error}{f': {error.filename}' if error.filename else ''}. The earlier outputs "
-            "are as they were. Make room, or make the folder writable; `dvc repro` then goes on from here."
-        )
+        sys.exit(f"\nerror: {explained(error, arguments.name)}")
     except KeyboardInterrupt:
         if hint := way_back():
             print(f"\ninterrupted.{hint}", file=sys.stderr)

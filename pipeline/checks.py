@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.model import Model
 from pipeline.outputs import Table, in_memory
@@ -27,12 +28,11 @@ def overfitting(
     train: Mapping[str, float],
     prior: Mapping[str, float],
     draws: pd.Series,
-    n: int,
     l2: float,
 ) -> None:
-    """Much better in training than in test. `draws` are those of the test's log-loss, of `n` rows."""
+    """Much better in training than in test. `draws` are those of the test's log-loss."""
     gap, gained = test["log_loss"] - train["log_loss"], prior["log_loss"] - train["log_loss"]
-    if gap > LOST * gained > 0 and train["log_loss"] < interval(draws, test["log_loss"], n)[0]:
+    if gap > LOST * gained > 0 and train["log_loss"] < interval(draws)[0]:
         warnings.warn(
             f"The model is much better in training (log-loss {train['log_loss']:.4f}) than in test "
             f"({test['log_loss']:.4f}): {min(gap / gained, 1):.0%} of what it gained over the prior is not there in "
@@ -47,21 +47,33 @@ def no_better_than_prior(
     prior: Mapping[str, float],
     draws: pd.DataFrame,
     prior_draws: pd.DataFrame,
-    n: int,
     weighted: bool,
 ) -> None:
-    """Not better than the class shares: by log-loss, or with class weights, which spoil it, by the area under ROC."""
+    """Not better than the class shares: by log-loss, or with class weights, which spoil it, by the area under ROC.
+
+    A small log-loss gain may be chance where the order of the rows is not: then only the probabilities are doubtful.
+    """
     score = "roc_auc" if weighted else "log_loss"
     sign = 1 if weighted else -1
     gain = sign * (test[score] - prior[score])
-    if interval(sign * (draws[score] - prior_draws[score]), gain, n)[0] <= 0:
-        better = "not better" if gain <= 0 else "better by so little that it may be chance"
-        warnings.warn(
-            f"On the test rows the model is {better}, compared with the class shares alone ({score} {test[score]:.4f}, "
-            f"theirs {prior[score]:.4f}). Don't rely on it: check what the columns explain of the target "
-            f"(outputs/load/columns.csv) and the penalty (train.lambda), or add rows.",
-            stacklevel=2,
+    if interval(sign * (draws[score] - prior_draws[score]))[0] > 0:
+        return
+    better = "not better" if gain <= 0 else "better by so little that it may be chance"
+    area, (lower, upper) = test["roc_auc"], interval(draws["roc_auc"])
+    if lower > prior["roc_auc"]:
+        subject = (
+            f"the model orders rows better than chance (roc_auc {area:.4f}, between {lower:.4f} and {upper:.4f}), but "
+            f"its probabilities are"
         )
+        advice = "Rely on the order, not on the probabilities: check"
+    else:
+        subject = "the model is"
+        advice = "Don't rely on it: check what the columns explain of the target (outputs/load/columns.csv) and"
+    warnings.warn(
+        f"On the test rows {subject} {better}, compared with the class shares alone ({score} {test[score]:.4f}, theirs "
+        f"{prior[score]:.4f}). {advice} the penalty (train.lambda), or add rows.",
+        stacklevel=2,
+    )
 
 
 def spoilt_probabilities(fitted: Model, predictions: pd.DataFrame, y: np.ndarray) -> None:
@@ -94,18 +106,21 @@ def importance(fitted: Model, table: Table) -> pd.DataFrame:
 
     As scikit-learn's `permutation_importance`, but all repeats are predicted at once. L. Breiman, Random Forests, 2001.
     """
-    rng = np.random.default_rng(SEED)
-    if len(table) > IMPORTANCE_ROWS:
-        table = table.take(np.sort(rng.permutation(len(table))[:IMPORTANCE_ROWS]))
-    X, y = features_and_target(in_memory(table))
-    codes = np.searchsorted(fitted.classes_, y)
-    before = log_losses(fitted.probabilities(X), codes).mean()
+    rng, drawn = np.random.default_rng(SEED), splitting.sample(features_and_target(table)[1], IMPORTANCE_ROWS, SEED)
+    X, y = features_and_target(in_memory(table if drawn.stands_for is None else table.take(drawn.rows)))
+    codes, weight = np.searchsorted(fitted.classes_, y), drawn.weight(None)
+    share = None if weight is None else weight / weight.sum()
+    before = np.average(log_losses(fitted.probabilities(X), codes), weights=weight)
     repeated = pd.concat([X] * REPEATS, ignore_index=True)
     rows = []
     for name in X.columns.drop(fitted.offset):
-        order = np.concatenate([rng.permutation(len(X)) for _ in range(REPEATS)])
+        if share is None:
+            order = np.concatenate([rng.permutation(len(X)) for _ in range(REPEATS)])
+        else:  # cells as frequent as in all rows
+            order = rng.choice(len(X), REPEATS * len(X), p=share)
         shuffled = repeated.assign(**{str(name): X[name].iloc[order].reset_index(drop=True)})
-        losses = log_losses(fitted.probabilities(shuffled), np.tile(codes, REPEATS)).reshape(REPEATS, -1).mean(axis=1)
+        each = log_losses(fitted.probabilities(shuffled), np.tile(codes, REPEATS)).reshape(REPEATS, -1)
+        losses = np.average(each, axis=1, weights=weight)
         rows.append((name, losses.mean() - before, losses.std(ddof=1)))
     found = pd.DataFrame(rows, columns=["column", "importance", "deviation"]).round(9)
     return found.sort_values("importance", ascending=False, kind="stable", ignore_index=True)

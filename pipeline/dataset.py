@@ -146,12 +146,7 @@ def _own(data: config.TableData) -> Loaded:
     report = profile.describe(table, decided, data.target)
     sentinels.warn(table, decided)
     associations.warn(table, decided)
-    for name, score in leaks.disguised_targets(table, report, data.target).items():
-        warnings.warn(
-            f"{name!r} alone predicts {data.target!r} almost perfectly (balanced accuracy {score:.3f}). If it is known "
-            f"only after {data.target!r}, leave it out with data.drop.",
-            stacklevel=2,
-        )
+    leaks.warn_of_leaks(table, report, data.target)
     return Loaded(table, report, cell_format)
 
 

@@ -1,7 +1,8 @@
 """From which probability on a row is decided to be of the positive class, as the section `decision` says.
 
 The threshold, and a correction of the probabilities, are chosen on out-of-fold predictions of the training rows: each
-row is predicted by a model of the same settings that was trained without its fold. They are kept in the model, and
+row is predicted by a model of the same settings that was trained without its fold, with pairs that were found without
+it. They are kept in the model, and
 judged once, on the test rows.
 
     cost    the smallest total of the costs of false alarms and misses
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix_at_thresholds
 
-from pipeline import config, scores, training
+from pipeline import config, scores, selection, training
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
@@ -43,6 +44,8 @@ def decide(
 ) -> pd.DataFrame | None:
     """Set the threshold and the calibration of `fitted`, a model of the rows of `table` with the settings `train`.
 
+    Where `train.interactions` is `auto`, each fold has pairs of its own.
+
     Returned is what each threshold would have given (`curve`), None where nothing was to be chosen. `key` is the group
     or the time of each row, as for `splitting.folds`, `weight` its weight (n_samples,). Errors: `UserError` for
     settings that do not fit the rows.
@@ -63,7 +66,7 @@ def decide(
     held_out = np.flatnonzero(fold >= 0)
     fold, P, codes = fold[held_out], P[held_out], codes[held_out]
     if settings.calibration == "auto":
-        fitted.calibration = best_calibration(P, codes, fold)
+        fitted.calibration = best_calibration(P, codes, fold, weight[held_out])
         P = calibrated(P, fitted.calibration)
         fitted.threshold = 0.5 if fitted.calibration and "x" in fitted.calibration else None
     if settings.method == "none":
@@ -114,31 +117,35 @@ def out_of_fold(
         warnings.simplefilter("ignore", UserWarning)  # the same as of the model of all rows
         for k, (rows, others) in enumerate(splitting.folds(y, FOLDS, SEED, key)):
             part = table.iloc[rows].reset_index(drop=True)
-            fitted = training.train(part, train, cell_format, weight[rows]).model
+            settled = selection.of_fold(table, train, rows, key, weight)
+            fitted = training.train(part, settled, cell_format, weight[rows]).model
             fold[others], P[others] = k, fitted.probabilities(X.iloc[others])
     return fold, P
 
 
-def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray) -> dict | None:
+def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray, weight: np.ndarray) -> dict | None:
     """The correction with the smallest log-loss on folds that it did not see, if it is better than none.
 
     Better: the mean of the differences of folds is more than its standard error.
     """
+    counted = weight > 0
+    P, codes, fold, weight = P[counted], codes[counted], fold[counted], weight[counted]
     before = scores.log_losses(P, codes)
-    best, least = None, before.mean()
+    best, least = None, np.average(before, weights=weight)
     for fit in (temperature, isotonic) if P.shape[1] == 2 else (temperature,):
         after = np.empty(len(codes))
         for k in np.unique(fold):
             held_out = fold == k
             after[held_out] = scores.log_losses(
-                calibrated(P[held_out], fit(P[~held_out], codes[~held_out])), codes[held_out]
+                calibrated(P[held_out], fit(P[~held_out], codes[~held_out], weight[~held_out])), codes[held_out]
             )
-        gains = np.array([(before - after)[fold == k].mean() for k in np.unique(fold)])
-        if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) and after.mean() < least:
-            best, least = fit, after.mean()
+        gains = np.array([np.average((before - after)[fold == k], weights=weight[fold == k]) for k in np.unique(fold)])
+        loss = np.average(after, weights=weight)
+        if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) and loss < least:
+            best, least = fit, loss
     if best is None:
         return None
-    found = best(P, codes)
+    found = best(P, codes, weight)
     rounded = {name: significant(np.asarray(value), SCORE_DIGITS) for name, value in found.items()}
     return {name: value if value.ndim else float(value) for name, value in rounded.items()}
 

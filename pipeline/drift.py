@@ -40,6 +40,7 @@ def reference(
     """
     row = judged[(judged["model"] == "trained") & (judged["rows"] == "test")].iloc[0]
     names = [name for name in judged.columns[2:] if not name.endswith(("_lower", "_upper"))]
+    names = [name for name in names if name not in scores.OF_DECISION]
     return {
         "data": title,
         "target": str(training.columns[-1]),
@@ -180,7 +181,7 @@ class Watch:
         rows = []
         for name, (test, lower, upper) in self.before["scores"].items():
             now = values[name]
-            ends = scores.interval(draws[name], now, len(y)) if draws[name].notna().any() else (np.nan, np.nan)
+            ends = scores.interval(draws[name])
             below, above = ("better", "worse") if name in scores.LOSSES else ("worse", "better")
             verdict = f"{below} than" if now < lower else f"{above} than" if now > upper else "within"
             rows.append(

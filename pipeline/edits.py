@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.config import inputs
 from pipeline.errors import UserError
 
 PIPELINE, PARAMS = Path("dvc.yaml"), Path("params.yaml")
@@ -27,7 +28,8 @@ def refused(stage: str) -> Iterator[None]:
     before = _inputs(entry)
     yield
     after = _inputs(entry)
-    if changed := sorted(name for name in before | after if before.get(name) != after.get(name)):
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    if changed := changed + inputs.changed(entry["deps"]):
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise UserError(
             f"{changed[0]}{more} changed while the stage {stage} ran. DVC would record the new version for results of "
@@ -46,8 +48,14 @@ def _inputs(entry: dict[str, Any]) -> dict[str, Any]:
                 state = file.stat()
                 found[file.as_posix()] = state.st_mtime_ns, state.st_size
     params = _read(PARAMS) if "params" in entry else {}
-    sections = {name.partition(".")[0] for name in entry.get("params", [])}
-    return found | {f"{PARAMS}, section {section}": params.get(section) for section in sections}
+    return found | {f"{PARAMS}, {key}": _value(params, key.split(".")) for key in entry.get("params", [])}
+
+
+def _value(params: Any, path: list[str]) -> Any:
+    """What `params` has under the keys of `path`, one below the other; None where one of them is missing."""
+    for key in path:
+        params = params.get(key) if isinstance(params, dict) else None
+    return params
 
 
 def _read(file: Path) -> dict[str, Any]:

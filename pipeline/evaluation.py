@@ -8,12 +8,14 @@
 | black box     | black_box        | gradient boosting of the same training rows                           |
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline import checks, config, decision, figures, outputs, references
+from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.figures import learnt
@@ -29,6 +31,7 @@ from pipeline.scores import (
     decided,
     evaluate,
     interval,
+    mean_draws,
     resampled,
     thinned,
 )
@@ -82,13 +85,19 @@ def write(
     X, y = features_and_target(training_rows)
     test_X, test_y = features_and_target(test_rows)
     classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
+    rule = None if settings is None or settings.method == "none" else settings
+    thresholds = _thresholds(rule, start, trained, X, y, weight, outputs.load_key(training)) if rule else {}
+    start.threshold = thresholds.get("baseline")
     after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
-    sampled = np.arange(len(y)) if len(y) <= ROWS else np.random.RandomState(0).choice(len(y), ROWS, replace=False)
-    some = in_memory(training_rows.take(sampled))
+    sampled = splitting.sample(y, ROWS)
+    some = in_memory(training_rows.take(sampled.rows))
     boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
     compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
-    some_weight = None if weight is None else weight[sampled]
-    metrics = {"test": after.metrics, "train": judge(trained, some, some_weight).metrics}
+    for name in compared.keys() & thresholds.keys():
+        P = compared[name][1]
+        place = classes.tolist().index(trained.positive_class)
+        compared[name] = classes[np.where(P[:, place] >= thresholds[name], place, 1 - place)], P
+    metrics = {"test": after.metrics, "train": judge(trained, some, sampled.weight(weight)).metrics}
     metrics |= {
         name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics
         for name, model in compared.items()
@@ -98,30 +107,51 @@ def write(
     judged = {"test": after.predictions, "baseline": before.predictions}
     models = {name: (rows["predicted"].to_numpy(), rows.iloc[:, 2:].to_numpy()) for name, rows in judged.items()}
     draws = resampled(test_y, models | compared, classes, trained.positive, test_weight)
+    if rule:
+        models |= compared
+        rows_cost = decision.costs(rule, test_X)
+        paid = {name: _paid(test_y, labels, trained.positive_class, rows_cost) for name, (labels, _) in models.items()}
+        paid["train"] = _paid(
+            some.iloc[:, -1].to_numpy(str),
+            trained.decide(some.iloc[:, :-1])[0],
+            trained.positive_class,
+            decision.costs(rule, some),
+        )
+        for name, cost in paid.items():
+            weighed = sampled.weight(weight) if name == "train" else test_weight
+            value = float(np.average(cost, weights=weighed))
+            metrics[name] |= {"threshold": thresholds[name]}
+            if rule.method == "cost":
+                metrics[name]["cost"] = references.rounded(value) if name == "black_box" else value
+            if name in draws:
+                draws[name]["cost"] = mean_draws(cost, np.ones(n) if test_weight is None else test_weight)
+                draws[name]["threshold"] = np.nan
     found = checks.importance(trained, test_rows)
     prior, weighted = metrics["prior"], trained.made_of["class_weight"] is not None
     with reported_warnings() as warned:
-        checks.no_better_than_prior(after.metrics, prior, draws["test"], draws["prior"], n, weighted)
+        checks.no_better_than_prior(after.metrics, prior, draws["test"], draws["prior"], weighted)
         if not weighted:
             checks.overfitting(
-                after.metrics, metrics["train"], prior, draws["test"]["log_loss"], n, trained.made_of["lambda"]
+                after.metrics, metrics["train"], prior, draws["test"]["log_loss"], trained.made_of["lambda"]
             )
             checks.without_effect(found, prior["log_loss"] - after.metrics["log_loss"])
         checks.spoilt_probabilities(trained, after.predictions, y)
     folder = result.folder / outputs.EVALUATION
-    table = _table(metrics, draws, n)
+    table = _table(metrics, draws)
     notes = [f"{len(y):,} training rows, {n:,} test rows; intervals of {CONFIDENCE:.0%} from the bootstrap."]
     if len(some) < len(y):
-        notes.append(f"The scores of training rows are those of {len(some):,} of them, drawn at random.")
+        notes.append(f"The scores of training rows are those of {len(some):,} of them, drawn at random by class.")
     if boosted_rows < len(y):
-        notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random.")
+        notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random by class.")
+    if rule:
+        notes.append(f"Each model decides from its own threshold on, chosen within the training rows ({rule.method}).")
     if test_weight is not None:
         notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
-    if settings is not None and settings.method != "none":
-        costs_of_rows = decision.costs(settings, test_X)
+    if rule:
+        costs_of_rows = decision.costs(rule, test_X)
         metrics["decision"], text = _judged(
-            trained, settings, after.predictions, costs_of_rows, test_weight, training, folder, title
+            trained, rule, after.predictions, costs_of_rows, test_weight, training, folder, title
         )
         report = f"{report}\n{text}"
     outputs.save_metrics(metrics, result)
@@ -170,6 +200,46 @@ def _for_dvc(tables: dict[str, pd.DataFrame], title: str, folder: Path) -> None:
             place, after = table.groupby("class", sort=False).cumcount(), table["class"].shift(-1)
             table = table[(place % steps == 0) | (table["class"] != after)]  # the last point of a line stays
         outputs.save_csv(table.assign(data=title).replace("<", "\u2039", regex=True), folder / f"{name}.csv")
+
+
+def _thresholds(
+    settings: config.Decision,
+    start: Model,
+    trained: Model,
+    X: Table,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    key: pd.Series | None,
+) -> dict[str, float]:
+    """The threshold of each model by the rule of the settings, chosen within the training rows X, y as the model's is.
+
+    The black box is judged on rows that it did not learn from; the prior and the random start learn nothing from one.
+    """
+    classes, everything = trained.classes_, np.arange(len(y))
+    place = classes.tolist().index(trained.positive_class)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # `train` had the same folds
+        folds = splitting.folds(y, decision.FOLDS, decision.SEED, key)
+    probabilities = {
+        "prior": (everything, references.prior(y, len(y), classes, weight)[1]),
+        "black_box": references.out_of_fold(X, y, classes, weight, folds),
+        "baseline": (everything, _decided(start, X)[1]),
+    }
+    threshold = trained.threshold or 0.5
+    found = {"test": threshold, "train": threshold}
+    false_alarm, miss = decision.costs(settings, X)
+    weight = np.ones(len(y)) if weight is None else weight
+    for name, (rows, P) in probabilities.items():
+        is_positive = y[rows] == trained.positive_class
+        cost = np.where(is_positive, miss[rows], false_alarm[rows])
+        curve = decision.curve(is_positive, P[:, place], cost, weight[rows])
+        found[name] = float(curve["threshold"].iloc[decision.chosen(curve, settings, len(rows))])
+    return found
+
+
+def _paid(y: np.ndarray, predicted: np.ndarray, positive: str, costs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """What the decision about each row costs, (n_samples,), for the costs of a false alarm and of a miss."""
+    return np.where(y == predicted, 0.0, np.where(y == positive, costs[1], costs[0]))
 
 
 def _judged(
@@ -241,13 +311,13 @@ def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFra
     return found
 
 
-def _table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame], n: int) -> pd.DataFrame:
+def _table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per model, and each score with the ends of its interval; training rows have no interval."""
     rows = []
     for name, values in metrics.items():
         row: dict = {"model": NAMES[name], "rows": "training" if name == "train" else "test"}
         for score, value in values.items():
-            ends = interval(draws[name][score], value, n) if name in draws else (float("nan"),) * 2
+            ends = interval(draws[name][score]) if name in draws else (float("nan"),) * 2
             if name == "black_box":
                 ends = references.rounded(ends[0]), references.rounded(ends[1])
             row |= {score: value, f"{score}_lower": ends[0], f"{score}_upper": ends[1]}

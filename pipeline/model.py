@@ -4,8 +4,9 @@
 
     margin = intercept + sum over terms of the effect of its cells        (`columns.terms`)
 
-The class of a row is decided in one place, from the margins or with a threshold: what is evaluated is what is served.
-The module knows no configuration and no optimiser, so a saved model loads wherever NumPy, pandas and PyArrow are.
+The class of a row is decided in one place (`Model.predicted`), from the margins or with a threshold: what is evaluated
+is what is served. The module knows no configuration and no optimiser, so a saved model loads wherever NumPy, pandas and
+PyArrow are.
 
 A model is stored as JSON, in which nothing can run; each value is checked when it is loaded. `docs/model.schema.json`
 describes it.
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.columns import novelty
 from pipeline.columns.terms import Categories, Design, Offset
 from pipeline.columns.terms.fields import Fields
 from pipeline.errors import UserError
@@ -109,14 +111,25 @@ class Model:
 
     def decide(self, frame: Table) -> tuple[np.ndarray, np.ndarray]:
         """Both."""
+        return self.predicted(frame)[1:]
+
+    def predicted(self, frame: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The most probable class (n_samples,), the decided class and the probabilities; without threshold both agree.
+
+        Margins show the most probable class also where several probabilities are rounded to 1.
+        """
         if not len(frame):
-            return self.classes_[:0], np.empty((0, len(self.classes_)))
+            return self.classes_[:0], self.classes_[:0], np.empty((0, len(self.classes_)))
         z = self.margins(frame)
         P = calibrated(probabilities(z, self.multiclass), self.calibration)
         if self.threshold is None:
-            return self.classes_[predicted(z)], P
+            decided = self.classes_[predicted(z)]
+            return decided, decided, P
         place = self.classes_.tolist().index(self.positive_class)
-        return self.classes_[np.where(P[:, place] >= self.threshold, place, 1 - place)], P
+        at_half, decided = (
+            self.classes_[np.where(P[:, place] >= threshold, place, 1 - place)] for threshold in (0.5, self.threshold)
+        )
+        return at_half, decided, P
 
     def contributions(self, frame: pd.DataFrame) -> np.ndarray:
         """What each group of columns adds to the margins of each row: (n_samples, n_groups, n_columns of weights).
@@ -206,6 +219,8 @@ class Model:
     def predict(self, raw: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """What is served for raw rows: the classes, or with `params={"probabilities": True}` one column per class."""
         frame = self.read(raw)
+        for message in novelty.messages(self.design, novelty.counts(self.design, frame)):
+            warnings.warn(message, stacklevel=2)
         if (params or {}).get("probabilities"):
             return pd.DataFrame(self.probabilities(frame), columns=[str(label) for label in self.classes_])
         return self.classify(frame)

@@ -25,7 +25,7 @@ import pyarrow.parquet as parquet
 ROOT = Path("outputs")
 RECEIPT = Path("track/receipt.json")
 
-DATA_FILE = Path("configure/data")  # links to the files of data.path and split.path, or empty files
+DATA_FILE = Path("configure/data")  # digests of the files of data.path and split.path
 TEST_FILE = Path("configure/split")
 
 TABLE = Path("load/table.parquet")
@@ -48,6 +48,7 @@ START = Path("train/model/start.json")
 MODEL = Path("train/model/model.json")
 COSTS = Path("train/costs.csv")
 WEIGHTS = Path("train/weights.csv")
+EFFECTS = Path("train/effects.csv")  # of weights that belong together: curves, pairs, categories of the same rows
 CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves
 SURFACES = Path("train/pairs.csv")  # where columns act together
 CANDIDATES = Path("train/candidates.csv")  # where train.features or train.lambda are auto

@@ -4,12 +4,13 @@
     python -m pipeline predict data/new.csv --output predictions.parquet --model models:/adult@champion
 
 The file is written like the training table, but needs no target. Each row is found again by its line in the file. Rows
-that can't be read are reported with line and reason; the others are predicted. Memory does not grow with the file.
+that can't be read are reported with line and reason; the others are predicted. Columns that are unlike those of
+training (new categories, numbers out of range) are reported once. Memory does not grow with the file.
 
     class           the most probable class
     probability_*   of two classes that of the positive one, else of each
     decision        the class that the model decides for, which is also what it serves: with its threshold, if it has
-                    one (`decision` in conf/)
+                    one (`decision` in conf/), else the most probable one
     contribution_*  the three largest, each with what it adds to the log-odds of the positive of two classes, or of the
                     class itself, compared with the average training row
 """
@@ -18,7 +19,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ import pyarrow.parquet as parquet
 from tqdm import tqdm
 
 from pipeline import config, dataset, model, outputs
+from pipeline.columns import novelty
 from pipeline.compute import STRIPS, Call, workers
 from pipeline.errors import UserError
 from pipeline.model import Model
@@ -41,21 +43,24 @@ LARGEST = 3  # contributions of a row
 
 def main(file: str, model: str | None, output: str | None) -> None:
     """Errors: `UserError` for a file, a model or an output that can't be used, and where no row can be read."""
+    refuse_to_replace(file, output)
     fitted, options = found(model)
-    n_rows, n_wrong = 0, 0
+    n_rows, n_wrong, unlike = 0, 0, novelty.Counts()
     read = map(Part, chunks(Path(file), fitted.columns, options))
     with warned_once(), writing(output) as write, workers() as run, tqdm(unit=" rows", disable=None) as bar:
         while parts := list(islice(read, STRIPS)):
             fitted.read(parts[0].rows.head(0))  # warns here of columns that are not there
-            for part, (table, wrong) in zip(parts, run(Call("predicted", (fitted,)), parts), strict=True):
+            for part, (table, wrong, counts) in zip(parts, run(Call("predicted", (fitted,)), parts), strict=True):
                 for place in sorted(wrong):
                     print(f"{file}, {part.rows.index.name} {place}: {wrong[place]}", file=sys.stderr)
                 if len(table):
                     write(table)
-                n_rows, n_wrong = n_rows + len(table), n_wrong + len(wrong)
+                n_rows, n_wrong, unlike = n_rows + len(table), n_wrong + len(wrong), novelty.added(unlike, counts)
                 bar.update(len(table))
         if n_rows == 0:
             raise UserError(f"{file} has no row that can be read{f' ({n_wrong:,} that cannot)' if n_wrong else ''}.")
+        for message in novelty.messages(fitted.design, unlike):
+            print(f"warning: {message}", file=sys.stderr)
         unread = f"; {n_wrong:,} can't be read" if n_wrong else ""
         print(f"{n_rows:,} rows predicted{unread}", file=sys.stderr)
 
@@ -66,10 +71,10 @@ class Part:
     def __init__(self, chunk: Chunk) -> None:
         self.rows, self.wrong = chunk
 
-    def predicted(self, fitted: Model) -> tuple[pd.DataFrame, dict[int, str]]:
-        """The predictions, and why the other rows have none, by their place."""
+    def predicted(self, fitted: Model) -> tuple[pd.DataFrame, dict[int, str], novelty.Counts]:
+        """The predictions, why the other rows have none, by their place, and how many cells training had none of."""
         frame, reasons = fitted.read_each(self.rows)
-        return predictions(fitted, frame), self.wrong | reasons
+        return predictions(fitted, frame), self.wrong | reasons, novelty.counts(fitted.design, frame)
 
     def __getstate__(self) -> dict[str, Any]:
         """The rows as one array, which goes to a worker through a file."""
@@ -95,12 +100,18 @@ def found(name: str | None) -> tuple[Model, Options | None]:
     return model.load(file), dataset.options_of(data) if isinstance(data, config.TableData) else None
 
 
+def refuse_to_replace(file: str, output: str | None) -> None:
+    """Errors: `UserError` where the output would take the place of the rows."""
+    if output is not None and Path(output).exists() and Path(file).exists() and Path(output).samefile(file):
+        raise UserError(f"--output {output} is the file of the rows, which it would replace. Name another file.")
+
+
 def predictions(fitted: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """One line for each row of typed columns, after its place in the file."""
-    (decided, P), classes = fitted.decide(frame), fitted.classes_
+    (probable, decided, P), classes = fitted.predicted(frame), fitted.classes_
     shown = [fitted.positive_class] if len(classes) == 2 else [str(label) for label in classes]
     places = np.flatnonzero(np.isin(classes.astype(str), shown))
-    table = {frame.index.name: frame.index, "class": classes[P.argmax(axis=1)]}
+    table = {frame.index.name: frame.index, "class": probable}
     for name, column in zip(shown, P[:, places].T, strict=True):
         table[f"probability_{name}"] = outputs.significant(column, outputs.SCORE_DIGITS)
     table["decision"] = decided
@@ -135,8 +146,8 @@ def writing(output: str | None) -> Iterator[Callable[[pd.DataFrame], None]]:
     The file appears when all is written.
     """
     if output is None:
-        with _to_terminal() as write:
-            yield write
+        yield _csv_writer(sys.stdout)
+        sys.stdout.flush()
         return
     path = Path(output)
     if path.suffix not in (".csv", ".parquet"):
@@ -157,15 +168,6 @@ def writing(output: str | None) -> Iterator[Callable[[pd.DataFrame], None]]:
 def _to_csv(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     with path.open("w", encoding="utf-8", newline="") as file:
         yield _csv_writer(file)
-
-
-@contextmanager
-def _to_terminal() -> Iterator[Callable[[pd.DataFrame], None]]:
-    with suppress(BrokenPipeError):  # of `| head`
-        yield _csv_writer(sys.stdout)
-        sys.stdout.flush()
-        return
-    sys.stdout = None  # so that nothing is flushed to it at exit
 
 
 def _csv_writer(file: Any) -> Callable[[pd.DataFrame], None]:

@@ -15,6 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
+from pipeline.columns import splitting
 from pipeline.columns.profile import as_numbers
 from pipeline.outputs import Table, frames, in_memory
 
@@ -39,8 +40,15 @@ def black_box(
     """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had."""
     width = len(X.columns) * (len(classes) if len(classes) > 2 else 1)
     n_rows = min(len(X), ROWS, max(CELLS // width, 1_000))
-    drawn = np.sort(np.random.default_rng(0).permutation(len(X))[:n_rows])
-    X, y, weight = in_memory(X.take(drawn)), y[drawn], None if weight is None else weight[drawn]
+    drawn = splitting.sample(y, n_rows)
+    X, y, weight = in_memory(X.take(drawn.rows)), y[drawn.rows], drawn.weight(weight)
+    n_drawn, codes = len(y), np.unique(y, return_inverse=True)[1]
+    alone = np.flatnonzero(np.bincount(codes)[codes] == 1)
+    if len(alone):  # the trees hold out some rows of each class to stop early: a single row becomes two halves
+        weight = np.ones(n_drawn) if weight is None else weight.copy()
+        weight[alone] /= 2
+        twice = np.append(np.arange(n_drawn), alone)
+        X, y, weight = X.take(twice), y[twice], weight[twice]
     strings: list[str] = X.select_dtypes("str").columns.tolist()
     dates = X.select_dtypes("datetime").columns.tolist()
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan}
@@ -56,7 +64,19 @@ def black_box(
         trees.fit(columns.fit_transform(X), y, weight)
     found = [_predicted(trees, columns.transform(part), classes) for part in frames(rows)]
     labels, P = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return (labels, P), n_rows
+    return (labels, P), n_drawn
+
+
+def out_of_fold(
+    X: Table, y: np.ndarray, classes: np.ndarray, weight: np.ndarray | None, folds: list[splitting.Fold]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that the folds hold out, and the black box's probabilities for them (n_held_out, n_classes)."""
+    found = []
+    for rows, held_out in folds:
+        learnt = in_memory(X.take(rows)), y[rows]
+        (_, P), _ = black_box(*learnt, in_memory(X.take(held_out)), classes, None if weight is None else weight[rows])
+        found.append(P)
+    return np.concatenate([held_out for _, held_out in folds]), np.concatenate(found)
 
 
 def rounded(score: float) -> float:

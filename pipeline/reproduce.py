@@ -18,10 +18,10 @@ from typing import Any
 import yaml
 
 from pipeline import config, outputs, report
+from pipeline.config import inputs
 from pipeline.errors import UserError
 
 TARGETS = {"evaluate": ["explore", "report"], "sweep": ["sweep"], "one_vs_rest": ["one_vs_rest"]}  # by what made a run
-LINKS = {"data": "outputs/configure/data", "split": "outputs/configure/split"}  # by the section that names the file
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -87,9 +87,9 @@ def _again(stage: str, commit: str, recorded: Path, tree: Path) -> list[str]:
 
 
 def _paths(params: dict[str, Any]) -> dict[str, str]:
-    """The files or folders that the settings name, by the link to each (`configure`)."""
-    named = {link: params.get(section, {}).get("path") for section, link in LINKS.items()}
-    return {link: path for link, path in named.items() if path}
+    """The files or folders that the settings name, by the digest of each (`configure`)."""
+    named = {str(outputs.ROOT / file): params.get(section, {}).get("path") for section, file in inputs.FILES.items()}
+    return {file: path for file, path in named.items() if path}
 
 
 def _bring(path: Path, tree: Path) -> None:
@@ -110,12 +110,11 @@ def _bring(path: Path, tree: Path) -> None:
 
 def _check_data(paths: dict[str, str], lock: dict[str, Any], tree: Path) -> None:
     now = yaml.safe_load((tree / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    for link, path in paths.items():
-        then, here = (_md5(stages, link) for stages in (lock, now))
-        if then != here:
+    for file, path in paths.items():
+        if _md5(lock, file) != _md5(now, file):
             raise UserError(
-                f"the data has changed: {path} had the MD5 {then} when the run read it, and has {here} now. Bring the "
-                f"earlier file back; `dvc add {path}` lets DVC keep each version."
+                f"the data has changed: {path} is not as it was when the run read it. Bring the earlier file back; "
+                f"`dvc add {path}` lets DVC keep each version."
             )
 
 

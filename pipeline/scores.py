@@ -5,25 +5,32 @@ the rest. Source: https://scikit-learn.org/stable/modules/model_evaluation.html
 
 Intervals are from the bootstrap: the scores of RESAMPLES draws of as many rows, with replacement; an interval leaves
 out the lowest and the highest 2.5 % of them (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13).
-Of more than ROWS rows, that many are drawn from, and the interval is narrowed by the square root of the ratio.
+Of more than ROWS rows, each is in a draw as often as a Poisson variable of mean 1 says, independently of the others:
+all scores are ratios of sums, so the number of rows in the draw does not matter (Chamandy et al., Estimating
+Uncertainty for Massive Data Streams, 2012).
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import sparse, stats
 from sklearn import metrics
 
 RESAMPLES, ROWS, SEED = 1000, 5_000, 0
+LEVELS = 1_000  # of a probability, at most, that the areas under the curves of a draw are computed from
 CONFIDENCE = 0.95
 POINTS = 400  # of a curve at most
 CHUNK = 2_000_000  # counts that are in memory at once
 BINS = 10  # of a calibration curve
 GROUPS = 50  # categories of a column that are scored one by one
 LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
+
+
+OF_DECISION = ("threshold", "cost")  # beside the scores where `decision` is set
 
 
 class Evaluation(NamedTuple):
@@ -47,6 +54,9 @@ def evaluate(
     classes        (n_classes,), sorted
     positive       of two classes, the one that ROC and average precision are about; None is the last
     weight         (n_samples,) of each row, or None
+
+    ROC AUC and average precision are those of the classes that have rows (of a weight above 0), and NaN where no class
+    can be told from others.
     """
     names, codes = [str(label) for label in classes], np.arange(len(classes))
     columns = {f"probability_{label}": column for label, column in zip(classes, probabilities.T, strict=True)}
@@ -73,14 +83,21 @@ def scores(
     codes, every_code = [np.searchsorted(classes, labels) for labels in (y, predicted)], np.arange(len(classes))
     indicators = (codes[0][:, None] == every_code).astype(int)
     judged = every_code if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
+    counted = np.ones(len(y)) if weight is None else weight
+    share = np.average(indicators[:, judged], axis=0, weights=counted) if counted.any() else np.zeros(len(judged))
+    judged = judged[(share > 0) & (share < 1)]
     ranked, judgement = (indicators[:, judged], probabilities[:, judged]), (codes[0], probabilities)
+
+    def area(score: Callable[..., float]) -> float:
+        return score(*ranked, **weighted) if len(judged) else math.nan
+
     every = {
         "accuracy": lambda: metrics.accuracy_score(*codes, **weighted),
         "f1_macro": lambda: metrics.f1_score(*codes, **average),
         "precision_macro": lambda: metrics.precision_score(*codes, **average),
         "recall_macro": lambda: metrics.recall_score(*codes, **average),
-        "roc_auc": lambda: metrics.roc_auc_score(*ranked, **weighted),
-        "average_precision": lambda: metrics.average_precision_score(*ranked, **weighted),
+        "roc_auc": lambda: area(metrics.roc_auc_score),
+        "average_precision": lambda: area(metrics.average_precision_score),
         "log_loss": lambda: metrics.log_loss(*judgement, labels=every_code, **weighted),
         "brier_score": lambda: metrics.brier_score_loss(*judgement, labels=every_code, **weighted),
     }
@@ -100,28 +117,32 @@ def resampled(
 
     A score that is not defined for a draw, which may lack a class, is NaN.
     """
-    rng = np.random.default_rng(SEED)
-    if len(y) > ROWS:
-        drawn = np.sort(rng.permutation(len(y))[:ROWS])
-        y, models = y[drawn], {name: (labels[drawn], P[drawn]) for name, (labels, P) in models.items()}
-        weight = None if weight is None else weight[drawn]
-    n, codes = len(y), np.searchsorted(classes, y)
+    codes = np.searchsorted(classes, y)
     judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
     prepared = {name: _Prepared(codes, *model, classes, judged) for name, model in models.items()}
     chunks: dict[str, list[pd.DataFrame]] = {name: [] for name in models}
-    for counts in _counts(rng, n):
+    for counts in _counts(len(y)):
+        drawn = counts if weight is None else counts * weight[:, None]
         for name, model in prepared.items():
-            chunks[name].append(pd.DataFrame(model.scores(counts if weight is None else counts * weight)))
+            chunks[name].append(pd.DataFrame(model.scores(drawn)))
     return {name: pd.concat(parts, ignore_index=True) for name, parts in chunks.items()}
 
 
-def _counts(rng: np.random.Generator, n: int) -> Iterator[np.ndarray]:
-    """How often each of n rows is in each draw, (n_draws, n), for RESAMPLES draws in all."""
-    at_once = max(CHUNK // n, 1)
+def _counts(n: int) -> Iterator[np.ndarray]:
+    """How often each of n rows is in each draw, (n, n_draws), for RESAMPLES draws in all."""
+    rng, at_once = np.random.default_rng(SEED), max(CHUNK // n, 20)
+    at_most = (stats.poisson.cdf(range(10), 1) * 2**16).round().astype(int)
+    times = np.repeat(np.arange(11.0), np.diff(at_most, prepend=0, append=2**16))  # of each of 65,536 equal chances
+    counts = np.empty((n, at_once))
     for first in range(0, RESAMPLES, at_once):
         n_draws = min(at_once, RESAMPLES - first)
-        rows = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
-        yield np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
+        if n > ROWS:
+            chances = rng.integers(0, 2**16, (n, n_draws), dtype=np.uint16)
+            yield np.take(times, chances, out=counts[:, :n_draws], mode="clip")
+        else:
+            rows = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
+            drawn = np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
+            yield np.ascontiguousarray(drawn.T, dtype=float)
 
 
 def decided(is_positive: np.ndarray, flagged: np.ndarray, cost: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
@@ -139,22 +160,24 @@ def decided(is_positive: np.ndarray, flagged: np.ndarray, cost: np.ndarray, weig
     columns = [flagged, is_positive, flagged & is_positive, np.where(flagged != is_positive, cost, 0)]
     table = np.column_stack([*columns, np.ones(len(cost))]) * weight[:, None]
     values = rates(table.sum(axis=0)[None])[:, 0]
-    rng = np.random.default_rng(SEED)
-    drawn = table if len(table) <= ROWS else table[np.sort(rng.permutation(len(table))[:ROWS])]
-    draws = np.concatenate([rates(counts @ drawn) for counts in _counts(rng, len(drawn))], axis=1)
+    draws = np.concatenate([rates((table.T @ counts).T) for counts in _counts(len(table))], axis=1)
     rows = []
     for name, value, of_draws in zip(("flagged", "recall", "precision", "cost"), values, draws, strict=True):
-        known = pd.Series(of_draws).dropna()
-        rows.append((name, value, *(interval(known, value, len(table)) if len(known) else (np.nan, np.nan))))
+        rows.append((name, value, *interval(of_draws)))
     return pd.DataFrame(rows, columns=["measure", "value", "lower", "upper"])
 
 
-def interval(draws: pd.Series, value: float, n_rows: int) -> tuple[float, float]:
-    """The ends of the interval of a score from its draws (`resampled`); `value` is the score of all `n_rows` rows."""
-    lower, upper = np.nanquantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    if n_rows > ROWS:
-        narrower, middle = math.sqrt(ROWS / n_rows), draws.mean()
-        return float(value + narrower * (lower - middle)), float(value + narrower * (upper - middle))
+def mean_draws(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The weighted mean of values (n_samples,) in each draw of `resampled`, (RESAMPLES,)."""
+    return np.concatenate([(values * weight) @ counts / (weight @ counts) for counts in _counts(len(values))])
+
+
+def interval(draws: pd.Series | np.ndarray) -> tuple[float, float]:
+    """The ends of the interval of a score from its draws (`resampled`); NaN if no draw has the score."""
+    known = np.asarray(draws)[~np.isnan(draws)]
+    if not len(known):
+        return math.nan, math.nan
+    lower, upper = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(lower), float(upper)
 
 
@@ -173,24 +196,21 @@ class _Prepared:
         P = P / P.sum(axis=1, keepdims=True)
         errors = (P - np.eye(len(classes))[codes]) ** 2
         squares = errors.sum(axis=1) / (2 if len(classes) == 2 else 1)
-        self.means = np.column_stack([codes == guessed, log_losses(P, codes), squares])
-        self.pairs, place = np.unique(codes * len(classes) + guessed, return_inverse=True)
-        self.indicators = np.eye(len(self.pairs))[place]
         self.n_classes = len(classes)
-        self.ranked = []
-        for k in judged:
-            order = np.argsort(P[:, k], kind="stable")
-            ends = np.flatnonzero(np.append(np.diff(P[order, k]) > 0, True))
-            self.ranked.append((order, codes[order] == k, ends))
+        levels = [2 * _levels(P[:, k], codes == k) + (codes == k) for k in judged]
+        sizes = [len(classes) ** 2, *(2 * (int(level.max()) // 2 + 1) for level in levels), 1, 1]
+        self.starts, none = np.cumsum([0, *sizes]), np.zeros_like(codes)
+        cells = np.column_stack([codes * len(classes) + guessed, *levels, none, none]) + self.starts[:-1]
+        values = np.ones(cells.shape)
+        values[:, -2:] = np.column_stack([log_losses(P, codes), squares])
+        ends = cells.shape[1] * np.arange(len(cells) + 1)
+        self.sums = sparse.csc_matrix((values.ravel(), cells.ravel(), ends), (self.starts[-1], len(cells)))
 
     def scores(self, counts: np.ndarray) -> dict[str, np.ndarray]:
-        """Of draws that have each row so many times (or with so much weight), counts (n_draws, n_samples)."""
-        weighted = counts.astype(float)
-        accuracy, log_loss, brier = (weighted @ self.means / weighted.sum(axis=1, keepdims=True)).T
-        flat = np.zeros((len(counts), self.n_classes**2))
-        flat[:, self.pairs] = weighted @ self.indicators
-        confusion = flat.reshape(-1, self.n_classes, self.n_classes)
-        hits = np.einsum("bkk->bk", confusion)
+        """Of draws that have each row so many times (or with so much weight), counts (n_samples, n_draws)."""
+        pairs, *of_levels, log_loss, squares = np.split(self.sums @ counts, self.starts[1:-1])
+        confusion = pairs.T.reshape(-1, self.n_classes, self.n_classes)
+        hits, n = np.einsum("bkk->bk", confusion), confusion.sum(axis=(1, 2))
         actual, guessed = confusion.sum(axis=2), confusion.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             precision, recall, f1 = (
@@ -198,8 +218,9 @@ class _Prepared:
             )
             is_there = (actual + guessed) > 0  # a class that is neither there nor predicted does not count
             f1, precision, recall = ((s * is_there).sum(axis=1) / is_there.sum(axis=1) for s in (f1, precision, recall))
-            areas = [self._areas(counts, *ranked) for ranked in self.ranked]
-        roc_auc, average_precision = np.mean(areas, axis=0)
+            accuracy, log_loss, brier_score = hits.sum(axis=1) / n, log_loss[0] / n, squares[0] / n
+            areas = np.array([_areas(sums) for sums in of_levels])  # NaN where a draw lacks the class
+            roc_auc, average_precision = np.nansum(areas, axis=0) / (~np.isnan(areas)).sum(axis=0)
         return {
             "accuracy": accuracy,
             "f1_macro": f1,
@@ -208,24 +229,36 @@ class _Prepared:
             "roc_auc": roc_auc,
             "average_precision": average_precision,
             "log_loss": log_loss,
-            "brier_score": brier,
+            "brier_score": brier_score,
         }
 
-    @staticmethod
-    def _areas(counts: np.ndarray, order: np.ndarray, is_class: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Areas under the ROC and precision-recall curves; NaN where a draw has one class only."""
-        ordered = counts[:, order]
-        below = np.cumsum(ordered, axis=1)[:, ends].astype(float)  # rows whose probability is at most this
-        hits_below = np.cumsum(ordered * is_class, axis=1)[:, ends].astype(float)
-        hits = np.diff(hits_below, axis=1, prepend=0)
-        misses_below = below - hits_below
-        misses = np.diff(misses_below, axis=1, prepend=0)
-        n_hits, n_misses = hits_below[:, -1], misses_below[:, -1]
-        roc = np.sum(hits * (misses_below - misses / 2), axis=1) / (n_hits * n_misses)
-        above = below[:, -1:] - below + hits + misses  # rows whose probability is at least this
-        hits_above = hits_below[:, -1:] - hits_below + hits
-        precision = np.divide(hits_above, above, out=np.zeros_like(above), where=above > 0)
-        return np.stack([roc, np.where(n_hits > 0, np.sum(hits * precision, axis=1) / n_hits, np.nan)])
+
+def _levels(probability: np.ndarray, is_class: np.ndarray) -> np.ndarray:
+    """The level of each row (n_samples,), a whole number from 0 up that grows with the probability.
+
+    Rows of the same probability have the same level. So have those of other classes with none of the class between
+    them: both areas are the same without their order. Above LEVELS, some of these levels are one.
+    """
+    values, place = np.unique(probability, return_inverse=True)
+    has_class = np.bincount(place, is_class, len(values)) > 0
+    starts = has_class | np.append(True, has_class[:-1])
+    level = starts.cumsum() - 1
+    return (level * min(LEVELS, level[-1] + 1) // (level[-1] + 1))[place]
+
+
+def _areas(sums: np.ndarray) -> np.ndarray:
+    """Areas under the ROC and precision-recall curves (2, n_draws); NaN where a draw has one class only.
+
+    sums (2 n_levels, n_draws) are those of the other rows and of the rows of the class, for each level in turn.
+    """
+    misses, hits = sums[::2], sums[1::2]
+    misses_below, hits_below = misses.cumsum(axis=0), hits.cumsum(axis=0)
+    n_misses, n_hits = misses_below[-1], hits_below[-1]
+    roc = np.sum(hits * (misses_below - misses / 2), axis=0) / (n_hits * n_misses)
+    hits_above = n_hits - hits_below + hits  # of rows whose probability is at least this
+    above = hits_above + n_misses - misses_below + misses
+    precision = np.divide(hits_above, above, out=np.zeros_like(above), where=above > 0)
+    return np.where((n_hits > 0) & (n_misses > 0), [roc, np.sum(hits * precision, axis=0) / n_hits], np.nan)
 
 
 def by_group(

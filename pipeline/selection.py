@@ -6,8 +6,8 @@
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
 than its standard error. Of the numbers of pairs, the smallest is chosen than which the best is not clearly better. Of
-many rows a sample decides: what is best for a share of the rows, in these units of lambda, is best for all of them but
-for chance.
+many rows a sample decides, in which rare classes are complete: what is best for a share of the rows, in these units of
+lambda, is best for all of them but for chance.
 """
 
 import warnings
@@ -23,6 +23,7 @@ from pipeline.columns import splitting
 from pipeline.columns.target import check_offset, features_and_target
 from pipeline.columns.terms import Design, Features, Settings, prepare
 from pipeline.columns.terms.pair import promising_pairs
+from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.grid import Rows as GridRows
@@ -63,11 +64,11 @@ def resolved(
         return params, None
     X, y = features_and_target(table)
     check_offset(params.offset, np.unique(y))
-    drawn = np.arange(len(y))
-    if len(y) > LARGEST_SAMPLE:
-        drawn = np.sort(np.random.default_rng(SEED).choice(len(y), LARGEST_SAMPLE, replace=False))
-    rows = Rows(in_memory(X.take(drawn)), y[drawn], None if weight is None else weight[drawn])
-    key = None if key is None else key.iloc[drawn].reset_index(drop=True)
+    drawn = splitting.sample(y, LARGEST_SAMPLE, SEED)
+    rows = Rows(in_memory(X.take(drawn.rows)), y[drawn.rows], drawn.weight(weight))
+    key = None if key is None else key.iloc[drawn.rows].reset_index(drop=True)
+    counted = drawn.weight(None)
+    share = 1.0 if counted is None else len(counted) / counted.sum()  # of a strength, as the cost is a mean
     folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
@@ -81,7 +82,7 @@ def resolved(
     best = -1
     for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
         first = len(losses)
-        for l2, loss in zip(lambdas, _losses(rows, kind, strengths, folds, params).T, strict=True):
+        for l2, loss in zip(lambdas, _losses(rows, kind, share * strengths, folds, params).T, strict=True):
             add(kind, 0, l2, loss)
         found = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         best = found if best < 0 else _better(best, found, losses)
@@ -89,7 +90,7 @@ def resolved(
     l2 = l2 if params.l2 == "auto" else params.l2
     settled = params.model_copy(update={"l2": l2, "features": kind})
     if params.interactions == "auto":
-        strength, first = l2 * len(table), len(losses)
+        strength, first = share * l2 * len(table), len(losses)
         for n, loss in zip(PAIRS, _losses_of_pairs(rows, strength, folds, settled).T, strict=True):
             add(kind, n, l2, loss)
         lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
@@ -110,6 +111,21 @@ def without_lambda(
         return params, []
     settled = resolved(table, params.model_copy(update={"l2": "auto"}), key, weight)[0]
     return settled, [f"train.{name}={_as_override(getattr(settled, name))}" for name in chosen]
+
+
+def of_fold(
+    table: Table, params: config.Train, rows: np.ndarray, key: pd.Series | None, weight: np.ndarray | None
+) -> config.Train:
+    """`params` with what `resolved` chooses from these training rows of a fold alone; of too few rows no pairs."""
+    if params.interactions != "auto":
+        return params
+    key = None if key is None else key.iloc[rows].reset_index(drop=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of fewer folds
+            return resolved(table.take(rows), params, key, None if weight is None else weight[rows])[0]
+    except UserError:
+        return params.model_copy(update={"interactions": []})
 
 
 def _as_override(value: Any) -> str:

@@ -1,7 +1,8 @@
 """Print the results of the last run: the scores of the model and of what it is compared with, and what raises the odds.
 
-The features are those of the largest effect, the weight per standard deviation. Intervals are those of inference.csv:
-of a model with ridge, they belong to the same model without penalty.
+The effects are those of effects.csv, the largest first: by the weight per standard deviation, or of a curve the
+deviation of its log-odds, beside its odds ratio from the first quartile of the number to the third. Intervals are those
+of inference.csv: of a model with ridge, they belong to the same model without penalty.
 """
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from pipeline import config, outputs, report
 
 MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "black_box": "black box"}
-FEATURES = 10  # of the largest effect
+FEATURES = 10  # effects that are shown
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
   make ui                                  browse the runs in MLflow
@@ -27,17 +28,19 @@ def main() -> None:
         print(f"{source.title:<28}" + "".join(f"{name:>16}" for name in MODELS.values()))
         for name in scored["test"]:
             print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))
-    weights, inferred = (outputs.load_csv(outputs.ROOT / file) for file in (outputs.WEIGHTS, outputs.INFERENCE))
-    if len(set(weights["class"])) == 1:
-        print(f"\n{odds(weights, inferred)}")
+    effects, inferred = (outputs.load_csv(outputs.ROOT / file) for file in (outputs.EFFECTS, outputs.INFERENCE))
+    if len(labels := effects["class"].unique()) == 1:
+        reason = outputs.load_json(outputs.ROOT / outputs.TRAINING_SUMMARY)[labels[0]]["note"]
+        print(f"\n{odds(effects, inferred, reason)}")
     print(NEXT)
 
 
-def odds(weights: pd.DataFrame, inferred: pd.DataFrame) -> str:
-    """The odds ratios of the features of the largest effect, of the one class in `weights`, as a table in Markdown."""
-    found = report.odds(weights, inferred, FEATURES)
-    lines = [f"| {' | '.join(cells)} |" for cells in (found["header"], ("---",) * 4, *found["rows"])]
-    if curves := found["curves"]:
-        shown = ", ".join(curves[:FEATURES]) + (f" and {len(curves) - FEATURES} more" if len(curves) > FEATURES else "")
-        lines.append(f"\nCurves, the largest effects first (outputs/evaluate/pictures/curves.png): {shown}")
-    return "\n".join(lines)
+def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str:
+    """The odds ratios of the largest effects on the one class in `effects`, as a table in Markdown.
+
+    `reason` is why there are no intervals, where `inferred` has none.
+    """
+    found = report.odds(effects, inferred, FEATURES, reason)
+    lines = [found["header"], ["---"] * len(found["header"]), *found["rows"]]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"{table}\n\n{found['note']}" if found["note"] else table

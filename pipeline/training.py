@@ -23,12 +23,13 @@ from pipeline.logistic.firth import firth
 from pipeline.logistic.inference import ROWS_PER_COEFFICIENT, Inference, firth_inference, inference, refit
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
-from pipeline.logistic.penalty import penalty_of
+from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, Table, rounded_weights, significant
 from pipeline.reading import CellFormat
 
+REACH = NormalDist().inv_cdf(0.975)  # standard deviations, of intervals of 95 %
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 gives intervals"
 JOINT = "the classes are one model (softmax); train.multiclass = one_vs_rest gives intervals for each"
@@ -89,6 +90,7 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
     classes = np.unique(y)
     check_positive(params.positive, classes)
     check_offset(params.offset, classes)
+    check_weights(weight, y)
     design, features, Z = prepare(X, Settings.of(params))
     if pooled := features.pooled:
         warnings.warn(
@@ -112,7 +114,7 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
 
             def show(iteration: int, cost: float) -> None:
                 rate = len(y) * iteration / max(bar.format_dict["elapsed"], 0.001)
-                bar.set_postfix_str(f"cost {np.mean(cost):.6f}, {rate:,.3g} rows/s", refresh=False)
+                bar.set_postfix_str(f"cost {cost:.6f}, {rate:,.3g} rows/s", refresh=False)
                 bar.update(iteration - bar.n)
                 for hear in listeners:
                     hear(iteration, cost)
@@ -152,8 +154,9 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
             found = separating_features(Z, y == label, np.append(coef, intercept))
             if len(found):
                 warnings.warn(
-                    f"train.lambda = 0, but no best weights exist for {label!r}: with {shortened(names[found])}, rows "
-                    f"of one class are separated from all others, so weights grow until training stops and have no "
+                    f"train.lambda = {params.l2:g}{' is next to no penalty' if params.l2 else ''}, but no best weights "
+                    f"exist for {label!r} without one: with {shortened(names[found])}, rows of one class are "
+                    f"separated from all others, so weights grow until training stops and have no "
                     f"standard errors, intervals and p values. Set a penalty (-S train.lambda=0.01; of two classes "
                     f"with intervals: -S train.penalty=firth), pool a category of only one class with others "
                     f"(train.min_rows), or leave the column out (data.drop).",
@@ -207,6 +210,20 @@ def shortened(names: Sequence[str], longest: int = 5) -> str:
     """The first names, quoted, and how many more there are."""
     more = f" and {len(names) - longest} more features" if len(names) > longest else ""
     return ", ".join(repr(str(name)) for name in names[:longest]) + more
+
+
+def check_weights(weight: np.ndarray | None, y: np.ndarray) -> None:
+    """Errors: `UserError` where all training rows of a class have a weight of 0."""
+    if weight is None:
+        return
+    labels, codes = np.unique(y, return_inverse=True)
+    if len(absent := np.flatnonzero(np.bincount(codes, weight) == 0)):
+        label, n_rows = str(labels[absent[0]]), int((codes == absent[0]).sum())
+        raise UserError(
+            f"All {n_rows:,} training rows of the class {label!r} have the weight 0 (data.weight), so a model can't "
+            f"learn it. Give some of them a weight above 0, remove these rows from the file, or count all rows alike: "
+            f"-S data.weight=null."
+        )
 
 
 def check_positive(positive: str | None, classes: np.ndarray) -> None:
@@ -277,19 +294,14 @@ def weights(training: Training) -> pd.DataFrame:
     if drawn := features.drawn:  # none of these weights says how the odds change with the number
         names = {k: term.name for term, (_, pieces) in drawn for part, _ in pieces for k in features.positions([part])}
         table["curve"] = table["feature"].map({features.names[k]: name for k, name in names.items()})
-    with np.errstate(over="ignore"):
-        table["odds_ratio_per_standard_deviation"] = np.exp(table["weight_per_standard_deviation"])
-        table["odds_ratio_per_unit"] = np.exp(table["weight_per_unit"])
-    return table
+    return _with_odds_ratios(table)
 
 
-def effects(training: Training, kind: str) -> pd.DataFrame:
+def effects_of_cells(training: Training, kind: str) -> pd.DataFrame:
     """What terms add to the log-odds at the cells that stand for all others: of curves (`value`) or pairs (`first`).
 
     class, feature, value, effect, lower, upper, rows: one row per value that training rows have. The effect is relative
-    to the mean of the training rows. The band is that of a Bayesian with the penalty as prior, 95 % at each point
-    (Wahba 1983; Wood, Generalized Additive Models, section 6.10): its covariance is the inverse of the curvature of the
-    cost, penalty included (of an elastic net its smooth part), divided by the number of rows. A softmax has no band.
+    to the mean of the training rows. The band is credible (`credible_covariance`), 95 % at each point.
 
     class, pair, first, second, effect, rows: one row per combination of two groups that training rows have, beside the
     effect of each column alone.
@@ -297,13 +309,13 @@ def effects(training: Training, kind: str) -> pd.DataFrame:
     features, parts = training.features, []
     drawn = [(term, shown) for term, shown in features.drawn if kind in shown.cells]
     for label, coef, intercept in training.columns_of_weights if drawn else []:
-        covariance = _covariance(training, label, np.append(coef, intercept)) if kind == "value" else None
+        covariance = credible_covariance(training, label, coef, intercept) if kind == "value" else None
         for term, (frame, pieces) in drawn:
             positions, X = features.positions(part for part, _ in pieces), features.of_pieces(pieces)
             cells = frame.assign(effect=X @ coef[positions])
             if covariance is not None:
                 variance = np.einsum("bi,ij,bj->b", X, covariance[np.ix_(positions, positions)], X)
-                reach = NormalDist().inv_cdf(0.975) * np.sqrt(variance)
+                reach = REACH * np.sqrt(variance)
                 cells = cells.assign(lower=cells["effect"] - reach, upper=cells["effect"] + reach)
             cells.insert(0, "feature" if kind == "value" else "pair", term.name)
             cells.insert(0, "class", label)
@@ -312,17 +324,87 @@ def effects(training: Training, kind: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _covariance(training: Training, label: str, weights: np.ndarray) -> np.ndarray:
-    """Of the weights of a class and its intercept, (n_features + 1, n_features + 1)."""
-    y, weight, fitted = training.y, training.weight, training.fitted
-    if fitted.multiclass == "softmax" and len(fitted.classes_) > 2:
-        return np.full((len(weights), len(weights)), np.nan)
+def credible_covariance(training: Training, label: str, coef: np.ndarray, intercept: float) -> np.ndarray:
+    """The covariance of the weights of a class and its intercept, (n_features + 1, n_features + 1).
+
+    NaN for a softmax, for an elastic net, whose kink has no curvature, and for more than `LARGEST_FACTOR` features.
+
+    It is that of a Bayesian with the penalty as prior (Wahba 1983; Wood, Generalized Additive Models, section 6.10),
+    the inverse of the curvature of the cost, penalty included, divided by the number of rows, which count with their
+    weight and that of their class.
+    """
+    fitted, y, W = training.fitted, training.y, np.append(coef, intercept)[:, None]
+    is_joint = fitted.multiclass == "softmax" and len(fitted.classes_) > 2
+    if fitted.l1_ratio > 0 or is_joint or len(coef) > LARGEST_FACTOR:
+        return np.broadcast_to(np.nan, (len(W), len(W)))
+    weight = row_weights(training.params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
+    penalty = Ridge(np.array([fitted.l2]))
     with workers() as run:
-        penalty = penalty_of(np.array([fitted.l2]), fitted.l1_ratio)
-        is_class = (y == label).astype(int)
-        objective = FastObjective(training.oriented, is_class, np.array([1]), penalty, weight, run=run)
-        covariance = np.linalg.inv(objective.curvature(weights[:, None])[0])
-    return covariance / (len(y) if weight is None else weight.sum())
+        objective = FastObjective(training.oriented, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
+        return np.linalg.inv(objective.curvature(W)[0]) / (len(y) if weight is None else weight.sum())
+
+
+def effects(training: Training, weights: pd.DataFrame, *bent: pd.DataFrame) -> pd.DataFrame:
+    """One row per number, category, curve and pair (and class), where `weights` has one per feature; the largest first.
+
+    Categories of different columns that the same rows have are one row, with the sum of their weights. A curve has the
+    deviation of its log-odds over the training rows in place of the weight per standard deviation, and its change from
+    the first quartile of the number to the third (or from the least to the largest, where most numbers are the same) in
+    place of that per unit; a pair has only the first of these. `bent` are `curves` and `surfaces`, where the model has
+    some.
+    """
+    found = weights if "curve" not in weights else weights[weights["curve"].isna()]
+    found = found[["class", "feature", "weight_per_standard_deviation", "weight_per_unit"]]
+    for names, n_rows in same_rows(training):
+        is_part = found["feature"].isin(names)
+        title = f"{' and '.join(names)} (the same {n_rows:,} rows)"
+        joint = found[is_part].drop(columns="feature").groupby("class", sort=False, as_index=False).sum()
+        found = pd.concat([found[~is_part], joint.assign(feature=title)])
+    rows = []
+    for table in bent:
+        kind = "feature" if "value" in table else "pair"
+        for (label, name), part in table.groupby(["class", kind], sort=False):
+            counts, effect = part["rows"].to_numpy(), part["effect"].to_numpy()
+            deviation = np.sqrt(np.cov(effect, fweights=counts, ddof=0)) if len(part) > 1 else 0.0
+            title, change = str(name), np.nan
+            if "value" in part:
+                low, high = np.searchsorted(np.cumsum(counts), np.array([0.25, 0.75]) * counts.sum())
+                low, high = (low, high) if low < high else (0, len(part) - 1)
+                title = f"{name}, from {part['value'].iloc[low]:.6g} to {part['value'].iloc[high]:.6g}"
+                change = effect[high] - effect[low]
+            rows.append((label, title, -deviation if change < 0 else deviation, change))
+    found = pd.concat([found, pd.DataFrame(rows, columns=found.columns)]) if rows else found
+    classes = pd.Categorical(found["class"], weights["class"].unique())
+    order = np.lexsort((-found["weight_per_standard_deviation"].abs(), classes.codes))
+    found = found.iloc[order].reset_index(drop=True)
+    return _with_odds_ratios(found)
+
+
+def same_rows(training: Training) -> list[tuple[list[str], int]]:
+    """The names of indicators of different columns that are 1 in the same training rows, and how many rows these are.
+
+    Whole numbers are drawn for the rows: equal sums of those of two indicators are no chance.
+    """
+    features = training.features
+    drawn = features.positions(part for _, (_, pieces) in features.drawn for part, _ in pieces)
+    is_alone = ~np.isin(np.arange(len(features.names)), drawn)
+    positions = np.flatnonzero(is_alone & (features.centre == 0) & (features.scale == 1))
+    rng, n = np.random.default_rng(0), len(training.rows)
+    sums = np.zeros((training.rows.n_base + 1, 2))
+    for block, _ in training.rows.strips():
+        numbers = rng.integers(1, 2**52 // n, len(block)).astype(float)  # whose sums are exact
+        sums += block.transposed(np.column_stack([numbers, np.ones(len(block))]))
+    groups: dict[tuple[float, float], list[str]] = {}
+    for name, key in zip(features.names[positions], (features.T.T @ sums)[positions].tolist(), strict=True):
+        groups.setdefault((key[0], key[1]), []).append(str(name))
+    return [(names, int(n_rows)) for (_, n_rows), names in groups.items() if len(names) > 1 and n_rows]
+
+
+def _with_odds_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    with np.errstate(over="ignore"):
+        for name in ("per_standard_deviation", "per_unit"):
+            table[f"odds_ratio_{name}"] = np.exp(table[f"weight_{name}"])
+    return table
 
 
 def summary(training: Training) -> dict[str, dict[str, Any]]:
@@ -368,6 +450,13 @@ def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[s
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
             fit = inference(X, is_class, slope, intercept, classify.l2, weight)
+            if len(slope) <= LARGEST_FACTOR and classify.l1_ratio == 0:
+                covariance = credible_covariance(training, label, coef, intercept + slope @ features.centre)
+                of_intercept = np.append(-features.centre / features.scale, 1.0)
+                deviation = np.append(np.sqrt(np.diag(covariance))[:-1] / features.scale, 0.0)
+                deviation[-1] = np.sqrt(of_intercept @ covariance @ of_intercept)
+                fit.credible_lower = fit.coefficient - REACH * deviation
+                fit.credible_upper = fit.coefficient + REACH * deviation
             is_curved = bool(features.drawn)
             free = None if is_curved else refit(X, is_class, weight, **errors)
             why = CURVED if is_curved else LARGE
@@ -402,8 +491,9 @@ def of_softmax(training: Training, weight: np.ndarray | None) -> dict[str, Infer
 def inference_table(names: np.ndarray, found: dict[str, tuple[Inference, Inference | None]]) -> pd.DataFrame:
     """The coefficients of each class, and what is known about them.
 
-    Of a fit with ridge, the column `unpenalised` has the coefficients of the refit, which the standard errors, tests
-    and intervals are about; it is empty for the categories that the others are compared with.
+    Of a fit with ridge, `credible_lower` and `credible_upper` are about its coefficients. The column `unpenalised` has
+    those of the refit, which the standard errors, tests and confidence intervals are about; it is empty for the
+    categories that the others are compared with.
     """
     parts = []
     for label, (fit, free) in found.items():
@@ -462,11 +552,14 @@ def write(
     model.save(training.start, root / outputs.START)
     model.save(training.model, root / outputs.MODEL)
     outputs.save_csv(costs(training), root / outputs.COSTS)
-    outputs.save_csv(with_intervals(weights(training), inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS)
+    table, drawn = weights(training), []
+    outputs.save_csv(with_intervals(table, inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS)
     outputs.save_csv(inferred, root / outputs.INFERENCE)
     for kind, file in (("value", outputs.CURVES_OF_FEATURES), ("first", outputs.SURFACES)):
-        cells = effects(training, kind) if len(names) <= LARGEST_FACTOR or kind == "first" else pd.DataFrame()
+        cells = effects_of_cells(training, kind)
         if len(cells):
+            drawn.append(cells)
             outputs.save_csv(cells, root / file)
+    outputs.save_csv(effects(training, table, *drawn), root / outputs.EFFECTS, WEIGHT_DIGITS)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

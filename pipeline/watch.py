@@ -19,7 +19,7 @@ from pipeline import config, outputs, report
 from pipeline.drift import Watch
 from pipeline.errors import UserError
 from pipeline.model import Model
-from pipeline.predict import found, warned_once
+from pipeline.predict import found, refuse_to_replace, warned_once
 from pipeline.reading import cells
 from pipeline.reading.rows import chunks
 
@@ -30,6 +30,7 @@ def main(file: str, model: str | None, output: str | None) -> None:
     """Errors: `UserError` for a file or a model that can't be used, where no row can be read, and without a store."""
     from pipeline.tracking import records, registry  # MLflow takes seconds to import
 
+    refuse_to_replace(file, output)
     path, settings = Path(file), config.read("tracking")
     fitted, options = found(model)
     if model is None:

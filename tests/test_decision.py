@@ -213,3 +213,37 @@ def test_a_row_of_weight_two_counts_as_two_in_the_choice_and_a_cost_of_zero_as_n
     for name in ("flagged", "recall", "cost"):
         found = np.interp(theirs["flagged"], ours["flagged"], ours[name])
         np.testing.assert_allclose(found, theirs[name], atol=1e-12)
+
+
+def test_a_row_of_weight_two_counts_as_two_in_the_correction_and_one_of_weight_zero_as_none():
+    rng = np.random.default_rng(0)
+    p, times, fold = rng.random(900), rng.integers(0, 4, 900), np.arange(900) % 5
+    codes = (rng.random(900) < p).astype(int)
+    codes[times == 0] = 1 - codes[times == 0]
+    spoilt = p**3 / (p**3 + (1 - p) ** 3)
+    P, again = np.column_stack([1 - spoilt, spoilt]), np.repeat(np.arange(900), times)
+    ours = decision.best_calibration(P, codes, fold, times.astype(float))
+    theirs = decision.best_calibration(P[again], codes[again], fold[again], np.ones(len(again)))
+    assert ours is not None
+    assert ours == pytest.approx(theirs, rel=1e-3)
+    assert ours != pytest.approx(decision.best_calibration(P, codes, fold, np.ones(900)), rel=1e-2)
+
+
+def test_prior_and_black_box_decide_by_the_same_rule_and_the_cost_is_a_row_of_the_scores(table, tmp_path):
+    trained, wanted = training.train(table, TRAIN, CellFormat()), settings("cost", false_alarm=1.0, miss=9.0)
+    outputs.save_csv(decision.decide(trained.model, table, TRAIN, wanted, CellFormat()), tmp_path / outputs.THRESHOLDS)
+    training.write(trained, tmp_path)
+    result = outputs.main_result(tmp_path)
+    report = evaluation.write(trained.start, trained.model, table, table, tmp_path, result, "mine", settings=wanted)
+    found = outputs.load_json(result.metrics)
+    share = (table["y"] == "yes").mean()
+    assert found["prior"]["cost"] == pytest.approx(min(1 - share, 9 * share), rel=1e-6)  # all rows, or none
+    assert found["test"]["threshold"] == pytest.approx(trained.model.threshold, rel=1e-6)
+    assert found["black_box"]["threshold"] < 0.3
+    assert found["black_box"]["cost"] < found["prior"]["cost"]
+    assert found["test"]["cost"] == pytest.approx(found["decision"]["cost"], rel=1e-6)
+    rows = outputs.load_csv(tmp_path / "evaluate/scores.csv").set_index("model")
+    on_test = rows[rows["rows"] == "test"]
+    assert (on_test["cost_lower"] <= on_test["cost"]).all()
+    assert on_test["threshold"].notna().all()
+    assert "Each model decides from its own threshold on, chosen within the training rows (cost)." in report

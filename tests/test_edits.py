@@ -37,7 +37,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("code/model.py", "x = 2", "code/model.py changed while the stage train ran"),
         ("code/new.py", "", "code/new.py changed"),
         ("rows.csv", "3,4", "rows.csv changed"),
-        ("params.yaml", "{train: {lambda: 2}, data: {name: mine}}", "params.yaml, section train changed"),
+        ("params.yaml", "{train: {lambda: 2}, data: {name: mine}}", "params.yaml, train changed"),
+        ("params.yaml", "{train: {lambda: 1}, data: {name: other}}", "params.yaml, data.name changed"),
+        ("params.yaml", "{train: {lambda: 1}, data: null}", "params.yaml, data.name changed"),
     ],
 )
 def test_an_edit_during_a_stage_is_refused_and_named(project, name, text, shown):
@@ -51,7 +53,7 @@ def test_edits_that_the_stage_does_not_depend_on_are_allowed(project):
         (project / "notes.md").write_text("later", encoding="utf-8")
         (project / "code" / "__pycache__" / "model.pyc").write_text("compiled", encoding="utf-8")
         (project / "params.yaml").write_text(
-            "{train: {lambda: 1}, data: {name: mine}, sweep: {folds: 10}}", encoding="utf-8"
+            "{train: {lambda: 1}, data: {name: mine, target: y}, sweep: {folds: 10}}", encoding="utf-8"
         )
 
 

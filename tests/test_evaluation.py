@@ -61,17 +61,90 @@ def test_the_interval_of_an_accuracy_is_that_of_the_binomial_distribution():
     predicted = np.where(np.arange(1000) % 5 == 0, "a", y)  # 900 right
     P = np.column_stack([predicted == "a", predicted == "b"]).astype(float)
     draws = scores.resampled(y, {"model": (predicted, P)}, np.array(["a", "b"]))["model"]["accuracy"]
-    assert scores.interval(draws, 0.9, 1000) == pytest.approx((0.881, 0.918), abs=0.003)
+    assert scores.interval(draws) == pytest.approx((0.881, 0.918), abs=0.003)
 
 
-def test_the_interval_of_many_rows_is_narrowed_to_their_number():
-    n = 16 * scores.ROWS
+def test_the_interval_of_many_rows_is_that_of_the_binomial_distribution():
+    n = 4 * scores.ROWS
     y = np.where(np.arange(n) % 10 == 0, "b", "a")
     P = np.tile([0.9, 0.1], (n, 1))
     draws = scores.resampled(y, {"prior": (np.full(n, "a"), P)}, np.array(["a", "b"]))["prior"]["accuracy"]
-    lower, upper = scores.interval(draws, 0.9, n)
+    lower, upper = scores.interval(draws)
     assert upper - lower == pytest.approx(2 * 1.96 * np.sqrt(0.09 / n), rel=0.15)
-    assert (lower + upper) / 2 == pytest.approx(0.9, abs=2e-4)
+    assert (lower + upper) / 2 == pytest.approx(0.9, abs=5e-4)
+
+
+def rare_rows(n_positive):
+    """So many rows that draws are of Poisson counts, few of them positive; and the models' predictions for them."""
+    rng, n = np.random.default_rng(0), 3 * scores.ROWS
+    y = np.where(np.arange(n) < n_positive, "yes", "no")
+    p = 1 / (1 + np.exp(4 - 1.5 * (y == "yes") - rng.normal(size=n)))
+    return y, {"model": (np.where(p > 0.5, "yes", "no"), np.column_stack([1 - p, p]))}
+
+
+@pytest.mark.parametrize("n_positive", [60, 6000])
+def test_the_interval_of_many_rows_is_that_of_the_bootstrap_of_all_rows(n_positive):
+    y, models = rare_rows(n_positive)
+    draws = scores.resampled(y, models, np.array(["no", "yes"]))["model"]
+    p, rng, areas = models["model"][1][:, 1], np.random.default_rng(1), []
+    positive, negative = p[y == "yes"], np.sort(p[y == "no"])
+    below = np.searchsorted(negative, positive)
+    for _ in range(1000):  # counts of negatives below each positive, in draws of each class
+        cumulated = np.append(0, np.bincount(rng.integers(0, len(negative), len(negative)), minlength=len(negative)))
+        drawn = cumulated.cumsum()[below[rng.integers(0, len(positive), len(positive))]]
+        areas.append(drawn.mean() / len(negative))
+    lower, upper = np.quantile(areas, [0.025, 0.975])
+    assert scores.interval(draws["roc_auc"]) == pytest.approx((lower, upper), abs=0.15 * (upper - lower))
+
+
+@pytest.mark.parametrize("n_positive", [60, 6000])
+def test_the_scores_of_a_draw_of_many_rows_are_scikit_learns_of_weighted_rows(n_positive, monkeypatch):
+    y, models = rare_rows(n_positive)
+    model = models["model"]
+    kept = np.random.default_rng(2).integers(0, 4, (len(y), 3)).astype(float)
+    monkeypatch.setattr(scores, "_counts", lambda n: iter([kept]))
+    draws = scores.resampled(y, {"model": model}, np.array(["no", "yes"]))["model"]
+    for k in range(3):
+        expected = scores.scores(y, *model, np.array(["no", "yes"]), weight=kept[:, k])
+        assert draws.iloc[k].to_dict() == pytest.approx(expected, rel=1e-3)
+
+
+def test_no_interval_is_empty_where_one_row_of_many_is_positive():
+    y, models = rare_rows(1)
+    draws = scores.resampled(y, models, np.array(["no", "yes"]))["model"]
+    assert not any(np.isnan(scores.interval(draws[name])).any() for name in draws)
+
+
+def test_scores_are_those_of_the_classes_that_have_rows():
+    P = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.4, 0.1]])
+    y, predicted, classes = np.array(["a", "b", "a"]), np.array(["a", "b", "a"]), np.array(["a", "b", "c"])
+    scored = scores.scores(y, predicted, P, classes)
+    assert scored["roc_auc"] == scored["average_precision"] == 1
+    draws = scores.resampled(y, {"m": (predicted, P)}, classes)["m"]
+    assert scores.interval(draws["roc_auc"]) == (1, 1)
+    assert np.isnan(scores.scores(y[:1], predicted[:1], P[:1], classes)["roc_auc"])
+
+
+@pytest.mark.parametrize("n_rare", [1, 2, 12])
+def test_the_black_box_learns_from_a_rare_class_of_many_rows(n_rare, monkeypatch):
+    monkeypatch.setattr(references, "ROWS", 11_000)
+    X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=12_000)})
+    y = np.repeat(["a", "b", "c"], [6_000, 6_000 - n_rare, n_rare])
+    (_, P), n = references.black_box(X, y, X.tail(20), np.array(["a", "b", "c"]))
+    assert n == pytest.approx(11_000, abs=3)
+    np.testing.assert_allclose(P.sum(axis=1), 1)
+
+
+def test_importance_is_that_of_all_rows_where_positives_are_rare():
+    rng, n = np.random.default_rng(0), 20_000
+    y = pd.Series(np.where(np.arange(n) < 40, "yes", "no"), dtype="str")
+    table = pd.DataFrame({"x": rng.normal(size=n) + 3 * (y == "yes"), "z": rng.normal(size=n), "y": y})
+    model = fit(table.iloc[::2].reset_index(drop=True), **{"lambda": 1e-4}).model
+    found = checks.importance(model, table).set_index("column")["importance"]
+    X, y = features_and_target(table)
+    both = make_pipeline(FunctionTransformer(model.matrix), model.classifier)
+    expected = permutation_importance(both, X, y, scoring="neg_log_loss", n_repeats=5, random_state=1)
+    assert found["x"] == pytest.approx(expected.importances_mean[0], rel=0.3)
 
 
 def test_the_black_box_is_scikit_learns_own_and_takes_categories_dates_and_missing_cells():
@@ -128,6 +201,22 @@ def test_a_model_of_noise_is_reported_to_be_no_better_than_the_prior_and_overfit
     assert "is not better, compared with the class shares alone" in found
     assert "much better in training" in found
     assert "-S train.lambda=0.1" in found
+
+
+def test_a_model_that_orders_rows_better_than_chance_is_not_reported_to_be_chance():
+    rng = np.random.default_rng(0)
+    y, classes = rng.permutation(["a", "b"] * 60), np.array(["a", "b"])
+    margin = np.where(y == "b", 2.0, -2.0) + rng.normal(scale=4, size=len(y))  # the order is good, the log-loss is not
+    P = np.column_stack([1 / (1 + np.exp(margin)), 1 / (1 + np.exp(-margin))])
+    even = np.full(len(y), "a"), np.full((len(y), 2), 0.5)
+    models = {"test": (classes[P.argmax(axis=1)], P), "prior": even}
+    judged, prior = (evaluation.evaluate(y, *models[name], classes, None).metrics for name in models)
+    draws = scores.resampled(y, models, classes)
+    assert judged["roc_auc"] > 0.6
+    assert judged["log_loss"] > prior["log_loss"]
+    with pytest.warns(UserWarning, match="orders rows better than chance .*but its probabilities are not better") as w:
+        checks.no_better_than_prior(judged, prior, draws["test"], draws["prior"], weighted=False)
+    assert "Rely on the order, not on the probabilities" in str(w[0].message)
 
 
 def test_an_honest_model_gets_no_such_warning(tmp_path):

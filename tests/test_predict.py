@@ -1,6 +1,10 @@
 """Predictions of a file's rows, as `python -m pipeline predict` writes them."""
 
+import os
 import shutil
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import mlflow
@@ -116,6 +120,41 @@ def test_of_many_classes_contributions_are_those_of_the_decided_class() -> None:
         assert table["contribution_1"][row] == f"{iris.columns[k]} = {value:g} ({products[row, k]:+.2f})"
 
 
+def test_without_a_threshold_class_decision_and_what_is_served_are_the_same() -> None:
+    from conftest import train_params
+
+    from pipeline import dataset, evaluation, training
+    from pipeline.reading import CellFormat
+
+    iris = dataset.bundled("iris")
+    fitted = training.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat()).model
+    fitted.classifier.coef_ = 1e6 * np.abs(fitted.classifier.coef_)  # every probability of every class is 1 before
+    X = iris.iloc[:, :-1]  # they are divided by their sum, so that only margins show which is the largest
+    table = predict.predictions(fitted, X.rename_axis("row"))
+    margins = fitted.classifier.decision_function(fitted.matrix(X))
+    expected = fitted.classes_[margins.argmax(axis=1)].tolist()
+    assert table["class"].tolist() == table["decision"].tolist() == expected
+    assert fitted.predict(X).tolist() == evaluation.judge(fitted, iris).predictions["predicted"].tolist() == expected
+    assert fitted.classes_[fitted.probabilities(X).argmax(axis=1)].tolist() != expected
+
+
+@pytest.mark.parametrize(("threshold", "n_decided"), [(0.5, 2), (0.9, 1)])
+def test_with_a_threshold_only_the_decision_follows_it(threshold: float, n_decided: int) -> None:
+    from conftest import train_params
+
+    from pipeline import training
+    from pipeline.reading import CellFormat
+
+    rows = pd.DataFrame({"x": [-1.0, -2.0, 1.0, 2.0], "y": pd.Series(["a", "a", "b", "b"], dtype="str")})
+    fitted = training.train(rows, train_params(**{"lambda": 0.1}), CellFormat()).model
+    probability = fitted.probabilities(rows)[:, 1]
+    fitted.threshold = threshold if threshold == 0.5 else float(np.sort(probability)[-1])
+    table = predict.predictions(fitted, rows[["x"]].rename_axis("row"))
+    assert table["class"].tolist() == np.where(probability >= 0.5, "b", "a").tolist()
+    assert table["decision"].tolist() == fitted.predict(rows[["x"]]).tolist()
+    assert (table["decision"] == "b").sum() == n_decided
+
+
 def test_rows_that_cannot_be_read_are_reported_and_the_others_predicted(
     project: Path, tmp_path: Path, rows: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +168,53 @@ def test_rows_that_cannot_be_read_are_reported_and_the_others_predicted(
         f"{tmp_path}/new.csv, line 7: column 'age': inf is infinite, or its absolute value is larger than 1e+300",
         "3 rows predicted; 3 can't be read",
     ]
+
+
+def test_a_column_that_is_written_in_another_way_is_one_line_also_when_served(
+    project: Path, tmp_path: Path, rows: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lower = [row.replace(" Male", " male").replace(" Female", " female") for row in rows]
+    (tmp_path / "new.csv").write_text("\n".join([HEADER, *lower * 60]))  # three chunks
+    predicted(tmp_path / "new.csv")
+    printed = capsys.readouterr().err
+    assert printed.count("column 'sex'") == 1
+    assert "column 'sex': 24,000 of 24,000 cells are categories that training did not have" in printed
+    raw = pd.read_csv(tmp_path / "new.csv", skipinitialspace=True)[:50]
+    with pytest.warns(UserWarning, match=r"column 'sex': 50 of 50 cells .* \(did you mean '(Fem|M)ale'\?\)"):
+        serving.Served(model.load(outputs.ROOT / outputs.MODEL)).predict(raw)
+
+
+@pytest.mark.parametrize("output", ["new.csv", "./new.csv", "link.csv"])
+@pytest.mark.parametrize("command", ["predict", "watch"])
+def test_an_output_that_is_the_file_of_the_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("new.csv").write_text("a\n1\n", encoding="utf-8")
+    Path("link.csv").symlink_to("new.csv")
+    with pytest.raises(UserError, match="is the file of the rows, which it would replace"):
+        import_module(f"pipeline.{command}").main("new.csv", None, output)
+    assert Path("new.csv").read_text(encoding="utf-8") == "a\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("sink", "status", "message"),
+    [("| head -1", 141, ""), ("> /dev/full", 1, "the output can't be written: No space left on device")],
+)
+def test_a_terminal_that_takes_no_more_rows_is_no_traceback(
+    project: Path, tmp_path: Path, rows: list[str], sink: str, status: int, message: str
+) -> None:
+    (tmp_path / "new.csv").write_text("\n".join([HEADER, *rows * 5]))
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m pipeline predict {tmp_path}/new.csv {sink}; exit ${{PIPESTATUS[0]}}"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status
+    assert message in done.stderr
+    assert not any(word in done.stderr for word in ("Traceback", "Exception ignored", "dvc repro"))
 
 
 def test_a_quoted_line_break_and_a_file_of_chunks_keep_the_lines(tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import train_params
+from sklearn.metrics import log_loss
 
-from pipeline import selection
+from pipeline import config, decision, selection, training
+from pipeline.columns import splitting
+from pipeline.reading import CellFormat
+from pipeline.sweeps.cross_validation import cross_validate
 
 
 def table(n, shape):
@@ -49,3 +53,71 @@ def test_many_rows_are_decided_by_a_sample_and_the_choice_repeats(monkeypatch):
     assert one[0] == other[0]
     pd.testing.assert_frame_equal(one[1], other[1])
     assert one[0].features == "curves"
+
+
+KEPT = AUTO.model_copy(update={"l2": 0.01, "features": "linear", "interactions": "auto"})
+
+
+def rows_of_which_a_fold_has_a_pair_of_its_own():
+    """The product of a and b gives the class away in the first fold, that of c and d in the others."""
+    rng, n = np.random.default_rng(0), 400
+    y = rng.permutation(np.repeat(["no", "yes"], n // 2))
+    folds = splitting.folds(y, 5, 0)
+    X = rng.normal(size=(n, 4))
+    first = np.isin(np.arange(n), folds[0][1])
+    for k, rows in ((0, first), (2, ~first)):
+        wrong = rows & (np.sign(X[:, k] * X[:, k + 1]) != np.where(y == "yes", 1, -1)) & (rng.random(n) < 0.8)
+        X[wrong, k] *= -1
+    table = pd.DataFrame(X, columns=list("abcd")).assign(y=y)
+    return table.astype({"y": "str"}), folds
+
+
+def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(monkeypatch):
+    monkeypatch.setattr(selection, "PAIRS", (1,))
+    table, folds = rows_of_which_a_fold_has_a_pair_of_its_own()
+    losses = []
+    fold, P = decision.out_of_fold(table, KEPT, CellFormat(), None, np.ones(len(table)))
+    for k, (learnt, held_out) in enumerate(folds):
+        alone = table.iloc[learnt].reset_index(drop=True)
+        settled = selection.resolved(alone, KEPT)[0]
+        assert k > 0 or settled.pairs == [("c", "d")]
+        model = training.train(alone, settled, CellFormat()).model
+        expected = model.probabilities(table.iloc[held_out, :-1])
+        np.testing.assert_array_equal(fold[held_out], k)
+        np.testing.assert_allclose(P[held_out], expected, rtol=1e-6)
+        losses.append(log_loss(table["y"].iloc[held_out], expected, labels=["no", "yes"]))
+    sweep = config.Sweep(
+        **{"lambda": [KEPT.l2]},
+        learning_rate=["auto"],
+        folds=5,
+        seed=0,
+        score="log_loss",
+        refit="best",
+        max_combinations=1,
+        memory=64,
+    )
+    found = cross_validate(table, KEPT, sweep, sweep.combinations, folds).combinations
+    assert found["log_loss"].squeeze() == pytest.approx(np.mean(losses), rel=0.01)
+
+
+@pytest.mark.parametrize("n_positive", [12, 4])
+def test_a_sample_chooses_with_all_rows_of_a_rare_class(n_positive, monkeypatch, recwarn):
+    monkeypatch.setattr(selection, "LARGEST_SAMPLE", 500)
+    rng, is_positive = np.random.default_rng(0), np.arange(4_000) < n_positive
+    rows = pd.DataFrame({"x": rng.normal(size=4_000) + 4 * is_positive, "y": np.where(is_positive, "yes", "no")})
+    params, candidates = selection.resolved(rows.astype({"y": "str"}), AUTO.model_copy(update={"features": "linear"}))
+    said = "has 4 rows: what cross-validation chooses from so few is uncertain"
+    assert any(said in str(warning.message) for warning in recwarn) == (n_positive == 4)
+    all_rows = n_positive / 4_000
+    prior = -(all_rows * np.log(all_rows) + (1 - all_rows) * np.log(1 - all_rows))
+    assert candidates.loc[candidates["chosen"], "log_loss"].item() < 0.8 * prior
+    assert params.l2 < 0.01
+
+
+def test_one_row_of_a_third_class_does_not_stop_the_choice():
+    rows = table(400, lambda x: 2 * x)
+    rows.loc[3, "y"] = "maybe"
+    with pytest.warns(UserWarning, match="'maybe' \\(1 rows\\)"):
+        params, candidates = selection.resolved(rows, AUTO)
+    assert np.isfinite(candidates["log_loss"]).all()
+    assert params.features == "linear"

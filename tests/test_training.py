@@ -103,6 +103,71 @@ def test_weights_per_unit_reproduce_the_margin_on_raw_features(breast_cancer, tr
     )
 
 
+def services(n: int = 3_000) -> pd.DataFrame:
+    """Customers of whom a quarter has no internet, and so none of its services; these leave less often."""
+    rng = np.random.default_rng(0)
+    has_none = rng.random(n) < 0.25
+    names = ("backup", "films", "support")
+    table = pd.DataFrame({k: np.where(has_none, "no internet", rng.choice(["yes", "no"], n)) for k in names})
+    table["speed"] = np.where(has_none, np.nan, rng.normal(size=n))
+    table["age"] = rng.uniform(20, 80, n)
+    z = 1.5 - 2 * has_none - ((table["age"] - 50) / 15) ** 2 + (table["backup"] == "no")
+    table["left"] = np.where(z + rng.logistic(size=n) > 0, "yes", "no")
+    return table.astype(dict.fromkeys((*names, "left"), "str"))
+
+
+def written_effects(table: pd.DataFrame, folder, **changes: object) -> tuple[Training, pd.DataFrame]:
+    settings = {"lambda": 1e-3, "optimizer": "newton", "learning_rate": "auto", **changes}
+    trained = trained_on(table, params(**settings))
+    training.write(trained, folder)
+    return trained, pd.read_csv(folder / outputs.EFFECTS).set_index("feature")
+
+
+def test_categories_of_the_same_rows_have_one_effect_the_product_of_their_odds_ratios(tmp_path):
+    table = services()
+    trained, effects = written_effects(table, tmp_path)
+    parts = [*(f"{name} = no internet" for name in ("backup", "films", "support")), "speed is missing"]
+    (name,) = [name for name in effects.index if "no internet" in name]
+    assert set(name.split(" (")[0].split(" and ")) == set(parts)
+    assert name.endswith(f"(the same {table['speed'].isna().sum():,} rows)")
+    alone = training.weights(trained.model).set_index("feature")["odds_ratio_per_unit"]
+    assert effects.loc[name, "odds_ratio_per_unit"] == pytest.approx(alone[parts].prod())
+    assert effects.loc[name, "odds_ratio_per_unit"] < alone[parts].min()
+    assert not set(parts) & set(effects.index)
+    assert set(effects.index) == {name, *(set(alone.index) - set(parts))}
+    sizes = effects["weight_per_standard_deviation"].abs()
+    assert sizes.is_monotonic_decreasing
+
+
+def test_a_curve_has_one_effect_from_the_first_quartile_to_the_third(tmp_path):
+    table = services()
+    trained, effects = written_effects(table, tmp_path, features="curves", smoothness=0.1)
+    (name,) = [name for name in effects.index if name.startswith("age, from")]
+    low, high = np.quantile(table["age"], [0.25, 0.75])
+    shown = [float(word) for word in name.split()[2::2]]
+    assert shown == pytest.approx([low, high], abs=0.3)
+    X = table.drop(columns="left")
+    ends = [margins(trained.model, X.iloc[:1].assign(age=age)).item() for age in shown]
+    assert np.log(effects.loc[name, "odds_ratio_per_unit"]) == pytest.approx(ends[1] - ends[0], abs=1e-2)
+    z = margins(trained.model, pd.concat([X.iloc[:1]] * len(X)).assign(age=X["age"].to_numpy()))
+    assert abs(effects.loc[name, "weight_per_standard_deviation"]) == pytest.approx(z.std(), rel=0.02)
+    assert not [name for name in effects.index if "bend" in name]
+    assert any("no internet" in name and "speed is missing" in name for name in effects.index)
+
+
+def test_a_curve_of_a_number_that_is_mostly_the_same_has_its_effect_from_the_least_to_the_largest(tmp_path):
+    table = services()
+    table.insert(0, "gain", np.where(np.arange(len(table)) % 7 == 0, table["age"].round(), 0))
+    _, effects = written_effects(table, tmp_path, features="curves")
+    assert f"gain, from 0 to {table['gain'].max():g}" in effects.index
+
+
+def test_a_pair_has_one_effect_too(tmp_path):
+    _, effects = written_effects(services(), tmp_path, interactions=[["age", "backup"]])
+    assert effects.loc["age x backup", "odds_ratio_per_standard_deviation"] >= 1
+    assert np.isnan(effects.loc["age x backup", "odds_ratio_per_unit"])
+
+
 def test_the_summary_shows_how_training_stopped(breast_cancer, trained):
     assert "under the tolerance" in training.summary(trained)["malignant"]["stopped"]
     short = trained_on(breast_cancer, params(max_iterations=3))
@@ -226,7 +291,9 @@ def test_with_penalty_a_refit_that_separates_has_no_standard_errors_and_a_note_g
     tmp_path, breast_cancer, trained
 ):
     training.write(trained, tmp_path)
-    assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
+    assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == [
+        *("class", "feature", "coefficient", "credible_lower", "credible_upper"),
+    ]
     note = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["malignant"]["note"]
     assert "not defined for a penalised fit: without penalty, no maximum" in note
 
@@ -243,6 +310,35 @@ def test_with_penalty_the_intervals_are_those_of_a_refit_without_penalty(tmp_pat
     assert weights.loc["x", "odds_ratio_per_unit_lower"] == pytest.approx(np.exp(free.loc["x", "lower"]), rel=1e-4)
     assert np.isnan(weights.loc["g = a", "odds_ratio_per_unit_lower"])
     assert "odds_ratio_per_unit_lower" not in pd.read_csv(tmp_path / "ridge" / outputs.WEIGHTS)
+
+
+@pytest.mark.parametrize("features", ["linear", "curves"])
+def test_a_penalised_fit_has_the_credible_intervals_of_its_penalised_information(features, tmp_path):
+    """With class weights and row weights; the oracle writes the information down, in the units of the table."""
+    rng, n = np.random.default_rng(0), 300
+    x, times = rng.normal(50, 9, n).round(), rng.integers(1, 4, n).astype(float)
+    y = np.where(rng.random(n) < 1 / (1 + np.exp(-(x - 60) / 9)), "yes", "no")
+    table = pd.DataFrame({"x": x, "y": pd.Series(y, dtype="str")})
+    settings = params(features=features, class_weight="balanced").model_copy(update={"l2": 0.1})
+    fitted = training.train(table, settings, CellFormat(), times)
+    training.write(fitted, tmp_path)
+    weight = times * (times.sum() / 2 / pd.Series(times).groupby(y).transform("sum").to_numpy())
+    Z = np.column_stack([fitted.rows.toarray(), np.ones(n)])
+    w = np.append(fitted.model.classifier.coef_[0], fitted.model.classifier.intercept_)
+    p = 1 / (1 + np.exp(-Z @ w))
+    prior = np.diag([*[0.1 * weight.sum()] * (len(w) - 1), 0.0])
+    C = np.linalg.inv((Z.T * (weight * p * (1 - p))) @ Z + prior)
+    to_units = np.diag(np.append(1 / fitted.model.features.scale, 1.0))
+    to_units[-1, 0] = -x.mean() / x.std()
+    expected = 1.959964 * np.sqrt(np.diag(to_units @ C @ to_units.T))
+    found = pd.read_csv(tmp_path / outputs.INFERENCE)
+    np.testing.assert_allclose(found["credible_upper"] - found["coefficient"], expected, rtol=1e-4)
+    np.testing.assert_allclose(found["coefficient"] - found["credible_lower"], expected, rtol=1e-4)
+    if features == "curves":
+        drawn = pd.read_csv(tmp_path / outputs.CURVES_OF_FEATURES)
+        F = Z[[int(np.flatnonzero(x == value)[0]) for value in drawn["value"].round()], :-1]
+        band = 1.959964 * np.sqrt(np.diag(F @ C[:-1, :-1] @ F.T))
+        np.testing.assert_allclose((drawn["upper"] - drawn["lower"]) / 2, band, rtol=1e-4)
 
 
 def test_weights_are_sorted_by_effect(trained):

@@ -192,3 +192,11 @@ def test_log_odds_of_three_classes_are_refused():
     frame = table().assign(y=lambda rows: np.tile(["a", "b", "c"], 100))
     with pytest.raises(UserError, match="there are 3"):
         run(frame, "data.offset=known")
+
+
+def test_a_class_whose_rows_all_weigh_nothing_is_one_message_and_its_ways_out_work():
+    frame = table()
+    frame.loc[frame["y"] == "yes", "times"] = 0
+    with pytest.raises(UserError, match=r"All \d+ training rows of the class 'yes' have the weight 0 \(data.weight\)"):
+        run(frame, "data.weight=times", "data.drop=[known]", "train.lambda=auto")
+    run(frame, "data.weight=null", "data.drop=[known]", stages=("load", "split", "train"))

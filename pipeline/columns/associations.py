@@ -1,5 +1,8 @@
 """Columns that say the same, such as a code and its name, or a length in two units: their weights can't be told apart.
 
+A column may also follow from a finer one, as a state from a city, and categories of several columns may be the same
+rows, as `no internet service` of each service.
+
 numbers and dates     |r|, Pearson's correlation; a missing cell counts as the mean
 several numbers       the variance inflation factor, 1 / (1 - R^2) with R^2 of a column from all others: the diagonal of
                       the inverse of the correlation matrix. D. Marquardt, "Generalized inverses", 1970
@@ -23,17 +26,26 @@ ROWS = 5_000  # sampled from larger tables
 COLUMNS = 200  # of categories, and 2,000 of numbers: the first ones are compared
 CATEGORIES = 50  # most frequent of a column; the others count as one
 FEW = 20  # distinct numbers that may be codes
+FEWEST = 10  # rows of a category that others may share; fewer can be the same by chance
 SHOWN = 10
 INFLATED = 10  # variance inflation from which a column follows from others
 TINY = 1e-6  # added to the correlations' diagonal, so that a factor is at most a million
 
 
 class Pair(NamedTuple):
-    """Two columns and their association, from 0 to 1."""
+    """Two columns and their association, from 0 to 1; the second follows from the first."""
 
     first: str
     second: str
     association: float
+    is_mutual: bool  # the first follows from the second, too
+
+
+class Shared(NamedTuple):
+    """Categories of different columns that the same rows have, named as their features are."""
+
+    categories: list[str]
+    n_rows: int
 
 
 def strong(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Pair]:
@@ -47,7 +59,7 @@ def strong(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Pair]:
     for place, first in enumerate(few):
         for second in few[place + 1 :]:
             if is_string[first] or is_string[second]:
-                found.append(Pair(first, second, cramers_v(codes[first], codes[second])))
+                found.append(_pair(first, second, codes))
     return sorted((pair for pair in found if pair.association > STRONG), key=lambda pair: -pair.association)
 
 
@@ -63,11 +75,34 @@ def inflation(frame: pd.DataFrame) -> dict[str, float]:
     return dict(sorted(zip(scaled, factors.tolist(), strict=True), key=lambda pair: -pair[1]))
 
 
+def shared(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Shared]:
+    """The groups of categories (a missing cell is one) that the same rows have, those of the most rows first."""
+    names, groups = features(roles), dict[bytes, list[tuple[str, object]]]()
+    sample = _sample(frame[names])
+    for name in names[: 10 * COLUMNS]:
+        codes, categories = np.where(sample[name].isna(), -1, 0), pd.Index([])  # -1 is a missing cell
+        if types.is_string_dtype(sample[name]):
+            codes, categories = pd.factorize(sample[name])
+        counts = np.bincount(codes + 1, minlength=1 + len(categories))
+        for code in (np.flatnonzero(counts[: 1 + len(categories)] >= FEWEST) - 1).tolist():
+            key = np.packbits(codes == code).tobytes()
+            groups.setdefault(key, []).append((name, None if code < 0 else categories[code]))
+    found = []
+    for group in (group for group in groups.values() if len(group) > 1):
+        rows = _has(frame[group[0][0]], group[0][1])
+        same = [(name, category) for name, category in group if (_has(frame[name], category) == rows).all()]
+        if len(same) > 1:
+            words = [f"{name} is missing" if category is None else f"{name} = {category}" for name, category in same]
+            found.append(Shared(words, int(rows.sum())))
+    return sorted(found, key=lambda group: -group.n_rows)
+
+
 def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
-    """One warning that names the pairs, and one for columns that follow from several others."""
+    """Warn of columns that say the same, that follow from another or several, and of categories of the same rows."""
     pairs = strong(frame, roles)
     paired = {name for pair in pairs for name in pair[:2]}
-    factors = inflation(frame[[name for name in features(roles) if name not in {pair.second for pair in pairs}]])
+    following = {pair.second for pair in pairs}
+    factors = inflation(frame[[name for name in features(roles) if name not in following]])
     high = {name: factor for name, factor in factors.items() if factor > INFLATED and name not in paired}
     if high:
         shown = ", ".join(
@@ -80,16 +115,35 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
             f"can't be told apart, and their intervals are wide; to leave one out: -S {drop}.",
             stacklevel=2,
         )
-    if not pairs:
-        return
-    shown = "; ".join(f"{first} and {second} ({value:.2f})" for first, second, value in pairs[:SHOWN])
-    more = f"; and {len(pairs) - SHOWN:,} more pairs" if len(pairs) > SHOWN else ""
-    drop = shlex.quote(f"data.drop=[{pairs[0].second}]")
-    warnings.warn(
-        f"These columns say the same (association above {STRONG:g}): {shown}{more}. Don't read the weight of one "
-        f"alone; to leave one out: -S {drop}.",
-        stacklevel=2,
-    )
+    for is_mutual, what, between in (
+        (True, "say the same", "{0} and {1}"),
+        (False, "follow from a finer one", "{1} from {0}"),
+    ):
+        if alike := [pair for pair in pairs if pair.is_mutual == is_mutual]:
+            shown = "; ".join(f"{between.format(*pair)} ({pair.association:.2f})" for pair in alike[:SHOWN])
+            more = f"; and {len(alike) - SHOWN:,} more pairs" if len(alike) > SHOWN else ""
+            drop = shlex.quote(f"data.drop=[{alike[0].second}]")
+            warnings.warn(
+                f"These columns {what} (association above {STRONG:g}): {shown}{more}. Don't read the weight of one "
+                f"alone; to leave one out: -S {drop}.",
+                stacklevel=2,
+            )
+    _warn_of_shared(frame, roles.loc[~roles["column"].isin(following)])
+
+
+def _warn_of_shared(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
+    if groups := shared(frame, roles):
+        shown = "; ".join(
+            f"{', '.join(group.categories[:SHOWN])}{', ...' if len(group.categories) > SHOWN else ''} "
+            f"({group.n_rows:,} rows)"
+            for group in groups[:SHOWN]
+        )
+        more = f"; and {len(groups) - SHOWN:,} more groups" if len(groups) > SHOWN else ""
+        warnings.warn(
+            f"These categories of different columns are the same rows: {shown}{more}. The model divides one effect "
+            f"among them, so don't read the weight of one alone: outputs/train/effects.csv has their joint odds ratio.",
+            stacklevel=3,
+        )
 
 
 def cramers_v(x: np.ndarray, y: np.ndarray) -> float:
@@ -106,6 +160,21 @@ def cramers_v(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.sqrt(min(phi2 / least, 1))) if least > 0 else 0.0
 
 
+def _pair(first: str, second: str, codes: dict[str, np.ndarray]) -> Pair:
+    """Two columns of codes: the one that the other decides in more rows comes second."""
+    x, y = codes[first], codes[second]
+    counts = np.bincount(x * (int(y.max()) + 1) + y, minlength=(int(x.max()) + 1) * (int(y.max()) + 1))
+    counts = counts.reshape(-1, int(y.max()) + 1)
+    undecided = [len(x) - int(counts.max(axis=axis).sum()) for axis in (0, 1)]  # of x where y is known; of y by x
+    first, second = (second, first) if undecided[0] < undecided[1] else (first, second)
+    return Pair(first, second, cramers_v(x, y), 2 * min(undecided) >= max(undecided))
+
+
+def _has(column: pd.Series, category: object) -> np.ndarray:
+    """Whether each row has the category, (n,); None is a missing cell."""
+    return (column.isna() if category is None else column == category).to_numpy(bool)
+
+
 def _sample(frame: pd.DataFrame) -> pd.DataFrame:
     if len(frame) <= ROWS:
         return frame
@@ -120,7 +189,8 @@ def _of_numbers(frame: pd.DataFrame) -> list[Pair]:
     correlation = np.abs(matrix.T @ matrix)
     firsts, seconds = np.nonzero(np.triu(correlation > STRONG, k=1))
     names = frame.columns.tolist()
-    return [Pair(names[i], names[j], min(float(correlation[i, j]), 1.0)) for i, j in zip(firsts, seconds, strict=True)]
+    pairs = zip(firsts, seconds, strict=True)
+    return [Pair(names[i], names[j], min(float(correlation[i, j]), 1.0), True) for i, j in pairs]
 
 
 def _scaled(column: pd.Series) -> np.ndarray:

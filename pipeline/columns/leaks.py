@@ -4,46 +4,108 @@ Of rows with dates, a split at random trains on rows that are later than test ro
 """
 
 import warnings
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pipeline import outputs
-from pipeline.columns.profile import as_numbers
+from pipeline.columns.profile import as_numbers, binned
 from pipeline.columns.roles import features, split_column
 from pipeline.outputs import Table
 
 ROWS = 20_000  # sampled from larger tables
-INFORMATIVE = 0.3  # least `information` of a suspect; a threshold that separates even a rare class has more
+APART = 0.8  # least distance of the bins of a class from those of the rest; a threshold has more, even of a rare class
 PERFECT = 0.99  # balanced accuracy from which a single feature is suspicious
 
 
-def disguised_targets(frame: pd.DataFrame, report: pd.DataFrame, target: str) -> dict[str, float]:
-    """The features that predict the target almost perfectly on their own, each with its balanced accuracy.
+class Leak(NamedTuple):
+    """A feature that on its own shows whether the target is `label`, from its values or only from which are missing."""
 
-    For each feature whose `information` in the `report` of `profile.describe` is high enough, a small decision tree is
-    trained on one half of the rows (or of a sample) and scored on the other half.
+    column: str
+    label: str
+    by_missing: bool
+    score: float  # balanced accuracy of the class against the rest
+
+
+def disguised_targets(frame: Table, report: pd.DataFrame, target: str) -> list[Leak]:
+    """The features that almost perfectly predict a class against the rest, on their own; of two classes the last.
+
+    The rule is learnt on one half of the rows (or of a sample) and scored on the other half: missing or not; the
+    classes of each category; or a small decision tree of numbers. It is tried where the distribution of the feature
+    within the class, in bins, is far from that of the rest.
     """
-    informative = set(report.loc[report["information"] >= INFORMATIVE, "column"])
-    suspects = [name for name in features(report) if name in informative]
-    if not suspects:
-        return {}
-    from sklearn.metrics import balanced_accuracy_score  # takes a second or more, so only where there are suspects
-    from sklearn.tree import DecisionTreeClassifier
-
-    train, test = np.array_split(np.random.default_rng(0).permutation(len(frame))[:ROWS], 2)
-    classes = pd.factorize(frame[target])[0]
-    found = {}
-    for name in suspects:
-        column = frame[name]
-        is_string = pd.api.types.is_string_dtype(column)
-        values = (pd.factorize(column)[0].astype(float) if is_string else as_numbers(column))[:, None]
-        tree = DecisionTreeClassifier(max_depth=10, min_samples_leaf=2, random_state=0)
-        predicted = tree.fit(values[train], classes[train]).predict(values[test])
-        score = float(balanced_accuracy_score(classes[test], predicted))
-        if score >= PERFECT:
-            found[name] = score
+    sample = outputs.in_memory(frame.take(np.random.default_rng(0).permutation(len(frame))[:ROWS]))
+    n_train = (len(sample) + 1) // 2
+    codes, labels = pd.factorize(sample[target], sort=True)
+    found = []
+    for name in features(report):
+        column = sample[name]
+        distance = _distances(binned(column, column.nunique()), codes)
+        for k in range(len(labels) == 2, len(labels)):
+            if distance[k] < APART:
+                continue
+            is_class = codes == k
+            by_missing = _balanced_accuracy(_by_category(column.isna(), is_class, n_train), is_class[n_train:])
+            score = by_missing
+            if score < PERFECT:
+                is_string = pd.api.types.is_string_dtype(column)
+                rule = _by_category(column, is_class, n_train) if is_string else _by_tree(column, is_class, n_train)
+                score = _balanced_accuracy(rule, is_class[n_train:])
+            if score >= PERFECT:
+                found.append(Leak(name, str(labels[k]), by_missing >= PERFECT, score))
     return found
+
+
+def warn_of_leaks(frame: Table, report: pd.DataFrame, target: str) -> None:
+    """One warning for each feature of `disguised_targets`."""
+    n_classes = frame[target].nunique()
+    for name, group in groupby(disguised_targets(frame, report, target), key=lambda leak: leak.column):
+        leaks = list(group)
+        is_whole = n_classes in (2, len(leaks))
+        labels = " or ".join(repr(leak.label) for leak in leaks)
+        told = f"predicts {target!r}" if is_whole else f"tells whether {target!r} is {labels}"
+        missing = " (missing or not)" if all(leak.by_missing for leak in leaks) else ""
+        score = min(leak.score for leak in leaks)
+        warnings.warn(
+            f"{name!r}{missing} alone {told} almost perfectly (balanced accuracy {score:.3f}). If it is known only "
+            f"after {target!r}, leave it out with data.drop.",
+            stacklevel=3,
+        )
+
+
+def _distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The total variation between the bins x of each class of y and those of the rest, (n_classes,), from 0 to 1."""
+    n_classes = int(y.max()) + 1
+    joint = np.bincount((x.astype(np.int64) + 1) * n_classes + y).astype(float)
+    joint = np.pad(joint, (0, -len(joint) % n_classes)).reshape(-1, n_classes)
+    counts = joint.sum(axis=0)
+    rest = (joint.sum(axis=1, keepdims=True) - joint) / np.maximum(len(y) - counts, 1)
+    return np.abs(joint / counts - rest).sum(axis=0) / 2
+
+
+def _by_category(column: pd.Series, is_class: np.ndarray, n_train: int) -> np.ndarray:
+    """Whether most of the first `n_train` rows of the same category are of the class, for each row after these."""
+    codes = pd.factorize(column)[0] + 1
+    totals, within = np.bincount(codes[:n_train], minlength=codes.max() + 1), codes[:n_train][is_class[:n_train]]
+    return (2 * np.bincount(within, minlength=len(totals)) > totals)[codes[n_train:]]
+
+
+def _by_tree(column: pd.Series, is_class: np.ndarray, n_train: int) -> np.ndarray:
+    """The same from a decision tree of the numbers."""
+    from sklearn.tree import DecisionTreeClassifier  # takes a second or more to import
+
+    values = as_numbers(column)[:, None]
+    tree = DecisionTreeClassifier(max_depth=10, min_samples_leaf=2, random_state=0)
+    return tree.fit(values[:n_train], is_class[:n_train]).predict(values[n_train:])
+
+
+def _balanced_accuracy(predicted: np.ndarray, actual: np.ndarray) -> float:
+    """The mean of the shares of the class and of the rest that are found; 0 where one of them has no row."""
+    if actual.all() or not actual.any():
+        return 0.0
+    return float(predicted[actual].mean() + (~predicted[~actual]).mean()) / 2
 
 
 def warn_of_dates(report: pd.DataFrame) -> None:

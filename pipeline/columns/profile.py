@@ -55,7 +55,7 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
         else:
             row |= {"distinct": known.nunique(), "minimum": known.min(), "median": known.median()}
             row["maximum"] = known.max()
-        row["information"] = information(_binned(column, row["distinct"]), classes) if name != target else np.nan
+        row["information"] = information(binned(column, row["distinct"]), classes) if name != target else np.nan
         rows.append(row)
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
@@ -122,8 +122,8 @@ def _entropy(counts: np.ndarray, n: int) -> float:
     return float(-np.sum(share * np.log(share)))
 
 
-def _binned(column: pd.Series, distinct: int) -> np.ndarray:
-    """Codes (n,) of the bins; -1 for missing cells."""
+def binned(column: pd.Series, distinct: int) -> np.ndarray:
+    """Codes (n,) of the bins of a column with so many distinct values; -1 for missing cells."""
     if types.is_string_dtype(column) or distinct <= BINS:
         return pd.factorize(column)[0]
     numbers = as_numbers(column)

@@ -147,12 +147,12 @@ def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
 
 
 def _warn_of_repeated(column: pd.Series, role: str) -> None:
-    """An identifier of which several rows have the same: a patient, a shop."""
+    """An identifier of which several rows have the same: a patient, a shop. Two values are a flag (`sent_email`)."""
     if role in ("boolean", "date") or not _names_identifier(str(column.name), repeats=True):
         return
     known = column.dropna()
     counts = known.value_counts()
-    if len(counts) in (0, 1, len(known)) or (types.is_numeric_dtype(column) and not _are_whole(known)):
+    if len(counts) <= 2 or len(counts) == len(known) or (types.is_numeric_dtype(column) and not _are_whole(known)):
         return
     as_codes = ""
     if role == "numeric":

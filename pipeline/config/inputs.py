@@ -1,31 +1,57 @@
-"""The files that the configuration names, as links of fixed names: what DVC watches instead of all of `data/`.
+"""The files that the configuration names, as digests of fixed places: what DVC watches, not all of `data/`.
 
 The templates of dvc.yaml are resolved before conf/ is composed, so a stage can't depend on "the file in data.path". It
-depends on a link to it, which DVC follows: when the file is edited in place, or another one is named, the stages that
-read it run again, and other files under `data/` do not matter.
+depends on the digest of that file: when the file is edited, or another one is named, the stages that read it run again,
+and other files under `data/` do not matter. A link would show the same, but once it leads to nothing DVC stops at every
+command. So `configure`, which writes the digests, runs in every `dvc repro`, and what it writes outlives the file.
 """
 
-import os
+import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline import config, outputs
+from pipeline.errors import UserError
 
+FILES = {"data": outputs.DATA_FILE, "split": outputs.TEST_FILE}  # by the section that names the file
 NONE = "The configuration names no file here.\n"  # an empty one makes DVC warn
 
 
-def link(root: Path) -> None:
-    """Below `root`, link to the files of the sections data and split; a section without one gets a file that says so.
+def record(root: Path) -> None:
+    """Below `root`, write the digest of what each section names. Errors: as `digest`."""
+    for section, file in FILES.items():
+        outputs.save_text(digest(section), root / file)
 
-    Errors: `UserError` for a path that is no file, and no folder of files.
+
+def changed(dependencies: Collection[str]) -> list[str]:
+    """The settings of the files whose recorded digest, among `dependencies`, is not theirs. Errors: as `digest`."""
+    recorded = {section: outputs.ROOT / file for section, file in FILES.items()}
+    return [
+        f"the file in {section}.path"
+        for section, file in recorded.items()
+        if file.as_posix() in dependencies and file.read_text(encoding="utf-8") != digest(section)
+    ]
+
+
+def digest(section: str) -> str:
+    """The MD5 and the name of the file, or of each in the folder, that a section names, as `md5sum` writes them.
+
+    Errors: `UserError` for a path that is no file that can be read, and no folder of such files.
     """
-    for section, name in (("data", outputs.DATA_FILE), ("split", outputs.TEST_FILE)):
-        path = getattr(config.read(section), "path", None)
-        link, place = root / name, outputs.ROOT / name
-        link.parent.mkdir(exist_ok=True)
-        if path is None:
-            link.write_text(NONE, encoding="utf-8")
-            continue
-        from pipeline import reading
+    path = getattr(config.read(section), "path", None)
+    if path is None:
+        return NONE
+    from pipeline import reading
 
-        reading.files(Path(path), f"{section}.path")
-        link.symlink_to(path if Path(path).is_absolute() else os.path.relpath(path, place.parent))
+    try:
+        return "".join(f"{_md5(file)}  {file.name}\n" for file in reading.files(Path(path), f"{section}.path"))
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or path} can't be read: {error.strerror or error}. Make it readable, or set "
+            f"{section}.path."
+        ) from None
+
+
+def _md5(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()

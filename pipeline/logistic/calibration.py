@@ -8,6 +8,7 @@ accurate multiclass probability estimates, 2002.
 
     P      (n_samples, n_classes), probabilities
     codes  (n_samples,), the class of each row
+    weight (n_samples,), of each row: one of weight 2 counts as two
 """
 
 from typing import Any
@@ -17,24 +18,25 @@ import numpy as np
 LARGEST = 3.0  # of |log T|
 
 
-def temperature(P: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
+def temperature(P: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> dict[str, Any]:
     """The T of the smallest log-loss."""
     from scipy.optimize import minimize_scalar
 
     rows = np.arange(len(codes))
 
     def loss(log_t: float) -> float:
-        return -float(np.log(calibrated(P, {"temperature": np.exp(log_t)})[rows, codes]).mean())
+        losses = -np.log(calibrated(P, {"temperature": np.exp(log_t)})[rows, codes])
+        return float(np.average(losses, weights=weight))
 
     return {"temperature": float(np.exp(minimize_scalar(loss, bounds=(-LARGEST, LARGEST), method="bounded").x))}
 
 
-def isotonic(P: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
+def isotonic(P: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> dict[str, Any]:
     """The function of the smallest log-loss, between the points (x, y), of two classes. It is never quite 0 or 1."""
     from sklearn.isotonic import IsotonicRegression
 
-    smallest = 1 / (len(codes) + 2)
-    fitted = IsotonicRegression(y_min=smallest, y_max=1 - smallest).fit(P[:, 1], codes)
+    smallest = 1 / (max(np.count_nonzero(weight), weight.sum()) + 2)
+    fitted = IsotonicRegression(y_min=smallest, y_max=1 - smallest).fit(P[:, 1], codes, weight)
     return {"x": fitted.X_thresholds_, "y": fitted.y_thresholds_}
 
 

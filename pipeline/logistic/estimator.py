@@ -97,9 +97,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None, callback: Callback | None = None) -> "LogisticRegression":
         """Train on X (n_samples, n_features), labels y (n_samples,) and weights from 0 up (n_samples,).
 
-        callback(iteration, cost) is called now and then, for a progress bar. Raises DivergenceError when the learning
-        rate is too large, ValueError for data or parameters that are not allowed; warns when the fit ended before
-        the optimum, and when there is none (classes that a plane separates, without l2).
+        callback(iteration, cost) is called now and then, for a progress bar, with the mean cost of all classes. Raises
+        DivergenceError when the learning rate is too large, ValueError for data or parameters that are not allowed;
+        warns when the fit ended before the optimum, and when there is none (classes that a plane separates, without
+        l2).
         """
         self._check_parameters()
         X, y = self._rows(X, y, fitting=True)
@@ -123,7 +124,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             )
             fit = fit_columns(objective, self.optimizer, rate, start, self.max_iter, self.tol, callback)
             for k in np.flatnonzero(fit.status == Status.DIVERGED)[:1]:
-                safe = float(objective.safe_learning_rate()[k])
+                safe = float(objective.safe_learning_rate()[:, k].min())
                 used = None if rate is None else float(rate[k])
                 raise DivergenceError(used, int(fit.n_iter[k]), float(fit.cost[k]), safe)
         self.coef_, self.intercept_ = fit.weights[:-1].T.copy(), fit.weights[-1].copy()

@@ -54,6 +54,7 @@ class FastObjective:
 
     is_coupled = False  # whether columns are classes of one model (`softmax`), and how many are
     n_coupled = 1
+    _curvatures_of_model = 1  # times `bound`, that the curvature of a whole model is at most
 
     def __init__(
         self, X: Any, codes: ndarray, positive: ndarray, penalty: Ridge,
@@ -130,10 +131,12 @@ class FastObjective:
         return self._total("curvature", None, self.matrix.T, features, True)[0]
 
     def safe_learning_rate(self) -> ndarray:
-        """One over the largest eigenvalue that the curvature can have, (n_columns,): gradient descent never climbs.
+        """For each weight, of the shape of W: with these steps gradient descent never climbs.
 
-        That of `bound`, A' A with rows A = sqrt(s) [X 1] / 2, which is that of the smaller A A' for few rows. Where
-        both are large, it is found by products with `bound` (Lanczos).
+        One over the sum of the largest eigenvalue that the curvature without penalty can have and the curvature of the
+        penalty, which the intercept does not have: so it moves however large the penalty is. The eigenvalue is that of
+        `bound`, A' A with rows A = sqrt(s) [X 1] / 2, which is that of the smaller A A' for few rows. Where both are
+        large, it is found by products with `bound` (Lanczos).
         """
         n_samples, n_features = self.matrix.shape
         if n_features < min(n_samples, LARGEST_FACTOR):
@@ -149,7 +152,7 @@ class FastObjective:
                 (size, size), lambda v: back(self._total("bound", to_base(v.reshape(-1, 1))))[:, 0]
             )
             largest = 1.01 * eigsh(product, 1, v0=np.ones(size), tol=1e-3, return_eigenvectors=False)[0]
-        return 1 / (largest + self.largest_penalty_curvature)
+        return 1 / (self._curvatures_of_model * largest + self.penalty.curvature(self._scratch))
 
     def select(self, columns: ndarray) -> "FastObjective":
         """The same rows, only these columns."""

@@ -112,7 +112,7 @@ def fit_columns(
             result.status[stalled[left > NEAR * result.cost[stalled]]] = Status.STUCK
         for back in reversed(ways_back):
             result.weights = back(result.weights)
-        free = original.penalty.is_free(original.shape[1]) & (result.status != Status.DIVERGED) & (max_iter > 0)
+        free = original.penalty.is_free(result.weights, tol) & (result.status != Status.DIVERGED) & (max_iter > 0)
         for label in np.unique(original.positive[free]):
             k = np.flatnonzero(free & (original.positive == label))  # their data and labels are the same
             W = result.weights[:, k[np.linalg.norm(result.weights[:, k], axis=0).argmax()]]
@@ -127,7 +127,7 @@ def _left_to_fall(objective: FastObjective, W: ndarray) -> ndarray:
     """How far the cost is above its minimum, (n_columns,), by Newton's quadratic: independent of units of features."""
     gradient = objective.gradient(W)
     exact = objective.shape[0] <= LARGEST_FACTOR and not objective.is_coupled
-    direction = Newton() if exact else QuasiNewton(np.arange(W.shape[1]), objective, W)
+    direction = Newton() if exact else QuasiNewton(np.arange(W.shape[1]) // objective.n_coupled, objective, W)
     return objective.inner(gradient, direction.find(objective, W, gradient)) / 2
 
 
@@ -139,11 +139,13 @@ def minimize(
     A column converges when its gradient's norm is at most `tol`. It diverges when its cost is not finite, or twice that
     of the start (or than log 2, that of zero weights, if this is larger): a safe step never climbs. Iterations run in
     chunks whose weights and gradients are kept, so that costs and stops are found for a whole chunk at once; columns
-    that stopped are dropped. After each chunk, callback(iteration, cost) gets the sum of the running columns' costs.
+    that stopped are dropped. After each chunk, callback(iteration, cost) gets the mean cost of all columns, where one
+    that stopped keeps its last.
     """
     columns = np.arange(W.shape[1])
     n_iter, norm, status = np.zeros(len(columns), int), np.empty(len(columns)), np.empty(len(columns), "<U10")
     result = Minimum(W.copy(), n_iter, norm, status, costs=np.empty(0))
+    latest = np.empty(len(columns))  # the cost of each column
     history, first = [], 0  # the costs of each chunk; the iteration that the chunk starts with
     chunk = _Chunk(objective, search, W)
     while True:
@@ -160,8 +162,9 @@ def minimize(
         finished |= first + len(costs) > max_iter
         costs[np.arange(len(costs))[:, None] > last] = np.nan
         history.append((first, columns, costs))
+        latest[columns] = costs[last, np.arange(len(columns))]
         if callback is not None:
-            callback(first + len(costs) - 1, float(np.nansum(costs[-1])))
+            callback(first + len(costs) - 1, float(latest.mean()))
         W, gradient = weights[-1], gradients[-1]
         if finished.any():
             here = np.flatnonzero(finished)

@@ -9,8 +9,9 @@ The maximum of the likelihood is asymptotically normal. With the column of ones 
     cluster       the same with a sum u_g over the rows of each of G groups, whose rows depend on each other, times
                   G / (G - 1) (n - 1) / (n - k)
 
-A penalised fit is not that maximum: its standard errors, tests, intervals and AIC are not defined and left out. Those
-of the same model without penalty (`refit`) stand in for them. Where there is no maximum (`separation`), neither are.
+A penalised fit is not that maximum: its standard errors, tests, confidence intervals and AIC are not defined and left
+out; what it has are credible intervals (`training.credible_covariance`). The others are shown of the same model without
+penalty (`refit`). Where there is no maximum (`separation`), they are not defined either.
 McCullagh and Nelder, Generalized Linear Models, chapter 4; White (1982), Econometrica 50; Liang and Zeger (1986).
 """
 
@@ -59,12 +60,23 @@ class Inference:
     p_value: ndarray | None = None  # two-sided
     lower: ndarray | None = None  # of the confidence interval
     upper: ndarray | None = None
+    credible_lower: ndarray | None = None  # of a penalised fit
+    credible_upper: ndarray | None = None
     separating: ndarray | None = None  # features of X whose weights grow forever, where there is no maximum
     following: ndarray | None = None  # features of X that a refit leaves out, since they follow from others
 
     def table(self) -> dict[str, ndarray]:
         """The columns that are defined, by name."""
-        names = "coefficient", "standard_error", "z_value", "p_value", "lower", "upper"
+        names = (
+            "coefficient",
+            "standard_error",
+            "z_value",
+            "p_value",
+            "lower",
+            "upper",
+            "credible_lower",
+            "credible_upper",
+        )
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
@@ -107,7 +119,7 @@ def inference(
         null = _null_margins(y, weight, offset) if fit_intercept else 0.0 if offset is None else offset[:, 0]
         null_deviance = 2 * float(np.sum(weight * log_loss(null, y)))
         coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
-        note = "standard errors, tests, intervals and AIC are not defined for a penalised fit"
+        note = "standard errors, tests, confidence intervals and AIC are not defined for a penalised fit"
         fit = Inference(coefficient, kept, deviance, null_deviance, r2, note)
         if not free:
             return fit

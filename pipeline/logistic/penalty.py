@@ -34,9 +34,9 @@ class Ridge:
             self._curvature[-1] = 0
         return self._curvature
 
-    def is_free(self, n_columns: int) -> ndarray:
-        """Whether a column has no penalty, (n_columns,)."""
-        return np.broadcast_to(self.l2 == 0, n_columns)
+    def is_free(self, W: ndarray, tol: float) -> ndarray:
+        """Whether a column has no penalty, or one whose slope at W is too small for the tolerance, (n_columns,)."""
+        return np.linalg.norm(self.gradient(W), axis=0) <= (self.l2 > 0) * tol
 
     def prox(self, W: ndarray, step: ArrayLike) -> ndarray:
         return W
@@ -60,8 +60,8 @@ class ElasticNet(Ridge):
     def value(self, W: ndarray) -> ndarray:
         return super().value(W) + self.l1 * np.abs(W[..., :-1, :]).sum(axis=-2)
 
-    def is_free(self, n_columns: int) -> ndarray:
-        return super().is_free(n_columns) & (self.l1 == 0)
+    def is_free(self, W: ndarray, tol: float) -> ndarray:
+        return super().is_free(W, tol) & (self.l1 <= tol)
 
     def prox(self, W: ndarray, step: ArrayLike) -> ndarray:
         """The minimum over V of ||V - W||^2 / (2 step) + l1 |V|, in place: weights move towards zero and stop there."""

@@ -47,6 +47,7 @@ class SoftmaxObjective(FastObjective):
     """As `FastObjective`, for columns of which each K neighbours, one for each class, are one model."""
 
     is_coupled = True
+    _curvatures_of_model = 2
 
     def __init__(self, X: Any, codes: ndarray, positive: ndarray, *settings: Any, **more: Any):
         self.n_coupled = len(np.unique(positive))
@@ -57,11 +58,6 @@ class SoftmaxObjective(FastObjective):
 
     def costs(self, W: ndarray, buffer: ndarray) -> ndarray:
         return self._coupled(super().costs(W, buffer))
-
-    def safe_learning_rate(self) -> ndarray:
-        """The curvature of a whole model is at most twice `bound`."""
-        penalty = self.largest_penalty_curvature
-        return 1 / (2 * (1 / super().safe_learning_rate() - penalty) + penalty)
 
     def newton(self, W: ndarray, gradient: ndarray) -> ndarray:
         """The curvature of each model, all of its classes together, divides the gradient; of the shape of W."""

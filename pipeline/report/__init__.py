@@ -37,14 +37,15 @@ LEARNT = {
     "costs": "The cost over the iterations",
 }
 SCORES = {"log_loss": "log-loss", "brier_score": "Brier score", "roc_auc": "ROC AUC", "f1_macro": "F1"}
-LARGEST = 20  # features in the table of weights
+LARGEST = 20  # effects in the table
 
 
 def write(root: Path, path: Path, params: dict[str, Any]) -> None:
     """Write the page on the result below `root` to `path`; `params` are the sections that decided it."""
     result, data = outputs.main_result(root), config.section_of(params, "data", "params.yaml")
     columns, split = outputs.load_columns(root / outputs.COLUMNS), outputs.load_json(root / outputs.SPLIT_SUMMARY)
-    weights, inferred = (outputs.load_csv(root / file) for file in (outputs.WEIGHTS, outputs.INFERENCE))
+    effects, inferred = (outputs.load_csv(root / file) for file in (outputs.EFFECTS, outputs.INFERENCE))
+    summary, labels = outputs.load_json(root / outputs.TRAINING_SUMMARY), effects["class"].unique().tolist()
     folder = root / outputs.EVALUATION
     target = columns.loc[columns["role"] == "target", "column"].item()
     used = columns[columns["role"].isin([*FEATURES, *SPECIAL])]
@@ -59,8 +60,8 @@ def write(root: Path, path: Path, params: dict[str, Any]) -> None:
         left_out=columns.drop(used.index).astype(object).fillna("").to_dict("records"),
         pictures=_pictures(folder / "pictures", PICTURES),
         learnt=_pictures(folder / "pictures", LEARNT),
-        odds=odds(weights, inferred, LARGEST) if len(set(weights["class"])) == 1 else None,
-        summary=outputs.load_json(root / outputs.TRAINING_SUMMARY),
+        odds=odds(effects, inferred, LARGEST, summary[labels[0]]["note"]) if len(labels) == 1 else None,
+        summary=summary,
         report=(folder / "report.txt").read_text(encoding="utf-8").split("Of the trained model:")[-1].strip("\n"),
         warnings=_warnings(root, result),
         params=sorted(config.flatten(params).items()),
@@ -115,15 +116,25 @@ def score_table(scores: pd.DataFrame) -> dict[str, Any]:
     return {"models": models, "rows": rows}
 
 
-def odds(weights: pd.DataFrame, inferred: pd.DataFrame, n_features: int) -> dict[str, Any]:
-    """What raises the odds of the one class in `weights`: the `n_features` features of the largest effect.
+def odds(effects: pd.DataFrame, inferred: pd.DataFrame, n_effects: int, reason: str = "") -> dict[str, Any]:
+    """What raises the odds of the one class in `effects`: the first `n_effects` of them, which are sorted.
 
-    `rows` have the name, the odds ratio per standard deviation and per unit, and that of inference.csv with its
-    interval, in which categories are compared with the first of their column; `curves` names what has no single weight.
+    `rows` have the name and the odds ratio per standard deviation and per unit (of a curve: from the first quartile of
+    the number to the third). Where there are intervals, the odds ratio of `inferred` and its own follow, in which
+    categories are compared with the first of their column; `note` has the `reason` where there are none.
     """
-    beside, kind = {}, "no intervals: outputs/train/summary.json has the reason"
+    header = [f"what raises the odds of {effects['class'].iloc[0]}", "per standard deviation", "per unit"]
+    rows = [
+        [
+            str(row["feature"]),
+            f"{row['odds_ratio_per_standard_deviation']:.2f}",
+            "-" if pd.isna(row["odds_ratio_per_unit"]) else f"{row['odds_ratio_per_unit']:.5g}",
+        ]
+        for row in effects.head(n_effects).to_dict("records")
+    ]
+    coefficient, beside = "unpenalised" if "unpenalised" in inferred else "coefficient", {}
     if "lower" in inferred:
-        coefficient = "unpenalised" if "unpenalised" in inferred else "coefficient"
+        reason = "inference.csv has those of the single features that these effects are made of"
         known = inferred.dropna(subset=["lower"])
         with np.errstate(over="ignore"):
             ratios = np.exp(known[[coefficient, "lower", "upper"]].to_numpy())
@@ -131,22 +142,11 @@ def odds(weights: pd.DataFrame, inferred: pd.DataFrame, n_features: int) -> dict
             name: f"{ratio:.5g} ({low:.5g} to {high:.5g})"
             for name, (ratio, low, high) in zip(known["feature"], ratios, strict=True)
         }
-        kind = f"{'without penalty' if coefficient == 'unpenalised' else 'per unit'}, with its 95 % interval"
-    curves: list[str] = []
-    if "curve" in weights:
-        curves = weights["curve"].dropna().unique().tolist()
-        weights = weights[weights["curve"].isna()]
-    rows = [
-        (
-            row["feature"],
-            f"{row['odds_ratio_per_standard_deviation']:.2f}",
-            f"{row['odds_ratio_per_unit']:.5g}",
-            beside.get(row["feature"], "-"),
-        )
-        for row in weights.head(n_features).to_dict("records")
-    ]
-    header = (f"what raises the odds of {weights['class'].iloc[0]}", "per standard deviation", "per unit", kind)
-    return {"header": header, "rows": rows, "curves": curves}
+    if not any(row[0] in beside for row in rows):
+        return {"header": header, "rows": rows, "note": f"No intervals: {reason}."}
+    kind = "without penalty" if coefficient == "unpenalised" else "per unit"
+    header.append(f"{kind}, with its 95 % interval")
+    return {"header": header, "rows": [[*row, beside.get(row[0], "-")] for row in rows], "note": ""}
 
 
 def _pictures(folder: Path, names: dict[str, str]) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
-"""Compose conf/ into params.yaml, which every later stage reads, and link to the files that it names.
+"""Compose conf/ into params.yaml, which every later stage reads, and record the digests of the files that it names.
 
-The links are in outputs/configure/. Through them DVC notices when the table is edited, and ignores other files.
+The digests are in outputs/configure/. By them DVC notices when the table is edited, and ignores other files.
 """
 
 from pathlib import Path
@@ -10,4 +10,4 @@ from pipeline.config import composition, inputs
 
 def main(root: Path) -> None:
     composition.configure()
-    inputs.link(root)
+    inputs.record(root)

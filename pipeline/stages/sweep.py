@@ -1,6 +1,7 @@
 """Cross-validate a grid of lambda and learning rate on the training rows, and train the winner on all of them.
 
-The test rows are used once, for the winner. Its weights are those that `train` finds with its lambda and learning rate.
+The weights of the winner are those that `train` finds with its lambda and learning rate. No test row is read: the
+command that adopts the winner evaluates it.
 A sweep without a winner, because no folds can be cut or because every combination diverged, is a result too.
 """
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import config, evaluation, outputs, selection, training
+from pipeline import config, outputs, selection, training
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
@@ -19,22 +20,23 @@ from pipeline.sweeps.cross_validation import combinations, cross_validate, path
 
 
 def main(root: Path) -> None:
-    train, sweep = config.read("train"), config.read("sweep")
+    asked, sweep = config.read("train"), config.read("sweep")
     table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
     classes = features_and_target(table)[1]
-    training.check_positive(train.positive, np.unique(classes))
+    training.check_positive(asked.positive, np.unique(classes))
     folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
-    files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
-    weight, test_weight = (outputs.load_weights(outputs.ROOT / file) for file in files)
-    clusters = training.cluster_codes(key, train.standard_errors)
+    weight = outputs.load_weights(outputs.ROOT / outputs.TRAINING_WEIGHTS)
+    training.check_weights(weight, classes)
+    clusters = training.cluster_codes(key, asked.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()
     try:
         with reported_warnings() as warned:
             folds = splitting.folds(classes, sweep.folds, sweep.seed, key)
-            train, settled = selection.without_lambda(table, train, key, weight)
+            train, settled = selection.without_lambda(table, asked, key, weight)
         record["warnings"] = warned
-        validation = cross_validate(table, train, sweep, combinations(sweep, train), folds, weight)
+        in_folds = train.model_copy(update={"interactions": asked.interactions})
+        validation = cross_validate(table, in_folds, sweep, combinations(sweep, train), folds, weight, key)
         if validation.interrupted:
             raise KeyboardInterrupt
         results.write(validation, folder)
@@ -62,11 +64,7 @@ def main(root: Path) -> None:
     with reported_warnings() as warned:
         trained = training.train(table, settings, cell_format, weight)
     training.write(trained, folder, warned, clusters)
-    fitted = trained.model
-    del trained, folds  # the training rows need not be in memory any more
-    test_rows = outputs.StoredTable(outputs.ROOT / outputs.TEST_ROWS)
-    test = evaluation.judge(fitted, test_rows, test_weight).metrics
-    outputs.save_json(record | named | {"winner": test}, root / outputs.WINNER)
+    outputs.save_json(record | named, root / outputs.WINNER)
     command = results.adopt(chosen, settled)
     outputs.save_text(command + "\n", folder / outputs.ADOPT)
     print(

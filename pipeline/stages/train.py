@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline import config, decision, outputs, selection, training
+from pipeline.columns.target import features_and_target
 from pipeline.errors import reported_warnings
 from pipeline.reading import CellFormat
 
@@ -10,14 +11,16 @@ from pipeline.reading import CellFormat
 def main(root: Path) -> None:
     table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
     cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
-    params, key = config.read("train"), outputs.load_key(outputs.ROOT)
+    asked, key = config.read("train"), outputs.load_key(outputs.ROOT)
     weight = outputs.load_weights(outputs.ROOT / outputs.TRAINING_WEIGHTS)
     settings = config.read("decision")
-    clusters = training.cluster_codes(key, params.standard_errors)
+    clusters = training.cluster_codes(key, asked.standard_errors)
+    training.check_weights(weight, features_and_target(table)[1])
     with reported_warnings() as warned:
-        params, candidates = selection.resolved(table, params, key, weight)
+        params, candidates = selection.resolved(table, asked, key, weight)
         trained = training.train(table, params, cell_format, weight)
-        thresholds = decision.decide(trained.model, table, params, settings, cell_format, key, weight)
+        in_folds = params.model_copy(update={"interactions": asked.interactions})
+        thresholds = decision.decide(trained.model, table, in_folds, settings, cell_format, key, weight)
     training.write(trained, root, warned, clusters)
     if candidates is not None:
         outputs.save_csv(candidates, root / outputs.CANDIDATES)

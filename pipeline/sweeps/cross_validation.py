@@ -1,10 +1,11 @@
 """Score a grid of combinations on rows that they were not trained on, all of them trained together.
 
 The rows are cut into k folds (`columns.splitting.folds`); every combination is trained on all folds but one and scored
-on that one, k times. The base matrix is made once, in blocks of rows that are in the same folds: the training rows of a
-fold are some of its blocks. Features are fitted inside each fold, on its training rows. The score of a combination
-depends on nothing but its own settings and the data: the encoding is the same for every lambda, and each starts from
-the weights that `train` starts from. Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.10.
+on that one, k times. The base matrix is made once (for each choice of pairs), in blocks of rows that are in the same
+folds: the training rows of a fold are some of its blocks. Features are fitted inside each fold, on its training rows.
+The score of a combination depends on nothing but its own settings and the data: the encoding is the same for every
+lambda, and each starts from the weights that `train` starts from. Hastie, Tibshirani and Friedman, The Elements of
+Statistical Learning, 7.10.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pipeline import config
+from pipeline import config, selection
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.columns.terms import Design, Features, Settings, prepare
@@ -25,7 +26,7 @@ from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.grid import Rows as GridRows
 from pipeline.logistic.loss import predicted, probabilities
-from pipeline.logistic.matrix import Matrix
+from pipeline.logistic.matrix import Block, Matrix
 from pipeline.outputs import Table, rounded_weights
 from pipeline.scores import scores
 from pipeline.sweeps.choice import best_by_lambda
@@ -72,16 +73,19 @@ def cross_validate(
     grid: list[Combination],
     folds: list[splitting.Fold],
     weight: np.ndarray | None = None,
+    key: pd.Series | None = None,
 ) -> Validation:
     """Score every combination of `grid` on the rows of `table`; all other settings are those of `train`.
 
-    weight (n_samples,) is that of each row, in training and in the scores.
+    weight (n_samples,) is that of each row, in training and in the scores. Where `train.interactions` is `auto`, pairs
+    are chosen inside each fold; key is the group or the time of each row, as for `splitting.folds`.
 
     Ctrl-C ends the training, and what was finished is returned.
     """
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
-    made = fold_rows(X, codes, folds, train, weight)
+    pairs = [selection.of_fold(table, train, training, key, weight).pairs for training, _ in folds]
+    made = fold_rows(X, codes, folds, pairs, train, weight)
     scored: dict[tuple[int, int], dict[str, float]] = {}  # by combination and fold
 
     def judge(fit: Grid, fold: int, trained: np.ndarray) -> None:
@@ -115,24 +119,29 @@ def fold_rows(
     X: Table,
     codes: np.ndarray,
     folds: list[splitting.Fold],
+    pairs: list[list[tuple[str, str]]],
     train: config.Train,
     weight: np.ndarray | None = None,
 ) -> list[Rows]:
-    """The rows of each fold. Their base matrix is shared: rows that are in the same folds are one block of it."""
+    """The rows of each fold, with its pairs. Folds with the same pairs share their base matrix: rows that are in the
+    same folds are one block of it.
+    """
     part = np.zeros((len(folds), len(X)), dtype=np.int8)  # of each row in each fold: TRAINING, HELD_OUT, or 0 for none
     kind = np.zeros(len(X), dtype=np.int64)
     for fold, (training, held_out) in enumerate(folds):
         part[fold, training], part[fold, held_out] = TRAINING, HELD_OUT
         kind = pd.factorize(3 * kind + part[fold], sort=True)[0]
-    settings = Settings.of(train)
-    design = Design.fit(X, settings)
     rows_of_kind = [np.flatnonzero(kind == k) for k in range(kind.max() + 1)]
-    blocks = design.blocks(X, rows_of_kind)
+    bases: dict[tuple, tuple[Design, list[Block]]] = {}
     made = []
-    for parts in part[:, [rows[0] for rows in rows_of_kind]]:
+    for parts, of_fold in zip(part[:, [rows[0] for rows in rows_of_kind]], pairs, strict=True):
+        if tuple(of_fold) not in bases:
+            design = Design.fit(X, Settings.of(train, pairs=of_fold))
+            bases[tuple(of_fold)] = design, design.blocks(X, rows_of_kind)
+        design, blocks = bases[tuple(of_fold)]
         sides = np.flatnonzero(parts == TRAINING), np.flatnonzero(parts == HELD_OUT)
         learnt, others = (Matrix([blocks[k] for k in side]) for side in sides)
-        features = Features(design, learnt, settings)
+        features = Features(design, learnt, Settings.of(train, pairs=of_fold))
         places = [np.concatenate([rows_of_kind[k] for k in side]) for side in sides]
         of_sides = [
             (rows.with_features(features.T), codes[place], None if weight is None else weight[place])

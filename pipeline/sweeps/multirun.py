@@ -50,7 +50,9 @@ class Study:
             classes, sweep = features_and_target(self.training_rows)[1], params.sweep
             self.weight = None if parts.train_weight is None else parts.train_weight.to_numpy(dtype=np.float64)
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
-            self.settings, self.settled = selection.without_lambda(parts.train, params.train, parts.key, self.weight)
+            settled, self.settled = selection.without_lambda(parts.train, params.train, parts.key, self.weight)
+            self.settings = settled.model_copy(update={"interactions": params.train.interactions})
+            self.key = parts.key
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, combinations: list[Combination]) -> None:
@@ -59,7 +61,8 @@ class Study:
         new = [pair for pair in dict.fromkeys(combinations) if pair not in known]
         if not new:
             return
-        added = cross_validate(self.training_rows, self.settings, self.params.sweep, new, self.folds, self.weight)
+        sweep = self.params.sweep
+        added = cross_validate(self.training_rows, self.settings, sweep, new, self.folds, self.weight, self.key)
         self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if known else added.combinations
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:

@@ -69,9 +69,6 @@ def sweep_record(
     children = _children(root / outputs.SWEEP, study, common)
     shown = _files([root / outputs.SWEEP])
     winner = outputs.load_json(root / outputs.WINNER) if (root / outputs.WINNER).exists() else {}
-    tables = {"training": training_rows}
-    if "winner" in winner:
-        tables["test"] = outputs.StoredTable(outputs.ROOT / outputs.TEST_ROWS)
     chosen = {name: winner[name] for name in choice.Choice._fields if name in winner}
     score, model = sweep["score"], root / outputs.SWEEP / outputs.MODEL
     return Sweep(
@@ -88,10 +85,9 @@ def sweep_record(
             "sweep/combinations": len(children),
             "sweep/diverged": sum(child.failure is not None for child in children),
         }
-        | {f"sweep/{name} {key}": row[key] for name, row in chosen.items() for key in ("lambda", score)}
-        | {f"test/{key}": value for key, value in winner.get("winner", {}).items()},
+        | {f"sweep/{name} {key}": row[key] for name, row in chosen.items() for key in ("lambda", score)},
         children=children,
-        tables=tables,
+        training=training_rows,
         source=_data(params).source,
         model=model if model.exists() else None,
         artifacts={file: file.parent.relative_to(root).as_posix() for file in shown},

@@ -29,6 +29,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # it wo
 import mlflow
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.exceptions import MlflowException
+from requests import RequestException
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -73,6 +74,9 @@ GO_ON = (
     "`dvc repro` then goes on from here."
 )
 
+# Other errors of the system, such as a full disk, are not the store's.
+UNREACHED = (MlflowException, SQLAlchemyError, ImportError, RequestException, ConnectionError, TimeoutError)
+
 
 @contextmanager
 def opened(settings: Tracking, step: str = GO_ON) -> Iterator[str]:
@@ -87,7 +91,7 @@ def opened(settings: Tracking, step: str = GO_ON) -> Iterator[str]:
             except Exception as error:  # each database's driver has errors of its own for a bad address
                 raise _unusable(uri, error, step) from None
             yield uri
-    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+    except UNREACHED as error:
         raise _unusable(uri, error, step) from None
 
 
@@ -273,5 +277,10 @@ def provenance() -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str:
-    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UserError(
+            "git is not installed, or not in PATH, and a run records its commit. Install git; `dvc repro` then goes on."
+        ) from None
     return answer.stdout.strip()

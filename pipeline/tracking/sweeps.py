@@ -54,7 +54,7 @@ class Sweep:
     tags: dict[str, str]
     metrics: dict[str, float]
     children: list[Child]
-    tables: dict[str, Table]  # training, and where there is a winner test
+    training: Table
     source: str
     model: Path | None  # of the winner
     artifacts: dict[Path, str]  # a file to the folder that it is shown in, "" for the top
@@ -142,17 +142,11 @@ def _renew(parent: Run, sweep: Sweep, experiment: Experiment) -> None:
     for run in _children(parent):
         if run.info.status == "RUNNING":  # from a request that was carried out but answered with an error
             client.delete_run(run.info.run_id)
-    datasets = models.log_datasets(run_id, sweep.experiment, sweep.source, sweep.tables)
-    model_id = None
+    datasets = models.log_datasets(run_id, sweep.experiment, sweep.source, {"training": sweep.training})
     if sweep.model:
         module = MODULES[sweep.stage]
-        model_id = models.log_model(run_id, experiment, sweep.model, sweep.tables["training"], sweep.params, module)
-    metrics = [
-        models.metric(key, value, now, datasets["test"], model_id)
-        if key.startswith("test/")
-        else models.metric(key, value, now, datasets["training"])
-        for key, value in sweep.metrics.items()
-    ]
+        models.log_model(run_id, experiment, sweep.model, sweep.training, sweep.params, module)
+    metrics = [models.metric(key, value, now, datasets["training"]) for key, value in sweep.metrics.items()]
     client.log_batch(run_id, metrics)
     for file, folder in sweep.artifacts.items():
         client.log_artifact(run_id, str(file), artifact_path=folder or None)

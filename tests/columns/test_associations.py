@@ -67,6 +67,56 @@ def test_the_pairs_are_one_warning_with_the_override():
         associations.warn(frame, roles(frame))
 
 
+def lines_and_phone(*order):
+    lines = pd.Series(np.array(["No phone service", "No", "Yes"])[RANDOM.choice(3, N, p=[0.1, 0.5, 0.4])], dtype="str")
+    columns = {"PhoneService": lines.replace({"No phone service": "No", "No": "Yes"}), "MultipleLines": lines}
+    return pd.DataFrame({name: columns[name] for name in order})
+
+
+@pytest.mark.parametrize("order", [("PhoneService", "MultipleLines"), ("MultipleLines", "PhoneService")])
+def test_of_nested_columns_the_one_that_follows_from_the_finer_is_proposed_to_be_left_out(order, recwarn):
+    frame = lines_and_phone(*order).assign(x=X)
+    associations.warn(frame, roles(frame))
+    (found,) = [str(warning.message) for warning in recwarn]
+    assert "follow from a finer one" in found
+    assert "PhoneService from MultipleLines (1.00)" in found
+    assert "-S 'data.drop=[PhoneService]'" in found
+    associations.warn(frame.drop(columns="PhoneService"), roles(frame.drop(columns="PhoneService")))  # as proposed
+    assert len(recwarn) == 1
+
+
+def test_a_name_with_some_wrong_cells_follows_from_its_code_as_the_code_from_it():
+    names = strings(np.where(RANDOM.random(N) < 0.02, RANDOM.integers(0, 6, N), CODE))
+    frame = pd.DataFrame({"code": strings(CODE), "name": names})
+    (pair,) = associations.strong(frame, roles(frame))
+    assert pair.is_mutual
+    (region,) = associations.strong(frame.assign(name=strings(CODE // 2)), roles(frame))
+    assert region[:2] == ("code", "name")
+    assert not region.is_mutual
+
+
+def services():
+    has_none = RANDOM.random(N) < 0.25
+    return pd.DataFrame(
+        {name: strings(np.where(has_none, 9, RANDOM.integers(0, 2, N))) for name in ("backup", "films", "support")}
+    ).assign(age=np.where(has_none, np.nan, X)), int(has_none.sum())
+
+
+def test_categories_that_are_the_same_rows_are_one_warning_with_their_rows(recwarn):
+    frame, n_rows = services()
+    associations.warn(frame.assign(other=strings(CODE)), roles(frame.assign(other=strings(CODE))))
+    (found,) = [str(warning.message) for warning in recwarn]
+    assert f"same rows: backup = k9, films = k9, support = k9, age is missing ({n_rows} rows)." in found
+
+
+def test_categories_of_nearly_the_same_rows_are_no_shared_ones():
+    frame, n_rows = services()
+    first = int(np.flatnonzero(frame["films"] == "k9")[0])
+    frame.loc[first, "films"] = "k1"
+    (group,) = associations.shared(frame, roles(frame))
+    assert group == (["backup = k9", "support = k9", "age is missing"], n_rows)
+
+
 def test_columns_that_differ_are_no_warning(recwarn):
     frame = pd.DataFrame({"x": X, "y": RANDOM.normal(size=N), "g": strings(CODE)})
     associations.warn(frame, roles(frame))

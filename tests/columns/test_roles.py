@@ -167,6 +167,12 @@ def test_a_column_without_a_name_that_is_no_index_is_a_feature():
     assert roles.decide(no_header, "column_2")["role"].tolist() == ["numeric", "target"]
 
 
+@pytest.mark.parametrize("values", [[0.0, 1.0], [1.0, np.nan, 2.0], ["sent", "unsent"]])
+def test_a_flag_with_the_name_of_an_identifier_is_no_hint_to_split_by_group(values, recwarn):
+    role_of("sent_email", pd.Series((values * N)[:N]))
+    assert not [warning for warning in recwarn if "split=group" in str(warning.message)]
+
+
 @pytest.mark.parametrize("spelt", [float, "P{:03.0f}".format])
 def test_an_identifier_that_repeats_is_left_out_and_reported_with_the_split_by_group(spelt):
     patients = np.repeat(np.arange(40, 80), 3)

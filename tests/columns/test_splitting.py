@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.columns.splitting import folds, grouped, stratified, timed
+from pipeline.columns.splitting import folds, grouped, sample, stratified, timed
 from pipeline.errors import UserError
 
 N = 200
@@ -126,3 +126,44 @@ def test_folds_are_as_many_as_rows_groups_and_moments_allow_with_a_warning(key, 
 def test_rows_that_make_no_two_folds_are_one_message_with_the_next_step(classes, key, message):
     with pytest.raises(UserError, match=message):
         folds(np.array(classes), 3, 0, key)
+
+
+@pytest.mark.parametrize("key", [None, PATIENTS.rename("group"), DAYS.rename("time")], ids=["rows", "groups", "times"])
+def test_a_class_that_cannot_be_held_out_is_always_trained_on_and_the_others_are_judged(key):
+    classes = CLASSES.sample(frac=1, random_state=0).to_numpy().copy()
+    classes[7] = "c"
+    with pytest.warns(UserWarning, match=r"with 'c' \(1 rows\) on both sides, .* trained on in every fold and judged"):
+        found = folds(classes, 4, 0, key)
+    assert len(found) == 4
+    for training, held_out in found:
+        assert set(classes[training]) == {"a", "b", "c"}
+        assert set(classes[held_out]) == {"a", "b"}
+        assert not set(training) & set(held_out)
+
+
+def test_few_rows_of_a_class_are_said_to_choose_badly():
+    classes = np.array(["no"] * 300 + ["yes"] * 4)
+    with pytest.warns(UserWarning, match=r"4 folds are used. The smallest class, 'yes', has 4 rows: .* uncertain"):
+        assert len(folds(classes, 5, 0)) == 4
+
+
+def test_a_sample_keeps_all_rows_of_a_rare_class_and_its_weights_restore_the_shares():
+    classes = np.array(["a"] * 90_000 + ["b"] * 9_990 + ["c"] * 7 + ["d"] * 3)
+    drawn = sample(classes, 1_000)
+    counts = pd.Series(classes[drawn.rows]).value_counts()
+    assert (counts["c"], counts["d"]) == (7, 3)
+    assert counts["b"] == 125  # a share of 100 would be fewer than 1,000 / (2 * 4)
+    assert counts.sum() == pytest.approx(1_000, abs=4)
+    weight = drawn.weight(np.full(len(classes), 2.0))
+    assert weight.min() == 2
+    shares = pd.Series(weight).groupby(classes[drawn.rows]).sum() / weight.sum()
+    expected = pd.Series(classes).value_counts(normalize=True)
+    pd.testing.assert_series_equal(shares, expected.sort_index(), check_names=False)
+    assert (np.diff(drawn.rows) > 0).all()
+    np.testing.assert_array_equal(sample(classes, 1_000).rows, drawn.rows)
+
+
+def test_a_sample_of_few_rows_is_all_of_them():
+    drawn = sample(CLASSES.to_numpy(), N)
+    assert drawn.rows.tolist() == list(range(N))
+    assert drawn.weight(None) is None

@@ -1,6 +1,7 @@
-"""The links through which DVC watches the files that the configuration names."""
+"""The digests by which DVC watches the files that the configuration names."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,27 +25,58 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
 
-def linked(*overrides: str) -> tuple[Path, Path]:
-    """The links to the table and to the test file, after the stage `configure`."""
+def recorded(*overrides: str) -> tuple[str, str]:
+    """What the stage `configure` records of the table and of the test file."""
     compose(*overrides)
     run_stages("configure")
-    return outputs.ROOT / outputs.DATA_FILE, outputs.ROOT / outputs.TEST_FILE
+    return tuple((outputs.ROOT / name).read_text(encoding="utf-8") for name in (outputs.DATA_FILE, outputs.TEST_FILE))
 
 
-def test_the_links_lead_to_the_files_that_are_named_and_to_no_others() -> None:
-    data, test = linked(*TABLE, "data.path=data/my.csv", "split=test_file", "split.path='data/new ä.csv'")
-    assert (data.read_text(encoding="utf-8"), test.read_text(encoding="utf-8")) == ("data/my.csv", "data/new ä.csv")
-    data, test = linked(*TABLE, "data.path=data/parts")
-    assert [file.name for file in data.iterdir()] == ["1.csv"]
-    assert test.read_text() == inputs.NONE
-    data, test = linked()
-    assert (data.read_text(), test.read_text()) == (inputs.NONE, inputs.NONE)
+def md5sum(*files: str) -> str:
+    """What the program of that name prints, with the names alone."""
+    printed = subprocess.run(["md5sum", *files], capture_output=True, text=True, check=True).stdout
+    return "".join(f"{line[:34]}{Path(line[34:]).name}\n" for line in printed.splitlines())
+
+
+def test_the_digests_are_those_of_the_files_that_are_named_and_of_no_others() -> None:
+    data, test = recorded(*TABLE, "data.path=data/my.csv", "split=test_file", "split.path='data/new ä.csv'")
+    assert (data, test) == (md5sum("data/my.csv"), md5sum("data/new ä.csv"))
+    Path("data/parts/2.csv").write_text("more", encoding="utf-8")
+    data, test = recorded(*TABLE, "data.path=data/parts")
+    assert (data, test) == (md5sum("data/parts/1.csv", "data/parts/2.csv"), inputs.NONE)
+    assert recorded() == (inputs.NONE, inputs.NONE)
 
 
 @pytest.mark.parametrize("name", ["elsewhere.csv", "{here}/elsewhere.csv"])
 def test_a_file_outside_data_is_watched_too(name: str) -> None:
-    data, _ = linked(*TABLE, f"data.path={name.format(here=Path.cwd())}")
-    assert data.read_text() == "elsewhere.csv"
+    before, _ = recorded(*TABLE, f"data.path={name.format(here=Path.cwd())}")
+    Path("elsewhere.csv").write_text("elsewhere.CSV", encoding="utf-8")
+    after, _ = recorded(*TABLE, f"data.path={name.format(here=Path.cwd())}")
+    assert before != after == md5sum("elsewhere.csv")
+
+
+def test_a_table_that_is_gone_leaves_its_digest_and_no_link_to_nothing() -> None:
+    digests = recorded(*TABLE, "data.path=data/my.csv")
+    Path("data/my.csv").unlink()
+    with pytest.raises(UserError, match=r"data/my\.csv doesn't exist"):
+        recorded(*TABLE, "data.path=data/my.csv")
+    assert (outputs.ROOT / outputs.DATA_FILE).read_text(encoding="utf-8") == digests[0]
+    assert recorded() == (inputs.NONE, inputs.NONE)
+
+
+def test_a_link_to_nothing_that_an_earlier_version_left_is_replaced() -> None:
+    (outputs.ROOT / "configure").mkdir(parents=True)
+    (outputs.ROOT / outputs.DATA_FILE).symlink_to("../../data/gone.csv")
+    assert recorded(*TABLE, "data.path=data/my.csv")[0] == md5sum("data/my.csv")
+
+
+def test_a_table_edited_since_it_was_recorded_is_refused_for_the_stage_that_read_it() -> None:
+    recorded(*TABLE, "data.path=data/my.csv")
+    dependencies = [(outputs.ROOT / outputs.DATA_FILE).as_posix()]
+    assert inputs.changed(dependencies) == []
+    Path("data/my.csv").write_text("edited", encoding="utf-8")
+    assert inputs.changed(dependencies) == ["the file in data.path"]
+    assert inputs.changed([(outputs.ROOT / outputs.TEST_FILE).as_posix()]) == []
 
 
 @pytest.mark.parametrize(
@@ -57,5 +89,5 @@ def test_a_file_outside_data_is_watched_too(name: str) -> None:
 )
 def test_a_path_that_is_no_table_stops_the_first_stage(overrides: list[str], message: str) -> None:
     with pytest.raises(UserError) as caught:
-        linked(*TABLE, *overrides)
+        recorded(*TABLE, *overrides)
     assert message in str(caught.value)

@@ -141,6 +141,21 @@ def test_callback_sees_iterations_and_falling_costs():
     assert iterations[-1] >= model.n_iter_[0]
 
 
+@pytest.mark.parametrize("multiclass", ["one_vs_rest", "softmax"])
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "newton", "quasi_newton"])
+def test_callback_sees_the_mean_cost_of_all_classes_also_of_those_that_converged(optimizer, multiclass):
+    X, y = datasets.load_wine(return_X_y=True)
+    seen = []
+    model = LogisticRegression(0.1, optimizer=optimizer, multiclass=multiclass, init="random", random_state=0)
+    model.fit(standardized(X), y, callback=lambda *now: seen.append(now))
+    assert multiclass == "softmax" or len(set(model.n_iter_)) > 1
+    last = np.array(model.cost_history_).reshape(-1, 3)
+    for t in range(1, len(last)):
+        last[t] = np.where(np.isnan(last[t]), last[t - 1], last[t])
+    for iteration, cost in seen:
+        assert cost == pytest.approx(last[min(iteration, len(last) - 1)].mean(), rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [("l2", -1), ("l2", np.nan), ("learning_rate", 0), ("learning_rate", "fast"), ("optimizer", "adam"),

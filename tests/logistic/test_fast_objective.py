@@ -92,7 +92,8 @@ def test_safe_learning_rate_is_one_over_the_largest_eigenvalue_of_the_bound():
     A = np.column_stack([X, np.ones(len(X))])
     largest = np.linalg.eigvalsh(A.T @ A / (4 * len(X)))[-1]
     fast = FastObjective(X, y, np.array([1]), Ridge(0.5))
-    np.testing.assert_allclose(fast.safe_learning_rate(), 1 / (largest + 0.5), rtol=1e-12)
+    np.testing.assert_allclose(fast.safe_learning_rate()[:-1], 1 / (largest + 0.5), rtol=1e-12)
+    assert fast.safe_learning_rate()[-1, 0] == pytest.approx(1 / largest, rel=1e-12)  # the intercept has no penalty
 
 
 @pytest.mark.parametrize("ones", [0, 1])
@@ -103,4 +104,5 @@ def test_safe_learning_rate_of_more_features_than_rows_is_the_same(ones, weighte
     weight = rng.uniform(1, 2, 20) if weighted else np.ones(20)
     A = np.column_stack([X, ones * np.ones(20)]) * np.sqrt(weight / weight.sum())[:, None]
     fast = FastObjective(X, codes, np.array([1]), Ridge(0.5), weight if weighted else None, bool(ones))
-    np.testing.assert_allclose(fast.safe_learning_rate(), 1 / (np.linalg.eigvalsh(A.T @ A / 4)[-1] + 0.5), rtol=1e-12)
+    largest = np.linalg.eigvalsh(A.T @ A / 4)[-1]
+    np.testing.assert_allclose(fast.safe_learning_rate()[:-1], 1 / (largest + 0.5), rtol=1e-12)

@@ -96,7 +96,7 @@ def test_more_features_than_are_factorised_reach_the_same_optimum(optimizer, mon
     assert rough.status_[0] == "converged"
     np.testing.assert_allclose(rough.coef_, exact.coef_, atol=1e-4)
     largest = np.linalg.eigvalsh(objective.curvature(np.zeros((301, 1)), X, Ridge(0.0))[0])[-1]
-    safe = FastObjective(matrix, y, np.array([1]), Ridge(0.0)).safe_learning_rate()[0]
+    safe = FastObjective(matrix, y, np.array([1]), Ridge(0.0)).safe_learning_rate()[0, 0]
     assert 0.9 / largest < safe < 1 / largest
 
 

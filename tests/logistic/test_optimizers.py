@@ -273,3 +273,29 @@ def test_an_elastic_net_of_many_classes_and_more_features_than_rows_is_sparse():
 def test_a_share_of_the_absolute_weights_beyond_one_is_refused():
     with pytest.raises(ValueError, match=r"l1_ratio = 1.5 is not allowed: it must be a number from 0 to 1"):
         LogisticRegression(l1_ratio=1.5).fit([[0.0], [1.0]], [0, 1])
+
+
+@pytest.mark.filterwarnings("ignore:no step lowers the cost")
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "nesterov", "newton", "quasi_newton"])
+@pytest.mark.parametrize("multiclass", ["one_vs_rest", "softmax"])
+@pytest.mark.parametrize("l2", [1e4, 1e10, 1e16])
+def test_the_intercept_is_found_however_large_the_penalty_is(optimizer, multiclass, l2):
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    y = np.repeat([0, 1], [170, 230])
+    model = LogisticRegression(l2, optimizer=optimizer, multiclass=multiclass, init="random", random_state=0).fit(X, y)
+    if l2 == 1e16 and optimizer == "quasi_newton":
+        assert model.status_[0] == "stuck"  # beside the cost of the random start, that of the intercept is rounding
+        return
+    assert model.status_[0] in ("converged", "stalled")
+    assert model.intercept_[0] == pytest.approx(np.log(230 / 170), abs=1e-4)
+    np.testing.assert_allclose(model.coef_, 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "newton", "quasi_newton"])
+@pytest.mark.parametrize("l2", [1e-300, 1e-100, 1e-20])
+def test_a_penalty_that_is_next_to_none_does_not_hide_separated_classes(optimizer, l2):
+    X = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    with pytest.warns(ConvergenceWarning, match="a plane separates the classes"):
+        model = LogisticRegression(l2, optimizer=optimizer, max_iter=300).fit(X, [0, 0, 1, 1])
+    assert model.status_[0] == "separated"
+    assert LogisticRegression(0.01, optimizer=optimizer).fit(X, [0, 0, 1, 1]).status_[0] == "converged"

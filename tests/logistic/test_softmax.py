@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.penalty import Ridge
@@ -125,7 +126,8 @@ def test_a_safe_learning_rate_is_below_one_over_the_largest_curvature():
     X, codes, _, _ = example()
     safe = SoftmaxObjective(X, codes, np.arange(4), Ridge(np.full(4, 0.1))).safe_learning_rate()
     one = FastObjective(X, codes, np.arange(4), Ridge(np.full(4, 0.1))).safe_learning_rate()
-    np.testing.assert_allclose(1 / safe - 0.1, 2 * (1 / one - 0.1))
+    np.testing.assert_allclose(1 / safe[:-1] - 0.1, 2 * (1 / one[:-1] - 0.1))
+    np.testing.assert_allclose(1 / safe[-1], 2 / one[-1])
 
 
 def test_another_name_is_refused():
@@ -158,3 +160,15 @@ def test_a_sparse_penalty_of_strength_zero_is_none_and_is_checked_for_separation
     with pytest.warns(ConvergenceWarning, match="a plane separates the classes"):
         fit = LogisticRegression(0, l1_ratio=0.5, optimizer="newton", max_iter=100).fit(X, y == 0)
     assert fit.status_.tolist() == ["separated"]
+
+
+def test_fits_of_thousands_of_features_that_stall_are_at_the_optimum():
+    rng, n, K, n_models = np.random.default_rng(0), 2_100, 3, 2
+    codes = np.column_stack([rng.integers(0, 1_001, n), rng.integers(1_001, 2_002, n)]).astype(np.int32)
+    X, y = Matrix([Block(np.zeros((n, 0)), codes, 2_002)]), rng.integers(0, K, n)
+    positive, models = np.tile(np.arange(K), n_models), np.repeat(np.arange(n_models), K)
+    objective = SoftmaxObjective(X, y, positive, Ridge(np.full(K * n_models, 0.1)))
+    found = fit_columns(objective, "quasi_newton", tol=0, models=models)
+    assert set(found.status) == {"stalled"}
+    slope = objective.gradient(found.weights)
+    np.testing.assert_allclose(slope, 0, atol=1e-8)

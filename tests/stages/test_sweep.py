@@ -44,7 +44,6 @@ def test_the_stage_writes_every_combination_its_curve_the_winner_and_four_pictur
     assert len(curves.groupby(["lambda", "learning_rate"])) == 6
     winner = outputs.load_json(WINNER)
     assert winner["best"]["log_loss"] == pytest.approx(scored["log_loss"].min(), abs=1e-6)
-    assert winner["winner"]["accuracy"] > 0.9
     pictures = {file.name for file in (SWEEP / outputs.PICTURES).iterdir()}
     assert pictures == {
         f"{name}.png" for name in ("heat_map", "validation_curve", "learning_rates", "coefficient_paths")
@@ -78,19 +77,16 @@ def test_the_printed_lambda_and_learning_rate_train_the_model_that_the_sweep_pro
     compose(*GRID, *chosen)
     run_stages("train", "evaluate")
     assert contents(outputs.ROOT / "train") == contents(SWEEP / "train")
-    assert outputs.load_json(outputs.main_result().metrics)["test"] == outputs.load_json(WINNER)["winner"]
+    assert outputs.load_json(outputs.main_result().metrics)["test"]["accuracy"] > 0.9
 
 
-def test_no_test_row_changes_the_choice(project: Path) -> None:
+def test_no_test_row_is_read(project: Path) -> None:
     run_stages("sweep")
-    before, winner = contents(SWEEP), outputs.load_json(WINNER)
-    test = outputs.ROOT / outputs.TEST_ROWS
-    outputs.save_table(outputs.load_table(test).iloc[::2], test)
+    before, winner = contents(SWEEP), WINNER.read_bytes()
+    (outputs.ROOT / outputs.TEST_ROWS).unlink()
     run_stages("sweep")
     assert contents(SWEEP) == before
-    after = outputs.load_json(WINNER)
-    assert after.pop("winner") != winner.pop("winner")
-    assert after == winner
+    assert WINNER.read_bytes() == winner
 
 
 def test_folds_are_cut_by_the_group_that_split_the_rows(project: Path) -> None:
@@ -166,5 +162,5 @@ def test_one_standard_error_is_trained_on_all_rows_where_refit_asks_for_it(proje
 def test_the_winner_is_readable_json(project: Path) -> None:
     run_stages("sweep")
     assert set(json.loads(WINNER.read_text())) == {
-        *("score", "refit", "warnings", "best", "one_standard_error", "winner"),
+        *("score", "refit", "warnings", "best", "one_standard_error"),
     }

@@ -55,13 +55,12 @@ def test_track_logs_the_model_the_extension_and_the_sweep_each_once(project: Pat
     assert main.info.run_name == f"lambda {penalty}, rate {rate}, gradient descent"
     assert sweep.info.run_name.startswith("sweep, best lambda 0.")
     assert "to adopt: `dvc exp run" in sweep.data.tags["mlflow.note.content"]
-    assert {data.dataset.digest for data in sweep.inputs.dataset_inputs} == {
-        data.dataset.digest for data in main.inputs.dataset_inputs
-    }
+    (of_sweep,) = (data.dataset.digest for data in sweep.inputs.dataset_inputs)  # no test rows
+    assert of_sweep in {data.dataset.digest for data in main.inputs.dataset_inputs}
+    assert not any(key.startswith("test/") for key in sweep.data.metrics)
     (winner,) = mlflow.search_logged_models(
         [sweep.info.experiment_id], f"source_run_id = '{sweep.info.run_id}'", output_format="list"
     )
-    assert {metric.key for metric in winner.metrics} == {key for key in main.data.metrics if key.startswith("test/")}
     assert (winner.name, winner.tags["mlflow.source.name"]) == ("iris", sweep.data.tags["mlflow.source.name"])
     receipt = outputs.load_json(outputs.ROOT / outputs.RECEIPT)
     assert {main.data.tags["result.digest"], sweep.data.tags["result.digest"]} < set(receipt)

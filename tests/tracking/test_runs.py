@@ -297,6 +297,12 @@ def test_a_store_that_cannot_be_reached_is_named_with_the_way_on(
     assert "`dvc repro` then goes on from here" in str(caught.value)
 
 
+def test_git_that_is_missing_is_named_and_not_the_store(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UserError, match="git is not installed"):
+        log.log([record], SETTINGS)
+
+
 def test_a_store_that_another_process_has_locked_is_one_message_and_used_when_it_is_free(
     record: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

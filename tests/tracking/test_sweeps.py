@@ -45,7 +45,7 @@ def recorded(tmp_path: Path) -> Sweep:
         tags={"best": "lambda 1"},
         metrics={"sweep/combinations": 3},
         children=[child(1), child(2), child(3, failure="with learning rate 9 it diverged")],
-        tables={"training": dataset.bundled("iris")},
+        training=dataset.bundled("iris"),
         source="here",
         model=None,
         artifacts={tmp_path / "combinations.csv": "sweep"},

@@ -10,6 +10,9 @@ the straight line is the limit of much smoothness, or of a large lambda, and whe
 more. Both penalties together are those of a ridge on other features, the columns of Phi: with the Gram matrix of g
 diagonal, they are the bends from smooth to rough, each divided by the square root of its penalty.
 
+Bins without training rows (inside a fold) have the features of the nearest bin with some, as the predictions of a model
+that has never seen such numbers.
+
     points  (n_bins,)            x in each bin, ascending, in units of the base column of its line
     counts  (n_bins,)            training rows in each bin
     Phi     (n_bins, n_bends)    the features of rows in that bin
@@ -121,12 +124,16 @@ class Curve(Term):
 
     def of_groups(self, groups: np.ndarray, counts: np.ndarray, smoothness: float) -> sparse.csr_matrix:
         """Its line and first bends in each group, (n_groups, n_features): the mean of the rows; 0 in the last."""
-        n_groups, counts = int(groups.max()) + 1, np.maximum(counts[:-1], 1e-9)
+        n_groups, counts = int(groups.max()) + 1, counts[:-1]
+        filled = counts > 0
+        if filled.sum() < 2:  # inside a fold, constant or missing
+            return sparse.csr_matrix((n_groups, 0))
         mean = np.average(self.points, weights=counts)
         deviation = np.sqrt(np.average((self.points - mean) ** 2, weights=counts))
-        line = (self.points - mean) / (deviation or 1)
+        line = ((self.points - mean) / deviation)[filled][nearest(self.points, counts)]
         curve = np.column_stack([line, bends(self.points, counts, smoothness)[:, :BENDS]])
-        in_group = sparse.csr_matrix((counts, (groups[:-1], np.arange(len(counts)))), (n_groups, len(counts)))
+        share = np.maximum(counts, 1e-9)
+        in_group = sparse.csr_matrix((share, (groups[:-1], np.arange(len(share)))), (n_groups, len(share)))
         total = np.asarray(in_group.sum(axis=1))
         return sparse.csr_matrix(in_group @ curve / np.where(total > 0, total, 1))
 
@@ -160,11 +167,17 @@ def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarr
     """Phi, with no column where the numbers have too few bins to bend."""
     from sklearn.preprocessing import SplineTransformer
 
+    filled = counts > 0
+    if filled.sum() < FEWEST:
+        return np.empty((len(points), 0))
+    if not filled.all():
+        return bends(points[filled], counts[filled], smoothness)[nearest(points, counts)]
+    points = (points - points[0]) / (points[-1] - points[0])
     share = counts / counts.sum()
     spread = np.sqrt(counts) / np.sqrt(counts).sum()
     at = np.interp(np.linspace(0, 1, KNOTS), np.append(0, np.cumsum(spread)), np.append(points[0], points))
     knots = np.unique(np.concatenate([points[:1], at, points[-1:]]))
-    if len(points) < FEWEST or len(knots) < 3:
+    if len(knots) < 3:
         return np.empty((len(points), 0))
     S = SplineTransformer(degree=3, knots=knots[:, None], extrapolation="constant").fit_transform(points[:, None])
     line = np.column_stack([np.ones(len(points)), points])
@@ -178,3 +191,9 @@ def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarr
     smoothest = roughness[roughness > NEGLIGIBLE * roughness.max(initial=0)].min(initial=np.inf)
     roughness = np.maximum(roughness / smoothest, 1)
     return S_bent @ directions @ rotation / np.sqrt(1 + smoothness * roughness)
+
+
+def nearest(points: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """For each bin the nearest of those with rows, as its position among them, (n_bins,)."""
+    filled = points[counts > 0]
+    return np.searchsorted((filled[1:] + filled[:-1]) / 2, points, side="right")

@@ -206,7 +206,8 @@ class Features:
 
     def positions(self, terms: Iterable[Term]) -> np.ndarray:
         """The features of some terms, in their order."""
-        return np.concatenate([positions for term in terms for other, positions in self.spans if other is term])
+        found = [positions for term in terms for other, positions in self.spans if other is term]
+        return np.concatenate([np.empty(0, int), *found])
 
     def of_pieces(self, pieces: Sequence[tuple[Term, Piece]]) -> np.ndarray:
         """The features of these terms, in their order, for rows with these pieces, (n_rows, n_chosen)."""

@@ -1,7 +1,8 @@
 """Numbers: a straight line, standardised, and an indicator of missing cells.
 
     base column  (x - centre) / scale, and 0 where the cell is missing
-    feature      mean 0 and standard deviation 1 in the training rows; a missing cell becomes the median
+    feature      mean 0 and standard deviation 1 in the training rows, 0 where they are constant; a missing cell becomes
+                 the median
 
 Centre and scale of the base column are mean and standard deviation of all training rows of the table. They only keep
 numbers near 1: the feature is scaled by its own rows, those of a fold.
@@ -18,12 +19,14 @@ from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indica
 from pipeline.outputs import Table
 
 EPSILON = np.finfo(float).eps
+UNKNOWN = np.array([-1, -1, 1, 1]) * np.finfo(float).max
 
 
 class Line(Term):
     """A number as a straight line.
 
     centre, scale, fill  of the base column; fill is that of a missing cell, where training had none
+    range                (4,), minimum, 5 % and 95 % quantile, and maximum of training, in the units of the table
     missing              the term that is 1 where cells are missing, or None
     """
 
@@ -34,6 +37,7 @@ class Line(Term):
     def __init__(self, column: str, centre: float, scale: float, fill: float) -> None:
         self.columns = (column,)
         self.centre, self.scale, self.fill = centre, scale, fill
+        self.range = UNKNOWN
         self.missing: Missing | None = None
 
     @classmethod
@@ -57,14 +61,17 @@ class Line(Term):
 
     def state(self) -> dict[str, Any]:
         part = {"part": self.part} if self.part else {}
-        return {"column": self.columns[0], **part, "centre": self.centre, "scale": self.scale, "fill": self.fill}
+        numbers = {"centre": self.centre, "scale": self.scale, "fill": self.fill, "range": self.range.tolist()}
+        return {"column": self.columns[0], **part, **numbers}
 
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Line":
         centre, scale, fill = (state.number(name) for name in ("centre", "scale", "fill"))
         if scale <= 0:
             raise state.wrong(f"scale is {scale:g}, not above 0")
-        return cls.named(state, centre, scale, fill)
+        line = cls.named(state, centre, scale, fill)
+        line.range = state.numbers("range", 4)
+        return line
 
     @classmethod
     def named(cls, state: Fields, *numbers: float) -> "Line":
@@ -80,14 +87,16 @@ class Line(Term):
         n = len(rows)
         mean = (known.sum() + n_missing * median) / n
         variance = (((known - mean) ** 2).sum() + n_missing * (median - mean) ** 2) / n
-        # As scikit-learn's StandardScaler, which leaves a column alone that is constant but for rounding.
-        level = self.centre / self.scale + mean
+        # Rounding is no variation: as in scikit-learn's StandardScaler, and also that of the base matrix, whose numbers
+        # are not near 0 where these rows are constant and others are not.
+        level = max(abs(self.centre / self.scale), abs(mean))
         with np.errstate(over="ignore"):
             is_constant = variance <= n * EPSILON * variance + (n * level * EPSILON) ** 2
             deviation = 1 / self.scale if is_constant else np.sqrt(variance)
-        entries = {j: 1 / deviation, rows.intercept: -mean / deviation}
+        factor = 0.0 if is_constant else 1 / deviation  # nothing can be learnt from a constant
+        entries = {j: factor, rows.intercept: -mean * factor}
         if self.missing is not None:
-            entries[self.missing.dense] = median / deviation
+            entries[self.missing.dense] = median * factor
         return Map(
             [self.name],
             np.array(list(entries)),
@@ -134,9 +143,16 @@ def line_of(line: Line, cells: pd.Series) -> Line:
     """The line, fitted on cells of its column."""
     numbers = line.numbers(cells)
     line.centre, line.scale, fill = centre_and_scale(numbers)
+    line.range = range_of(numbers)
     line.missing = Missing(line.columns[0]) if np.isnan(numbers).any() else None
     line.fill = fill if line.missing is None else 0.0
     return line
+
+
+def range_of(column: np.ndarray) -> np.ndarray:
+    """The minimum, the 5 % and the 95 % quantile, and the maximum of the numbers that are known, (4,)."""
+    known = column[~np.isnan(column)]
+    return np.quantile(known, [0, 0.05, 0.95, 1], method="inverted_cdf") if len(known) else UNKNOWN
 
 
 def centre_and_scale(column: np.ndarray) -> tuple[float, float, float]:

@@ -96,7 +96,44 @@ def test_features_fitted_on_some_blocks_of_a_base_matrix_are_those_of_scikit_lea
         theirs = scikit_learn(numbers, strings, 2).fit(rows)
         features = Features(design, Matrix(kept), Settings(min_rows=2))
         every_row = Matrix([first, second], features.T).toarray()
-        np.testing.assert_allclose(every_row, of_scikit_learn(theirs, X, numbers), atol=1e-12)
+        expected = of_scikit_learn(theirs, X, numbers)
+        expected[:, :4] *= rows[numbers].nunique().to_numpy() > 1  # nothing is learnt from a constant
+        np.testing.assert_allclose(every_row, expected, atol=1e-12)
+
+
+HELD_OUT = 20
+ALIKE = {
+    "zero": np.zeros(N),
+    "not zero": np.full(N, 0.1),
+    "far from zero": np.full(N, 1e9 + 0.3),
+    "almost always zero": np.where(np.arange(N) == N - 1, 1.0, 0.0),
+    "two numbers next to each other": np.where(np.arange(N) % 2, 1.0, 1.001),
+    "a few small counts": np.arange(N) % 5.0,
+    "all missing": np.full(N, np.nan),
+    "zero or missing": np.where(np.arange(N) % 3, 0.0, np.nan),
+}
+
+
+@pytest.mark.parametrize("smoothness", [None, 10.0])
+@pytest.mark.parametrize("pairs", [[], [("count", "kind")], [("count", "other")]])
+@pytest.mark.parametrize("alike", ALIKE)
+def test_where_all_large_counts_are_held_out_features_are_those_of_the_other_rows_alone(smoothness, pairs, alike):
+    """Products of a constant are no features there, so pairs are compared where there are none or few of them."""
+    count = ALIKE[alike].copy()
+    count[:HELD_OUT] = np.geomspace(2, 2e4, HELD_OUT).round()
+    kind = pd.Series(["a", "b", "c"] * (N // 3), dtype="str")
+    X = pd.DataFrame({"count": count, "other": np.arange(N) % 7.0, "kind": kind})
+    base, _, _ = prepare(X, min_rows=1, smoothness=smoothness, pairs=pairs)
+    learnt, others = base.block(X.iloc[HELD_OUT:]), base.block(X.iloc[:HELD_OUT])
+    features = Features(base, Matrix([learnt]), min_rows=1, smoothness=smoothness)
+    found = Matrix([learnt, others], features.T).toarray()
+    varies = len(np.unique(count[HELD_OUT:][~np.isnan(count[HELD_OUT:])])) > 1
+    alone = written_out(X.iloc[HELD_OUT:], X, min_rows=1, smoothness=smoothness, pairs=pairs if varies else [])
+    alone = np.roll(alone.to_numpy(), -HELD_OUT, axis=0)
+    if not pairs:  # products of two columns, and bends, may be turned
+        np.testing.assert_allclose(found @ found.T, alone @ alone.T, rtol=1e-6, atol=1e-6)
+    learnt_size, size = np.abs(found[:-HELD_OUT]).max(), np.abs(found).max()
+    assert size <= 1.001 * max(np.abs(alone).max(), learnt_size**2)
 
 
 def test_the_parts_of_dates_are_standardised_and_a_missing_date_is_one_feature(frame):

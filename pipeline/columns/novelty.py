@@ -1,0 +1,99 @@
+"""Rows to predict that are unlike the training rows: `boston` for `Boston`, months for years, a fraction for a percent.
+
+A category that training never had is no error, and neither is a number beyond those of training: a few are expected.
+Where they are a tenth of a column, or more than half of its numbers (five at least) are beyond the 5 % or the 95 %
+quantile of training, on the same side, the column is probably written in another way. Dates are not compared: later
+rows have later ones.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.columns.terms import Categories, Design
+from pipeline.columns.terms.line import Line
+
+SHARE, MOST, FEW = 0.1, 0.5, 5
+KEPT = 100  # unseen categories of a column that are counted one by one
+CELLS, UNSEEN, OUTSIDE, LOW, HIGH = range(5)
+
+Counts = dict[str, Counter[int | str]]  # by column: how many cells there are of each kind, and of each unseen category
+
+
+def counts(design: Design, frame: pd.DataFrame) -> Counts:
+    """How many cells of typed rows are unlike those that the terms were fitted on."""
+    found: Counts = {}
+    for term in design.terms:
+        name = term.columns[0]
+        if isinstance(term, Categories):
+            cells = pa.array(frame[name].dropna(), pa.large_string())
+            unseen = cells.filter(pc.invert(pc.is_in(cells, pa.array(term.categories, pa.large_string()))))
+            distinct = Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(unseen).to_pylist()})
+            found[name] = Counter({CELLS: len(cells), UNSEEN: len(unseen)}) + Counter(dict(distinct.most_common(KEPT)))
+        elif isinstance(term, Line) and not term.part:
+            x, (lowest, low, high, highest) = frame[name].dropna().to_numpy(dtype=np.float64), term.range
+            kinds = {OUTSIDE: (x < lowest) | (x > highest), LOW: x < low, HIGH: x > high}
+            found[name] = Counter({CELLS: len(x), **{kind: int(which.sum()) for kind, which in kinds.items()}})
+    return found
+
+
+def added(total: Counts, more: Counts) -> Counts:
+    """The counts of both; of the unseen categories the most frequent."""
+    result: Counts = {}
+    for name, counter in more.items():
+        both = total.get(name, Counter()) + counter
+        categories = Counter({key: count for key, count in both.items() if isinstance(key, str)})
+        kinds = Counter({key: count for key, count in both.items() if isinstance(key, int)})
+        result[name] = kinds + Counter(dict(categories.most_common(KEPT)))
+    return result
+
+
+def messages(design: Design, total: Counts) -> Iterator[str]:
+    """One line for each column that is unlike that of training."""
+    for term in design.terms:
+        name = term.columns[0]
+        count = total.get(name, Counter())
+        if isinstance(term, Categories) and count[UNSEEN] >= SHARE * max(count[CELLS], 1):
+            yield _unseen(name, count, [known for known in term.categories if known is not None])
+        elif isinstance(term, Line) and not term.part and (text := _outside(count, term.range.tolist())):
+            yield f"column {name!r}: {text}. Is it in the same unit?"
+
+
+def _unseen(name: str, count: Counter[int | str], categories: list[str]) -> str:
+    frequent = max((key for key in count if isinstance(key, str)), key=lambda key: (count[key], key))
+    if alike := _nearest(frequent, categories):
+        known = f"did you mean {alike!r}?"
+    else:
+        known = f"training had {', '.join(map(repr, categories[:3]))}{', ...' if len(categories) > 3 else ''}"
+    return (
+        f"column {name!r}: {count[UNSEEN]:,} of {count[CELLS]:,} cells are categories that training did not have, such "
+        f"as {frequent!r} ({known})"
+    )
+
+
+def _nearest(category: str, categories: list[str]) -> str | None:
+    """The category of training that is written most alike; case and spaces matter least."""
+    plain = {"".join(known.casefold().split()): known for known in reversed(categories)}
+    close = difflib.get_close_matches("".join(category.casefold().split()), list(plain), n=1)
+    return plain[close[0]] if close else None
+
+
+def _outside(count: Counter[int | str], limits: list[float]) -> str:
+    n, (lowest, low, high, highest) = max(count[CELLS], 1), limits
+    if count[OUTSIDE] >= SHARE * n:
+        return (
+            f"{count[OUTSIDE]:,} of {count[CELLS]:,} numbers are outside of what training had, {lowest:.7g} to "
+            f"{highest:.7g}"
+        )
+    for kind, limit, beyond in ((LOW, low, "below"), (HIGH, high, "above")):
+        if count[kind] > MOST * n and n >= FEW:
+            return (
+                f"{count[kind]:,} of {count[CELLS]:,} numbers are {beyond} {limit:.7g}, as at most 5 % were in "
+                f"training, which had {lowest:.7g} to {highest:.7g}"
+            )
+    return ""

@@ -1,0 +1,88 @@
+"""What is said of rows that are unlike those of training."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pipeline.columns.base import Base
+
+from pipeline.columns import novelty
+
+N = 200
+RANDOM = np.random.default_rng(0)
+TRAINING = pd.DataFrame(
+    {
+        "age": RANDOM.integers(18, 90, N).astype(float),
+        "rate": RANDOM.uniform(0, 45, N),
+        "city": pd.Series(RANDOM.choice(["Boston", "Chicago", "New York"], N), dtype="str"),
+        "empty": np.full(N, np.nan),
+        "joined": pd.date_range("2020-01-01", periods=N),
+    }
+)
+
+
+def said(rows: pd.DataFrame, n_parts: int = 1) -> list[str]:
+    base, total = Base(TRAINING), novelty.Counts()
+    for places in np.array_split(np.arange(len(rows)), n_parts):
+        total = novelty.added(total, novelty.counts(base, rows.iloc[places]))
+    return list(novelty.messages(base, total))
+
+
+def test_nothing_is_said_of_rows_like_those_of_training() -> None:
+    later = TRAINING.assign(joined=TRAINING["joined"] + pd.Timedelta(days=3000), empty=1.0)
+    assert said(TRAINING) == said(later) == said(TRAINING[:0]) == []
+    assert not any(said(TRAINING[row : row + 1]) for row in range(N))
+
+
+def test_a_few_new_categories_and_large_numbers_are_expected() -> None:
+    some = np.arange(N) < N // 12
+    rows = TRAINING.assign(city=TRAINING["city"].mask(some, "Denver"), age=TRAINING["age"].mask(some, 99))
+    assert said(rows) == []
+
+
+@pytest.mark.parametrize("n_parts", [1, 7])
+@pytest.mark.parametrize(
+    ("city", "hint"),
+    [
+        ("boston", "did you mean 'Boston'?"),
+        ("NEW  YORK ", "did you mean 'New York'?"),
+        ("Bostn", "did you mean 'Boston'?"),
+        ("Ulm", "training had 'Boston', 'Chicago', 'New York'"),
+    ],
+)
+def test_a_column_of_unseen_categories_is_one_line_with_the_nearest(city: str, hint: str, n_parts: int) -> None:
+    (line,) = said(TRAINING.assign(city=pd.Series([city] * N, dtype="str")), n_parts)
+    assert line.startswith(
+        f"column 'city': 200 of 200 cells are categories that training did not have, such as {city!r}"
+    )
+    assert hint in line
+
+
+def test_missing_cells_are_not_counted() -> None:
+    city = pd.Series(["boston"] * 20 + [None] * (N - 20), dtype="str")
+    (line,) = said(TRAINING.assign(city=city))
+    assert "20 of 20 cells" in line
+
+
+@pytest.mark.parametrize("n_parts", [1, 7])
+@pytest.mark.parametrize(
+    ("column", "factor", "seen"),
+    [("age", 12, "numbers are outside of what training had, 18 to 89"), ("rate", 0.01, "numbers are below")],
+)
+def test_numbers_in_another_unit_are_one_line_with_the_range(
+    column: str, factor: float, seen: str, n_parts: int
+) -> None:
+    (line,) = said(TRAINING.assign(**{column: TRAINING[column] * factor}), n_parts)
+    assert line.startswith(f"column {column!r}: ")
+    assert seen in line
+    assert f"to {TRAINING[column].max():.7g}" in line
+    assert line.endswith("Is it in the same unit?")
+
+
+def test_the_memory_of_unseen_categories_is_bounded_and_their_number_is_not() -> None:
+    base, total = Base(TRAINING), novelty.Counts()
+    for start in range(0, 2000, 500):
+        rows = TRAINING.sample(500, replace=True, random_state=0).reset_index(drop=True)
+        rows["city"] = pd.Series([f"city {start + k}" for k in range(500)], dtype="str")
+        total = novelty.added(total, novelty.counts(base, rows))
+    assert len(total["city"]) < 200
+    assert "2,000 of 2,000 cells" in next(iter(novelty.messages(base, total)))

@@ -13,6 +13,7 @@ from pipeline.columns import associations, expectations, leaks, profile, roles, 
 from pipeline.columns.target import known_rows, with_target
 from pipeline.errors import UserError
 from pipeline.outputs import Table
+from pipeline.overrides import override
 from pipeline.reading import CellFormat, Options
 
 
@@ -149,7 +150,7 @@ def _own(data: config.TableData) -> Loaded:
     for name, score in leaks.disguised_targets(table, report, data.target).items():
         warnings.warn(
             f"{name!r} alone predicts {data.target!r} almost perfectly (balanced accuracy {score:.3f}). If it is known "
-            f"only after {data.target!r}, leave it out with data.drop.",
+            f"only after {data.target!r}, leave it out: {override('data.drop', [name])}.",
             stacklevel=2,
         )
     return Loaded(table, report, cell_format)
@@ -173,7 +174,7 @@ def _read_like(path: Path, data: config.TableData, table: Table, cell_format: Ce
     if new := sorted(set(other[data.target].unique()) - classes):
         raise UserError(
             f"{path} has {data.target} = {new[0]!r}; {data.path} has {', '.join(map(repr, sorted(classes)))}. If it is "
-            f"one of these, set data.replace.{data.target} = {{{new[0]!r}: ...}}."
+            f"one of these: {override('data.replace', {data.target: {new[0]: min(classes)}})}, for example."
         )
     return other
 

@@ -7,7 +7,6 @@ strings               Cramer's V without its bias, W. Bergsma, "A bias-correctio
                       with few distinct values counts as a string, too, beside strings
 """
 
-import shlex
 import warnings
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from pandas.api import types
 
 from pipeline.columns.profile import as_numbers
 from pipeline.columns.roles import features
+from pipeline.overrides import override
 
 STRONG = 0.95
 ROWS = 5_000  # sampled from larger tables
@@ -74,20 +74,20 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
             f"{name} ({'over 1,000' if factor > 1000 else f'{factor:.0f}'})"
             for name, factor in list(high.items())[:SHOWN]
         )
-        drop = shlex.quote(f"data.drop=[{next(iter(high))}]")
+        drop = override("data.drop", [next(iter(high))])
         warnings.warn(
             f"These columns nearly follow from others (variance inflation above {INFLATED}): {shown}. Their weights "
-            f"can't be told apart, and their intervals are wide; to leave one out: -S {drop}.",
+            f"can't be told apart, and their intervals are wide; to leave one out: {drop}.",
             stacklevel=2,
         )
     if not pairs:
         return
     shown = "; ".join(f"{first} and {second} ({value:.2f})" for first, second, value in pairs[:SHOWN])
     more = f"; and {len(pairs) - SHOWN:,} more pairs" if len(pairs) > SHOWN else ""
-    drop = shlex.quote(f"data.drop=[{pairs[0].second}]")
+    drop = override("data.drop", [pairs[0].second])
     warnings.warn(
         f"These columns say the same (association above {STRONG:g}): {shown}{more}. Don't read the weight of one "
-        f"alone; to leave one out: -S {drop}.",
+        f"alone; to leave one out: {drop}.",
         stacklevel=2,
     )
 

@@ -10,8 +10,9 @@ import pandas as pd
 
 from pipeline import outputs
 from pipeline.columns.profile import as_numbers
-from pipeline.columns.roles import features, split_column
+from pipeline.columns.roles import features
 from pipeline.outputs import Table
+from pipeline.overrides import override
 
 ROWS = 20_000  # sampled from larger tables
 INFORMATIVE = 0.3  # least `information` of a suspect; a threshold that separates even a rare class has more
@@ -54,7 +55,7 @@ def warn_of_dates(report: pd.DataFrame) -> None:
         warnings.warn(
             f"Rows are split at random, but {', '.join(map(repr, names))} "
             f"{'is a date' if len(names) == 1 else 'are dates'}: the model learns from rows that are later than test "
-            f"rows. If it will predict the future, split by time: -S split=time {split_column(names[0])}.",
+            f"rows. If it will predict the future, split by time: -S split=time {override('split.column', names[0])}.",
             stacklevel=3,
         )
 

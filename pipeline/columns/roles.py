@@ -5,7 +5,6 @@ What is left out, and an identifier that repeats, are warnings.
 """
 
 import re
-import shlex
 import warnings
 from collections.abc import Mapping
 
@@ -14,9 +13,9 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.errors import UserError
-from pipeline.reading import override, unknown_column
+from pipeline.overrides import override
+from pipeline.reading import unknown_column
 from pipeline.reading.cells import PAIRS
-from pipeline.reading.options import PLAIN
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
 SPECIAL = ("target", "weight", "offset")
@@ -94,7 +93,7 @@ def decide(
         shown = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
         raise UserError(
             f"No column is left to predict {target!r} from ({shown}). To use one as a feature, give it a role, such as "
-            f"{override('data.roles', left_out[0][0], 'categorical')}."
+            f"{override('data.roles', {left_out[0][0]: 'categorical'})}."
         )
     _warn_of_left_out(roles, frame)
     for name, role in roles[["column", "role"]].itertuples(index=False):
@@ -141,7 +140,8 @@ def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
     usual = "numeric" if types.is_numeric_dtype(frame[first]) else "categorical"
     count = "1 column is" if len(left_out) == 1 else f"{len(left_out):,} columns are"
     warnings.warn(
-        f"{count} left out: {shown}. To use one as a feature, give it a role: {override('data.roles', first, usual)}.",
+        f"{count} left out: {shown}. To use one as a feature, give it a role: "
+        f"{override('data.roles', {first: usual})}.",
         stacklevel=3,
     )
 
@@ -156,18 +156,14 @@ def _warn_of_repeated(column: pd.Series, role: str) -> None:
         return
     as_codes = ""
     if role == "numeric":
-        as_codes = f" If its numbers are codes: {override('data.roles', str(column.name), 'categorical')}."
+        as_codes = f" If its numbers are codes: {override('data.roles', {str(column.name): 'categorical'})}."
     warnings.warn(
         f"column {column.name!r} has the name of an identifier, and rows share it: {len(counts):,} distinct in "
         f"{len(known):,} rows ({_shown(counts.index[0])} in {counts.iloc[0]:,}). If rows of one identifier belong "
-        f"together, don't let it be in training and in test rows: -S split=group {split_column(str(column.name))}."
-        f"{as_codes}",
+        f"together, don't let it be in training and in test rows: -S split=group "
+        f"{override('split.column', str(column.name))}.{as_codes}",
         stacklevel=3,
     )
-
-
-def split_column(name: str) -> str:
-    return f"-S split.column={name}" if re.fullmatch(PLAIN, name) else "-S " + shlex.quote(f'split.column="{name}"')
 
 
 def _names_identifier(name: str, *, repeats: bool) -> bool:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.outputs import StoredTable, Table
-from pipeline.reading import held, override
+from pipeline.overrides import override
+from pipeline.reading import held
 
 CLASSES = 100  # at most; more are numbers to estimate, or names
 BANDS = 20  # classes that are numbers: more than so many may be numbers to estimate
@@ -59,7 +60,7 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     if same := [names for names in by_letters.values() if len(names) > 1]:
         warnings.warn(
             f"The target {target!r} has classes that differ in capital letters only ({', '.join(same[0])}). To join "
-            f"them: {override('data.replace', target, dict.fromkeys(same[0][1:], same[0][0]))}.",
+            f"them: {override('data.replace', {target: dict.fromkeys(same[0][1:], same[0][0])})}.",
             stacklevel=2,
         )
     if counts.min() < RARE * len(known) / len(classes):

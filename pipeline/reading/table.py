@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from pipeline import compute
 from pipeline.errors import UserError
+from pipeline.overrides import override
 from pipeline.reading import body, cells, decoding, delimited, formats, held
-from pipeline.reading.options import CellFormat, Options, override
+from pipeline.reading.options import CellFormat, Options
 
 KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
 SHEETS = ("Excel", "Excel 97", "OpenDocument")
@@ -223,7 +224,7 @@ def _text(
         if name in kept and name not in kinds and _is_number(table.schema.field(name).type):
             warnings.warn(
                 f"column {name!r} holds numbers such as {cell!r}, which are read without their leading zeros. If they "
-                f"are codes, read them as strings: {override('data.roles', name, 'categorical')}.",
+                f"are codes, read them as strings: {override('data.roles', {name: 'categorical'})}.",
                 stacklevel=6,
             )
     return _Stored(table, dialect.decimal, kinds, [dialect.footer] if dialect.footer else [])
@@ -285,7 +286,7 @@ def _kept(
         why = "the header has one name less than the rows have cells" if is_text else "pandas saved it as the index"
         warnings.warn(
             f"{path}: the column {name!r} is left out, because it holds row names: {why}. To use it: "
-            f"{override('data.roles', name, 'categorical' if is_text else 'numeric')}.",
+            f"{override('data.roles', {name: 'categorical' if is_text else 'numeric'})}.",
             stacklevel=6,
         )
     counts = Counter(names[place] for place in kept)
@@ -299,8 +300,9 @@ def _kept(
         called = [unique[place] for place in kept if names[place] == name]
         warnings.warn(
             f"{path} has more than one column named {', '.join(map(repr, repeated[:5]))}. They are called "
-            f"{' and '.join(map(repr, called))}. To leave out all of them: -S 'data.drop=[{name}]', one of them: "
-            f"-S 'data.drop=[{called[-1]}]'. If the first line is not a header: -S data.header=false.",
+            f"{' and '.join(map(repr, called))}. To leave out all of them: "
+            f"{override('data.drop', [name])}, one of them: {override('data.drop', called[-1:])}. "
+            f"If the first line is not a header: -S data.header=false.",
             stacklevel=6,
         )
     return kept

@@ -24,7 +24,7 @@ from pipeline.columns.roles import FEATURES, SPECIAL
 from pipeline.config import composition
 from pipeline.config.sections import UNSET
 from pipeline.errors import reported_warnings
-from pipeline.overrides import assignment
+from pipeline.overrides import assignment, options
 
 OVERRIDE = re.compile(rf"(\+\+?|~)?({'|'.join(config.Params.model_fields)}|optimizer)([.@][\w.@$-]*)?=")
 TARGETS = re.compile(r"(?i)(^|[\W_])(target|class|label|outcome|y)$")  # usual names of the column to predict
@@ -50,8 +50,8 @@ def main(file: str, target: str | None, overrides: Sequence[str]) -> None:
     composed = composition.compose(settings)
     data = config.parse(composed, source)["data"]
     if data["target"] == UNSET:
-        options = config.section_of({"data": data | {"target": "any"}}, "data", source)
-        _list_columns(options, path, overrides)
+        chosen = config.section_of({"data": data | {"target": "any"}}, "data", source)
+        _list_columns(chosen, path, overrides)
         return
     params = config.validate(composition.check(composed, source), source)
     _preview(params)

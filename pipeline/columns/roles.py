@@ -91,9 +91,11 @@ def decide(
         if not left_out:
             raise UserError(f"No column is left to predict {target!r} from. Keep at least one feature.")
         shown = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
+        usable = [(name, role) for name, *_ in left_out if (role := _usable_as(frame[name]))]
+        advice = f"To use one as a feature, give it a role, such as {override('data.roles', dict(usable[:1]))}."
         raise UserError(
-            f"No column is left to predict {target!r} from ({shown}). To use one as a feature, give it a role, such as "
-            f"{override('data.roles', {left_out[0][0]: 'categorical'})}."
+            f"No column is left to predict {target!r} from ({shown}). "
+            f"{advice if usable else 'Add columns to the file that repeat values or hold numbers.'}"
         )
     _warn_of_left_out(roles, frame)
     for name, role in roles[["column", "role"]].itertuples(index=False):
@@ -136,14 +138,22 @@ def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
         return
     groups = left_out.groupby(["role", "reason"], sort=False)["column"]
     shown = "; ".join(f"{', '.join(names)} ({role}: {reason})" for (role, reason), names in groups)
-    first = left_out["column"].iloc[0]
-    usual = "numeric" if types.is_numeric_dtype(frame[first]) else "categorical"
+    usable = {name: role for name in left_out["column"] if (role := _usable_as(frame[name]))}
+    advice = f" To use one as a feature, give it a role: {override('data.roles', dict([*usable.items()][:1]))}."
     count = "1 column is" if len(left_out) == 1 else f"{len(left_out):,} columns are"
     warnings.warn(
-        f"{count} left out: {shown}. To use one as a feature, give it a role: "
-        f"{override('data.roles', {first: usual})}.",
+        f"{count} left out: {shown}.{advice * bool(usable)}",
         stacklevel=3,
     )
+
+
+def _usable_as(column: pd.Series) -> str | None:
+    """The role that makes a feature of a column that was left out; None where no role can help."""
+    if column.nunique() < 2:
+        return None
+    if types.is_numeric_dtype(column):
+        return "numeric"
+    return "categorical" if column.value_counts().iloc[0] >= FREQUENT else None
 
 
 def _warn_of_repeated(column: pd.Series, role: str) -> None:

@@ -51,8 +51,7 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
         alone = [name for name in classes if counts[name] < 2]
         raise UserError(
             f"The target {target!r} has classes of one row: {', '.join(map(repr, alone[:5]))}. The training and the "
-            f"test rows need one each. {hint}Add rows, remove these, or join them to another class with "
-            f"data.replace.{target}."
+            f"test rows need one each. {hint}{without_class(target, alone, classes)}"
         )
     by_letters: dict[str, list[str]] = {}
     for name in classes:
@@ -87,6 +86,14 @@ def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFra
             f"{source}{dropped:,} of {len(frame):,} rows have no {target!r}; they are left out.", stacklevel=3
         )
     return known
+
+
+def without_class(target: str, rare: list[str], classes: list[str]) -> str:
+    """The ways on for classes of too few rows, as a sentence."""
+    others = [name for name in classes if name not in rare]
+    leave_out = override("data.replace", {target: dict.fromkeys(rare, "NA")})
+    join = override("data.replace", {target: dict.fromkeys(rare, others[0])}) if others else ""
+    return f"Add rows, leave these out: {leave_out}{f', or join them to another class: {join}' * bool(others)}."
 
 
 def features_and_target(table: AnyTable) -> tuple[AnyTable, np.ndarray]:

@@ -468,8 +468,29 @@ def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple
         are_dates = {date_format: dates.notna() for date_format, dates in readings.items()}
         best = max(are_dates, key=lambda date_format: are_dates[date_format].sum())
         is_date = are_dates[best] & ~known.str.fullmatch(NUMBER)  # 2024 is a number, and a year in ISO 8601
-        _judged(strings, places(is_date), places(~is_date), "date", f" of the format {best}")
+        if not _judged(strings, places(is_date), places(~is_date), "date", f" of the format {best}"):
+            _warn_of_two_forms(strings, {form: places(dates) for form, dates in are_dates.items()}, best)
     return None, None
+
+
+def _warn_of_two_forms(strings: Strings, are_dates: Mapping[str, np.ndarray], best: str) -> None:
+    """Where two formats of dates together read most cells, neither alone."""
+    rest = {form: which & ~are_dates[best] for form, which in are_dates.items()}
+    other = max(rest, key=lambda form: strings.cells(rest[form]))
+    forms = {best: are_dates[best], other: rest[other]}
+    if all(map(np.any, forms.values())) and sum(map(strings.cells, forms.values())) >= MOSTLY * strings.cells(
+        strings.known
+    ):
+        shown = " and ".join(
+            f"{_n_cells(strings.cells(which))} of the format {form}, such as {strings.most_frequent(which, 1)[0]!r}"
+            for form, which in forms.items()
+        )
+        strings.warn(
+            f"dates are written in two ways, {shown}, so it is read as strings. To have dates, write all of them in "
+            f"one way in the file. To read it as strings without this warning: "
+            f"{override('data.roles', {strings.name: 'categorical'})}. To leave it out: "
+            f"{override('data.drop', [strings.name])}."
+        )
 
 
 def _without_missing(dates: pa.Array | pa.ChunkedArray, cell_format: CellFormat) -> pa.Array | pa.ChunkedArray:

@@ -252,6 +252,18 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return found
 
 
+def _without_header(name: str, names: Sequence[str], path: Path) -> UserError | None:
+    """The error for a name that a file without a header can't have; None for a file with a header."""
+    if list(names) != [f"column_{place}" for place in range(1, len(names) + 1)]:
+        return None
+    return UserError(
+        f"{path} has no column {name!r}, because no header was seen: the first line is taken for a row. The columns "
+        f"are {names[0]} to {names[-1]}. Use these names, as in {override('data.target', names[-1])}; or name all "
+        f"columns, as in {override('data.names', [*names[:-1], name])}; or, if the first line is a header: "
+        f"-S data.header=true."
+    )
+
+
 def _kept(
     names: Sequence[str], options: Options, required: Collection[str], path: Path, *, row_names: Collection[str] = ()
 ) -> list[int]:
@@ -263,7 +275,7 @@ def _kept(
     known = {*names, *unique}
     for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
         if name not in known:
-            raise unknown_column(name, unique, str(path))
+            raise _without_header(name, names, path) or unknown_column(name, unique, str(path))
     for name in required:
         if name in options.drop:
             raise UserError(

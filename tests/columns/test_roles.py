@@ -101,9 +101,7 @@ def test_a_given_role_that_cannot_be_is_one_message(frame, given, message):
 
 
 def test_without_a_feature_the_message_shows_the_role_of_each_column(frame):
-    message = (
-        r"No column is left .*row: identifier, consecutive .*; country: constant.*-S \+\+data.roles.row=categorical"
-    )
+    message = r"No column is left .*row: identifier, consecutive .*; country: constant.*-S \+\+data.roles.row=numeric"
     with pytest.raises(UserError, match=message):
         decided(frame[["row", "country", "target"]])
 

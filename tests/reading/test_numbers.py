@@ -113,7 +113,7 @@ def test_what_can_be_mistaken_stops_with_the_choices(table, cell):
 
 
 def test_a_bound_is_shown_with_the_replacement_that_reads_it(table):
-    with pytest.raises(UserError, match="should stand for '<0.1': ") as raised:
+    with pytest.raises(UserError, match=r"should stand for '<0.1': ") as raised:
         column(table, [*PLAIN, *["<0.1"] * 6])
     assert override("data.replace", {"a": {"<0.1": "0.1"}}) in str(raised.value)
 

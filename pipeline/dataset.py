@@ -200,12 +200,15 @@ def _positions(
 
 def _check_classes(target: pd.Series, parts: dict[str, pd.Series], params: config.Split) -> None:
     settings = [f"split.{key}" for key in ("test_size", "seed", "path") if hasattr(params, key)]
-    change = "" if isinstance(params, config.RandomSplit) else f"Change {' or '.join(settings)}. "
-    counts = target.value_counts()
+    classes = target.value_counts().index.tolist()
     for side, labels in parts.items():
         if absent := sorted(set(target.unique()) - set(labels.unique())):
             raise UserError(
                 f"split.method = {params.method!r} leaves no {side} row with {target.name} = {absent[0]!r} "
                 f"({len(labels):,} {side} rows). "
-                f"{change}{without_class(str(target.name), absent, counts.index.tolist())}"
+                + (
+                    without_class(str(target.name), absent, classes)
+                    if isinstance(params, config.RandomSplit)
+                    else f"Change {' or '.join(settings)}, or add such rows."
+                )
             )

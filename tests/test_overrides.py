@@ -165,7 +165,7 @@ PRINTERS: dict[str, Callable[[str, Path], str]] = {
     "a cell that is no number": lambda name, folder: read_of(name, ["oops", *map(str, NORMAL[1:])], folder),
     "a bound": lambda name, folder: read_of(name, ["<0.1", *map(str, NORMAL[1:])], folder),
     "categories": lambda name, folder: read_of(name, ["3+", *"012" * 20][:ROWS], folder),
-    "a column left out": lambda name, folder: messages(lambda: roles.decide(frame_of(name, "x"), "y")),
+    "a column left out": lambda name, folder: messages(lambda: roles.decide(frame_of(name, range(ROWS)), "y")),
     "two columns that say the same": lambda name, folder: messages(
         lambda: associations.warn(pd.DataFrame({"b": NORMAL, name: NORMAL}), codes(name))
     ),

@@ -91,7 +91,7 @@ def decide(
         if not left_out:
             raise UserError(f"No column is left to predict {target!r} from. Keep at least one feature.")
         shown = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
-        usable = [(name, role) for name, *_ in left_out if (role := _usable_as(frame[name]))]
+        usable = [(name, as_feature) for name, *_ in left_out if (as_feature := _usable_as(frame[name]))]
         advice = f"To use one as a feature, give it a role, such as {override('data.roles', dict(usable[:1]))}."
         raise UserError(
             f"No column is left to predict {target!r} from ({shown}). "
@@ -138,7 +138,7 @@ def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
         return
     groups = left_out.groupby(["role", "reason"], sort=False)["column"]
     shown = "; ".join(f"{', '.join(names)} ({role}: {reason})" for (role, reason), names in groups)
-    usable = {name: role for name in left_out["column"] if (role := _usable_as(frame[name]))}
+    usable = {name: as_feature for name in left_out["column"] if (as_feature := _usable_as(frame[name]))}
     advice = f" To use one as a feature, give it a role: {override('data.roles', dict([*usable.items()][:1]))}."
     count = "1 column is" if len(left_out) == 1 else f"{len(left_out):,} columns are"
     warnings.warn(

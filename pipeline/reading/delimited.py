@@ -189,14 +189,22 @@ def _given_delimiter(text: Text, options: Options) -> str | None:
                 if key == "delimiter"
                 else f"data.{key} = {value!r} should be one character."
             )
+        if value == BLANK and key != "delimiter":
+            raise UserError(f"data.{key} is a space, which no CSV reader takes. Set another character, or null.")
     if (options.quote or '"') == given:
         raise UserError(f"data.delimiter and data.quote are both {given!r}. Change one of them.")
+    if given is not None and options.escape == given:
+        raise UserError(f"data.delimiter and data.escape are both {given!r}. Change one of them.")
     return given
 
 
 def _layout(sample: str, given: str | None, options: Options, expected: Sequence[str], lines: int) -> _Layout:
     """The delimiter, quote and escape with which most rows have as many cells as the header."""
-    layouts = {mark: _quoted(sample, mark, options, expected, lines) for mark in given or USUAL + RARE}
+    layouts = {
+        mark: _quoted(sample, mark, options, expected, lines)
+        for mark in given or USUAL + RARE
+        if mark not in (options.quote, options.escape)
+    }
 
     def rank(mark: str) -> tuple[bool, bool, float]:
         layout = layouts[mark]

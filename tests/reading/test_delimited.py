@@ -1,3 +1,5 @@
+import csv
+
 import pytest
 
 from pipeline.errors import UserError
@@ -220,3 +222,19 @@ def test_a_cell_far_below_the_first_rows_decides_as_well(table):
 def test_text_that_is_no_table_is_one_message(table, text, options, message):
     with pytest.raises(UserError, match=message):
         table(text, **options)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|", ":", "~"])
+@pytest.mark.parametrize("key", ["quote", "escape"])
+def test_a_quote_or_escape_is_never_taken_for_the_delimiter(table, key, mark, monkeypatch):
+    reader = csv.reader
+
+    def strict(stream, **marks):  # as in Python 3.13
+        assert marks["delimiter"] not in (marks["quotechar"], marks["escapechar"])
+        return reader(stream, **marks)
+
+    monkeypatch.setattr("pipeline.reading.delimited.csv.reader", strict)
+    other = ";" if mark != ";" else ","
+    assert table(f"a{other}b\n1{other}2\n3{other}4\n", **{key: mark}).to_numpy().tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(UserError, match="are both"):
+        table("a,b\n1,2\n", delimiter=mark, **{key: mark})

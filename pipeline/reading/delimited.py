@@ -214,7 +214,7 @@ def _layout(sample: str, given: str | None, options: Options, expected: Sequence
         return header is not None and share >= 0.5, mark in USUAL and share >= 0.5, share
 
     best = max(layouts, key=rank)
-    if not given and rank(best)[2] == 0:
+    if "," in layouts and rank(best)[2] == 0:
         best = ","
     if not given and rank(BLANK)[2] and best != BLANK and rank(BLANK)[0] >= rank(best)[0]:
         body = layouts[best].rows[1:]

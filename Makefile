@@ -6,7 +6,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export COMBINATIONS := $(value GRID)
 unexport GRID
 group = $$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'])")
-.PHONY: help run test quick sweep bench serve ui tutorial notebook site lint clean
+extras = $$(python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'], sep=',')")
+.PHONY: help run test quick sweep bench serve ui tutorial notebook site lint lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -52,6 +53,10 @@ site: .venv/installed ## build the pages as a web site in site/
 
 lint: .venv/installed ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy
+
+lock: .venv/installed ## check that all extras and groups can be installed with requirements.lock
+	@python -m pip install --dry-run --quiet --disable-pip-version-check --constraint requirements.lock ".[$(extras)]" \
+		$(call group,bench) $(call group,notebook) $(call group,optuna)
 
 clean: ## remove the environment and caches; outputs, experiments and runs stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

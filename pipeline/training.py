@@ -154,12 +154,11 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
             found = separating_features(Z, y == label, np.append(coef, intercept))
             if len(found):
                 warnings.warn(
-                    f"train.lambda = {params.l2:g}{' is next to no penalty' if params.l2 else ''}, but no best weights "
-                    f"exist for {label!r} without one: with {shortened(names[found])}, rows of one class are "
-                    f"separated from all others, so weights grow until training stops and have no "
-                    f"standard errors, intervals and p values. Set a penalty (-S train.lambda=0.01; of two classes "
-                    f"with intervals: -S train.penalty=firth), pool a category of only one class with others "
-                    f"(train.min_rows), or leave the column out (data.drop).",
+                    f"train.lambda = {params.l2:g}{' is next to none' if params.l2 else ''}, but no best weights exist "
+                    f"for {label!r}: with {shortened(names[found])}, rows of one class are separated from all others, "
+                    f"so weights grow until training stops and have no standard errors, intervals and p values. Set a "
+                    f"penalty (-S train.lambda=0.01; of two classes with intervals: -S train.penalty=firth), pool a "
+                    f"category of only one class with others (train.min_rows), or leave the column out (data.drop).",
                     stacklevel=2,
                 )
     return training

@@ -1,13 +1,18 @@
 """What users do in the repository must not be in the way of its tests, of git or of DVC."""
 
+import re
 import shlex
 import shutil
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import conftest
 import pytest
 from conftest import ROOT, copy_project, shell_in
 from omegaconf import OmegaConf
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 pytestmark = pytest.mark.slow
 
@@ -50,3 +55,11 @@ def test_make_sweep_runs_nothing_that_is_written_in_the_grid(tmp_path: Path, com
     done = shell_in(tmp_path)(f"make sweep GRID={shlex.quote(f'train.lambda=0,1 {command}')}")
     assert "<-m><pipeline><queue><train.lambda=0,1>" in done.stdout
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_lock_has_a_fitting_version_of_what_each_extra_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    versions = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
+    for requirement in map(Requirement, chain(project["dependencies"], *project["optional-dependencies"].values())):
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement

@@ -9,11 +9,12 @@ Source: https://distributed.dask.org/en/stable/resilience.html
 """
 
 import io
+import logging
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ COMPARED = ("python", "dask", "distributed", "numpy")  # versions that should ag
 MAPPED = 0.25  # of a worker's memory that mapped arrays may fill
 LOCAL = ".dvc/tmp/compute"  # for arrays in files of this process, where the folder is a URL
 PACKAGE = __name__.partition(".")[0]
+OTHER_CODE = (
+    "the {} has other code of this package, so its results may differ. Let both have the same commit, without edits "
+    "(git status), and start the worker again."
+)
 HINT = "pip install 'distributed>=2026.6'"
 
 
@@ -57,13 +62,15 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
     memory     limit of each worker of a local cluster, such as 2GB
     folder     a path or an fsspec URL that this process and all workers can read and write
 
-    Errors: `UserError` where there is no scheduler, no worker, or where versions differ.
+    Errors: `UserError` where there is no scheduler, no worker, or where versions or the code of this package differ.
     """
     if find_spec("distributed") is None:
         raise UserError(f"compute=dask needs the package distributed: {HINT}")
     import dask
     from distributed import Client, LocalCluster
 
+    # It would print the traceback of a scheduler that is lost, which is one message here.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     # A worker that pauses for lack of memory would never go on: it had better end, with a message.
     with dask.config.set({"distributed.worker.memory.pause": False, "distributed.comm.timeouts.connect": SECONDS}):
         if scheduler is None:
@@ -111,18 +118,38 @@ def _check(client: Any, scheduler: str | None) -> None:
                 raise UserError(
                     f"{name} has {package} {there[package]}, but here it is {here[package]}. Install the same."
                 )
-    found_there = {f"worker {name}": has for name, has in client.run(_finds(PACKAGE)).items()}
-    for name, has in {"scheduler": client.run_on_scheduler(_finds(PACKAGE)), **found_there}.items():
-        if not has:
+    here_code = _code(PACKAGE)()
+    found_there = {f"worker {name}": code for name, code in client.run(_code(PACKAGE)).items()}
+    for name, code in {"scheduler": client.run_on_scheduler(_code(PACKAGE)), **found_there}.items():
+        if code is None:
             raise UserError(
                 f"the {name} can't import this package. Start both in the folder of this repository: PYTHONPATH=. dask "
                 f"scheduler, and PYTHONPATH=. dask worker {scheduler}"
             )
+        if code != here_code and name != "scheduler":  # that only passes calls on
+            raise UserError(OTHER_CODE.format(name))
 
 
-def _finds(package: str) -> Any:
-    """A function that needs nothing of this package, which the others may not have."""
-    return lambda: __import__("importlib.util").util.find_spec(package) is not None
+def _code(package: str) -> Any:
+    """A function for the digest of the code of a package, None without it. It needs nothing of this package."""
+
+    def digest() -> str | None:
+        from hashlib import sha256
+        from importlib.util import find_spec
+        from pathlib import Path
+
+        spec = find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        root = Path(spec.submodule_search_locations[0])
+        files = sorted((file.relative_to(root).as_posix(), file) for file in root.rglob("*.py"))
+        return sha256(b"".join(name.encode() + sha256(file.read_bytes()).digest() for name, file in files)).hexdigest()
+
+    digest.__module__ = "__main__"  # so that it is sent as code
+    return digest
+
+
+own_code = cache(_code(PACKAGE))
 
 
 class Cluster:
@@ -140,6 +167,8 @@ class Cluster:
         another one opens them.
         """
         from distributed import KilledWorker
+        from distributed.client import FutureCancelledError, FuturesCancelledError
+        from distributed.comm import CommClosedError
 
         if not self.workers or any(task not in self.written for task in tasks):
             self.workers = self._present()
@@ -153,6 +182,7 @@ class Cluster:
                 _apply,
                 sent,
                 [self.written[tasks[i]] for i in part],
+                own_code(),
                 workers=[worker],
                 allow_other_workers=True,
                 pure=False,
@@ -162,6 +192,8 @@ class Cluster:
         try:
             self._wait(futures)
             return [result for results in self.client.gather(futures) for result in results]
+        except (CommClosedError, FutureCancelledError, FuturesCancelledError):
+            raise UserError(self._lost()) from None
         except OSError as error:
             raise UserError(
                 f"a worker can't read a block: {error}. compute.folder = {self.folder} should be a folder or a URL "
@@ -182,7 +214,27 @@ class Cluster:
                     wait(futures, timeout=SECONDS)
                 return
             except TimeoutError:
-                self._present()
+                self._check_alive()
+
+    def _check_alive(self) -> None:
+        """Errors: `UserError` where the scheduler or a worker that it knows does not answer: stopped, or cut off."""
+        try:
+            self.client.sync(self.client.scheduler.identity, callback_timeout=SECONDS)
+        except (TimeoutError, OSError):
+            raise UserError(self._lost()) from None
+        self._present()
+        try:
+            self.client.sync(self.client._run, _answers, on_error="ignore", callback_timeout=SECONDS)
+        except TimeoutError:
+            raise UserError(
+                f"a worker of the scheduler {self.client.scheduler.address} does not answer. End it, or start it again."
+            ) from None
+
+    def _lost(self) -> str:
+        return (
+            f"the Dask scheduler {self.client.scheduler.address} does not answer any more. Start it again, and the "
+            f"workers; or leave out compute.scheduler for a local cluster."
+        )
 
     def _present(self) -> list[str]:
         """The addresses of the workers."""
@@ -198,7 +250,16 @@ class Cluster:
             finalize(task, _remove, files)
 
 
-def _apply(call: Call, written: list[bytes]) -> list[Any]:
+def _answers() -> bool:
+    return True
+
+
+def _apply(call: Call, written: list[bytes], code: str) -> list[Any]:
+    """Errors: `UserError` on a worker, maybe one that came later, whose code is not `code`."""
+    if own_code() != code:
+        from distributed import get_worker
+
+        raise UserError(OTHER_CODE.format(f"worker {get_worker().address}"))
     found = []
     with compute.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for task in written:

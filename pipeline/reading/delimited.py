@@ -12,7 +12,6 @@ import contextlib
 import csv
 import io
 import re
-import shlex
 import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.overrides import override
 from pipeline.reading.decoding import SAMPLE, Text
 from pipeline.reading.options import Options
 
@@ -189,14 +189,22 @@ def _given_delimiter(text: Text, options: Options) -> str | None:
                 if key == "delimiter"
                 else f"data.{key} = {value!r} should be one character."
             )
+        if value == BLANK and key != "delimiter":
+            raise UserError(f"data.{key} is a space, which no CSV reader takes. Set another character, or null.")
     if (options.quote or '"') == given:
         raise UserError(f"data.delimiter and data.quote are both {given!r}. Change one of them.")
+    if given is not None and options.escape == given:
+        raise UserError(f"data.delimiter and data.escape are both {given!r}. Change one of them.")
     return given
 
 
 def _layout(sample: str, given: str | None, options: Options, expected: Sequence[str], lines: int) -> _Layout:
     """The delimiter, quote and escape with which most rows have as many cells as the header."""
-    layouts = {mark: _quoted(sample, mark, options, expected, lines) for mark in given or USUAL + RARE}
+    layouts = {
+        mark: _quoted(sample, mark, options, expected, lines)
+        for mark in given or USUAL + RARE
+        if mark not in (options.quote, options.escape)
+    }
 
     def rank(mark: str) -> tuple[bool, bool, float]:
         layout = layouts[mark]
@@ -206,7 +214,7 @@ def _layout(sample: str, given: str | None, options: Options, expected: Sequence
         return header is not None and share >= 0.5, mark in USUAL and share >= 0.5, share
 
     best = max(layouts, key=rank)
-    if not given and rank(best)[2] == 0:
+    if "," in layouts and rank(best)[2] == 0:
         best = ","
     if not given and rank(BLANK)[2] and best != BLANK and rank(BLANK)[0] >= rank(best)[0]:
         body = layouts[best].rows[1:]
@@ -295,7 +303,7 @@ def _warn_of_lines_above(above: list[list[str]], line: int, path: Path) -> None:
         warnings.warn(
             f"{path}: the lines above the table are left out; the first is "
             f"{', '.join(filter(None, remarks[0]))[:60]!r}. The table begins in line {line}. If that is wrong, set the "
-            f"number of lines above it, which is now {line - 1}: -S data.skip={line - 1}.",
+            f"number of lines above it, which is now {line - 1}: {override('data.skip', line - 1)}.",
             stacklevel=4,
         )
 
@@ -336,8 +344,8 @@ def _footer(text: Text, layout: _Layout, comment: str | None, width: int, known:
     place = line.find(is_total or filled[0])
     prefix = line[: place + len(is_total or filled[0])][:30] if place >= 0 else line[:10]
     what = "a total of the rows above" if is_total else "a note"
-    setting = shlex.quote(f'data.comment="{prefix}"')
-    return f"The last line, {line[:60]!r}, looks like {what}, but it is read as a row. To leave it out: -S {setting}."
+    setting = override("data.comment", prefix)
+    return f"The last line, {line[:60]!r}, looks like {what}, but it is read as a row. To leave it out: {setting}."
 
 
 def _is_number(cell: str) -> bool:

@@ -31,7 +31,7 @@ from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from pipeline.config import Tracking
 from pipeline.errors import UserError
@@ -76,6 +76,7 @@ GO_ON = (
 
 # Other errors of the system, such as a full disk, are not the store's.
 UNREACHED = (MlflowException, SQLAlchemyError, ImportError, RequestException, ConnectionError, TimeoutError)
+DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}  # module to package
 
 
 @contextmanager
@@ -86,6 +87,7 @@ def opened(settings: Tracking, step: str = GO_ON) -> Iterator[str]:
         with FileLock(repository() / ".dvc" / "tmp" / "track.lock"):  # two at once would both find nothing and log
             try:
                 mlflow.set_tracking_uri(uri)
+                _make_tables()
                 _close_dead()
                 _follow_moved_repository(uri)
             except Exception as error:  # each database's driver has errors of its own for a bad address
@@ -95,7 +97,19 @@ def opened(settings: Tracking, step: str = GO_ON) -> Iterator[str]:
         raise _unusable(uri, error, step) from None
 
 
+def _make_tables() -> None:
+    """Let MLflow make the tables of a new database. Where other clones do so too, all but one fail, and wait for it."""
+    for seconds in (1, 2, 4, 8, 16):
+        try:
+            mlflow.MlflowClient().search_experiments(max_results=1)
+            return
+        except (IntegrityError, ProgrammingError):
+            time.sleep(seconds)
+
+
 def _unusable(uri: str, error: Exception, step: str) -> UserError:
+    if isinstance(error, ModuleNotFoundError) and error.name:  # SQLAlchemy's driver for this kind of address
+        step = f"Install what reads it: pip install '{DRIVERS.get(error.name, error.name)}'\n{step}"
     lines = [line for line in str(error).strip().splitlines() if not line.startswith("(raised as a result")]
     reason = lines[0] if lines else type(error).__name__
     return UserError(without_secrets(f"the MLflow store {uri} can't be used: {reason}\n", uri) + step)
@@ -116,7 +130,12 @@ def without_secrets(message: str, uri: str) -> str:
 
 
 def _writer() -> str:
-    return hashlib.sha256(f"{platform.node()} {repository().resolve()}".encode()).hexdigest()[:16]
+    """Which repository this is. Containers may have the host name, the path and even a copied id in common."""
+    file = repository() / ".dvc" / "tmp" / "writer"
+    if not file.exists():
+        file.write_text(uuid4().hex, encoding="utf-8")
+    identity = platform.node(), repository().resolve(), file.read_text(encoding="utf-8"), file.stat().st_ino
+    return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
 
 def _close_dead() -> None:
@@ -163,6 +182,12 @@ def _follow_moved_repository(uri: str) -> None:
 
 def experiment(name: str, uri: str, description: str) -> Experiment:
     """The experiment of this name. One that was deleted stays so, with its runs, under another name."""
+    view = {"name": "Scores", "createdAt": 0, "state": json.dumps({"selectedColumns": COLUMNS})}
+    tags = {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.note.content": description,
+        VIEW_TAG: json.dumps(view),
+    }
     client = mlflow.MlflowClient()
     found = client.get_experiment_by_name(name)
     if found is not None and found.lifecycle_stage == "deleted":
@@ -173,20 +198,13 @@ def experiment(name: str, uri: str, description: str) -> Experiment:
         # Without a server MLflow would take ./mlruns of the current folder, which may be a copy soon to be removed.
         local = None if uri.startswith("http") else (repository() / ARTIFACTS / name).as_uri()
         try:
-            found = client.get_experiment(client.create_experiment(name, local))
+            found = client.get_experiment(client.create_experiment(name, local, tags))
         except MlflowException as error:
             found = client.get_experiment_by_name(name)  # where another clone was faster
             if found is None:
                 raise error from None
-    view = {"name": "Scores", "createdAt": 0, "state": json.dumps({"selectedColumns": COLUMNS})}
-    tags = {
-        "mlflow.experimentKind": "custom_model_development",
-        "mlflow.note.content": description,
-        VIEW_TAG: json.dumps(view),
-    }
-    for key, value in tags.items():
-        if key not in found.tags:
-            client.set_experiment_tag(found.experiment_id, key, value)
+    for key in tags.keys() - found.tags.keys():
+        client.set_experiment_tag(found.experiment_id, key, tags[key])
     return found
 
 

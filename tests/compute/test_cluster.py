@@ -261,3 +261,53 @@ def test_a_disk_without_room_for_a_large_matrix_is_an_error_that_names_the_folde
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, earlier)
+
+
+def test_a_worker_with_other_code_is_refused_also_one_that_joins_later(
+    workers: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("here", "there"):
+        (tmp_path / place / "madeup").mkdir(parents=True)
+        (tmp_path / place / "madeup" / "__init__.py").write_text(f"VALUE = '{place}'\n")
+    monkeypatch.setattr(cluster, "PACKAGE", "madeup")
+    monkeypatch.syspath_prepend(str(tmp_path / "here"))
+    workers.run(lambda path: sys.path.insert(0, path), str(tmp_path / "there"))
+    with (
+        pytest.raises(UserError, match=r"the worker tcp://\S+ has other code of this package"),
+        cluster.connected(workers.scheduler.address, None, "1GB", str(tmp_path)),
+    ):
+        pass
+    workers.run(lambda path: sys.path.remove(path), str(tmp_path / "there"))
+    monkeypatch.setattr(cluster, "own_code", lambda: "another commit")  # the workers are asked in each call
+    with pytest.raises(UserError, match=r"the worker tcp://\S+ has other code of this package"):
+        cluster.Cluster(workers, str(tmp_path)).map(Call("margins", (np.zeros((5, 1)),)), [Block(np.zeros((9, 4)))])
+
+
+def test_a_worker_that_is_stopped_is_one_message(
+    workers: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers.wait_for_workers(2)
+    pid = next(iter(workers.run(os.getpid).values()))
+    there = cluster.Cluster(workers, str(tmp_path))
+    there.workers = there._present()
+    monkeypatch.setattr(cluster, "SECONDS", 0.2)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(UserError, match=r"a worker of the scheduler \S+ does not answer"):
+            there.map(Call("margins", (np.zeros((5, 1)),)), [Block(np.zeros((9, 4))) for _ in range(4)])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_results_that_went_with_their_scheduler_are_one_message(
+    workers: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gather = Client.gather
+
+    def gather_what_is_lost(client: Client, futures: list[Any]) -> Any:
+        client.cancel(futures)
+        return gather(client, futures)
+
+    monkeypatch.setattr(Client, "gather", gather_what_is_lost)
+    with pytest.raises(UserError, match=r"the Dask scheduler \S+ does not answer any more"):
+        cluster.Cluster(workers, str(tmp_path)).map(Call("margins", (np.zeros((5, 1)),)), [Block(np.zeros((9, 4)))])

@@ -300,3 +300,10 @@ def test_a_range_whose_ends_have_no_ratio_is_refused() -> None:
     text = composition.compose().replace("minimum: 0.0001", "minimum: 1.0e-320")
     with pytest.raises(UserError, match=r"sweep.lambda = .*1e-320.*should be greater than or equal to"):
         composition.check(text, "params.yaml")
+
+
+@pytest.mark.parametrize("value", ["0.2", "null", "[a]", "{a: 1}", "nope"])
+def test_a_group_of_settings_takes_only_the_name_of_one_of_its_files(value, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError, match=r"no file of conf/split/, which has group, stratified.*-S split=group"):
+        composition.compose([f"split={value}"])

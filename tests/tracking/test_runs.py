@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import sqlite3
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from conftest import train_params
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
+from sqlalchemy.exc import IntegrityError
 
 from pipeline import dataset, training
 from pipeline.config import Tracking
@@ -327,3 +329,60 @@ def test_the_environment_wins_over_the_setting_and_files_are_the_repositorys(
     assert store(setting) == f"sqlite:///{tmp_path}/other.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000")
     assert store(setting) == "http://server:5000"
+
+
+def test_a_database_whose_driver_is_missing_is_answered_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://user@127.0.0.1:9/db")
+    with pytest.raises(UserError, match=r"can't be used: .*psycopg.*\n.*pip install 'psycopg\[binary\]'"):
+        log.log([], SETTINGS)
+
+
+def test_clones_that_make_the_tables_of_a_new_database_at_once_wait_for_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(stores.time, "sleep", waits.append)
+    search = mlflow.MlflowClient.search_experiments
+
+    def search_while_another_clone_makes_them(*arguments: Any, **settings: Any) -> Any:
+        if len(waits) < 2:
+            raise IntegrityError("CREATE TABLE experiments", None, Exception("pg_type_typname_nsp_index"))
+        return search(*arguments, **settings)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "search_experiments", search_while_another_clone_makes_them)
+    log.log([], SETTINGS)
+    assert len(waits) == 2
+
+
+def test_a_new_experiment_has_its_tags_from_the_start_so_that_two_clones_cannot_add_them_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise IntegrityError("INSERT INTO experiment_tags", None, Exception("experiment_tag_pk"))
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_experiment_tag", fail)
+    with stores.opened(SETTINGS) as uri:
+        found = stores.experiment("iris", uri, "about it")
+        assert stores.experiment("iris", uri, "about it").experiment_id == found.experiment_id
+    assert found.tags["mlflow.note.content"] == "about it"
+
+
+def test_a_run_of_another_repository_that_has_the_same_host_name_and_path_is_left_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "work"
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared.db")
+    with stores.opened(SETTINGS) as uri:
+        run = stores.create(stores.experiment("iris", uri, ""), "live", {})
+    root.rename(tmp_path / "first container")
+    shutil.copytree(tmp_path / "first container", root)
+    with stores.opened(SETTINGS):
+        assert mlflow.get_run(run).info.status == "RUNNING"
+    shutil.rmtree(root)
+    (tmp_path / "first container").rename(root)
+    with stores.opened(SETTINGS):
+        assert mlflow.get_run(run).info.status == "KILLED"

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from pipeline.columns.base import Base
 
 from pipeline.columns import novelty
+from pipeline.columns.terms import Design, Settings
 
 N = 200
 RANDOM = np.random.default_rng(0)
@@ -21,10 +21,10 @@ TRAINING = pd.DataFrame(
 
 
 def said(rows: pd.DataFrame, n_parts: int = 1) -> list[str]:
-    base, total = Base(TRAINING), novelty.Counts()
+    design, total = Design.fit(TRAINING, Settings()), novelty.Counts()
     for places in np.array_split(np.arange(len(rows)), n_parts):
-        total = novelty.added(total, novelty.counts(base, rows.iloc[places]))
-    return list(novelty.messages(base, total))
+        total = novelty.added(total, novelty.counts(design, rows.iloc[places]))
+    return list(novelty.messages(design, total))
 
 
 def test_nothing_is_said_of_rows_like_those_of_training() -> None:
@@ -79,10 +79,10 @@ def test_numbers_in_another_unit_are_one_line_with_the_range(
 
 
 def test_the_memory_of_unseen_categories_is_bounded_and_their_number_is_not() -> None:
-    base, total = Base(TRAINING), novelty.Counts()
+    design, total = Design.fit(TRAINING, Settings()), novelty.Counts()
     for start in range(0, 2000, 500):
         rows = TRAINING.sample(500, replace=True, random_state=0).reset_index(drop=True)
         rows["city"] = pd.Series([f"city {start + k}" for k in range(500)], dtype="str")
-        total = novelty.added(total, novelty.counts(base, rows))
+        total = novelty.added(total, novelty.counts(design, rows))
     assert len(total["city"]) < 200
-    assert "2,000 of 2,000 cells" in next(iter(novelty.messages(base, total)))
+    assert "2,000 of 2,000 cells" in next(iter(novelty.messages(design, total)))

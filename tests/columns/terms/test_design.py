@@ -123,9 +123,10 @@ def test_where_all_large_counts_are_held_out_features_are_those_of_the_other_row
     count[:HELD_OUT] = np.geomspace(2, 2e4, HELD_OUT).round()
     kind = pd.Series(["a", "b", "c"] * (N // 3), dtype="str")
     X = pd.DataFrame({"count": count, "other": np.arange(N) % 7.0, "kind": kind})
-    base, _, _ = prepare(X, min_rows=1, smoothness=smoothness, pairs=pairs)
-    learnt, others = base.block(X.iloc[HELD_OUT:]), base.block(X.iloc[:HELD_OUT])
-    features = Features(base, Matrix([learnt]), min_rows=1, smoothness=smoothness)
+    settings = Settings(smoothness=smoothness, pairs=pairs)
+    design, _, _ = prepare(X, settings)
+    learnt, others = design.block(X.iloc[HELD_OUT:]), design.block(X.iloc[:HELD_OUT])
+    features = Features(design, Matrix([learnt]), settings)
     found = Matrix([learnt, others], features.T).toarray()
     varies = len(np.unique(count[HELD_OUT:][~np.isnan(count[HELD_OUT:])])) > 1
     alone = written_out(X.iloc[HELD_OUT:], X, min_rows=1, smoothness=smoothness, pairs=pairs if varies else [])

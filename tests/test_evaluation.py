@@ -7,7 +7,7 @@ import yaml
 from conftest import ROOT, train_params
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import permutation_importance
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from pipeline import checks, evaluation, outputs, references, scores, training
@@ -139,10 +139,10 @@ def test_importance_is_that_of_all_rows_where_positives_are_rare():
     rng, n = np.random.default_rng(0), 20_000
     y = pd.Series(np.where(np.arange(n) < 40, "yes", "no"), dtype="str")
     table = pd.DataFrame({"x": rng.normal(size=n) + 3 * (y == "yes"), "z": rng.normal(size=n), "y": y})
-    model = fit(table.iloc[::2].reset_index(drop=True), **{"lambda": 1e-4}).model
-    found = checks.importance(model, table).set_index("column")["importance"]
+    trained = fit(table.iloc[::2].reset_index(drop=True), **{"lambda": 1e-4})
+    found = checks.importance(trained.model, table).set_index("column")["importance"]
     X, y = features_and_target(table)
-    both = make_pipeline(FunctionTransformer(model.matrix), model.classifier)
+    both = of_scikit_learn(trained)
     expected = permutation_importance(both, X, y, scoring="neg_log_loss", n_repeats=5, random_state=1)
     assert found["x"] == pytest.approx(expected.importances_mean[0], rel=0.3)
 
@@ -246,13 +246,18 @@ def test_class_weights_are_reported_to_spoil_probabilities_and_the_threshold_fin
     assert same.mean() > 0.97
 
 
+def of_scikit_learn(trained: training.Training) -> Pipeline:
+    """From typed columns to probabilities, as scikit-learn's functions take it."""
+    features = FunctionTransformer(lambda X: Matrix([trained.model.design.block(X)], trained.features.T))
+    return make_pipeline(features, trained.fitted)
+
+
 def test_importance_is_that_of_scikit_learn_and_a_column_without_effect_is_named():
     table = rare(500)
     trained = fit(table)
     model = trained.model
     found = checks.importance(model, table).set_index("column")
-    features = FunctionTransformer(lambda X: Matrix([model.design.block(X)], trained.features.T))
-    both = make_pipeline(features, trained.fitted)
+    both = of_scikit_learn(trained)
     X, y = features_and_target(table)
     expected = permutation_importance(both, X, y, scoring="neg_log_loss", n_repeats=50, random_state=1)
     assert found.loc["x", "importance"] == pytest.approx(expected.importances_mean[0], rel=0.1)

@@ -128,10 +128,10 @@ def test_without_a_threshold_class_decision_and_what_is_served_are_the_same() ->
 
     iris = dataset.bundled("iris")
     fitted = training.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat()).model
-    fitted.classifier.coef_ = 1e6 * np.abs(fitted.classifier.coef_)  # every probability of every class is 1 before
+    fitted.weights[:-1] = 1e6 * np.abs(fitted.weights[:-1])  # every probability of every class is 1 before
     X = iris.iloc[:, :-1]  # they are divided by their sum, so that only margins show which is the largest
     table = predict.predictions(fitted, X.rename_axis("row"))
-    margins = fitted.classifier.decision_function(fitted.matrix(X))
+    margins = fitted.margins(X)
     expected = fitted.classes_[margins.argmax(axis=1)].tolist()
     assert table["class"].tolist() == table["decision"].tolist() == expected
     assert fitted.predict(X).tolist() == evaluation.judge(fitted, iris).predictions["predicted"].tolist() == expected

@@ -130,7 +130,7 @@ def test_categories_of_the_same_rows_have_one_effect_the_product_of_their_odds_r
     (name,) = [name for name in effects.index if "no internet" in name]
     assert set(name.split(" (")[0].split(" and ")) == set(parts)
     assert name.endswith(f"(the same {table['speed'].isna().sum():,} rows)")
-    alone = training.weights(trained.model).set_index("feature")["odds_ratio_per_unit"]
+    alone = training.weights(trained).set_index("feature")["odds_ratio_per_unit"]
     assert effects.loc[name, "odds_ratio_per_unit"] == pytest.approx(alone[parts].prod())
     assert effects.loc[name, "odds_ratio_per_unit"] < alone[parts].min()
     assert not set(parts) & set(effects.index)
@@ -324,11 +324,11 @@ def test_a_penalised_fit_has_the_credible_intervals_of_its_penalised_information
     training.write(fitted, tmp_path)
     weight = times * (times.sum() / 2 / pd.Series(times).groupby(y).transform("sum").to_numpy())
     Z = np.column_stack([fitted.rows.toarray(), np.ones(n)])
-    w = np.append(fitted.model.classifier.coef_[0], fitted.model.classifier.intercept_)
+    w = np.append(fitted.fitted.coef_[0], fitted.fitted.intercept_)
     p = 1 / (1 + np.exp(-Z @ w))
     prior = np.diag([*[0.1 * weight.sum()] * (len(w) - 1), 0.0])
     C = np.linalg.inv((Z.T * (weight * p * (1 - p))) @ Z + prior)
-    to_units = np.diag(np.append(1 / fitted.model.features.scale, 1.0))
+    to_units = np.diag(np.append(1 / fitted.features.scale, 1.0))
     to_units[-1, 0] = -x.mean() / x.std()
     expected = 1.959964 * np.sqrt(np.diag(to_units @ C @ to_units.T))
     found = pd.read_csv(tmp_path / outputs.INFERENCE)

@@ -33,7 +33,7 @@ def split(X, labels):
     train, test = train_test_split(np.arange(len(X)), test_size=0.2, random_state=0, stratify=labels)
     train, test = np.sort(train), np.sort(test)
     mean, deviation = X[train].mean(axis=0), X[train].std(axis=0)
-    deviation[deviation == 0] = 1  # a constant column
+    deviation[deviation == 0] = np.inf  # nothing can be learnt from a constant column: it becomes 0
     X = (X - mean) / deviation
     return X[train], X[test], labels[train], labels[test]
 
@@ -409,7 +409,7 @@ for name, columns in (("standardised", X), ("in own units", data.data)):
 #
 # **Think:** why must mean and deviation come from the training rows alone?
 #
-# **In the pipeline:** [columns/base.py](../pipeline/columns/base.py).
+# **In the pipeline:** [columns/terms/line.py](../pipeline/columns/terms/line.py).
 #
 # ## 12. The step size is limited by the curvature
 #

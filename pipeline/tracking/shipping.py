@@ -27,12 +27,19 @@ def sources() -> list[Path]:
 
 
 def _imports(file: Path) -> Iterator[str]:
-    """The names that `file` imports. One that is not a module but in a module is of no consequence to `_files`."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    """The names that `file` imports when it is imported: what a function imports is for more than prediction.
+
+    One that is not a module but in a module is of no consequence to `_files`.
+    """
+    waiting: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif not isinstance(node, ast.FunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _files(name: str) -> set[Path]:

@@ -28,6 +28,8 @@ def main() -> None:
         print(f"{source.title:<28}" + "".join(f"{name:>16}" for name in MODELS.values()))
         for name in scored["test"]:
             print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))
+        if result == outputs.main_result() and (sentence := config.read("decision").sentence):
+            print(f"  {sentence}")
     effects, inferred = (outputs.load_csv(outputs.ROOT / file) for file in (outputs.EFFECTS, outputs.INFERENCE))
     if len(labels := effects["class"].unique()) == 1:
         reason = outputs.load_json(outputs.ROOT / outputs.TRAINING_SUMMARY)[labels[0]]["note"]

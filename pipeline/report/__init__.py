@@ -55,6 +55,7 @@ def write(root: Path, path: Path, params: dict[str, Any]) -> None:
         target=target,
         split=split,
         scores=score_table(outputs.load_csv(folder / "scores.csv")),
+        decision=config.section_of(params, "decision", "params.yaml").sentence,
         classes=outputs.load_json(root / outputs.PROFILE)["classes"],
         used=used.astype(object).fillna("").to_dict("records"),
         left_out=columns.drop(used.index).astype(object).fillna("").to_dict("records"),

@@ -1,8 +1,8 @@
 """Print the results of the last run: the scores of the model and of what it is compared with, and what raises the odds.
 
 The effects are those of effects.csv, the largest first: by the weight per standard deviation, or of a curve the
-deviation of its log-odds, beside its odds ratio from the first quartile of the number to the third. Intervals are those
-of inference.csv: of a model with ridge, they belong to the same model without penalty.
+deviation of its log-odds, beside its odds ratio from the first quartile of the number to the third. Of a model with
+ridge these have credible intervals; the confidence intervals of inference.csv belong to the same model without penalty.
 """
 
 import pandas as pd

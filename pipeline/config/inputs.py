@@ -12,6 +12,7 @@ the file, and it is read again only if that changed.
 import hashlib
 import json
 import os
+import shlex
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -52,6 +53,13 @@ def digest(section: str) -> str:
         return NONE
     from pipeline import reading
 
+    of_user = Path(os.environ.get("DVC_ROOT", "."), path)
+    if not Path(path).exists() and of_user.exists():
+        raise UserError(
+            f"{path} doesn't exist in this copy of the repository, which has only what git or DVC tracks, but in "
+            f"{of_user.parent}. Let DVC keep it, there: dvc add {shlex.quote(path)} && git add "
+            f"{shlex.quote(f'{path}.dvc')}"
+        )
     try:
         return "".join(f"{_md5(file)}  {file.name}\n" for file in reading.files(Path(path), f"{section}.path"))
     except OSError as error:

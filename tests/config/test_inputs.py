@@ -67,6 +67,22 @@ def test_a_table_that_is_gone_leaves_its_digest_and_no_link_to_nothing() -> None
     assert recorded() == (inputs.NONE, inputs.NONE)
 
 
+def test_a_table_that_an_experiment_in_a_copy_does_not_have_is_named_with_the_command_that_tracks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree("conf", copy / "conf")
+    monkeypatch.chdir(copy)
+    with pytest.raises(UserError) as caught:
+        recorded(*TABLE, "data.path='data/new ä.csv'")
+    step = "dvc add 'data/new ä.csv' && git add 'data/new ä.csv.dvc'"
+    assert str(caught.value).endswith(step)
+    subprocess.run("git init --quiet && dvc init --quiet", shell=True, cwd=tmp_path, check=True)
+    subprocess.run(step, shell=True, cwd=tmp_path, check=True)
+    tracked = subprocess.run("git ls-files -z", shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "data/new ä.csv.dvc" in tracked.stdout
+
+
 def test_a_link_to_nothing_that_an_earlier_version_left_is_replaced() -> None:
     (outputs.ROOT / "configure").mkdir(parents=True)
     (outputs.ROOT / outputs.DATA_FILE).symlink_to("../../data/gone.csv")

@@ -79,7 +79,8 @@ def _md5(file: Path) -> str:
     with file.open("rb") as stream:
         md5 = hashlib.file_digest(stream, "md5").hexdigest()
     if _temporary().is_dir() and _state(file) == state and time.time_ns() - state[1] > RECENT:
-        _keep({**seen, path: {"state": state, "md5": md5}})
+        there = {name: kept for name, kept in seen.items() if Path(name).exists()}  # not those of past experiments
+        _keep({**there, path: {"state": state, "md5": md5}})
     return md5
 
 

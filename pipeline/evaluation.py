@@ -10,6 +10,7 @@
 
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,19 @@ def _decided(fitted: Model, X: Table) -> tuple[np.ndarray, np.ndarray]:
     return labels, P
 
 
+class Comparison(NamedTuple):
+    """The models by their names in `NAMES`, on the test rows; `train` is the trained model on training rows."""
+
+    models: dict[str, Evaluation]
+    draws: dict[str, pd.DataFrame]  # scores of resampled test rows
+    n_scored: int  # training rows that `train` is judged on
+    n_boosted: int  # training rows that the black box learnt from
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        return {name: judged.metrics for name, judged in self.models.items()}
+
+
 def write(
     start: Model,
     trained: Model,
@@ -83,95 +97,133 @@ def write(
     are those of the training rows and of the test rows; settings are those of the decision. The pictures show the costs
     and weights that training left below the folder `training`, too.
     """
-    X, y = features_and_target(training_rows)
-    test_X, test_y = features_and_target(test_rows)
-    classes, n, (weight, test_weight) = trained.classes_, len(test_y), weights
     rule = None if settings is None or settings.method == "none" else settings
-    thresholds = _thresholds(rule, start, trained, X, y, weight, outputs.load_key(training)) if rule else {}
-    start.threshold = thresholds.get("baseline")
-    after, before = (judge(fitted, test_rows, test_weight) for fitted in (trained, start))
-    sampled = splitting.sample(y, ROWS)
-    some = in_memory(training_rows.take(sampled.rows))
-    boosted, boosted_rows = references.black_box(X, y, test_X, classes, weight)
-    compared = {"prior": references.prior(y, n, classes, weight), "black_box": boosted}
-    for name in compared.keys() & thresholds.keys():
-        P = compared[name][1]
-        place = classes.tolist().index(trained.positive_class)
-        compared[name] = classes[np.where(P[:, place] >= thresholds[name], place, 1 - place)], P
-    metrics = {"test": after.metrics, "train": judge(trained, some, sampled.weight(weight)).metrics}
-    metrics |= {
-        name: evaluate(test_y, *model, classes, trained.positive, test_weight).metrics
-        for name, model in compared.items()
-    }
-    metrics["baseline"] = before.metrics
-    metrics["black_box"] = {name: references.rounded(value) for name, value in metrics["black_box"].items()}
-    judged = {"test": after.predictions, "baseline": before.predictions}
-    models = {name: (rows["predicted"].to_numpy(), rows.iloc[:, 2:].to_numpy()) for name, rows in judged.items()}
-    draws = resampled(test_y, models | compared, classes, trained.positive, test_weight)
-    if rule:
-        models |= compared
-        rows_cost = decision.costs(rule, test_X)
-        paid = {name: _paid(test_y, labels, trained.positive_class, rows_cost) for name, (labels, _) in models.items()}
-        paid["train"] = _paid(
-            some.iloc[:, -1].to_numpy(str),
-            trained.decide(some.iloc[:, :-1])[0],
-            trained.positive_class,
-            decision.costs(rule, some),
-        )
-        for name, cost in paid.items():
-            weighed = sampled.weight(weight) if name == "train" else test_weight
-            value = float(np.average(cost, weights=weighed))
-            metrics[name] |= {"threshold": thresholds[name]}
-            if rule.method == "cost":
-                metrics[name]["cost"] = references.rounded(value) if name == "black_box" else value
-            if name in draws:
-                draws[name]["cost"] = mean_draws(cost, np.ones(n) if test_weight is None else test_weight)
-                draws[name]["threshold"] = np.nan
-    found = checks.importance(trained, test_rows)
-    prior, weighted = metrics["prior"], trained.made_of["class_weight"] is not None
-    with reported_warnings() as warned:
-        checks.no_better_than_prior(after.metrics, prior, draws["test"], draws["prior"], weighted)
-        if not weighted:
-            checks.overfitting(
-                after.metrics, metrics["train"], prior, draws["test"]["log_loss"], trained.made_of["lambda"]
-            )
-            checks.without_effect(found, prior["log_loss"] - after.metrics["log_loss"])
-        checks.spoilt_probabilities(trained, after.predictions, y)
-    folder = result.folder / outputs.EVALUATION
-    table = _table(metrics, draws)
-    notes = [f"{len(y):,} training rows, {n:,} test rows; intervals of {CONFIDENCE:.0%} from the bootstrap."]
-    if len(some) < len(y):
-        notes.append(f"The scores of training rows are those of {len(some):,} of them, drawn at random by class.")
-    if boosted_rows < len(y):
-        notes.append(f"The black box was trained on {boosted_rows:,} of the training rows, drawn at random by class.")
-    if rule:
-        notes.append(f"Each model decides from its own threshold on, chosen within the training rows ({rule.method}).")
-    if test_weight is not None:
-        notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
+    compared = compare(start, trained, training_rows, test_rows, weights, rule, outputs.load_key(training))
+    after, metrics, folder = compared.models["test"], compared.metrics, result.folder / outputs.EVALUATION
+    importance = checks.importance(trained, test_rows)
+    y, (test_X, _) = features_and_target(training_rows)[1], features_and_target(test_rows)
+    warned = _warnings(trained, compared, importance, y)
+    table = _table(metrics, compared.draws)
+    notes = _notes(compared, len(y), len(test_X), rule, weights[1] is not None)
     report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
     if rule:
-        costs_of_rows = decision.costs(rule, test_X)
         metrics["decision"], text = _judged(
-            trained, rule, after.predictions, costs_of_rows, test_weight, training, folder, title
+            trained, rule, after.predictions, decision.costs(rule, test_X), weights[1], training, folder, title
         )
         report = f"{report}\n{text}"
     outputs.save_metrics(metrics, result)
     outputs.save_csv(table, folder / "scores.csv")
-    outputs.save_csv(found, folder / "importance.csv", references.BLACK_BOX_DIGITS)
+    outputs.save_csv(importance, folder / "importance.csv", references.BLACK_BOX_DIGITS)
     outputs.save_text(report, folder / "report.txt")
     outputs.save_json({"warnings": warned}, result.folder / outputs.EVALUATION_WARNINGS)
     outputs.save_csv(after.predictions, result.folder / outputs.PREDICTIONS)
     if groups is not None and len(groups.columns):
-        outputs.save_csv(by_group(groups, after, trained.positive_class, test_weight), folder / "groups.csv")
-    pictures = folder / "pictures"
-    drawn, of_start = (curves(x.predictions, trained.positive_class, test_weight) for x in (after, before))
+        outputs.save_csv(by_group(groups, after, trained.positive_class, weights[1]), folder / "groups.csv")
+    roc = _write_curves(compared, trained.positive_class, weights[1], folder, title)
+    matrix, costs = confusion(after.predictions), outputs.load_csv(training / outputs.COSTS)
+    figures.save(figures.confusion, folder / "pictures" / "confusion.png", title, matrix=matrix)
+    _draw_training(training, costs, folder / "pictures", title)
+    label = "all" if len(trained.classes_) > 2 else trained.positive_class
+    costs = costs[["iteration", "cost"]].assign(**{"class": label})
+    _for_dvc({"costs": costs, "roc": roc, "confusion": _counts(matrix)}, title, result.folder / outputs.PLOTS)
+    return report
+
+
+def compare(
+    start: Model,
+    trained: Model,
+    training_rows: Table,
+    test_rows: Table,
+    weights: tuple[np.ndarray | None, np.ndarray | None],
+    rule: config.Decision | None,
+    key: pd.Series | None,
+) -> Comparison:
+    """Judge the trained model, the random start, the prior and the black box, each with its own threshold by `rule`.
+
+    key is the group or the time of each training row; the others are those of `write`.
+    """
+    (X, y), (test_X, test_y) = features_and_target(training_rows), features_and_target(test_rows)
+    classes, (weight, test_weight) = trained.classes_, weights
+    thresholds = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
+    start.threshold = thresholds.get("baseline")
+    boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
+    predicted = {
+        "test": _decided(trained, test_X),
+        "prior": references.prior(y, len(test_y), classes, weight),
+        "black_box": boosted,
+        "baseline": _decided(start, test_X),
+    }
+    for name in {"prior", "black_box"} & thresholds.keys():
+        P, place = predicted[name][1], classes.tolist().index(trained.positive_class)
+        predicted[name] = classes[np.where(P[:, place] >= thresholds[name], place, 1 - place)], P
+    sampled = splitting.sample(y, ROWS)
+    some, some_weight = in_memory(training_rows.take(sampled.rows)), sampled.weight(weight)
+    models = {
+        name: judge(trained, some, some_weight)
+        if name == "train"
+        else evaluate(test_y, *predicted[name], classes, trained.positive, test_weight)
+        for name in NAMES
+    }
+    draws = resampled(test_y, predicted, classes, trained.positive, test_weight)
+    if rule:
+        for name, judged in models.items():
+            rows, of_rows = (some, some_weight) if name == "train" else (test_rows, test_weight)
+            cost = _paid(judged.predictions, trained.positive_class, decision.costs(rule, rows))
+            judged.metrics["threshold"] = thresholds[name]
+            if rule.method == "cost":
+                judged.metrics["cost"] = float(np.average(cost, weights=of_rows))
+            if name in draws:
+                draws[name]["cost"] = mean_draws(cost, np.ones(len(cost)) if of_rows is None else of_rows)
+                draws[name]["threshold"] = np.nan
+    of_black_box = models["black_box"].metrics
+    of_black_box |= {name: references.rounded(value) for name, value in of_black_box.items()}
+    return Comparison(models, draws, len(some), n_boosted)
+
+
+def _warnings(trained: Model, compared: Comparison, importance: pd.DataFrame, y: np.ndarray) -> list[str]:
+    """What a reader of the scores should know; y are the labels of the training rows."""
+    metrics, draws, weighted = compared.metrics, compared.draws, trained.made_of["class_weight"] is not None
+    test, prior = metrics["test"], metrics["prior"]
+    with reported_warnings() as warned:
+        checks.no_better_than_prior(test, prior, draws["test"], draws["prior"], weighted)
+        if not weighted:
+            checks.overfitting(test, metrics["train"], prior, draws["test"]["log_loss"], trained.made_of["lambda"])
+            checks.without_effect(importance, prior["log_loss"] - test["log_loss"])
+        checks.spoilt_probabilities(trained, compared.models["test"].predictions, y)
+    return warned
+
+
+def _notes(
+    compared: Comparison, n_train: int, n_test: int, rule: config.Decision | None, is_weighted: bool
+) -> list[str]:
+    """Which rows the scores are of, and how rows are decided: sentences above the table."""
+    notes = [f"{n_train:,} training rows, {n_test:,} test rows; intervals of {CONFIDENCE:.0%} from the bootstrap."]
+    if (n := compared.n_scored) < n_train:
+        notes.append(f"The scores of training rows are those of {n:,} of them, drawn at random by class.")
+    if (n := compared.n_boosted) < n_train:
+        notes.append(f"The black box was trained on {n:,} of the training rows, drawn at random by class.")
+    if rule:
+        notes.append(rule.sentence)
+    if is_weighted:
+        notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
+    return notes
+
+
+def _write_curves(
+    compared: Comparison, positive: str, weight: np.ndarray | None, folder: Path, title: str
+) -> pd.DataFrame:
+    """The curves of the trained model, with their pictures and that of the scores; its ROC curve is returned."""
+    drawn, of_start = (curves(compared.models[name].predictions, positive, weight) for name in ("test", "baseline"))
     for name, curve in drawn.items():
         outputs.save_csv(curve, folder / "curves" / f"{name}.csv")
         faint = {"start": of_start[name]} if name in ("roc", "precision_recall") else {}
-        figures.save(getattr(figures, name), pictures / f"{name}.png", title, curve=curve, **faint)
-    figures.save(figures.scores, pictures / "scores.png", title, table=outputs.load_csv(folder / "scores.csv"))
-    matrix, costs = confusion(after.predictions), outputs.load_csv(training / outputs.COSTS)
-    figures.save(figures.confusion, pictures / "confusion.png", title, matrix=matrix)
+        figures.save(getattr(figures, name), folder / "pictures" / f"{name}.png", title, curve=curve, **faint)
+    figures.save(figures.scores, folder / "pictures/scores.png", title, table=outputs.load_csv(folder / "scores.csv"))
+    return drawn["roc"]
+
+
+def _draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: str) -> None:
+    """The costs of the iterations, and what the model learnt, from the files of training."""
     figures.save(figures.costs, pictures / "costs.png", title, costs=costs)
     if (training / outputs.CURVES_OF_FEATURES).exists():
         bent = outputs.load_csv(training / outputs.CURVES_OF_FEATURES)
@@ -179,9 +231,6 @@ def write(
     if (training / outputs.SURFACES).exists():
         figures.save(learnt.pairs, pictures / "pairs.png", title, cells=outputs.load_csv(training / outputs.SURFACES))
     figures.save(learnt.weights, pictures / "weights.png", title, weights=outputs.load_csv(training / outputs.WEIGHTS))
-    costs = costs[["iteration", "cost"]].assign(**{"class": "all" if len(classes) > 2 else trained.positive_class})
-    _for_dvc({"costs": costs, "roc": drawn["roc"], "confusion": _counts(matrix)}, title, result.folder / outputs.PLOTS)
-    return report
 
 
 def _counts(matrix: pd.DataFrame) -> pd.DataFrame:
@@ -238,9 +287,10 @@ def _thresholds(
     return found
 
 
-def _paid(y: np.ndarray, predicted: np.ndarray, positive: str, costs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _paid(predictions: pd.DataFrame, positive: str, costs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """What the decision about each row costs, (n_samples,), for the costs of a false alarm and of a miss."""
-    return np.where(y == predicted, 0.0, np.where(y == positive, costs[1], costs[0]))
+    actual, predicted = predictions["actual"], predictions["predicted"]
+    return np.where(actual == predicted, 0.0, np.where(actual == positive, costs[1], costs[0]))
 
 
 def _judged(

@@ -1,8 +1,8 @@
 """Print the results of the last run: the scores of the model and of what it is compared with, and what raises the odds.
 
 The effects are those of effects.csv, the largest first: by the weight per standard deviation, or of a curve the
-deviation of its log-odds, beside its odds ratio from the first quartile of the number to the third. Intervals are those
-of inference.csv: of a model with ridge, they belong to the same model without penalty.
+deviation of its log-odds, beside its odds ratio from the first quartile of the number to the third. Of a model with
+ridge these have credible intervals; the confidence intervals of inference.csv belong to the same model without penalty.
 """
 
 import pandas as pd
@@ -28,6 +28,8 @@ def main() -> None:
         print(f"{source.title:<28}" + "".join(f"{name:>16}" for name in MODELS.values()))
         for name in scored["test"]:
             print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))
+        if result == outputs.main_result() and (sentence := config.read("decision").sentence):
+            print(f"  {sentence}")
     effects, inferred = (outputs.load_csv(outputs.ROOT / file) for file in (outputs.EFFECTS, outputs.INFERENCE))
     if len(labels := effects["class"].unique()) == 1:
         reason = outputs.load_json(outputs.ROOT / outputs.TRAINING_SUMMARY)[labels[0]]["note"]

@@ -31,9 +31,10 @@ from pipeline.reading import CellFormat
 
 REACH = NormalDist().inv_cdf(0.975)  # standard deviations, of intervals of 95 %
 NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
-LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 gives intervals"
+LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 does that"
 JOINT = "the classes are one model (softmax); train.multiclass = one_vs_rest gives intervals for each"
-CURVED = "numbers enter as curves, whose bands are in curves.csv; train.features = linear gives intervals"
+BENT = "a model with curves or pairs is not fitted again without penalty"
+CREDIBLE = "its credible intervals, which take the penalty as the prior, are in inference.csv"
 
 listeners: list[Callable[[int, float], None]] = []  # called with the iteration and the cost while a model is trained
 
@@ -296,73 +297,101 @@ def weights(training: Training) -> pd.DataFrame:
     return _with_odds_ratios(table)
 
 
-def effects_of_cells(training: Training, kind: str) -> pd.DataFrame:
-    """What terms add to the log-odds at the cells that stand for all others: of curves (`value`) or pairs (`first`).
+class Drawn(NamedTuple):
+    """A term whose effect makes a picture: the cells that stand for all others, those that training rows have."""
 
-    class, feature, value, effect, lower, upper, rows: one row per value that training rows have. The effect is relative
-    to the mean of the training rows. The band is credible (`credible_covariance`), 95 % at each point.
+    cells: pd.DataFrame  # `value`, or of a pair `first` and `second`, and `rows`
+    positions: np.ndarray  # (n_positions,), of its features
+    basis: np.ndarray  # (n_cells, n_positions), their values
 
-    class, pair, first, second, effect, rows: one row per combination of two groups that training rows have, beside the
-    effect of each column alone.
+
+def drawn_terms(training: Training) -> dict[str, Drawn]:
+    """By name, curves (cells have a `value`) and pairs."""
+    features, rows, found = training.features, Rows(training.rows), {}
+    for term, (cells, pieces) in features.drawn:
+        counts = rows.near(*pieces[0])
+        is_there = counts > 0
+        positions = features.positions(part for part, _ in pieces)
+        cells = cells.assign(rows=counts)[is_there].reset_index(drop=True)
+        found[term.name] = Drawn(cells, positions, features.of_pieces(pieces)[is_there])
+    return found
+
+
+def effects_of_cells(training: Training, kind: str, covariances: dict[str, np.ndarray]) -> pd.DataFrame:
+    """What terms add to the log-odds at the cells that stand for all others: of curves (`feature`) or pairs (`pair`).
+
+    class, feature, value, effect, lower, upper, rows: the effect is relative to the mean of the training rows. The band
+    is credible (`credible_covariances`), 95 % at each point, and NaN without covariances.
+
+    class, pair, first, second, effect, rows: the effect is that beside the effects of the two columns alone.
     """
-    features, parts = training.features, []
-    drawn = [(term, shown) for term, shown in features.drawn if kind in shown.cells]
-    for label, coef, intercept in training.columns_of_weights if drawn else []:
-        covariance = credible_covariance(training, label, coef, intercept) if kind == "value" else None
-        for term, (frame, pieces) in drawn:
-            positions, X = features.positions(part for part, _ in pieces), features.of_pieces(pieces)
-            cells = frame.assign(effect=X @ coef[positions])
-            if covariance is not None:
-                variance = np.einsum("bi,ij,bj->b", X, covariance[np.ix_(positions, positions)], X)
-                reach = REACH * np.sqrt(variance)
-                cells = cells.assign(lower=cells["effect"] - reach, upper=cells["effect"] + reach)
-            cells.insert(0, "feature" if kind == "value" else "pair", term.name)
-            cells.insert(0, "class", label)
-            cells["rows"] = Rows(training.rows).near(*pieces[0])
-            parts.append(cells[cells["rows"] > 0])
+    parts = []
+    for label, coef, _ in training.columns_of_weights:
+        for name, (cells, positions, basis) in drawn_terms(training).items():
+            if ("value" in cells) != (kind == "feature"):
+                continue
+            columns = cells.drop(columns="rows").assign(effect=basis @ coef[positions])
+            if kind == "feature":
+                reach = np.full(len(cells), np.nan)
+                if label in covariances:
+                    covariance = covariances[label][np.ix_(positions, positions)]
+                    reach = REACH * np.sqrt(np.einsum("bi,ij,bj->b", basis, covariance, basis))
+                columns = columns.assign(lower=columns["effect"] - reach, upper=columns["effect"] + reach)
+            names = pd.DataFrame({"class": label, kind: name}, cells.index)
+            parts.append(pd.concat([names, columns, cells["rows"]], axis="columns"))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def credible_covariance(training: Training, label: str, coef: np.ndarray, intercept: float) -> np.ndarray:
-    """The covariance of the weights of a class and its intercept, (n_features + 1, n_features + 1).
+def credible_covariances(training: Training) -> dict[str, np.ndarray]:
+    """For each class the covariance of its weights and its intercept, (n_features + 1, n_features + 1).
 
-    NaN for a softmax, for an elastic net, whose kink has no curvature, and for more than `LARGEST_FACTOR` features.
+    Empty for a softmax, for an elastic net, whose kink has no curvature, for more than `LARGEST_FACTOR` features, and
+    without penalty, unless there are curves.
 
     It is that of a Bayesian with the penalty as prior (Wahba 1983; Wood, Generalized Additive Models, section 6.10),
     the inverse of the curvature of the cost, penalty included, divided by the number of rows, which count with their
     weight and that of their class.
     """
-    fitted, y, W = training.fitted, training.y, np.append(coef, intercept)[:, None]
+    fitted, y, X = training.fitted, training.y, training.oriented
     is_joint = fitted.multiclass == "softmax" and len(fitted.classes_) > 2
-    if fitted.l1_ratio > 0 or is_joint or len(coef) > LARGEST_FACTOR:
-        return np.broadcast_to(np.nan, (len(W), len(W)))
+    is_free = fitted.l2 == 0 and not training.features.drawn
+    if is_free or fitted.l1_ratio > 0 or is_joint or X.shape[1] > LARGEST_FACTOR:
+        return {}
     weight = row_weights(training.params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
-    penalty = Ridge(np.array([fitted.l2]))
-    with workers() as run:
-        objective = FastObjective(training.oriented, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
-        return np.linalg.inv(objective.curvature(W)[0]) / (len(y) if weight is None else weight.sum())
+    penalty, n = Ridge(np.array([fitted.l2])), len(y) if weight is None else weight.sum()
+    found = {}
+    for label, coef, intercept in training.columns_of_weights:
+        with workers() as run:
+            objective = FastObjective(X, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
+            found[label] = np.linalg.inv(objective.curvature(np.append(coef, intercept)[:, None])[0]) / n
+    return found
 
 
-def effects(training: Training, weights: pd.DataFrame, *bent: pd.DataFrame) -> pd.DataFrame:
+def effects(
+    training: Training, weights: pd.DataFrame, covariances: dict[str, np.ndarray], *bent: pd.DataFrame
+) -> pd.DataFrame:
     """One row per number, category, curve and pair (and class), where `weights` has one per feature; the largest first.
 
     Categories of different columns that the same rows have are one row, with the sum of their weights. A curve has the
     deviation of its log-odds over the training rows in place of the weight per standard deviation, and its change from
     the first quartile of the number to the third (or from the least to the largest, where most numbers are the same) in
-    place of that per unit; a pair has only the first of these. `bent` are `curves` and `surfaces`, where the model has
-    some.
+    place of that per unit; a pair has only the first of these. `bent` are `effects_of_cells`, where the model has some.
+
+    The odds ratio per unit has a credible interval if there are `covariances`.
     """
     found = weights if "curve" not in weights else weights[weights["curve"].isna()]
     found = found[["class", "feature", "weight_per_standard_deviation", "weight_per_unit"]]
-    for names, n_rows in same_rows(training):
-        is_part = found["feature"].isin(names)
-        title = f"{' and '.join(names)} (the same {n_rows:,} rows)"
+    scale, names = training.features.scale, training.features.names
+    contrasts = {str(name): (np.array([k]), 1 / scale[[k]]) for k, name in enumerate(names)}  # weights are multiplied
+    for parts, n_rows in same_rows(training):
+        is_part = found["feature"].isin(parts)
+        title = f"{' and '.join(parts)} (the same {n_rows:,} rows)"
         joint = found[is_part].drop(columns="feature").groupby("class", sort=False, as_index=False).sum()
         found = pd.concat([found[~is_part], joint.assign(feature=title)])
-    rows = []
+        contrasts[title] = np.flatnonzero(np.isin(names, parts)), np.ones(len(parts))
+    drawn, rows = drawn_terms(training), []
     for table in bent:
-        kind = "feature" if "value" in table else "pair"
-        for (label, name), part in table.groupby(["class", kind], sort=False):
+        for (label, name), part in table.groupby(["class", "feature" if "value" in table else "pair"], sort=False):
             counts, effect = part["rows"].to_numpy(), part["effect"].to_numpy()
             deviation = np.sqrt(np.cov(effect, fweights=counts, ddof=0)) if len(part) > 1 else 0.0
             title, change = str(name), np.nan
@@ -370,13 +399,26 @@ def effects(training: Training, weights: pd.DataFrame, *bent: pd.DataFrame) -> p
                 low, high = np.searchsorted(np.cumsum(counts), np.array([0.25, 0.75]) * counts.sum())
                 low, high = (low, high) if low < high else (0, len(part) - 1)
                 title = f"{name}, from {part['value'].iloc[low]:.6g} to {part['value'].iloc[high]:.6g}"
-                change = effect[high] - effect[low]
+                change, curve = effect[high] - effect[low], drawn[str(name)]
+                contrasts[title] = curve.positions, curve.basis[high] - curve.basis[low]
             rows.append((label, title, -deviation if change < 0 else deviation, change))
     found = pd.concat([found, pd.DataFrame(rows, columns=found.columns)]) if rows else found
     classes = pd.Categorical(found["class"], weights["class"].unique())
     order = np.lexsort((-found["weight_per_standard_deviation"].abs(), classes.codes))
     found = found.iloc[order].reset_index(drop=True)
-    return _with_odds_ratios(found)
+    return _with_odds_ratios(found, _reaches(found, contrasts, covariances) if covariances else None)
+
+
+def _reaches(
+    effects: pd.DataFrame, contrasts: dict[str, tuple[np.ndarray, np.ndarray]], covariances: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Half the length of the credible interval of each effect per unit, (n_effects,); NaN for one without contrast."""
+    found = np.full(len(effects), np.nan)
+    for k, (label, name) in enumerate(zip(effects["class"], effects["feature"], strict=True)):
+        if name in contrasts:
+            positions, factors = contrasts[name]
+            found[k] = REACH * np.sqrt(factors @ covariances[label][np.ix_(positions, positions)] @ factors)
+    return found
 
 
 def same_rows(training: Training) -> list[tuple[list[str], int]]:
@@ -399,10 +441,14 @@ def same_rows(training: Training) -> list[tuple[list[str], int]]:
     return [(names, int(n_rows)) for (_, n_rows), names in groups.items() if len(names) > 1 and n_rows]
 
 
-def _with_odds_ratios(table: pd.DataFrame) -> pd.DataFrame:
+def _with_odds_ratios(table: pd.DataFrame, reach: np.ndarray | None = None) -> pd.DataFrame:
+    """With those of the ends of credible intervals per unit, too, which go `reach` (n_rows,) to both sides."""
     with np.errstate(over="ignore"):
         for name in ("per_standard_deviation", "per_unit"):
             table[f"odds_ratio_{name}"] = np.exp(table[f"weight_{name}"])
+        if reach is not None:
+            for end, sign in (("lower", -1), ("upper", 1)):
+                table[f"odds_ratio_per_unit_credible_{end}"] = np.exp(table["weight_per_unit"] + sign * reach)
     return table
 
 
@@ -424,7 +470,9 @@ def summary(training: Training) -> dict[str, dict[str, Any]]:
     }
 
 
-def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[str, tuple[Inference, Inference | None]]:
+def inferences(
+    training: Training, covariances: dict[str, np.ndarray], clusters: np.ndarray | None = None
+) -> dict[str, tuple[Inference, Inference | None]]:
     """For each column of weights its inference per unit; of ridge also that of a refit without penalty.
 
     Without ridge the first category of a column is the reference that the others are compared with. A refit of large
@@ -449,22 +497,23 @@ def inferences(training: Training, clusters: np.ndarray | None = None) -> dict[s
             fit = inference(X, is_class, slope, intercept, 0.0, weight, **errors)
         else:
             fit = inference(X, is_class, slope, intercept, classify.l2, weight)
-            if len(slope) <= LARGEST_FACTOR and classify.l1_ratio == 0:
-                covariance = credible_covariance(training, label, coef, intercept + slope @ features.centre)
+            if label in covariances:
                 of_intercept = np.append(-features.centre / features.scale, 1.0)
-                deviation = np.append(np.sqrt(np.diag(covariance))[:-1] / features.scale, 0.0)
-                deviation[-1] = np.sqrt(of_intercept @ covariance @ of_intercept)
+                deviation = np.append(np.sqrt(np.diag(covariances[label]))[:-1] / features.scale, 0.0)
+                deviation[-1] = np.sqrt(of_intercept @ covariances[label] @ of_intercept)
                 fit.credible_lower = fit.coefficient - REACH * deviation
                 fit.credible_upper = fit.coefficient + REACH * deviation
             is_curved = bool(features.drawn)
             free = None if is_curved else refit(X, is_class, weight, **errors)
-            why = CURVED if is_curved else LARGE
+            why = BENT if is_curved else LARGE
             fit.note += ": " + (why if free is None else f"without penalty, {free.note}")
         separating = (free or fit).separating
         if separating is not None:
             fit.note += f" (because of {shortened(names[separating])})"
         if free is not None and free.following is not None and len(free.following):
             fit.note += f"; left out, because they follow from others: {shortened(names[free.following])}"
+        if fit.credible_lower is not None:
+            fit.note += f"; {CREDIBLE}"
         found[label] = fit, free
     return found
 
@@ -508,15 +557,18 @@ def inference_table(names: np.ndarray, found: dict[str, tuple[Inference, Inferen
 
 
 def with_intervals(weights: pd.DataFrame, inferred: pd.DataFrame, categories: Sequence[str]) -> pd.DataFrame:
-    """`weights` with intervals of the odds ratios per unit, where these weights have some: not those of ridge.
+    """`weights` with intervals of the odds ratios per unit: those of these weights, which of ridge are credible.
 
-    The weights of `categories` depend on which one is the reference, so they have intervals in inference.csv alone.
+    Without ridge, the weights of `categories` depend on which one is the reference, so they have intervals in
+    inference.csv alone.
     """
-    if "lower" not in inferred or "unpenalised" in inferred:
+    kind = "credible_" if "credible_lower" in inferred else ""
+    ends = [f"{kind}lower", f"{kind}upper"]
+    if ends[0] not in inferred or ("unpenalised" in inferred and not kind):
         return weights
-    bounds = inferred.loc[~inferred["feature"].isin(categories), ["class", "feature", "lower", "upper"]]
-    table = weights.merge(bounds, on=["class", "feature"], how="left")
-    for name in ("lower", "upper"):
+    known = inferred if kind else inferred[~inferred["feature"].isin(categories)]
+    table = weights.merge(known[["class", "feature", *ends]], on=["class", "feature"], how="left")
+    for name in ends:
         with np.errstate(over="ignore"):
             table[f"odds_ratio_per_unit_{name}"] = np.exp(table.pop(name))
     return table
@@ -541,7 +593,8 @@ def write(
     clusters: np.ndarray | None = None,
 ) -> None:
     """The models, costs, weights, inference, summary and warnings, below `root`."""
-    found = inferences(training, clusters)
+    covariances = credible_covariances(training)
+    found = inferences(training, covariances, clusters)
     names = training.features.names
     inferred = inference_table(names, found)
     categories = [names[j] for group in training.features.partitions for j in group]
@@ -554,11 +607,12 @@ def write(
     table, drawn = weights(training), []
     outputs.save_csv(with_intervals(table, inferred, categories), root / outputs.WEIGHTS, WEIGHT_DIGITS)
     outputs.save_csv(inferred, root / outputs.INFERENCE)
-    for kind, file in (("value", outputs.CURVES_OF_FEATURES), ("first", outputs.SURFACES)):
-        cells = effects_of_cells(training, kind)
+    for kind, file in (("feature", outputs.CURVES_OF_FEATURES), ("pair", outputs.SURFACES)):
+        cells = effects_of_cells(training, kind, covariances)
         if len(cells):
             drawn.append(cells)
             outputs.save_csv(cells, root / file)
-    outputs.save_csv(effects(training, table, *drawn), root / outputs.EFFECTS, WEIGHT_DIGITS)
+    credible = covariances if "credible_lower" in inferred else {}
+    outputs.save_csv(effects(training, table, credible, *drawn), root / outputs.EFFECTS, WEIGHT_DIGITS)
     outputs.save_json(record, root / outputs.TRAINING_SUMMARY, WEIGHT_DIGITS)
     outputs.save_json({"warnings": list(warned)}, root / outputs.TRAINING_WARNINGS)

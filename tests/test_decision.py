@@ -246,4 +246,21 @@ def test_prior_and_black_box_decide_by_the_same_rule_and_the_cost_is_a_row_of_th
     on_test = rows[rows["rows"] == "test"]
     assert (on_test["cost_lower"] <= on_test["cost"]).all()
     assert on_test["threshold"].notna().all()
-    assert "Each model decides from its own threshold on, chosen within the training rows (cost)." in report
+    assert wanted.sentence in report
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rule"),
+    [
+        (settings("cost", false_alarm=1.0, miss="amount"), "decision.false_alarm = 1.0 and decision.miss = amount."),
+        (settings("floor", recall=0.95), "recall of at least decision.recall = 0.95."),
+        (settings("budget", highest=0.05), "as many as decision.highest = 0.05."),
+    ],
+)
+def test_the_rule_is_named_with_its_settings_in_one_sentence(wanted: config.Decision, rule: str) -> None:
+    assert wanted.sentence.startswith("Each model decides from its own threshold on")
+    assert wanted.sentence.endswith(rule)
+
+
+def test_without_a_rule_no_sentence_speaks_of_thresholds() -> None:
+    assert settings("none").sentence == ""

@@ -1,5 +1,6 @@
 """The page on a result. The oracle is a parser of HTML, and the files that the page is made of."""
 
+import re
 import shutil
 from html.parser import HTMLParser
 
@@ -7,7 +8,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT, compose, run_stages
 
-from pipeline import outputs
+from pipeline import config, outputs, summary
+from pipeline.tracking import records
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +47,9 @@ def page(tmp_path_factory):
     table.rename(columns={"sex": "sex<b>"}).to_csv(folder / "data" / "my.csv", index=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        compose("data=table", "data.path=data/my.csv", "data.target='sex<b>'", "train.features=curves")
+        compose(
+            "data=table", "data.path=data/my.csv", "data.target='sex<b>'", "train.features=curves", "decision=floor"
+        )
         run_stages("load", "split", "train", "evaluate", "report")
         yield (outputs.ROOT / outputs.REPORT).read_text(encoding="utf-8"), outputs.ROOT.absolute()
 
@@ -72,6 +76,27 @@ def test_the_page_has_the_scores_columns_settings_and_warnings_of_the_files(page
     assert "train.features curves" in text
     for line in outputs.load_json(root / outputs.EVALUATION_WARNINGS)["warnings"]:
         assert " ".join(line.split()) in text
+
+
+def test_the_rule_of_the_decision_and_each_threshold_stand_beside_the_scores_wherever_these_are_shown(page, capsys):
+    html, root = page
+    rule = "recall of at least decision.recall = 0.9."
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root.parent)
+        metrics = outputs.load_metrics(outputs.main_result())
+        outputs.save_metrics(metrics, outputs.one_vs_rest())
+        summary.main()
+        record = records.main_record(config.load())
+    printed = capsys.readouterr().out
+    assert rule in printed
+    assert rule in record.description
+    assert rule in Page(html).text
+    (row,) = re.findall(r"threshold</th>(.*)</tr>", html)
+    for name, logged in {"test": "test/", "prior": "reference/prior/", "black_box": "reference/black box/"}.items():
+        threshold = metrics[name]["threshold"]
+        assert record.metrics[f"{logged}threshold"] == threshold
+        assert f">{threshold:.3f}<" in row
+        assert f"{threshold:.4f}" in printed
 
 
 def test_every_picture_has_a_text_and_every_table_a_caption_and_headers(page):

@@ -100,6 +100,16 @@ def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(m
     assert found["log_loss"].squeeze() == pytest.approx(np.mean(losses), rel=0.01)
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_pairs_of_pure_noise_make_no_log_loss_out_of_fold_better_than_that_of_the_prior(seed):
+    rng, n = np.random.default_rng(seed), 300
+    noise = pd.DataFrame(rng.normal(size=(n, 8))).rename(columns="x{}".format)
+    table = noise.assign(y=rng.permutation(np.repeat(["no", "yes"], n // 2))).astype({"y": "str"})
+    _, P = decision.out_of_fold(table, KEPT, CellFormat(), None, np.ones(n))
+    gains = np.log(P[np.arange(n), (table["y"] == "yes").astype(int)] / 0.5)
+    assert gains.mean() <= gains.std(ddof=1) / np.sqrt(n)
+
+
 @pytest.mark.parametrize("n_positive", [12, 4])
 def test_a_sample_chooses_with_all_rows_of_a_rare_class(n_positive, monkeypatch, recwarn):
     monkeypatch.setattr(selection, "LARGEST_SAMPLE", 500)

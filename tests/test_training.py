@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -274,7 +275,7 @@ def test_without_penalty_a_feature_with_one_class_only_is_named_and_nothing_is_i
 def test_without_penalty_a_category_with_one_class_only_is_named():
     table = quasi_separated().drop(columns="d")
     table.loc[table["g"] == "b", "y"] = "yes"
-    with pytest.warns(UserWarning, match="no best weights exist for 'yes': with 'g = b', rows of one class"):
+    with pytest.warns(UserWarning, match="exist for 'yes' without one: with 'g = b', rows of one class"):
         trained_on(table, params(**NO_PENALTY))
 
 
@@ -312,6 +313,26 @@ def test_with_penalty_the_intervals_are_those_of_a_refit_without_penalty(tmp_pat
     assert "odds_ratio_per_unit_lower" not in pd.read_csv(tmp_path / "ridge" / outputs.WEIGHTS)
 
 
+@pytest.mark.parametrize(
+    ("changes", "has_credible"),
+    [
+        ({"features": "curves"}, True),
+        ({"features": "linear"}, True),
+        ({"interactions": [["age", "backup"]]}, True),
+        ({"features": "curves", "l1_ratio": 0.5, "optimizer": "nesterov"}, False),
+    ],
+)
+def test_the_note_on_a_penalised_fit_promises_only_intervals_that_are_there(changes, has_credible, tmp_path):
+    _, effects = written_effects(services(), tmp_path, **changes)
+    (record,) = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text()).values()
+    assert ("credible intervals" in record["note"]) == has_credible
+    assert ("credible_lower" in pd.read_csv(tmp_path / outputs.INFERENCE)) == has_credible
+    assert "train.features" not in record["note"]
+    intervals = effects[effects.index != "age x backup"].filter(like="credible")
+    assert (intervals.shape[1] == 2) == has_credible
+    assert intervals.notna().to_numpy().all()
+
+
 @pytest.mark.parametrize("features", ["linear", "curves"])
 def test_a_penalised_fit_has_the_credible_intervals_of_its_penalised_information(features, tmp_path):
     """With class weights and row weights; the oracle writes the information down, in the units of the table."""
@@ -334,6 +355,18 @@ def test_a_penalised_fit_has_the_credible_intervals_of_its_penalised_information
     found = pd.read_csv(tmp_path / outputs.INFERENCE)
     np.testing.assert_allclose(found["credible_upper"] - found["coefficient"], expected, rtol=1e-4)
     np.testing.assert_allclose(found["coefficient"] - found["credible_lower"], expected, rtol=1e-4)
+    weights, effects = (pd.read_csv(tmp_path / file) for file in (outputs.WEIGHTS, outputs.EFFECTS))
+    beside = weights.set_index("feature").loc[found["feature"][:-1]]
+    lower, upper = (np.log(beside[f"odds_ratio_per_unit_credible_{end}"].to_numpy()) for end in ("lower", "upper"))
+    np.testing.assert_allclose((upper - lower) / 2, expected[:-1], rtol=1e-4)
+    ends = np.log(effects.filter(like="credible").to_numpy()[0])
+    assert ends.mean() == pytest.approx(effects["weight_per_unit"][0], rel=1e-4)
+    change = np.eye(1) / fitted.features.scale[0]
+    if features == "curves":
+        low, high = map(float, re.findall(r"from (\d+) to (\d+)", effects["feature"][0])[0])
+        change = Z[[np.flatnonzero(x == high)[0]], :-1] - Z[[np.flatnonzero(x == low)[0]], :-1]
+    reach = 1.959964 * np.sqrt((change @ C[:-1, :-1] @ change.T).item())
+    assert (ends[1] - ends[0]) / 2 == pytest.approx(reach, rel=1e-4)
     if features == "curves":
         drawn = pd.read_csv(tmp_path / outputs.CURVES_OF_FEATURES)
         F = Z[[int(np.flatnonzero(x == value)[0]) for value in drawn["value"].round()], :-1]

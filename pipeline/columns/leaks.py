@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import outputs
+from pipeline.columns import splitting
 from pipeline.columns.profile import as_numbers, binned
 from pipeline.columns.roles import features
 from pipeline.outputs import Table
@@ -30,30 +31,48 @@ class Leak(NamedTuple):
     score: float  # balanced accuracy of the class against the rest
 
 
+class Halves(NamedTuple):
+    """The rows to learn a rule from and those to score it on, and the weight of each row of both."""
+
+    learnt: np.ndarray  # (n_learnt,), positions
+    scored: np.ndarray  # (n_scored,)
+    weight: np.ndarray  # (n_learnt + n_scored,)
+
+    def score(self, predicted: np.ndarray, is_class: np.ndarray) -> float:
+        """The balanced accuracy: the mean of the shares of the class and of the rest that are found; 0 without one."""
+        actual, weight = is_class[self.scored], self.weight[self.scored]
+        if actual.all() or not actual.any():
+            return 0.0
+        sides = zip((predicted, ~predicted), (actual, ~actual), strict=True)
+        return sum(float(np.average(right[side], weights=weight[side])) for right, side in sides) / 2
+
+
 def disguised_targets(frame: Table, report: pd.DataFrame, target: str) -> list[Leak]:
     """The features that almost perfectly predict a class against the rest, on their own; of two classes the last.
 
-    The rule is learnt on one half of the rows (or of a sample) and scored on the other half: missing or not; the
-    classes of each category; or a small decision tree of numbers. It is tried where the distribution of the feature
-    within the class, in bins, is far from that of the rest.
+    The rule is learnt on one half of the rows of each class (or of a sample) and scored on the other half: missing or
+    not; the classes of each category; or a small decision tree of numbers. It is tried where the distribution of the
+    feature within the class, in bins, is far from that of the rest.
     """
-    sample = outputs.in_memory(frame.take(np.random.default_rng(0).permutation(len(frame))[:ROWS]))
-    n_train = (len(sample) + 1) // 2
+    drawn = splitting.sample(frame[target].to_numpy(), ROWS)
+    sample, weight = outputs.in_memory(frame.take(drawn.rows)), drawn.weight(None)
+    weight = np.ones(len(sample)) if weight is None else weight
     codes, labels = pd.factorize(sample[target], sort=True)
+    order = np.random.default_rng(0).permutation(len(sample))
+    place = pd.Series(codes[order]).groupby(codes[order]).cumcount().to_numpy()
+    halves = Halves(order[place % 2 == 0], order[place % 2 == 1], weight)
     found = []
     for name in features(report):
         column = sample[name]
-        distance = _distances(binned(column, column.nunique()), codes)
+        distance = _distances(binned(column, column.nunique()), codes, weight)
         for k in range(len(labels) == 2, len(labels)):
             if distance[k] < APART:
                 continue
             is_class = codes == k
-            by_missing = _balanced_accuracy(_by_category(column.isna(), is_class, n_train), is_class[n_train:])
-            score = by_missing
+            score = by_missing = halves.score(_by_category(column.isna(), is_class, halves), is_class)
             if score < PERFECT:
                 is_string = pd.api.types.is_string_dtype(column)
-                rule = _by_category(column, is_class, n_train) if is_string else _by_tree(column, is_class, n_train)
-                score = _balanced_accuracy(rule, is_class[n_train:])
+                score = halves.score((_by_category if is_string else _by_tree)(column, is_class, halves), is_class)
             if score >= PERFECT:
                 found.append(Leak(name, str(labels[k]), by_missing >= PERFECT, score))
     return found
@@ -76,37 +95,31 @@ def warn_of_leaks(frame: Table, report: pd.DataFrame, target: str) -> None:
         )
 
 
-def _distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _distances(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The total variation between the bins x of each class of y and those of the rest, (n_classes,), from 0 to 1."""
     n_classes = int(y.max()) + 1
-    joint = np.bincount((x.astype(np.int64) + 1) * n_classes + y).astype(float)
+    joint = np.bincount((x.astype(np.int64) + 1) * n_classes + y, weight)
     joint = np.pad(joint, (0, -len(joint) % n_classes)).reshape(-1, n_classes)
     counts = joint.sum(axis=0)
-    rest = (joint.sum(axis=1, keepdims=True) - joint) / np.maximum(len(y) - counts, 1)
+    rest = (joint.sum(axis=1, keepdims=True) - joint) / np.maximum(weight.sum() - counts, 1)
     return np.abs(joint / counts - rest).sum(axis=0) / 2
 
 
-def _by_category(column: pd.Series, is_class: np.ndarray, n_train: int) -> np.ndarray:
-    """Whether most of the first `n_train` rows of the same category are of the class, for each row after these."""
-    codes = pd.factorize(column)[0] + 1
-    totals, within = np.bincount(codes[:n_train], minlength=codes.max() + 1), codes[:n_train][is_class[:n_train]]
-    return (2 * np.bincount(within, minlength=len(totals)) > totals)[codes[n_train:]]
+def _by_category(column: pd.Series, is_class: np.ndarray, halves: Halves) -> np.ndarray:
+    """Whether most rows to learn from of the same category are of the class, for each row to score."""
+    codes, (learnt, scored, weight) = pd.factorize(column)[0] + 1, halves
+    totals = np.bincount(codes[learnt], weight[learnt], codes.max() + 1)
+    within = np.bincount(codes[learnt], (weight * is_class)[learnt], codes.max() + 1)
+    return (2 * within > totals)[codes[scored]]
 
 
-def _by_tree(column: pd.Series, is_class: np.ndarray, n_train: int) -> np.ndarray:
+def _by_tree(column: pd.Series, is_class: np.ndarray, halves: Halves) -> np.ndarray:
     """The same from a decision tree of the numbers."""
     from sklearn.tree import DecisionTreeClassifier  # takes a second or more to import
 
-    values = as_numbers(column)[:, None]
+    values, (learnt, scored, weight) = as_numbers(column)[:, None], halves
     tree = DecisionTreeClassifier(max_depth=10, min_samples_leaf=2, random_state=0)
-    return tree.fit(values[:n_train], is_class[:n_train]).predict(values[n_train:])
-
-
-def _balanced_accuracy(predicted: np.ndarray, actual: np.ndarray) -> float:
-    """The mean of the shares of the class and of the rest that are found; 0 where one of them has no row."""
-    if actual.all() or not actual.any():
-        return 0.0
-    return float(predicted[actual].mean() + (~predicted[~actual]).mean()) / 2
+    return tree.fit(values[learnt], is_class[learnt], weight[learnt]).predict(values[scored])
 
 
 def warn_of_dates(report: pd.DataFrame) -> None:

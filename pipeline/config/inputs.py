@@ -4,16 +4,26 @@ The templates of dvc.yaml are resolved before conf/ is composed, so a stage can'
 depends on the digest of that file: when the file is edited, or another one is named, the stages that read it run again,
 and other files under `data/` do not matter. A link would show the same, but once it leads to nothing DVC stops at every
 command. So `configure`, which writes the digests, runs in every `dvc repro`, and what it writes outlives the file.
+
+A large table takes seconds to read, so its digest is kept in DVC's temporary folder beside what the file system says of
+the file, and it is read again only if that changed.
 """
 
 import hashlib
+import json
+import os
+import shlex
+import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from pipeline import config, outputs
 from pipeline.errors import UserError
 
 FILES = {"data": outputs.DATA_FILE, "split": outputs.TEST_FILE}  # by the section that names the file
+SEEN = Path("digests.json")  # in DVC's temporary folder: path -> what the file system says, digest
+RECENT = 2_000_000_000  # nanoseconds since a file was written, within which another edit may leave the same time
 NONE = "The configuration names no file here.\n"  # an empty one makes DVC warn
 
 
@@ -43,6 +53,13 @@ def digest(section: str) -> str:
         return NONE
     from pipeline import reading
 
+    of_user = Path(os.environ.get("DVC_ROOT", "."), path)
+    if not Path(path).exists() and of_user.exists():
+        raise UserError(
+            f"{path} doesn't exist in this copy of the repository, which has only what git or DVC tracks, but in "
+            f"{of_user.parent}. Let DVC keep it, there: dvc add {shlex.quote(path)} && git add "
+            f"{shlex.quote(f'{path}.dvc')}"
+        )
     try:
         return "".join(f"{_md5(file)}  {file.name}\n" for file in reading.files(Path(path), f"{section}.path"))
     except OSError as error:
@@ -53,5 +70,44 @@ def digest(section: str) -> str:
 
 
 def _md5(file: Path) -> str:
+    """The digest of the contents, read if the file is not what it was when they were read last."""
+    path, seen = str(file.resolve()), _seen()
+    state = _state(file)
+    known = seen.get(path)
+    if isinstance(known, dict) and known.get("state") == state:
+        return str(known["md5"])
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "md5").hexdigest()
+        md5 = hashlib.file_digest(stream, "md5").hexdigest()
+    if _temporary().is_dir() and _state(file) == state and time.time_ns() - state[1] > RECENT:
+        there = {name: kept for name, kept in seen.items() if Path(name).exists()}  # not those of past experiments
+        _keep({**there, path: {"state": state, "md5": md5}})
+    return md5
+
+
+def _state(file: Path) -> list[int]:
+    """What changes if the file is written or replaced, even by a program that sets its time back."""
+    state = file.stat()
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev]
+
+
+def _temporary() -> Path:
+    return Path(os.environ.get("DVC_ROOT", "."), ".dvc", "tmp")
+
+
+def _seen() -> dict[str, Any]:
+    """What was kept; nothing where that is absent or damaged."""
+    try:
+        found = json.loads((_temporary() / SEEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _keep(digests: dict[str, Any]) -> None:
+    """Replaced in one step, so that a stage of another experiment at the same time reads no half of it."""
+    fresh = _temporary() / f"{SEEN}.{os.getpid()}"
+    try:
+        outputs.save_text(json.dumps(digests), fresh)
+        fresh.replace(_temporary() / SEEN)
+    except OSError:  # a full or read-only disk: the file is read again the next time
+        fresh.unlink(missing_ok=True)

@@ -207,6 +207,16 @@ class Train(Section):
 class _Decision(Section):
     calibration: Literal["none", "auto"]
 
+    @property
+    def sentence(self) -> str:
+        """How each model that is compared decides, for a reader of the scores; empty for the more probable class."""
+        chosen = "Each model decides from its own threshold on, chosen within the training rows"
+        return f"{chosen}: {self.rule}." if self.rule else ""
+
+    @property
+    def rule(self) -> str:
+        return ""
+
 
 class NoDecision(_Decision):
     method: Literal["none"]
@@ -217,15 +227,27 @@ class CostDecision(_Decision):
     false_alarm: L2 | str
     miss: L2 | str
 
+    @property
+    def rule(self) -> str:
+        return f"the least cost, with decision.false_alarm = {self.false_alarm} and decision.miss = {self.miss}"
+
 
 class FloorDecision(_Decision):
     method: Literal["floor"]
     recall: Annotated[float, Field(gt=0, le=1)]
 
+    @property
+    def rule(self) -> str:
+        return f"the fewest rows with a recall of at least decision.recall = {self.recall:g}"
+
 
 class BudgetDecision(_Decision):
     method: Literal["budget"]
     highest: Positive
+
+    @property
+    def rule(self) -> str:
+        return f"the rows of the highest probability, as many as decision.highest = {self.highest:g}"
 
 
 Decision = Annotated[NoDecision | CostDecision | FloorDecision | BudgetDecision, Field(discriminator="method")]

@@ -10,8 +10,8 @@ The maximum of the likelihood is asymptotically normal. With the column of ones 
                   G / (G - 1) (n - 1) / (n - k)
 
 A penalised fit is not that maximum: its standard errors, tests, confidence intervals and AIC are not defined and left
-out; what it has are credible intervals (`training.credible_covariance`). The others are shown of the same model without
-penalty (`refit`). Where there is no maximum (`separation`), they are not defined either.
+out; it has credible intervals (`training.credible_covariances`). The others are shown of the same model without penalty
+(`refit`). Where there is no maximum (`separation`), they are not defined either.
 McCullagh and Nelder, Generalized Linear Models, chapter 4; White (1982), Econometrica 50; Liang and Zeger (1986).
 """
 

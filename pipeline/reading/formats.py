@@ -63,6 +63,7 @@ FOREIGN = {  # by the first bytes: what it is, and how it becomes a table that c
 }
 LIBRARIES = {"Excel": "openpyxl", "Excel 97": "xlrd", "OpenDocument": "odfpy", "SPSS": "pyreadstat"}
 ENGINES: dict[str, Any] = {"Excel": "openpyxl", "Excel 97": "xlrd", "OpenDocument": "odf"}  # as pandas calls them
+CELL = 8  # bytes in memory, about
 JSON = rb'(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*("|\})'
 
 
@@ -264,6 +265,7 @@ def json_table(text: Text, path: Path) -> pa.Table:
     """A list of JSON objects, or one object in each line. Errors: `UserError` if it is neither."""
     from pyarrow import json as arrow_json
 
+    _check_keys(text, path)
     is_list = text.start(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
     if not is_list:
         try:
@@ -289,6 +291,23 @@ def json_table(text: Text, path: Path) -> pa.Table:
         raise UserError(f"{path} is JSON, but no list of objects. Give one object for each row.")
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pa.table({name: _json_column([row.get(name) for row in rows]) for name in names})
+
+
+def _check_keys(text: Text, path: Path) -> None:
+    """Errors: `UserError` for objects that share so few keys that a table of them is far larger than the file.
+
+    Each object becomes a row with a cell for every key of all objects, also those within columns; the first bytes are
+    looked at.
+    """
+    start = text.start(decoding.BLOCK)
+    n_objects, keys = start.count(b"{"), set(re.findall(rb'"([^"\\]*)"\s*:', start))
+    size = CELL * n_objects * len(keys)
+    if size > max(decoding.SMALL, decoding.GROWTH * len(start)):
+        raise UserError(
+            f"{path} has {n_objects:,} JSON objects with {len(keys):,} different keys in its first {len(start):,} "
+            f"bytes, which would become a table of {size / 2**30:.1f} GB, nearly all of it empty. Save it as CSV with "
+            f"one column for the keys and one for their values, or with the columns that you need."
+        )
 
 
 def _json_column(cells: list[Any]) -> pa.Array:

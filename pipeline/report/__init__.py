@@ -55,6 +55,7 @@ def write(root: Path, path: Path, params: dict[str, Any]) -> None:
         target=target,
         split=split,
         scores=score_table(outputs.load_csv(folder / "scores.csv")),
+        decision=config.section_of(params, "decision", "params.yaml").sentence,
         classes=outputs.load_json(root / outputs.PROFILE)["classes"],
         used=used.astype(object).fillna("").to_dict("records"),
         left_out=columns.drop(used.index).astype(object).fillna("").to_dict("records"),
@@ -120,15 +121,19 @@ def odds(effects: pd.DataFrame, inferred: pd.DataFrame, n_effects: int, reason: 
     """What raises the odds of the one class in `effects`: the first `n_effects` of them, which are sorted.
 
     `rows` have the name and the odds ratio per standard deviation and per unit (of a curve: from the first quartile of
-    the number to the third). Where there are intervals, the odds ratio of `inferred` and its own follow, in which
-    categories are compared with the first of their column; `note` has the `reason` where there are none.
+    the number to the third), of a fit with ridge with its credible interval. Where there are confidence intervals, the
+    odds ratio of `inferred` and its own follow, in which categories are compared with the first of their column; `note`
+    has the `reason` where there are no intervals.
     """
     header = [f"what raises the odds of {effects['class'].iloc[0]}", "per standard deviation", "per unit"]
+    ratios = ["odds_ratio_per_unit", *(f"odds_ratio_per_unit_credible_{end}" for end in ("lower", "upper"))]
+    is_credible = ratios[1] in effects
+    header[-1] += ", with its credible interval of 95 %" if is_credible else ""
     rows = [
         [
             str(row["feature"]),
             f"{row['odds_ratio_per_standard_deviation']:.2f}",
-            "-" if pd.isna(row["odds_ratio_per_unit"]) else f"{row['odds_ratio_per_unit']:.5g}",
+            _with_interval(*(row[name] for name in ratios if name in row)),
         ]
         for row in effects.head(n_effects).to_dict("records")
     ]
@@ -137,16 +142,19 @@ def odds(effects: pd.DataFrame, inferred: pd.DataFrame, n_effects: int, reason: 
         reason = "inference.csv has those of the single features that these effects are made of"
         known = inferred.dropna(subset=["lower"])
         with np.errstate(over="ignore"):
-            ratios = np.exp(known[[coefficient, "lower", "upper"]].to_numpy())
-        beside = {
-            name: f"{ratio:.5g} ({low:.5g} to {high:.5g})"
-            for name, (ratio, low, high) in zip(known["feature"], ratios, strict=True)
-        }
+            ends = np.exp(known[[coefficient, "lower", "upper"]].to_numpy())
+        beside = {name: _with_interval(*row) for name, row in zip(known["feature"], ends, strict=True)}
     if not any(row[0] in beside for row in rows):
-        return {"header": header, "rows": rows, "note": f"No intervals: {reason}."}
+        return {"header": header, "rows": rows, "note": "" if is_credible else f"No intervals: {reason}."}
     kind = "without penalty" if coefficient == "unpenalised" else "per unit"
     header.append(f"{kind}, with its 95 % interval")
     return {"header": header, "rows": [[*row, beside.get(row[0], "-")] for row in rows], "note": ""}
+
+
+def _with_interval(ratio: float, low: float = np.nan, high: float = np.nan) -> str:
+    """An odds ratio with the ends of its interval, where it has one; - for none."""
+    interval = "" if pd.isna(low) else f" ({low:.5g} to {high:.5g})"
+    return "-" if pd.isna(ratio) else f"{ratio:.5g}{interval}"
 
 
 def _pictures(folder: Path, names: dict[str, str]) -> list[dict[str, str]]:

@@ -106,6 +106,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     found, fit, data = _files(folders), params["train"], _data(params)
     scores = outputs.load_metrics(result)
     columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
+    decision = config.section_of(params, "decision", "params.yaml").sentence if "decision" in params else ""
     warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
     references = {"prior": "prior", "black_box": "black box", "baseline": "random weights"}
     parts = {"test/": scores["test"], "train/": scores["train"], "decision/": scores.get("decision", {})}
@@ -121,7 +122,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
         experiment=data.title,
         name=f"lambda {fit['lambda']:g}, rate {_rate(fit['learning_rate'])}, {_plain(fit['optimizer'])}",
         stage=stage,
-        description=_description(data.title, scores, columns, warnings),
+        description=_description(data.title, scores, columns, warnings, decision),
         digest=_digest(params, _contents([*found, result.metrics], outputs.ROOT), warnings, shipping.fingerprint()),
         params=_by_dotted_key(params),
         metrics=metrics,
@@ -185,7 +186,11 @@ def _by_dotted_key(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _description(
-    name: str, scores: dict[str, dict[str, float]], columns: dict[str, dict[str, Any]], warnings: list[str]
+    name: str,
+    scores: dict[str, dict[str, float]],
+    columns: dict[str, dict[str, Any]],
+    warnings: list[str],
+    decision: str,
 ) -> str:
     """A few lines of Markdown for whoever opens the run."""
     models = ("baseline", "prior", "test", "black_box")
@@ -201,6 +206,7 @@ def _description(
             "|---|---|---|---|---|",
             *compared,
             "",
+            *([decision, ""] if decision else []),
             *stops,
             *_warning_lines(warnings),
         ]

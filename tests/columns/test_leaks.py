@@ -39,6 +39,24 @@ def test_a_step_gives_even_a_rare_class_away(share):
     assert columns(frame) == ["x"]
 
 
+@pytest.mark.parametrize("n_rare", [2, 4, 12])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_feature_that_gives_a_class_of_few_of_many_rows_away_is_named_and_noise_is_not(n_rare, n_classes):
+    random, n = np.random.default_rng(0), 3 * leaks.ROWS
+    is_rare = random.permutation(n) < n_rare
+    y = np.where(is_rare, "rare", random.choice(["a", "b"][: n_classes - 1], n))
+    frame = pd.DataFrame(
+        {
+            "filled": pd.Series(np.where(is_rare, "late", None), dtype="str"),
+            "missing": np.where(is_rare, np.nan, random.normal(size=n)),
+            **{f"noise {k}": random.normal(size=n) for k in range(3)},
+            "category": pd.Series(random.integers(0, 90, n).astype(str), dtype="str") + "x",
+            "y": pd.Series(y, dtype="str"),
+        }
+    )
+    assert columns(frame) == ["filled", "missing"]
+
+
 @pytest.mark.parametrize("n_classes", [3, 12])
 def test_a_feature_that_gives_one_of_several_classes_away_is_a_warning_with_the_class(n_classes):
     random = np.random.default_rng(0)

@@ -1,5 +1,8 @@
 """The digests by which DVC watches the files that the configuration names."""
 
+import hashlib
+import io
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -64,6 +67,22 @@ def test_a_table_that_is_gone_leaves_its_digest_and_no_link_to_nothing() -> None
     assert recorded() == (inputs.NONE, inputs.NONE)
 
 
+def test_a_table_that_an_experiment_in_a_copy_does_not_have_is_named_with_the_command_that_tracks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree("conf", copy / "conf")
+    monkeypatch.chdir(copy)
+    with pytest.raises(UserError) as caught:
+        recorded(*TABLE, "data.path='data/new ä.csv'")
+    step = "dvc add 'data/new ä.csv' && git add 'data/new ä.csv.dvc'"
+    assert str(caught.value).endswith(step)
+    subprocess.run("git init --quiet && dvc init --quiet", shell=True, cwd=tmp_path, check=True)
+    subprocess.run(step, shell=True, cwd=tmp_path, check=True)
+    tracked = subprocess.run("git ls-files -z", shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "data/new ä.csv.dvc" in tracked.stdout
+
+
 def test_a_link_to_nothing_that_an_earlier_version_left_is_replaced() -> None:
     (outputs.ROOT / "configure").mkdir(parents=True)
     (outputs.ROOT / outputs.DATA_FILE).symlink_to("../../data/gone.csv")
@@ -77,6 +96,55 @@ def test_a_table_edited_since_it_was_recorded_is_refused_for_the_stage_that_read
     Path("data/my.csv").write_text("edited", encoding="utf-8")
     assert inputs.changed(dependencies) == ["the file in data.path"]
     assert inputs.changed([(outputs.ROOT / outputs.TEST_FILE).as_posix()]) == []
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files whose contents were read for a digest, of a table that was written some time ago."""
+    Path(".dvc/tmp").mkdir(parents=True)
+    os.utime("data/my.csv", (1e9, 1e9))
+    names, digest = [], hashlib.file_digest
+
+    def counted(stream: io.BufferedReader, method: str) -> object:
+        names.append(Path(stream.name).name)
+        return digest(stream, method)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    return names
+
+
+def test_a_table_that_did_not_change_is_read_once(reads: list[str]) -> None:
+    digests = [recorded(*TABLE, "data.path=data/my.csv") for _ in range(3)]
+    assert digests[0] == digests[1] == digests[2]
+    assert inputs.changed([(outputs.ROOT / outputs.DATA_FILE).as_posix()]) == []
+    assert reads == ["my.csv"]
+
+
+@pytest.mark.parametrize("how", ["edited", "edited, with its time set back", "replaced", "just written"])
+def test_other_contents_of_the_same_size_are_seen(reads: list[str], how: str) -> None:
+    table = Path("data/my.csv")
+    if how == "just written":
+        os.utime(table)
+    before, size = recorded(*TABLE, "data.path=data/my.csv")[0], table.stat().st_size
+    if how == "replaced":
+        Path("data/other.csv").write_text("x" * size, encoding="utf-8")
+        Path("data/other.csv").replace(table)
+    else:
+        table.write_text("x" * size, encoding="utf-8")
+    if how.endswith("back"):
+        os.utime(table, (1e9, 1e9))
+    after = recorded(*TABLE, "data.path=data/my.csv")[0]
+    assert before != after == md5sum("data/my.csv")
+    assert reads == ["my.csv", "my.csv"]
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[1]", '{"PATH": 7}', '{"PATH": {"state": [1]}}'])
+def test_kept_digests_that_are_damaged_are_made_again(reads: list[str], damaged: str) -> None:
+    kept = Path(".dvc/tmp") / inputs.SEEN
+    kept.write_text(damaged.replace("PATH", str(Path("data/my.csv").absolute())), encoding="utf-8")
+    assert recorded(*TABLE, "data.path=data/my.csv")[0] == md5sum("data/my.csv")
+    recorded(*TABLE, "data.path=data/my.csv")
+    assert reads == ["my.csv"]
 
 
 @pytest.mark.parametrize(

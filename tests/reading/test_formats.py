@@ -10,7 +10,7 @@ import pytest
 from pyarrow import feather, orc
 
 from pipeline.errors import UserError
-from pipeline.reading import Options, read
+from pipeline.reading import Options, read, rows
 
 FRAME = pd.DataFrame(
     {
@@ -94,6 +94,25 @@ def test_arff_is_read_with_its_names_and_nominal_columns(table):
         "note": ["small, 'fine'", "large"],
         "ill": ["no", "yes"],
     }
+
+
+@pytest.mark.parametrize(
+    ("item", "around"), [('{"key %d": 1}', "[%s]"), ('{"key %d": 1}', "%s"), ('{"a": {"key %d": 1}}', "[%s]")]
+)
+def test_json_that_would_grow_to_a_table_of_gigabytes_is_one_message_before_it_is_one(item, around, tmp_path):
+    lines = around == "%s"
+    text = around % ("\n" if lines else ",").join(item % k for k in range(20_000))
+    path = tmp_path / "t.json"
+    path.write_text(text, encoding="utf-8")
+    for reader in (lambda: read(path), lambda: list(rows.chunks(path, ["key 1"]))):
+        with pytest.raises(UserError, match=r"with 20,00\d different keys .* table of .* GB, nearly all of it empty"):
+            reader()
+
+
+def test_json_with_a_few_keys_in_each_of_many_objects_is_read(tmp_path):
+    path = tmp_path / "t.json"
+    path.write_text("\n".join(f'{{"a": {k}, "b{k % 50}": 1}}' for k in range(5_000)), encoding="utf-8")
+    assert read(path).frame.shape == (5_000, 51)
 
 
 def test_json_with_strings_among_numbers_keeps_all_cells(table):

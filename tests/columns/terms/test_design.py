@@ -147,6 +147,30 @@ def test_the_parts_of_dates_are_standardised_and_a_missing_date_is_one_feature(f
     np.testing.assert_allclose(found.iloc[:, :3], StandardScaler().fit_transform(imputed), atol=1e-12)
 
 
+@pytest.mark.parametrize("smoothness", [None, 10.0])
+@pytest.mark.parametrize(("part", "unit"), [("year", "365D"), ("month", "31D"), ("day", "1D"), ("weekday", "1D")])
+def test_a_part_of_dates_that_is_constant_inside_a_fold_has_features_of_zero_in_every_row(part, unit, smoothness):
+    """The rows held out have other years, months, days and weekdays; the others have only one of `part`."""
+    days_of_may = pd.Series(pd.to_datetime([f"{year}-05-{day}" for year in (2020, 2021) for day in (3, 14, 25)]))
+    constant = {
+        "year": pd.Series(pd.date_range("2021-01-01", periods=N, freq="5D")),
+        "month": days_of_may.sample(N, replace=True, random_state=0, ignore_index=True),
+        "day": pd.Series(pd.date_range("2019-01-07", periods=N, freq="MS") + pd.Timedelta("6D")),
+        "weekday": pd.Series(pd.date_range("2021-01-04", periods=N, freq="W-MON")),
+    }[part]
+    held_out = pd.Series(pd.date_range("1999-02-10", periods=HELD_OUT, freq=unit) + pd.Timedelta("17D"))
+    X = pd.DataFrame({"sold": pd.concat([constant, held_out], ignore_index=True)})
+    base, every_feature, _ = prepare(X, min_rows=1, smoothness=smoothness)
+    learnt, others = base.block(X.iloc[:N]), base.block(X.iloc[N:])
+    features = Features(base, Matrix([learnt]), min_rows=1, smoothness=smoothness)
+    found = pd.DataFrame(Matrix([learnt, others], features.T).toarray(), columns=features.names)
+    assert any(name.startswith(f"sold: {part}") for name in every_feature.names)
+    of_part = found[[name for name in found if name.startswith(f"sold: {part}")]]
+    assert len(of_part.columns)
+    assert (of_part == 0).all(axis=None)
+    assert (found.drop(columns=of_part.columns).std() > 0).any()
+
+
 def test_features_per_unit_are_the_numbers_of_the_table(frame):
     design, features, _ = prepare(frame, Settings(min_rows=2))
     found = Matrix([design.block(frame)], features.per_unit()).toarray()

@@ -69,7 +69,7 @@ def test_a_new_kind_shows_up_in_weights_pictures_contributions_predictions_and_t
     table, fit = trained
     weights = training.weights(fit).set_index("feature")
     assert weights.loc["length of word", "weight_per_unit"] == pytest.approx(0.8, abs=0.1)
-    cells = training.effects_of_cells(fit, "value")
+    cells = training.effects_of_cells(fit, "feature", {})
     assert cells["feature"].unique().tolist() == ["length of word"]
     assert cells["rows"].tolist() == table["word"].str.len().value_counts().sort_index().tolist()
     np.testing.assert_allclose(np.diff(cells["effect"]), weights.loc["length of word", "weight_per_unit"], rtol=1e-6)

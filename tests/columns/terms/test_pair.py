@@ -86,7 +86,7 @@ def test_a_given_pair_fits_the_surface_that_the_data_was_made_with():
     margins = fitted.margins(X)
     usual = (X[["age", "balance"]].abs() < 1.5).all(axis="columns")
     assert np.abs(margins - product(X))[usual].mean() < 0.25
-    surface = training.effects_of_cells(trained, "first")
+    surface = training.effects_of_cells(trained, "pair", {})
     assert surface["pair"].unique().tolist() == ["age x balance"]
     assert surface["rows"].sum() == len(rows)
     corners = surface.astype({"first": float, "second": float}).query("abs(first) > 1 and abs(second) > 1")

@@ -275,7 +275,7 @@ def test_without_penalty_a_feature_with_one_class_only_is_named_and_nothing_is_i
 def test_without_penalty_a_category_with_one_class_only_is_named():
     table = quasi_separated().drop(columns="d")
     table.loc[table["g"] == "b", "y"] = "yes"
-    with pytest.warns(UserWarning, match="exist for 'yes' without one: with 'g = b', rows of one class"):
+    with pytest.warns(UserWarning, match="exist for 'yes': with 'g = b', rows of one class"):
         trained_on(table, params(**NO_PENALTY))
 
 

@@ -160,9 +160,9 @@ def test_a_part_of_dates_that_is_constant_inside_a_fold_has_features_of_zero_in_
     }[part]
     held_out = pd.Series(pd.date_range("1999-02-10", periods=HELD_OUT, freq=unit) + pd.Timedelta("17D"))
     X = pd.DataFrame({"sold": pd.concat([constant, held_out], ignore_index=True)})
-    base, every_feature, _ = prepare(X, min_rows=1, smoothness=smoothness)
-    learnt, others = base.block(X.iloc[:N]), base.block(X.iloc[N:])
-    features = Features(base, Matrix([learnt]), min_rows=1, smoothness=smoothness)
+    design, every_feature, _ = prepare(X, settings := Settings(smoothness=smoothness))
+    learnt, others = design.block(X.iloc[:N]), design.block(X.iloc[N:])
+    features = Features(design, Matrix([learnt]), settings)
     found = pd.DataFrame(Matrix([learnt, others], features.T).toarray(), columns=features.names)
     assert any(name.startswith(f"sold: {part}") for name in every_feature.names)
     of_part = found[[name for name in found if name.startswith(f"sold: {part}")]]

@@ -14,6 +14,7 @@ from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.model import Model
 from pipeline.outputs import Table, in_memory
+from pipeline.overrides import override
 from pipeline.scores import interval, log_losses
 
 LOST = 0.2  # of what a model gains over the prior in training, the share that is much not to find in test
@@ -36,8 +37,8 @@ def overfitting(
         warnings.warn(
             f"The model is much better in training (log-loss {train['log_loss']:.4f}) than in test "
             f"({test['log_loss']:.4f}): {min(gap / gained, 1):.0%} of what it gained over the prior is not there in "
-            f"new rows. Set a larger penalty (-S train.lambda={10 * l2 or 0.01:g}, or the choice that the stage sweep "
-            f"prints), or leave out columns without effect (outputs/evaluate/importance.csv).",
+            f"new rows. Set a larger penalty ({override('train.lambda', float(f'{10 * l2 or 0.01:g}'))}, or the choice "
+            f"that the stage sweep prints), or leave out columns without effect (outputs/evaluate/importance.csv).",
             stacklevel=2,
         )
 
@@ -136,6 +137,6 @@ def without_effect(found: pd.DataFrame, gained: float) -> None:
         warnings.warn(
             f"{count} no effect: shuffled among the test rows, each changes the log-loss by less than {NO_EFFECT:.1%} "
             f"of what the model gained over the class shares ({', '.join(map(repr, names[:SHOWN]))}{more}). To leave "
-            f"one out: data.drop.",
+            f"one out: {override('data.drop', names[:1])}.",
             stacklevel=2,
         )

@@ -10,9 +10,10 @@ import pandas as pd
 
 from pipeline import config, outputs, reading
 from pipeline.columns import associations, expectations, leaks, profile, roles, sentinels, splitting
-from pipeline.columns.target import known_rows, with_target
+from pipeline.columns.target import known_rows, with_target, without_class
 from pipeline.errors import UserError
 from pipeline.outputs import Table
+from pipeline.overrides import override
 from pipeline.reading import CellFormat, Options
 
 
@@ -168,7 +169,7 @@ def _read_like(path: Path, data: config.TableData, table: Table, cell_format: Ce
     if new := sorted(set(other[data.target].unique()) - classes):
         raise UserError(
             f"{path} has {data.target} = {new[0]!r}; {data.path} has {', '.join(map(repr, sorted(classes)))}. If it is "
-            f"one of these, set data.replace.{data.target} = {{{new[0]!r}: ...}}."
+            f"one of these: {override('data.replace', {data.target: {new[0]: min(classes)}})}, for example."
         )
     return other
 
@@ -194,9 +195,12 @@ def _positions(
 
 def _check_classes(target: pd.Series, parts: dict[str, pd.Series], params: config.Split) -> None:
     settings = [f"split.{key}" for key in ("test_size", "seed", "path") if hasattr(params, key)]
+    change = "" if isinstance(params, config.RandomSplit) else f"Change {' or '.join(settings)}. "
+    counts = target.value_counts()
     for side, labels in parts.items():
         if absent := sorted(set(target.unique()) - set(labels.unique())):
             raise UserError(
                 f"split.method = {params.method!r} leaves no {side} row with {target.name} = {absent[0]!r} "
-                f"({len(labels):,} {side} rows). Change {' or '.join(settings)}, or add such rows."
+                f"({len(labels):,} {side} rows). "
+                f"{change}{without_class(str(target.name), absent, counts.index.tolist())}"
             )

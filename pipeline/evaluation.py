@@ -21,6 +21,7 @@ from pipeline.errors import UserError, reported_warnings
 from pipeline.figures import learnt
 from pipeline.model import Model
 from pipeline.outputs import Result, Table, frames, in_memory, progress
+from pipeline.overrides import override
 from pipeline.scores import (
     CONFIDENCE,
     GROUPS,
@@ -297,8 +298,8 @@ def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFra
             columns = ", ".join(map(repr, known))
             raise UserError(
                 f"evaluate.groups has {name!r}, which is no column of the test rows. They have {columns}. To keep a "
-                f"column without using it as a feature, set its role: data.roles.{name} = drop (not with "
-                f"split=test_file, where it must be a feature)."
+                f"column without using it as a feature, give it the role drop, such as "
+                f"{override('data.roles', {known[0]: 'drop'})} (not with split=test_file, where it must be a feature)."
             )
         found[name] = (left_out if name in left_out else test_rows)[name].reset_index(drop=True)
         if (distinct := found[name].nunique()) > GROUPS:

@@ -12,7 +12,7 @@ lambda, is best for all of them but for chance.
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from pipeline.logistic.grid import Rows as GridRows
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
 from pipeline.outputs import Table, in_memory, significant
+from pipeline.overrides import assignment
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
 PAIRS = (1, 2, 5, 10, 20)
@@ -111,7 +112,7 @@ def without_lambda(
     if not chosen:
         return params, []
     settled = resolved(table, params.model_copy(update={"l2": "auto"}), key, weight)[0]
-    return settled, [f"train.{name}={_as_override(getattr(settled, name))}" for name in chosen]
+    return settled, [assignment(f"train.{name}", getattr(settled, name)) for name in chosen]
 
 
 def of_fold(
@@ -127,13 +128,6 @@ def of_fold(
             return resolved(table.take(rows), params, key, None if weight is None else weight[rows])[0]
     except UserError:
         return params.model_copy(update={"interactions": []})
-
-
-def _as_override(value: Any) -> str:
-    """In Hydra's syntax."""
-    if isinstance(value, list):
-        return f"[{','.join(map(_as_override, value))}]"
-    return value if value in ("linear", "curves") else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:

@@ -17,19 +17,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from hydra.core.override_parser.types import Quote, QuotedString
 from pandas.api import types
 
 from pipeline import config, dataset, reading
 from pipeline.columns.roles import FEATURES, SPECIAL
 from pipeline.config import composition
 from pipeline.config.sections import UNSET
-from pipeline.errors import UserError, reported_warnings
+from pipeline.errors import reported_warnings
+from pipeline.overrides import assignment, options
 
 OVERRIDE = re.compile(rf"(\+\+?|~)?({'|'.join(config.Params.model_fields)}|optimizer)([.@][\w.@$-]*)?=")
-PLAIN = re.compile(r"(?!(?i:null|true|false|inf|nan)$)(\.{0,2}/)?[A-Za-z_][A-Za-z0-9_./-]*")  # needs no quotes in Hydra
-# Read as a reference to another setting, as a missing value, as a number by DVC, as a space, or not encodable as UTF-8.
-REFUSED = re.compile(r"\$\{|^\?\?\?$|^[-+]?0o[0-7]+$|[\x85\ud800-\udfff]")
 TARGETS = re.compile(r"(?i)(^|[\W_])(target|class|label|outcome|y)$")  # usual names of the column to predict
 CLASSES = 20  # of a column that is proposed as the target, at most
 PROPOSED, EXAMPLES = 5, 3
@@ -53,30 +50,12 @@ def main(file: str, target: str | None, overrides: Sequence[str]) -> None:
     composed = composition.compose(settings)
     data = config.parse(composed, source)["data"]
     if data["target"] == UNSET:
-        options = config.section_of({"data": data | {"target": "any"}}, "data", source)
-        _list_columns(options, path, overrides)
+        chosen = config.section_of({"data": data | {"target": "any"}}, "data", source)
+        _list_columns(chosen, path, overrides)
         return
     params = config.validate(composition.check(composed, source), source)
     _preview(params)
-    print(f"\nTo run the pipeline on this table:\n{command(settings)}")
-
-
-def assignment(key: str, name: str) -> str:
-    """`key=name` in the grammar of Hydra's overrides, for any name of a file or a column.
-
-    Errors: `UserError` for the few names that a configuration can't hold.
-    """
-    if REFUSED.search(name):
-        raise UserError(
-            f"The name {name!r} can't be a value of the configuration, which would take it for something else. "
-            f"Rename the file or the column."
-        )
-    return f"{key}={name if PLAIN.fullmatch(name) else QuotedString(name, Quote.double).with_quotes()}"
-
-
-def command(settings: Iterable[str]) -> str:
-    """The command that runs an experiment with these overrides, quoted for the shell."""
-    return shlex.join(["dvc", "exp", "run", *(part for setting in settings for part in ("-S", setting))])
+    print(f"\nTo run the pipeline on this table:\ndvc exp run {options(settings)}")
 
 
 def _preview(params: config.Params) -> None:

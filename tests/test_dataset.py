@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from conftest import ROOT, compose, contents, run_stages
 
-from pipeline import config, dataset, model, outputs, training
+from pipeline import config, dataset, model, outputs, reading, training
 from pipeline.columns.roles import decide
+from pipeline.columns.target import without_class
 from pipeline.config import FileSplit, GroupSplit, RandomSplit, TimeSplit
 from pipeline.dataset import Loaded, Parts
 from pipeline.errors import UserError
-from pipeline.reading import CellFormat
+from pipeline.overrides import override
+from pipeline.reading import CellFormat, Options
 
 pytestmark = pytest.mark.slow
 
@@ -319,7 +321,7 @@ def test_a_side_without_a_class_is_named(wine):
 
 
 def test_an_error_names_the_settings_that_can_be_changed(wine):
-    with pytest.raises(UserError, match=r"Change split.test_size, or add such rows"):
+    with pytest.raises(UserError, match=r"Change split.test_size. Add rows, leave these out"):
         both(wine.assign(target=np.where(wine["row"] > 150, "late", "early")), TimeSplit, column="row", test_size=0.2)
     with pytest.raises(UserError, match=r"2 groups .* split.test_size = 0.6"):
         both(wine.assign(row=wine["row"] % 2), GroupSplit, column="row", test_size=0.6, seed=0)
@@ -333,3 +335,32 @@ def test_a_share_of_the_rows_is_the_latest_whatever_the_rounding(wine):
 def test_a_column_that_is_not_there_is_named(wine):
     with pytest.raises(UserError, match=r"split\.column has no column 'rwo'. Did you mean 'row'\?"):
         both(wine, TimeSplit, column="rwo", test_size=0.2)
+
+
+def test_the_ways_on_for_a_class_of_two_rows_are_commands_that_work(tmp_path):
+    rows = [f"{n},{'ab'[n % 2]}" for n in range(200)] + ["1,rare", "2,rare"]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]) + "\n")
+    frame = pd.read_csv(tmp_path / "t.csv")
+    message = without_class("y", ["rare"], ["a", "b", "rare"])
+    for other in ("NA", "a"):
+        assert override("data.replace", {"y": {"rare": other}}) in message
+        replaced = reading.read(tmp_path / "t.csv", Options(replace={"y": {"rare": other}}), target="y").frame
+        assert sorted(replaced["y"].dropna().unique()) == ["a", "b"]
+    assert len(frame) == 202
+
+
+def test_dates_of_two_forms_are_a_warning_with_both(tmp_path):
+    lines = [f"2021-01-{n:02},a\n{n:02}/02/2021,b\n" for n in range(1, 26)]
+    (tmp_path / "t.csv").write_text("d,y\n" + "".join(lines))
+    with pytest.warns(UserWarning, match=r"two ways, 25 cells of the format %Y-%m-%d, .* and 25 cells .*/02/2021'"):
+        reading.read(tmp_path / "t.csv", target="y")
+
+
+def test_a_file_without_a_header_names_the_ways_on(tmp_path):
+    (tmp_path / "t.csv").write_text("".join(f"{n},{2 * n},{'ab'[n % 2]}\n" for n in range(25)))
+    with pytest.raises(
+        UserError, match=r"no header was seen.*data\.target=column_3.*data\.names=\[column_1,column_2,y\]"
+    ):
+        reading.read(tmp_path / "t.csv", target="y")
+    names = ["column_1", "column_2", "y"]
+    assert list(reading.read(tmp_path / "t.csv", Options(names=names), target="y").frame) == names

@@ -25,7 +25,7 @@ ROOMS = (
         "report",
     ),
     *("evaluation", "checks", "references", "decision", "training", "selection", "dataset", "drift", "model", "scores"),
-    *("config", "columns", "reading", "figures", "logistic", "compute", "outputs", "errors"),
+    *("config", "columns", "reading", "figures", "logistic", "compute", "outputs", "overrides", "errors"),
 )
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 

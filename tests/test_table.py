@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline import config, dataset, table
 from pipeline.errors import UserError
+from pipeline.overrides import assignment, options
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +73,7 @@ def composed_by_dvc(command: str, file: Path) -> config.Params:
 
 @pytest.mark.parametrize("name", NASTY)
 def test_the_command_composes_to_exactly_the_names_that_were_typed(name: str, project: Path) -> None:
-    typed = table.command(["data=table", table.assignment("data.path", name), table.assignment("data.target", name)])
+    typed = "dvc exp run " + options(["data=table", assignment("data.path", name), assignment("data.target", name)])
     data = composed_by_dvc(typed, project / "params.yaml").data
     assert (data.path, data.target) == (name, name)
 
@@ -90,18 +91,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example("\N{ZERO WIDTH NO-BREAK SPACE}a\r\n")
 def test_any_name_is_kept_exactly_or_refused(folder: Path, name: str) -> None:
     try:
-        typed = table.assignment("data.target", name)
+        typed = assignment("data.target", name)
     except UserError:
         return
     assume("\0" not in name)  # no argument of a command can have it
-    command = table.command(["data=table", "data.path=x.csv", typed])
+    command = "dvc exp run " + options(["data=table", "data.path=x.csv", typed])
     assert composed_by_dvc(command, folder / "params.yaml").data.target == name
 
 
 @pytest.mark.parametrize("name", ["${x}", "a${b", "???", "0o17", "a\x85b", "\udcff.csv"])
 def test_a_name_that_no_configuration_can_hold_is_refused(name: str) -> None:
     with pytest.raises(UserError, match="Rename the file or the column"):
-        table.assignment("data.path", name)
+        assignment("data.path", name)
 
 
 def test_names_of_letters_need_no_quotes(penguins: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ strings               Cramer's V without its bias, W. Bergsma, "A bias-correctio
                       with few distinct values counts as a string, too, beside strings
 """
 
-import shlex
 import warnings
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from pandas.api import types
 
 from pipeline.columns.profile import as_numbers
 from pipeline.columns.roles import features
+from pipeline.overrides import override
 
 STRONG = 0.95
 ROWS = 5_000  # sampled from larger tables
@@ -109,10 +109,10 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
             f"{name} ({'over 1,000' if factor > 1000 else f'{factor:.0f}'})"
             for name, factor in list(high.items())[:SHOWN]
         )
-        drop = shlex.quote(f"data.drop=[{next(iter(high))}]")
+        drop = override("data.drop", [next(iter(high))])
         warnings.warn(
             f"These columns nearly follow from others (variance inflation above {INFLATED}): {shown}. Their weights "
-            f"can't be told apart, and their intervals are wide; to leave one out: -S {drop}.",
+            f"can't be told apart, and their intervals are wide; to leave one out: {drop}.",
             stacklevel=2,
         )
     for is_mutual, what, between in (
@@ -122,10 +122,10 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
         if alike := [pair for pair in pairs if pair.is_mutual == is_mutual]:
             shown = "; ".join(f"{between.format(*pair)} ({pair.association:.2f})" for pair in alike[:SHOWN])
             more = f"; and {len(alike) - SHOWN:,} more pairs" if len(alike) > SHOWN else ""
-            drop = shlex.quote(f"data.drop=[{alike[0].second}]")
+            drop = override("data.drop", [alike[0].second])
             warnings.warn(
                 f"These columns {what} (association above {STRONG:g}): {shown}{more}. Don't read the weight of one "
-                f"alone; to leave one out: -S {drop}.",
+                f"alone; to leave one out: {drop}.",
                 stacklevel=2,
             )
     _warn_of_shared(frame, roles.loc[~roles["column"].isin(following)])

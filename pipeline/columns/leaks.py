@@ -12,8 +12,9 @@ import pandas as pd
 
 from pipeline import outputs
 from pipeline.columns.profile import as_numbers, binned
-from pipeline.columns.roles import features, split_column
+from pipeline.columns.roles import features
 from pipeline.outputs import Table
+from pipeline.overrides import override
 
 ROWS = 20_000  # sampled from larger tables
 APART = 0.8  # least distance of the bins of a class from those of the rest; a threshold has more, even of a rare class
@@ -70,7 +71,7 @@ def warn_of_leaks(frame: Table, report: pd.DataFrame, target: str) -> None:
         score = min(leak.score for leak in leaks)
         warnings.warn(
             f"{name!r}{missing} alone {told} almost perfectly (balanced accuracy {score:.3f}). If it is known only "
-            f"after {target!r}, leave it out with data.drop.",
+            f"after {target!r}, leave it out: {override('data.drop', [name])}.",
             stacklevel=3,
         )
 
@@ -116,7 +117,7 @@ def warn_of_dates(report: pd.DataFrame) -> None:
         warnings.warn(
             f"Rows are split at random, but {', '.join(map(repr, names))} "
             f"{'is a date' if len(names) == 1 else 'are dates'}: the model learns from rows that are later than test "
-            f"rows. If it will predict the future, split by time: -S split=time {split_column(names[0])}.",
+            f"rows. If it will predict the future, split by time: -S split=time {override('split.column', names[0])}.",
             stacklevel=3,
         )
 

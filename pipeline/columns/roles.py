@@ -5,7 +5,6 @@ What is left out, and an identifier that repeats, are warnings.
 """
 
 import re
-import shlex
 import warnings
 from collections.abc import Mapping
 
@@ -14,9 +13,9 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.errors import UserError
-from pipeline.reading import override, unknown_column
+from pipeline.overrides import override
+from pipeline.reading import unknown_column
 from pipeline.reading.cells import PAIRS
-from pipeline.reading.options import PLAIN
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
 SPECIAL = ("target", "weight", "offset")
@@ -92,9 +91,11 @@ def decide(
         if not left_out:
             raise UserError(f"No column is left to predict {target!r} from. Keep at least one feature.")
         shown = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
+        usable = [(name, feature) for name, *_ in left_out if (feature := _usable_as(frame[name]))]
+        advice = f"To use one as a feature, give it a role, such as {override('data.roles', dict(usable[:1]))}."
         raise UserError(
-            f"No column is left to predict {target!r} from ({shown}). To use one as a feature, give it a role, such as "
-            f"{override('data.roles', left_out[0][0], 'categorical')}."
+            f"No column is left to predict {target!r} from ({shown}). "
+            f"{advice if usable else 'Add columns to the file that repeat values or hold numbers.'}"
         )
     _warn_of_left_out(roles, frame)
     for name, role in roles[["column", "role"]].itertuples(index=False):
@@ -137,13 +138,22 @@ def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
         return
     groups = left_out.groupby(["role", "reason"], sort=False)["column"]
     shown = "; ".join(f"{', '.join(names)} ({role}: {reason})" for (role, reason), names in groups)
-    first = left_out["column"].iloc[0]
-    usual = "numeric" if types.is_numeric_dtype(frame[first]) else "categorical"
+    usable = {name: role for name in left_out["column"] if (role := _usable_as(frame[name]))}
+    advice = f" To use one as a feature, give it a role: {override('data.roles', dict([*usable.items()][:1]))}."
     count = "1 column is" if len(left_out) == 1 else f"{len(left_out):,} columns are"
     warnings.warn(
-        f"{count} left out: {shown}. To use one as a feature, give it a role: {override('data.roles', first, usual)}.",
+        f"{count} left out: {shown}.{advice * bool(usable)}",
         stacklevel=3,
     )
+
+
+def _usable_as(column: pd.Series) -> str | None:
+    """The role that makes a feature of a column that was left out; None where no role can help."""
+    if column.nunique() < 2:
+        return None
+    if types.is_numeric_dtype(column):
+        return "numeric"
+    return "categorical" if column.value_counts().iloc[0] >= FREQUENT else None
 
 
 def _warn_of_repeated(column: pd.Series, role: str) -> None:
@@ -156,18 +166,14 @@ def _warn_of_repeated(column: pd.Series, role: str) -> None:
         return
     as_codes = ""
     if role == "numeric":
-        as_codes = f" If its numbers are codes: {override('data.roles', str(column.name), 'categorical')}."
+        as_codes = f" If its numbers are codes: {override('data.roles', {str(column.name): 'categorical'})}."
     warnings.warn(
         f"column {column.name!r} has the name of an identifier, and rows share it: {len(counts):,} distinct in "
         f"{len(known):,} rows ({_shown(counts.index[0])} in {counts.iloc[0]:,}). If rows of one identifier belong "
-        f"together, don't let it be in training and in test rows: -S split=group {split_column(str(column.name))}."
-        f"{as_codes}",
+        f"together, don't let it be in training and in test rows: -S split=group "
+        f"{override('split.column', str(column.name))}.{as_codes}",
         stacklevel=3,
     )
-
-
-def split_column(name: str) -> str:
-    return f"-S split.column={name}" if re.fullmatch(PLAIN, name) else "-S " + shlex.quote(f'split.column="{name}"')
 
 
 def _names_identifier(name: str, *, repeats: bool) -> bool:

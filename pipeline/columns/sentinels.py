@@ -6,7 +6,6 @@ A value is reported if it is one that programs write for a missing cell, and if 
     or the only negative value of a column, -1 at least 2% of its cells
 """
 
-import shlex
 import warnings
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.columns.roles import features
+from pipeline.overrides import override
 
 NINES = [10**n - 1 for n in range(1, 11)]  # 9, 99, 999, ...
 CODES = [*NINES[1:], *(nines - k for nines in NINES[1:4] for k in (1, 2)), *(8 * n // 9 for n in NINES[1:4])]  # 98, 88
@@ -62,12 +62,11 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
         shown = ", ".join(
             f"{each.column!r} ({each.cells:,} cells; the nearest other is {each.nearest})" for each in where
         )
-        setting = shlex.quote(f"data.more_missing=[{value}]")
-        plain = [each.column for each in where if each.column.isidentifier()]
-        one = f" In one column only: -S '+data.replace.{plain[0]}={{{value}: NA}}'." if plain else ""
+        setting = override("data.more_missing", [value])
+        one = override("data.replace", {where[0].column: {value: "NA"}})
         warnings.warn(
-            f"{value} is far from all other values of {shown}. If it means missing, in every column: -S {setting}."
-            f"{one}",
+            f"{value} is far from all other values of {shown}. If it means missing, in every column: {setting}. "
+            f"In one column only: {one}.",
             stacklevel=2,
         )
 

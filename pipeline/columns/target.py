@@ -8,7 +8,8 @@ import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.outputs import StoredTable, Table
-from pipeline.reading import held, override
+from pipeline.overrides import override
+from pipeline.reading import held
 
 CLASSES = 100  # at most; more are numbers to estimate, or names
 BANDS = 20  # classes that are numbers: more than so many may be numbers to estimate
@@ -50,8 +51,7 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
         alone = [name for name in classes if counts[name] < 2]
         raise UserError(
             f"The target {target!r} has classes of one row: {', '.join(map(repr, alone[:5]))}. The training and the "
-            f"test rows need one each. {hint}Add rows, remove these, or join them to another class with "
-            f"data.replace.{target}."
+            f"test rows need one each. {hint}{without_class(target, alone, classes)}"
         )
     by_letters: dict[str, list[str]] = {}
     for name in classes:
@@ -59,7 +59,7 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     if same := [names for names in by_letters.values() if len(names) > 1]:
         warnings.warn(
             f"The target {target!r} has classes that differ in capital letters only ({', '.join(same[0])}). To join "
-            f"them: {override('data.replace', target, dict.fromkeys(same[0][1:], same[0][0]))}.",
+            f"them: {override('data.replace', {target: dict.fromkeys(same[0][1:], same[0][0])})}.",
             stacklevel=2,
         )
     if counts.min() < RARE * len(known) / len(classes):
@@ -86,6 +86,14 @@ def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFra
             f"{source}{dropped:,} of {len(frame):,} rows have no {target!r}; they are left out.", stacklevel=3
         )
     return known
+
+
+def without_class(target: str, rare: list[str], classes: list[str]) -> str:
+    """The ways on for classes of too few rows, as a sentence."""
+    others = [name for name in classes if name not in rare]
+    leave_out = override("data.replace", {target: dict.fromkeys(rare, "NA")})
+    join = override("data.replace", {target: dict.fromkeys(rare, others[0])}) if others else ""
+    return f"Add rows, leave these out: {leave_out}{f', or join them to another class: {join}' * bool(others)}."
 
 
 def features_and_target(table: AnyTable) -> tuple[AnyTable, np.ndarray]:

@@ -139,8 +139,11 @@ def _elsewhere(cluster: Any, threads: Run, function: Any, tasks: Iterable[Any]) 
 
 def thread_count() -> int:
     """OMP_NUM_THREADS where it is set (joblib sets it for its workers), else the processors that we may use."""
-    if os.environ.get("OMP_NUM_THREADS"):
-        return int(os.environ["OMP_NUM_THREADS"])
+    if given := os.environ.get("OMP_NUM_THREADS"):
+        first = given.split(",")[0].strip()  # of a list, one number for each level of nested threads
+        if not first.isdecimal() or int(first) == 0:
+            raise UserError(f"OMP_NUM_THREADS = {given!r} is no number of threads. Set it to one: OMP_NUM_THREADS=2")
+        return int(first)
     if hasattr(os, "process_cpu_count"):  # Python 3.13
         return os.process_cpu_count() or 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

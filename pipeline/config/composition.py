@@ -27,6 +27,7 @@ from ruamel.yaml import YAML, YAMLError
 
 from pipeline import config
 from pipeline.errors import UserError
+from pipeline.overrides import override
 
 CONF = Path("conf")
 # The keys whose value may come from the environment. All values are in params.yaml, which git keeps.
@@ -80,10 +81,23 @@ def compose(overrides: Sequence[str] = ()) -> str:
             "conf/ can't be composed: a file there includes itself, directly or through others. Look at the `defaults` "
             "of the files that you edited; `git diff conf/` shows them."
         ) from None
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        _check_groups(overrides)
         given = "".join(f"\n  {override}" for override in overrides)
         source = f"conf/ with these settings can't be composed:{given}\n" if overrides else "conf/ can't be composed: "
         raise UserError(f"{source}{error}") from None
+
+
+def _check_groups(overrides: Sequence[str]) -> None:
+    """Errors: `UserError` for a group of settings that is set to something else than the name of one of its files."""
+    for key, _, value in (text.lstrip("+").partition("=") for text in overrides):
+        group = CONF / key.partition("@")[0]
+        files = sorted(file.stem for file in group.glob("*.yaml")) if group.name else []
+        if files and value not in files:
+            raise UserError(
+                f"{key} = {value} is no file of {group}/, which has {', '.join(files)}. Name one of these, such as "
+                f"{override(key, files[0])}; a setting of the group has a key of its own, as in -S train.lambda=0.1."
+            )
 
 
 def _warn_of_strays() -> None:

@@ -9,10 +9,10 @@ cells       the cells of a column to numbers, strings or dates
 dates       strings to dates
 held        columns in memory or in files
 rows        the rows of a file one chunk after the other, as they are written
-options     how to read a file, how its cells were found to be written, and how an error prints an option to set
+options     how to read a file, and how its cells were found to be written
 """
 
-from pipeline.reading.options import CellFormat, Options, override
+from pipeline.reading.options import CellFormat, Options
 from pipeline.reading.table import Reading, files, read, unknown_column
 
-__all__ = ["CellFormat", "Options", "Reading", "files", "override", "read", "unknown_column"]
+__all__ = ["CellFormat", "Options", "Reading", "files", "read", "unknown_column"]

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from pipeline.errors import UserError
+from pipeline.overrides import override
 from pipeline.reading import held
 from pipeline.reading.decoding import Text
 from pipeline.reading.delimited import BLANK, Dialect
@@ -223,11 +224,11 @@ def _ragged(path: Path, text: Text, dialect: Dialect, n_columns: int, rows: list
     tail = text.end(4096).decode("utf-8", "ignore").rstrip()
     is_footer = len(rows) <= 5 and tail.endswith("\n" + rows[-1].text.rstrip())
     if first.startswith(("#", "%", "//")):
-        step = f"If such lines are comments: -S 'data.comment=\"{first[: 2 if first.startswith('//') else 1]}\"'."
+        step = f"If such lines are comments: {override('data.comment', first[: 2 if first.startswith('//') else 1])}."
     elif is_footer and all(row.actual_columns < n_columns for row in rows):
         prefix = re.split(r"[^\w ]", first)[0][:30] if len(rows) == 1 else ""
         step = "The last lines look like a footer, not rows: delete them from the file"
-        step += f", or leave out lines that begin so: -S 'data.comment=\"{prefix}\"'." if prefix else "."
+        step += f", or leave out lines that begin so: {override('data.comment', prefix)}." if prefix else "."
     elif "\\" + dialect.quote in first and not dialect.escape:
         step = "If quotes inside quotes are written with a backslash: -S 'data.escape=\"\\\\\"'. Else correct it."
     elif re.search(rf"(^|{re.escape(dialect.delimiter)})'", first) and dialect.quote == '"':

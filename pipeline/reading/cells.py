@@ -6,10 +6,9 @@ mistaken is read (`numbers`), and any other cell is an error, or a warning if th
 """
 
 import re
-import shlex
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,11 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import CellError, UserError
+from pipeline.overrides import override
 from pipeline.reading import numbers
 from pipeline.reading.dates import as_dates, guesses, swapped
 from pipeline.reading.delimited import NUMBER
 from pipeline.reading.numbers import mask
-from pipeline.reading.options import MISSING, PLAIN, CellFormat, override
+from pipeline.reading.options import MISSING, CellFormat
 
 LARGEST = 1e300  # the sum of a column of larger ones may be infinite
 EXACT = 2**53  # a float64 keeps every digit of whole numbers up to here
@@ -143,7 +143,7 @@ def parse(
     except pa.ArrowException as error:
         raise UserError(
             f"column {name!r} of {stored} can't be read as numbers, strings or dates: {error}. Change it in the file, "
-            f"or leave it out with data.drop."
+            f"or leave it out: {override('data.drop', [name])}."
         ) from None
 
 
@@ -237,7 +237,7 @@ def _with_classes(strings: Strings, cell_format: CellFormat) -> Strings:
         (letters & ~strings.known & ~is_none, "read as missing. If it is a class, give it another name", "no_{}"),
     ):
         for string in strings.most_frequent(which, 1):
-            example = override("data.replace", strings.name, {string: other.format(string)})
+            example = override("data.replace", {strings.name: {string: other.format(string)}})
             strings.warn(f"{strings.shown(which)} in the target is {text}: {example}.")
     return replace(strings, known=strings.known | is_none)
 
@@ -263,7 +263,7 @@ def _inferred(strings: Strings, cell_format: CellFormat, kind: str | None) -> tu
     decimals = mask(pc.match_substring_regex(found.written, rf"^[+-]?\d+[{mark}]\d+$")) & other
     if decimals.any() and not (other & ~decimals).any():
         word = "comma" if mark == "," else "point"
-        raise strings.error(decimals, f"has a decimal {word}", f"Set it: {_setting('decimal', mark)}")
+        raise strings.error(decimals, f"has a decimal {word}", f"Set it: {override('data.decimal', mark)}")
     if kind == "numbers":
         raise strings.error(other, "is not a number", CORRECT)
     dates, date_format = _dates(strings, cell_format, certain=False)
@@ -307,13 +307,13 @@ def _judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, fo
     proposed = strings.most_frequent(asked, 5) or (strings.most_frequent(other, 5) if others <= 3 else [])
     if proposed and (asked.any() or not digits.any()):
         mean = f"{', '.join(map(repr, proposed))} mean{'s' * (len(proposed) == 1)}"
-        steps.append(f"If {mean} missing: {_listed('more_missing', proposed)}.")
+        steps.append(f"If {mean} missing: {override('data.more_missing', proposed)}.")
     if bounds.any():
         bound = strings.most_frequent(bounds, 1)[0]
         number = re.sub(r"[^\d.]", "", bound)
-        steps.append(f"If a number should stand for {bound!r}: {override('data.replace', name, {bound: number})}.")
-    as_categories = override("data.roles", name, "categorical")
-    leave_out = f"To leave it out: {_listed('drop', [name])}."
+        steps.append(f"If a number should stand for {bound!r}: {override('data.replace', {name: {bound: number}})}.")
+    as_categories = override("data.roles", {name: "categorical"})
+    leave_out = f"To leave it out: {override('data.drop', [name])}."
     if are_few or are_codes:
         kind = "categories" if are_few else "codes"
         shown = f"{strings.shown(other)} {'is' if others == 1 else 'are'} no {noun}{'s' * (others > 1)}"
@@ -342,14 +342,14 @@ def _are_codes(strings: Strings, is_number: np.ndarray) -> bool:
     if 2 * strings.cells(exceed) < strings.cells(is_number):
         strings.warn(
             f"{strings.shown(exceed)} has more digits than a number keeps, and is rounded. If it stands for a missing "
-            f"cell: {_listed('more_missing', strings.most_frequent(exceed, 3))}. If the column holds codes: "
-            f"{override('data.roles', strings.name, 'categorical')}."
+            f"cell: {override('data.more_missing', strings.most_frequent(exceed, 3))}. If the column holds codes: "
+            f"{override('data.roles', {strings.name: 'categorical'})}."
         )
         return False
     strings.warn(
         f"{_n_cells(strings.cells(exceed))} such as {strings.most_frequent(exceed, 1)[0]} have more digits than a "
         f"number keeps, so the column is read as strings (codes). If it holds quantities: "
-        f"{override('data.roles', strings.name, 'numeric')}."
+        f"{override('data.roles', {strings.name: 'numeric'})}."
     )
     return True
 
@@ -358,7 +358,7 @@ def _warn_of_missing(strings: Strings, which: np.ndarray, kind: str) -> None:
     if which.any():
         strings.warn(
             f"{strings.shown(which)} is read as missing, because all other cells are {kind}. If it is a category: "
-            f"{override('data.roles', strings.name, 'categorical')}."
+            f"{override('data.roles', {strings.name: 'categorical'})}."
         )
 
 
@@ -379,9 +379,9 @@ def _warn_of_notations(strings: Strings, found: numbers.Numbers) -> None:
     if "digit groups" in found.notations:
         grouped = strings.most_frequent(found.notations["digit groups"], 1)[0]
         if mark := re.search(r"\d([,.' ])\d{2,3}", grouped):
-            setting = _setting("thousands", mark[1])
+            setting = override("data.thousands", mark[1])
             text += f" To read every such cell in this way, also when the model is served: {setting}."
-    strings.warn(f"{text} If that is wrong: {override('data.roles', strings.name, 'categorical')}.")
+    strings.warn(f"{text} If that is wrong: {override('data.roles', {strings.name: 'categorical'})}.")
 
 
 def _warn_of_quantities(strings: Strings, is_number: np.ndarray) -> None:
@@ -390,7 +390,7 @@ def _warn_of_quantities(strings: Strings, is_number: np.ndarray) -> None:
         strings.warn(
             f"{_n_cells(strings.cells(quantity))} such as {strings.most_frequent(quantity, 1)[0]!r} are read as "
             f"strings, not as numbers. If they should be numbers, remove units from the file. To read them as "
-            f"strings without this warning: {override('data.roles', strings.name, 'categorical')}."
+            f"strings without this warning: {override('data.roles', {strings.name: 'categorical'})}."
         )
 
 
@@ -410,18 +410,12 @@ def _grouping(grouped: pa.Array) -> str:
     marks = [re.sub(r"[+\-\d]", "", string) for string in grouped.to_pylist()]
     longest = max(marks, key=len)
     decimal = longest[-1] if longest[-1] != longest[0] else None
-    step = f"Set it: {_setting('thousands', longest[0])}" + (f" {_setting('decimal', decimal)}" if decimal else "")
-    return step + (f"; or, if it is a decimal mark, {_setting('decimal', longest)}" if longest in (",", ".") else "")
-
-
-def _setting(key: str, value: str) -> str:
-    return "-S " + shlex.quote(f'data.{key}="{value}"')
-
-
-def _listed(key: str, strings: Sequence[str]) -> str:
-    """The override that sets a list."""
-    quoted = (s if re.fullmatch(PLAIN, s) else '"' + s.replace('"', r"\"") + '"' for s in strings)
-    return "-S " + shlex.quote(f"data.{key}=[{','.join(quoted)}]")
+    step = f"Set it: {override('data.thousands', longest[0])}" + (
+        f" {override('data.decimal', decimal)}" if decimal else ""
+    )
+    return step + (
+        f"; or, if it is a decimal mark, {override('data.decimal', longest)}" if longest in (",", ".") else ""
+    )
 
 
 def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple[pa.Array | None, str | None]:
@@ -444,7 +438,7 @@ def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple
             raise strings.error(
                 strings.known & ~is_missing,
                 f"can be read as {' or '.join(complete)}",
-                f"Set the format that is right, such as {_setting('date_format', first)}",
+                f"Set the format that is right, such as {override('data.date_format', first)}",
             )
         if not certain:
             _warn_of_missing(strings, is_missing, "dates")
@@ -454,7 +448,7 @@ def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple
     def places(which: pd.Series) -> np.ndarray:
         return np.isin(np.arange(len(strings.distinct)), known.index[which])
 
-    as_strings = f"Correct it, or read this column as strings: {override('data.roles', strings.name, 'categorical')}"
+    as_strings = f"Correct it, or read this column as strings: {override('data.roles', {strings.name: 'categorical'})}"
     for date_format, dates in readings.items():
         other_order = readings.get(swapped(date_format))
         if other_order is not None and dates.notna().any() and (dates.notna() | other_order.notna()).all():
@@ -474,8 +468,29 @@ def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple
         are_dates = {date_format: dates.notna() for date_format, dates in readings.items()}
         best = max(are_dates, key=lambda date_format: are_dates[date_format].sum())
         is_date = are_dates[best] & ~known.str.fullmatch(NUMBER)  # 2024 is a number, and a year in ISO 8601
-        _judged(strings, places(is_date), places(~is_date), "date", f" of the format {best}")
+        if not _judged(strings, places(is_date), places(~is_date), "date", f" of the format {best}"):
+            _warn_of_two_forms(strings, {form: places(dates) for form, dates in are_dates.items()}, best)
     return None, None
+
+
+def _warn_of_two_forms(strings: Strings, are_dates: Mapping[str, np.ndarray], best: str) -> None:
+    """Where two formats of dates together read most cells, neither alone."""
+    rest = {form: which & ~are_dates[best] for form, which in are_dates.items()}
+    other = max(rest, key=lambda form: strings.cells(rest[form]))
+    forms = {best: are_dates[best], other: rest[other]}
+    if all(map(np.any, forms.values())) and sum(map(strings.cells, forms.values())) >= MOSTLY * strings.cells(
+        strings.known
+    ):
+        shown = " and ".join(
+            f"{_n_cells(strings.cells(which))} of the format {form}, such as {strings.most_frequent(which, 1)[0]!r}"
+            for form, which in forms.items()
+        )
+        strings.warn(
+            f"dates are written in two ways, {shown}, so it is read as strings. To have dates, write all of them in "
+            f"one way in the file. To read it as strings without this warning: "
+            f"{override('data.roles', {strings.name: 'categorical'})}. To leave it out: "
+            f"{override('data.drop', [strings.name])}."
+        )
 
 
 def _without_missing(dates: pa.Array | pa.ChunkedArray, cell_format: CellFormat) -> pa.Array | pa.ChunkedArray:

@@ -12,7 +12,6 @@ import contextlib
 import csv
 import io
 import re
-import shlex
 import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.overrides import override
 from pipeline.reading.decoding import SAMPLE, Text
 from pipeline.reading.options import Options
 
@@ -295,7 +295,7 @@ def _warn_of_lines_above(above: list[list[str]], line: int, path: Path) -> None:
         warnings.warn(
             f"{path}: the lines above the table are left out; the first is "
             f"{', '.join(filter(None, remarks[0]))[:60]!r}. The table begins in line {line}. If that is wrong, set the "
-            f"number of lines above it, which is now {line - 1}: -S data.skip={line - 1}.",
+            f"number of lines above it, which is now {line - 1}: {override('data.skip', line - 1)}.",
             stacklevel=4,
         )
 
@@ -336,8 +336,8 @@ def _footer(text: Text, layout: _Layout, comment: str | None, width: int, known:
     place = line.find(is_total or filled[0])
     prefix = line[: place + len(is_total or filled[0])][:30] if place >= 0 else line[:10]
     what = "a total of the rows above" if is_total else "a note"
-    setting = shlex.quote(f'data.comment="{prefix}"')
-    return f"The last line, {line[:60]!r}, looks like {what}, but it is read as a row. To leave it out: -S {setting}."
+    setting = override("data.comment", prefix)
+    return f"The last line, {line[:60]!r}, looks like {what}, but it is read as a row. To leave it out: {setting}."
 
 
 def _is_number(cell: str) -> bool:

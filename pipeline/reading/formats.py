@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
+from pipeline.overrides import override
 from pipeline.reading import decoding, held
 from pipeline.reading.decoding import Text
 from pipeline.reading.options import Options
@@ -232,7 +233,7 @@ def spreadsheet(path: Path, kind: str, sheet: str | int | None) -> Text:
         others = ", ".join(map(repr, names[1:10]))
         warnings.warn(
             f"{path} has {len(names)} sheets: {wanted!r} is read, not {others}. For another one: "
-            f"-S 'data.sheet=\"{names[1]}\"'.",
+            f"{override('data.sheet', names[1])}.",
             stacklevel=4,
         )
     stream = io.StringIO(newline="")

@@ -1,6 +1,5 @@
 """How to read a table's file. An option that is `None` is found out from the file."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +8,6 @@ MISSING = (
     *("None", "NONE", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "-", "--", ".", "\N{EN DASH}", "\N{EM DASH}"),
     *("\\N", "n.a.", "N.A.", "#N/A N/A", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND", "1.#INF", "-1.#INF"),
 )
-PLAIN = r"(?!(?i:null|true|false|inf|nan)$)[A-Za-z_][A-Za-z_0-9-]*"  # names that need no quotes in a Hydra override
 
 
 @dataclass(frozen=True)
@@ -44,13 +42,3 @@ class Options(CellFormat):
     sheet: str | int | None = None  # of a spreadsheet, by name or by place from 0; None is the first
     encoding: str | None = None
     compression: str | None = None
-
-
-def override(setting: str, column: str, value: str | Mapping[str, str]) -> str:
-    """How the user sets `setting` for one column: on the command line, or in conf/ for names that Hydra can't parse."""
-    strings = [value] if isinstance(value, str) else [*value, *value.values()]
-    plain = all(re.fullmatch(PLAIN, string) for string in (column, *strings))
-    if isinstance(value, Mapping):
-        pairs = (f"{old}: {new}" if plain else f"{old!r}: {new!r}" for old, new in value.items())
-        value = f"{{{', '.join(pairs)}}}"
-    return f"-S '+{setting}.{column}={value}'" if plain else f"{setting}: {{{column!r}: {value}}} in conf/"

@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from pipeline import compute
 from pipeline.errors import UserError
+from pipeline.overrides import override
 from pipeline.reading import body, cells, decoding, delimited, formats, held
-from pipeline.reading.options import CellFormat, Options, override
+from pipeline.reading.options import CellFormat, Options
 
 KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
 SHEETS = ("Excel", "Excel 97", "OpenDocument")
@@ -223,7 +224,7 @@ def _text(
         if name in kept and name not in kinds and _is_number(table.schema.field(name).type):
             warnings.warn(
                 f"column {name!r} holds numbers such as {cell!r}, which are read without their leading zeros. If they "
-                f"are codes, read them as strings: {override('data.roles', name, 'categorical')}.",
+                f"are codes, read them as strings: {override('data.roles', {name: 'categorical'})}.",
                 stacklevel=6,
             )
     return _Stored(table, dialect.decimal, kinds, [dialect.footer] if dialect.footer else [])
@@ -251,6 +252,18 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return found
 
 
+def _without_header(name: str, names: Sequence[str], path: Path) -> UserError | None:
+    """The error for a name that a file without a header can't have; None for a file with a header."""
+    if list(names) != [f"column_{place}" for place in range(1, len(names) + 1)]:
+        return None
+    return UserError(
+        f"{path} has no column {name!r}, because no header was seen: the first line is taken for a row. The columns "
+        f"are {names[0]} to {names[-1]}. Use these names, as in {override('data.target', names[-1])}; or name all "
+        f"columns, as in {override('data.names', [*names[:-1], name])}; or, if the first line is a header: "
+        f"-S data.header=true."
+    )
+
+
 def _kept(
     names: Sequence[str], options: Options, required: Collection[str], path: Path, *, row_names: Collection[str] = ()
 ) -> list[int]:
@@ -262,7 +275,7 @@ def _kept(
     known = {*names, *unique}
     for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
         if name not in known:
-            raise unknown_column(name, unique, str(path))
+            raise _without_header(name, names, path) or unknown_column(name, unique, str(path))
     for name in required:
         if name in options.drop:
             raise UserError(
@@ -285,7 +298,7 @@ def _kept(
         why = "the header has one name less than the rows have cells" if is_text else "pandas saved it as the index"
         warnings.warn(
             f"{path}: the column {name!r} is left out, because it holds row names: {why}. To use it: "
-            f"{override('data.roles', name, 'categorical' if is_text else 'numeric')}.",
+            f"{override('data.roles', {name: 'categorical' if is_text else 'numeric'})}.",
             stacklevel=6,
         )
     counts = Counter(names[place] for place in kept)
@@ -299,8 +312,9 @@ def _kept(
         called = [unique[place] for place in kept if names[place] == name]
         warnings.warn(
             f"{path} has more than one column named {', '.join(map(repr, repeated[:5]))}. They are called "
-            f"{' and '.join(map(repr, called))}. To leave out all of them: -S 'data.drop=[{name}]', one of them: "
-            f"-S 'data.drop=[{called[-1]}]'. If the first line is not a header: -S data.header=false.",
+            f"{' and '.join(map(repr, called))}. To leave out all of them: "
+            f"{override('data.drop', [name])}, one of them: {override('data.drop', called[-1:])}. "
+            f"If the first line is not a header: -S data.header=false.",
             stacklevel=6,
         )
     return kept

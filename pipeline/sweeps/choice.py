@@ -17,6 +17,7 @@ import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.logistic import Status
+from pipeline.overrides import override
 
 LOSSES = ("log_loss", "brier_score")  # of the scores, those that are better when lower
 
@@ -65,16 +66,17 @@ def warn(chosen: pd.Series, scored: pd.DataFrame, score: str, folds: Sequence[fl
         if penalty == lambdas[-1]:
             side, first, last = "largest", lambdas[0] or lambdas[1], 1000 * penalty
         n = round(float(np.log10(last / first))) + 1
-        grid = f"sweep.lambda=[{{minimum:{first:.2g},maximum:{last:.2g},points:{max(n, 2)}}}]"
+        ends = {"minimum": float(f"{first:.2g}"), "maximum": float(f"{last:.2g}"), "points": max(n, 2)}
         warnings.warn(
             f"The chosen lambda {penalty:g} is the {side} of the grid, so a better one may be beyond it. Widen the "
-            f"grid: -S '{grid}'.",
+            f"grid: {override('sweep.lambda', [ends])}.",
             stacklevel=2,
         )
     if chosen["status"] == Status.RAN_OUT:
         warnings.warn(
             f"The chosen combination ran out of iterations ({chosen['iterations']:,}), so its score is that of weights "
-            f"that are not yet the best. Set -S train.max_iterations={10 * max_iterations}, or -S optimizer=newton.",
+            f"that are not yet the best. Set "
+            f"{override('train.max_iterations', 10 * max_iterations)}, or -S optimizer=newton.",
             stacklevel=2,
         )
     k = outlier(folds)

@@ -1,6 +1,5 @@
 """The files and pictures of a sweep, and the command that adopts its winner."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pandas as pd
 from pipeline import config, outputs
 from pipeline.figures import save
 from pipeline.figures import sweeps as figures
+from pipeline.overrides import assignment, options
 from pipeline.sweeps import choice
 from pipeline.sweeps.cross_validation import Validation
 
@@ -31,11 +31,10 @@ def adopt(chosen: dict[str, Any], settled: Sequence[str] = (), overrides: list[s
 
     It keeps the data and the settings that params.yaml has; where `overrides` are given, those of conf/ with them.
     """
-    values = [f"{key}={_number(chosen[key.removeprefix('train.')])}" for key in CHOSEN]
-    values = [*settled, *values]
+    values = [*settled, *(assignment(key, chosen[key.removeprefix("train.")]) for key in CHOSEN)]
     given = [text for text in overrides or () if not text.startswith("sweep.")]
     keep = " --no-hydra" if overrides is None else ""
-    return f"dvc exp run{keep} " + " ".join(f"-S {shlex.quote(value)}" for value in [*given, *values])
+    return f"dvc exp run{keep} {options([*given, *values])}"
 
 
 def draw(

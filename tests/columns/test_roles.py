@@ -101,9 +101,7 @@ def test_a_given_role_that_cannot_be_is_one_message(frame, given, message):
 
 
 def test_without_a_feature_the_message_shows_the_role_of_each_column(frame):
-    message = (
-        r"No column is left .*row: identifier, consecutive .*; country: constant.*-S '\+data.roles.row=categorical'"
-    )
+    message = r"No column is left .*row: identifier, consecutive .*; country: constant.*-S \+\+data.roles.row=numeric"
     with pytest.raises(UserError, match=message):
         decided(frame[["row", "country", "target"]])
 
@@ -185,7 +183,7 @@ def test_an_identifier_that_repeats_is_left_out_and_reported_with_the_split_by_g
 
 
 def test_an_identifier_of_few_groups_stays_a_feature_and_is_reported():
-    with pytest.warns(UserWarning, match=r"'shop_id'.*codes: -S '\+data.roles.shop_id=categorical'"):
+    with pytest.warns(UserWarning, match=r"'shop_id'.*codes: -S \+\+data.roles.shop_id=categorical"):
         assert role_of("shop_id", np.arange(N) % 4 + 101.0)[0] == "numeric"
 
 
@@ -209,4 +207,4 @@ def test_every_column_left_out_is_in_one_warning_with_its_reason_and_the_overrid
     assert message.startswith("6 columns are left out: row (identifier: consecutive whole numbers, one per row); cust")
     assert "country (constant: every cell is 'NL'); nothing (empty: every cell is missing)" in message
     assert "colour" not in message
-    assert message.endswith("give it a role: -S '+data.roles.row=numeric'.")
+    assert message.endswith("give it a role: -S ++data.roles.row=numeric.")

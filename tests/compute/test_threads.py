@@ -3,7 +3,9 @@ import os
 import pytest
 from threadpoolctl import threadpool_info
 
+from pipeline import compute
 from pipeline.compute import LONGEST, MOST, STRIPS, strips, thread_count, workers
+from pipeline.errors import UserError
 
 
 def blas_threads():
@@ -48,3 +50,16 @@ def test_thread_count_follows_the_environment_and_needs_no_affinity(monkeypatch)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.delattr(os, "process_cpu_count", raising=False)
     assert thread_count() == os.cpu_count()
+
+
+@pytest.mark.parametrize(("given", "n_threads"), [("4,2", 4), (" 3 ", 3)])
+def test_the_first_of_a_list_of_thread_counts_is_used(given, n_threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert compute.thread_count() == n_threads
+
+
+@pytest.mark.parametrize("given", ["many", "0", "-1", ",2"])
+def test_what_is_no_number_of_threads_is_one_message(given, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    with pytest.raises(UserError, match="OMP_NUM_THREADS=2"):
+        compute.thread_count()

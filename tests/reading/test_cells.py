@@ -5,7 +5,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.reading import CellFormat, cells, override, read
+from pipeline.reading import CellFormat, cells, read
 
 
 def test_decimals_differ_from_groups_of_three_digits_and_from_dates(table):
@@ -38,7 +38,7 @@ def test_leading_zeros_are_a_warning_unless_the_role_keeps_them(table, recwarn):
     text = "zip,n\n02139,0\n10001,10\n"
     assert table(text, roles={"zip": "categorical"})["zip"].tolist() == ["02139", "10001"]
     assert not recwarn.list
-    with pytest.warns(UserWarning, match=r"'zip' holds numbers such as '02139', .* -S '\+data.roles.zip=categorical'"):
+    with pytest.warns(UserWarning, match=r"'zip' holds numbers such as '02139', .* -S \+\+data.roles.zip=categorical"):
         assert table(text)["zip"].tolist() == [2139, 10001]
 
 
@@ -55,7 +55,7 @@ def test_a_string_among_numbers_is_named_with_its_row(table):
     with pytest.raises(
         UserError,
         match=r"row 51, column 'a': 'fifty' is not a number, but most cells of this column are \(the only such cell\)"
-        r".*99.0% of the known cells are numbers.* -S 'data.more_missing=\[fifty\]'.* -S '\+data.roles.a=categorical'",
+        r".*99.0% of the known cells are numbers.* -S 'data.more_missing=\[fifty\]'.* -S \+\+data.roles.a=categorical",
     ):
         table(text)
 
@@ -109,24 +109,10 @@ def test_the_kind_decides_the_type_of_a_column(stored, kind, expected):
     assert cells.parse(pa.chunked_array([stored]), "a", CellFormat(), kind)[0].to_pylist() == expected
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "expected"),
-    [
-        ("zip", "categorical", "-S '+data.x.zip=categorical'"),
-        ("y", {"yes": "Yes"}, "-S '+data.x.y={yes: Yes}'"),
-        ("zip code", "categorical", "data.x: {'zip code': categorical} in conf/"),
-        ("y", {">50K": "a.b"}, "data.x: {'y': {'>50K': 'a.b'}} in conf/"),
-        ("y", {"true": "True"}, "data.x: {'y': {'true': 'True'}} in conf/"),
-    ],
-)
-def test_an_override_is_printed_only_for_names_that_hydra_can_parse(column, value, expected):
-    assert override("data.x", column, value) == expected
-
-
 def test_whole_numbers_with_more_digits_than_a_float_keeps_are_strings():
     codes = [2**53 + 1 + 2 * n for n in range(30)]
     for stored in (codes, [str(2**80 + code) for code in codes], pa.array(codes, pa.uint64())):
-        with pytest.warns(UserWarning, match=r"'a': 30 cells such as \d+ have more digits .* -S '\+data.roles.a=nu"):
+        with pytest.warns(UserWarning, match=r"'a': 30 cells such as \d+ have more digits .* -S \+\+data.roles.a=nu"):
             found, _ = cells.parse(pa.chunked_array([stored]), "a", CellFormat())
         assert len(set(found.to_pylist())) == 30
         assert found.to_pylist()[0] == str(stored[0])
@@ -143,7 +129,7 @@ def test_one_number_with_too_many_digits_is_rounded_with_a_warning():
 
 def test_a_class_called_none_is_kept_with_a_warning():
     stored = pa.chunked_array([["None", "mild", "severe", "None", "?", None]])
-    with pytest.warns(UserWarning, match=r"'None' \(2 cells\) .* kept as a class.*-S '\+data.replace.y={None: NA}'"):
+    with pytest.warns(UserWarning, match=r"'None' \(2 cells\) .* kept as a class.*-S '\+\+data.replace.y={None: NA}'"):
         found, _ = cells.parse(stored, "y", CellFormat(), "classes")
     assert found.to_pylist() == ["None", "mild", "severe", "None", None, None]
     replaced = CellFormat(replace={"y": {"None": "NA"}})

@@ -47,7 +47,7 @@ def test_a_sheet_of_a_spreadsheet_is_a_table(tmp_path):
         FRAME.to_excel(book, sheet_name="Patients", index=False)
         FRAME.head(2).assign(n=[1, 2]).to_excel(book, sheet_name="More", index=False, startrow=2)
         pd.DataFrame().to_excel(book, sheet_name="None")
-    with pytest.warns(UserWarning, match=r"3 sheets: 'Patients' is read, not 'More', 'None'.*data.sheet=\"More\""):
+    with pytest.warns(UserWarning, match=r"3 sheets: 'Patients' is read, not 'More', 'None'.*-S data.sheet=More"):
         pd.testing.assert_frame_equal(read(path).frame, FRAME)
     for sheet in ("More", 1):
         assert read(path, Options(sheet=sheet), target="ill").frame["n"].tolist() == [1, 2]

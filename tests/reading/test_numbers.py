@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
+from pipeline.overrides import override
 from pipeline.reading import numbers
 
 PLAIN = [f"{n}.5" for n in range(1, 25)]
@@ -107,13 +108,14 @@ def test_what_can_be_mistaken_stops_with_the_choices(table, cell):
     message = str(raised.value)
     assert f"row 73, column 'a': {cell!r} is not a number, but most cells of this column are (5 such cells)" in message
     assert "93.5% of the known cells are numbers" in message
-    assert "-S '+data.roles.a=categorical'" in message
+    assert "-S ++data.roles.a=categorical" in message
     assert "-S 'data.drop=[a]'" in message
 
 
 def test_a_bound_is_shown_with_the_replacement_that_reads_it(table):
-    with pytest.raises(UserError, match=r"should stand for '<0.1': data.replace: {'a': {'<0.1': '0.1'}} in conf"):
+    with pytest.raises(UserError, match=r"should stand for '<0.1': ") as raised:
         column(table, [*PLAIN, *["<0.1"] * 6])
+    assert override("data.replace", {"a": {"<0.1": "0.1"}}) in str(raised.value)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.45, 0.7])

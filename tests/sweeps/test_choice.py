@@ -34,8 +34,8 @@ def warned(table: pd.DataFrame, chosen: int, folds: tuple = (0.5, 0.51, 0.49, 0.
 def test_a_winner_at_the_edge_of_the_grid_is_a_warning_with_a_wider_grid():
     table = scored(*[(penalty, 0.1, 0.5, 0.1, 9, "converged") for penalty in (0.001, 0.01, 0.1)])
     assert "is the smallest of the grid" in warned(table, 0)
-    assert "-S 'sweep.lambda=[{minimum:1e-06,maximum:0.1,points:6}]'" in warned(table, 0)
-    assert "-S 'sweep.lambda=[{minimum:0.001,maximum:1e+02,points:6}]'" in warned(table, 2)
+    assert "-S 'sweep.lambda=[{minimum: 1e-06, maximum: 0.1, points: 6}]'" in warned(table, 0)
+    assert "-S 'sweep.lambda=[{minimum: 0.001, maximum: 100, points: 6}]'" in warned(table, 2)
     assert warned(table, 1) == ""
     assert warned(table.assign(**{"lambda": [0, 0.01, 0.1]}), 0) == ""  # there is nothing below 0
     assert warned(table.iloc[:1], 0) == ""

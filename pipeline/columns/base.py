@@ -75,7 +75,7 @@ class Base:
             if cells.isna().any():
                 self.missing.append(name)
             for part in _parts(cells) if name in dates else [""]:
-                column = _numbers(cells, part)
+                column = as_floats(cells, part)
                 centre, scale, fill = _centre_and_scale(column)
                 scales.append((centre, scale, 0.0 if name in self.missing else fill))
                 self.floats.append((name, part))
@@ -207,7 +207,7 @@ class Base:
         for name, places in groupby(range(len(self.floats)), key=lambda j: self.floats[j][0]):
             cells = X[name]
             for j in places:
-                column = _standardised(_numbers(cells, self.floats[j][1]), self.centre[j], self.scale[j])
+                column = _standardised(as_floats(cells, self.floats[j][1]), self.centre[j], self.scale[j])
                 yield j, np.where(np.isnan(column), self.fill[j], column)
             if name in self.missing:
                 yield len(self.floats) + self.missing.index(name), cells.isna().to_numpy()
@@ -219,7 +219,7 @@ class Base:
             yield j, pc.fill_null(found, len(categories)).to_numpy()
         for place, (j, edges) in enumerate(zip(self.curved, self.edges, strict=True), len(self.strings)):
             name, part = self.floats[j]
-            column = _standardised(_numbers(X[name], part), self.centre[j], self.scale[j])
+            column = _standardised(as_floats(X[name], part), self.centre[j], self.scale[j])
             codes = np.searchsorted(edges, np.where(np.isnan(column), self.fill[j], column), side="right")
             codes[X[name].isna()] = len(edges) + 1
             yield place, codes
@@ -238,7 +238,8 @@ def _parts(dates: pd.Series) -> Sequence[str]:
     return varying or PARTS[:1]
 
 
-def _numbers(column: pd.Series, part: str) -> np.ndarray:
+def as_floats(column: pd.Series, part: str) -> np.ndarray:
+    """The cells as floats, missing ones as nan; of dates this part of `PARTS`."""
     if part:
         column = getattr(pd.to_datetime(column, errors="coerce").dt, part)
     return column.to_numpy(dtype=np.float64, na_value=np.nan)

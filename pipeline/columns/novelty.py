@@ -2,20 +2,20 @@
 
 A category that training never had is no error, and neither is a number beyond those of training: a few are expected.
 Where they are a tenth of a column, or more than half of its numbers (five at least) are beyond the 5 % or the 95 %
-quantile of training, on the same side, the column is probably written in another way. Dates are not compared: later
-rows have later ones.
+quantile of training, on the same side, the column is probably written in another way. Later rows have later dates, so
+dates are reported only where all of them (five at least) are outside of training, by the first of their parts that the
+model takes: the year if it varies.
 """
 
 import difflib
 from collections import Counter
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.columns.base import Base
+from pipeline.columns.base import Base, as_floats
 
 SHARE, MOST, FEW = 0.1, 0.5, 5
 KEPT = 100  # unseen categories of a column that are counted one by one
@@ -32,12 +32,17 @@ def counts(base: Base, frame: pd.DataFrame) -> Counts:
         unseen = cells.filter(pc.invert(pc.is_in(cells, pa.array(categories, pa.large_string()))))
         distinct = Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(unseen).to_pylist()})
         found[name] = Counter({CELLS: len(cells), UNSEEN: len(unseen)}) + Counter(dict(distinct.most_common(KEPT)))
-    for (name, part), (lowest, low, high, highest) in zip(base.floats, base.ranges.tolist(), strict=True):
-        if not part:
-            x = frame[name].dropna().to_numpy(dtype=np.float64)
-            kinds = {OUTSIDE: (x < lowest) | (x > highest), LOW: x < low, HIGH: x > high}
-            found[name] = Counter({CELLS: len(x), **{kind: int(which.sum()) for kind, which in kinds.items()}})
+    for name, (part, (lowest, low, high, highest)) in _ranges(base).items():
+        x = as_floats(frame[name].dropna(), part)
+        kinds = {OUTSIDE: (x < lowest) | (x > highest), LOW: x < low, HIGH: x > high}
+        found[name] = Counter({CELLS: len(x), **{kind: int(which.sum()) for kind, which in kinds.items()}})
     return found
+
+
+def _ranges(base: Base) -> dict[str, tuple[str, list[float]]]:
+    """The part and its limits of each column of numbers or dates; of several parts the first."""
+    places = {name: j for j, (name, _) in reversed(list(enumerate(base.floats)))}
+    return {name: (base.floats[j][1], base.ranges[j].tolist()) for name, j in places.items()}
 
 
 def added(total: Counts, more: Counts) -> Counts:
@@ -54,12 +59,14 @@ def added(total: Counts, more: Counts) -> Counts:
 def messages(base: Base, total: Counts) -> Iterator[str]:
     """One line for each column that is unlike that of training."""
     categories = dict(zip(base.strings, base.categories, strict=True))
-    ranges = {name: limits for (name, part), limits in zip(base.floats, base.ranges.tolist(), strict=True) if not part}
+    ranges = _ranges(base)
     for name, count in total.items():
         if name in categories and count[UNSEEN] >= SHARE * max(count[CELLS], 1):
             yield _unseen(name, count, [known for known in categories[name] if known is not None])
-        elif name in ranges and (text := _outside(count, ranges[name])):
-            yield f"column {name!r}: {text}. Is it in the same unit?"
+        elif name in ranges:
+            part, limits = ranges[name]
+            if text := _later(count, part, limits) if part else _outside(count, limits):
+                yield f"column {name!r}: {text}"
 
 
 def _unseen(name: str, count: Counter[int | str], categories: list[str]) -> str:
@@ -86,12 +93,21 @@ def _outside(count: Counter[int | str], limits: list[float]) -> str:
     if count[OUTSIDE] >= SHARE * n:
         return (
             f"{count[OUTSIDE]:,} of {count[CELLS]:,} numbers are outside of what training had, {lowest:.7g} to "
-            f"{highest:.7g}"
+            f"{highest:.7g}. Is it in the same unit?"
         )
     for kind, limit, beyond in ((LOW, low, "below"), (HIGH, high, "above")):
         if count[kind] > MOST * n and n >= FEW:
             return (
                 f"{count[kind]:,} of {count[CELLS]:,} numbers are {beyond} {limit:.7g}, as at most 5 % were in "
-                f"training, which had {lowest:.7g} to {highest:.7g}"
+                f"training, which had {lowest:.7g} to {highest:.7g}. Is it in the same unit?"
             )
     return ""
+
+
+def _later(count: Counter[int | str], part: str, limits: list[float]) -> str:
+    if count[OUTSIDE] < max(count[CELLS], FEW):
+        return ""
+    return (
+        f"the {part.replace('_', ' ')} of {count[OUTSIDE]:,} of {count[CELLS]:,} dates is outside of what training "
+        f"had, {limits[0]:.7g} to {limits[-1]:.7g}. The model can only extrapolate"
+    )

@@ -8,7 +8,7 @@ quotes, blanks, umlauts, line breaks. Hydra has three places for a string, and e
     a.b.key  zip_code                      letters, digits, _ and -
 
 A mapping is added to what the setting has (`++`). One with a key that even the second place can't hold is written as
-YAML, `data.roles=${oc.create:"Größe: drop"}`, and replaces what the setting had.
+YAML, `data.roles='${oc.create:"Größe: drop"}'`, and replaces what the setting had.
 
 Hydra itself is not needed for this, since a served model, which has none, prints such messages too.
 """
@@ -95,13 +95,13 @@ def _escaped(found: re.Match[str]) -> str:
 def _created(value: Mapping[str, Any]) -> str:
     """A mapping as a call of OmegaConf's `oc.create` with YAML.
 
-    Hydra takes the first } for the end of the call, and stores it as it is typed, where no quote may have a backslash
-    for Hydra: so with braces it stands in single quotes, and the YAML has neither }, but as braces, nor '.
+    It stands in single quotes, with no ' and no }, but as braces, in the YAML: without quotes Hydra takes the first }
+    for the end of the call, and DVC's queue, which writes each override anew, puts backslashes into it.
     """
     text = _yaml(value)
     is_flat = text.count("}") == 1 and len(value) == 1
     call = f"${{oc.create:{_quoted(text[1:-1] if is_flat else text)}}}"
-    return call if is_flat else f"'{call}'"
+    return f"'{call}'"
 
 
 def _yaml(value: str | Mapping[str, Any]) -> str:

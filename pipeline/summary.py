@@ -13,11 +13,11 @@ MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "bl
 FEATURES = 10  # effects that are shown
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
-  make ui                                  browse the runs in MLflow
-  dvc exp run -S train.lambda=0.1          change a parameter and run what it affects
-  dvc exp run -S data=wine                 another data set
-  python -m pipeline experiments           compare the experiments
-  dvc plots show                           their curves, overlaid"""
+  make ui                                      browse the runs in MLflow
+  dvc exp run --no-hydra -S train.lambda=0.1   change a parameter of these settings and run what it affects
+  dvc exp run -S data=wine                     another data set
+  python -m pipeline experiments               compare the experiments
+  dvc plots show                               their curves, overlaid"""
 
 
 def main() -> None:

@@ -2,15 +2,15 @@
 
 A category that training never had is no error, and neither is a number beyond those of training: a few are expected.
 Where they are a tenth of a column, or more than half of its numbers (five at least) are beyond the 5 % or the 95 %
-quantile of training, on the same side, the column is probably written in another way. Dates are not compared: later
-rows have later ones.
+quantile of training, on the same side, the column is probably written in another way. Later rows have later dates, so
+dates are reported only where all of them (five at least) are outside of training, by the first of their parts that the
+model takes: the year if it varies.
 """
 
 import difflib
 from collections import Counter
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,18 +28,24 @@ Counts = dict[str, Counter[int | str]]  # by column: how many cells there are of
 def counts(design: Design, frame: pd.DataFrame) -> Counts:
     """How many cells of typed rows are unlike those that the terms were fitted on."""
     found: Counts = {}
-    for term in design.terms:
-        name = term.columns[0]
+    for name, term in _compared(design).items():
+        cells = frame[name].dropna()
         if isinstance(term, Categories):
-            cells = pa.array(frame[name].dropna(), pa.large_string())
-            unseen = cells.filter(pc.invert(pc.is_in(cells, pa.array(term.categories, pa.large_string()))))
+            strings = pa.array(cells, pa.large_string())
+            unseen = strings.filter(pc.invert(pc.is_in(strings, pa.array(term.categories, pa.large_string()))))
             distinct = Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(unseen).to_pylist()})
             found[name] = Counter({CELLS: len(cells), UNSEEN: len(unseen)}) + Counter(dict(distinct.most_common(KEPT)))
-        elif isinstance(term, Line) and not term.part:
-            x, (lowest, low, high, highest) = frame[name].dropna().to_numpy(dtype=np.float64), term.range
+        else:
+            x, (lowest, low, high, highest) = term.numbers(cells), term.range
             kinds = {OUTSIDE: (x < lowest) | (x > highest), LOW: x < low, HIGH: x > high}
             found[name] = Counter({CELLS: len(x), **{kind: int(which.sum()) for kind, which in kinds.items()}})
     return found
+
+
+def _compared(design: Design) -> dict[str, Categories | Line]:
+    """The term that each column is compared by: its categories or its numbers; of several parts of a date the first."""
+    terms = [term for term in design.terms if isinstance(term, Categories | Line)]
+    return {term.columns[0]: term for term in reversed(terms)}
 
 
 def added(total: Counts, more: Counts) -> Counts:
@@ -55,13 +61,13 @@ def added(total: Counts, more: Counts) -> Counts:
 
 def messages(design: Design, total: Counts) -> Iterator[str]:
     """One line for each column that is unlike that of training."""
-    for term in design.terms:
-        name = term.columns[0]
+    for name, term in _compared(design).items():
         count = total.get(name, Counter())
-        if isinstance(term, Categories) and count[UNSEEN] >= SHARE * max(count[CELLS], 1):
-            yield _unseen(name, count, [known for known in term.categories if known is not None])
-        elif isinstance(term, Line) and not term.part and (text := _outside(count, term.range.tolist())):
-            yield f"column {name!r}: {text}. Is it in the same unit?"
+        if isinstance(term, Categories):
+            if count[UNSEEN] >= SHARE * max(count[CELLS], 1):
+                yield _unseen(name, count, [known for known in term.categories if known is not None])
+        elif text := (_later if term.part else _outside)(count, term):
+            yield f"column {name!r}: {text}"
 
 
 def _unseen(name: str, count: Counter[int | str], categories: list[str]) -> str:
@@ -83,17 +89,26 @@ def _nearest(category: str, categories: list[str]) -> str | None:
     return plain[close[0]] if close else None
 
 
-def _outside(count: Counter[int | str], limits: list[float]) -> str:
-    n, (lowest, low, high, highest) = max(count[CELLS], 1), limits
+def _outside(count: Counter[int | str], term: Line) -> str:
+    n, (lowest, low, high, highest) = max(count[CELLS], 1), term.range.tolist()
     if count[OUTSIDE] >= SHARE * n:
         return (
             f"{count[OUTSIDE]:,} of {count[CELLS]:,} numbers are outside of what training had, {lowest:.7g} to "
-            f"{highest:.7g}"
+            f"{highest:.7g}. Is it in the same unit?"
         )
     for kind, limit, beyond in ((LOW, low, "below"), (HIGH, high, "above")):
         if count[kind] > MOST * n and n >= FEW:
             return (
                 f"{count[kind]:,} of {count[CELLS]:,} numbers are {beyond} {limit:.7g}, as at most 5 % were in "
-                f"training, which had {lowest:.7g} to {highest:.7g}"
+                f"training, which had {lowest:.7g} to {highest:.7g}. Is it in the same unit?"
             )
     return ""
+
+
+def _later(count: Counter[int | str], term: Line) -> str:
+    if count[OUTSIDE] < max(count[CELLS], FEW):
+        return ""
+    return (
+        f"the {term.part.replace('_', ' ')} of {count[OUTSIDE]:,} of {count[CELLS]:,} dates is outside of what training "
+        f"had, {term.range[0]:.7g} to {term.range[-1]:.7g}. The model can only extrapolate"
+    )

@@ -4,13 +4,18 @@ The defaults are in `conf/` alone. `lambda` is a keyword of Python, so the field
 `pipeline.logistic.LogisticRegression`.
 """
 
+import re
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+FORMAT = re.compile(  # the end of a file's name
+    r"(?i)(?<=.)(\.(arff|arrow|csv|dat|data|dta|feather|json|ods|orc|parquet|pq|psv|sas7bdat|sav|tab|tsv|txt|xls|xlsm|xlsx"
+    r"|xpt|zsav))?(\.(bz2|gz|xz|zip|zstd?))?$"
+)
 UNSET = "???"  # OmegaConf's mark for a value that has to be given
 
 
@@ -51,8 +56,11 @@ class Section(BaseModel):
         return {key: value for key, value in values.items() if value != UNSET}
 
 
+Bundled = Literal["breast_cancer", "iris", "wine", "digits"]
+
+
 class BundledData(Section):
-    name: Literal["breast_cancer", "iris", "wine", "digits"]
+    name: Bundled
 
     @property
     def title(self) -> str:
@@ -103,7 +111,15 @@ class TableData(Section):
 
     @property
     def title(self) -> str:
-        return Path(self.path).name.strip(".").split(".")[0]
+        """The folders below data/ and the file, without its format; `iris.csv` beside the bundled iris.
+
+        It names the experiment and the registered model, so that of two tables each has its own.
+        """
+        path = Path(self.path)
+        folders = path.parts[1:-1] if path.parts[:1] == ("data",) else ()
+        file = path.name.strip(".")
+        name = FORMAT.sub("", file)
+        return "-".join([*folders, file if name in get_args(Bundled) and not folders else name])
 
     @property
     def source(self) -> str:

@@ -68,7 +68,7 @@ def log_model(
     `mlflow.pyfunc.load_model` unpickles nothing.
     """
     client, X = mlflow.MlflowClient(), features_and_target(training.head(5))[0]
-    name, place, tags = model_name(experiment.name), experiment.experiment_id, made_by(module)
+    name, place, tags = model_name(experiment.name).replace(".", "_"), experiment.experiment_id, made_by(module)
     model_id = client.create_logged_model(place, name, run_id, tags, params).model_id
     with shipping.copied() as code:
         mlflow.models.Model.log(

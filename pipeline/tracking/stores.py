@@ -14,8 +14,8 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from uuid import uuid4
 
 from filelock import FileLock
@@ -66,7 +66,18 @@ def store(settings: Tracking) -> str:
     """MLFLOW_TRACKING_URI, else `tracking.uri`, else mlflow.db in the repository; relative files are relative to it."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.uri or "sqlite:///mlflow.db"
     scheme, separator, path = uri.partition(":///")
-    return f"{scheme}:///{repository() / path}" if separator and scheme == "sqlite" else uri
+    return _database(path) if separator and scheme == "sqlite" else uri
+
+
+def _database(path: str) -> str:
+    """The address of an SQLite file, where `path`, with its options, is relative to the repository.
+
+    In an address the name of a folder has no bare %, ? or #, each of which has a meaning there. Such an address names
+    the driver, too: for one that begins with sqlite:/// MLflow would make the folder as it is written.
+    """
+    folder = re.sub("[%?#]", lambda found: quote(found[0]), str(repository()))
+    scheme = "sqlite" if folder == str(repository()) else "sqlite+pysqlite"
+    return f"{scheme}:///{PurePosixPath(folder) / path}"
 
 
 GO_ON = (
@@ -155,7 +166,7 @@ def _follow_moved_repository(uri: str) -> None:
     MLflow writes down their absolute places, and has no call to change them.
     """
     folder = repository() / ARTIFACTS
-    if uri != f"sqlite:///{repository() / 'mlflow.db'}" or not folder.is_dir():
+    if uri != _database("mlflow.db") or not folder.is_dir():
         return
     here = folder.as_uri()
     places = {place.artifact_location for place in mlflow.MlflowClient().search_experiments(ViewType.ALL)}
@@ -209,8 +220,11 @@ def experiment(name: str, uri: str, description: str) -> Experiment:
 
 
 def model_name(experiment_name: str) -> str:
-    """What a model is called: after the data, without the characters that MLflow does not allow."""
-    return re.sub(r"""[/:.%"']""", "_", experiment_name)
+    """What a registered model is called: after the data, without the characters that MLflow does not allow.
+
+    A logged one, which belongs to its experiment, may have no dot either.
+    """
+    return re.sub(r"""[/:?%"']""", "_", experiment_name)
 
 
 def search(experiment_ids: list[str], condition: str) -> list[Run]:

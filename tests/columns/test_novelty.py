@@ -20,15 +20,15 @@ TRAINING = pd.DataFrame(
 )
 
 
-def said(rows: pd.DataFrame, n_parts: int = 1) -> list[str]:
-    design, total = Design.fit(TRAINING, Settings()), novelty.Counts()
+def said(rows: pd.DataFrame, n_parts: int = 1, training: pd.DataFrame = TRAINING) -> list[str]:
+    design, total = Design.fit(training, Settings()), novelty.Counts()
     for places in np.array_split(np.arange(len(rows)), n_parts):
         total = novelty.added(total, novelty.counts(design, rows.iloc[places]))
     return list(novelty.messages(design, total))
 
 
 def test_nothing_is_said_of_rows_like_those_of_training() -> None:
-    later = TRAINING.assign(joined=TRAINING["joined"] + pd.Timedelta(days=3000), empty=1.0)
+    later = TRAINING.assign(joined=TRAINING["joined"] + pd.Timedelta(days=100), empty=1.0)
     assert said(TRAINING) == said(later) == said(TRAINING[:0]) == []
     assert not any(said(TRAINING[row : row + 1]) for row in range(N))
 
@@ -76,6 +76,31 @@ def test_numbers_in_another_unit_are_one_line_with_the_range(
     assert seen in line
     assert f"to {TRAINING[column].max():.7g}" in line
     assert line.endswith("Is it in the same unit?")
+
+
+@pytest.mark.parametrize("n_parts", [1, 7])
+@pytest.mark.parametrize(
+    ("days", "seen"),
+    [
+        (3000, "the year of 200 of 200 dates is outside of what training had, 2020 to 2021"),
+        (-900, "the year of 200 of 200 dates is outside of what training had, 2020 to 2021"),
+    ],
+)
+def test_dates_that_are_all_outside_of_training_are_one_line_with_the_range(days: int, seen: str, n_parts: int) -> None:
+    training = TRAINING.assign(joined=pd.date_range("2020-08-01", periods=N))
+    rows = training.assign(joined=training["joined"] + pd.Timedelta(days=days))
+    (line,) = said(rows, n_parts, training)
+    assert line.startswith(f"column 'joined': {seen}")
+    some = rows.assign(joined=rows["joined"].mask(np.arange(N) == 0, training["joined"]))
+    assert said(some, n_parts, training) == said(rows[:4], 1, training) == []
+
+
+def test_dates_of_one_year_are_compared_by_the_month() -> None:
+    later = TRAINING.assign(joined=pd.Timestamp("2020-11-05"))
+    assert said(later) == [
+        "column 'joined': the month of 200 of 200 dates is outside of what training had, 1 to 7. The model can only "
+        "extrapolate"
+    ]
 
 
 def test_the_memory_of_unseen_categories_is_bounded_and_their_number_is_not() -> None:

@@ -75,6 +75,29 @@ def test_flatten_joins_keys_with_dots():
     assert config.flatten({"a": {"b": 1, "c": {"d": 2}}, "e": {}}) == {"a.b": 1, "a.c.d": 2, "e": {}}
 
 
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("data/my.csv", "my"),
+        ("/home/me/data/my.csv.gz", "my"),
+        ("data/MY.CSV", "MY"),
+        ("data/.my.parquet", "my"),
+        ("data/my", "my"),
+        ("data/sales.2023.csv", "sales.2023"),
+        ("data/sales.2024.csv", "sales.2024"),
+        ("data/sales.2024", "sales.2024"),
+        ("data/sales.train.csv.zst", "sales.train"),
+        ("data/2024/sales.csv", "2024-sales"),
+        ("data/2023/sales.csv", "2023-sales"),
+        ("data/iris.csv", "iris.csv"),
+        ("../digits.csv.gz", "digits.csv.gz"),
+    ],
+)
+def test_a_table_is_called_as_its_file_without_the_format_and_never_as_another_table(path, title):
+    table = dict.fromkeys(config.TableData.model_fields)
+    assert config.TableData.model_construct(**{**table, "path": path}).title == title
+
+
 def test_the_extension_takes_only_a_bundled_set_and_names_the_place_of_a_table_of_many_classes():
     data = {"name": "table", "path": "data/my.csv", "target": "y"}
     with pytest.raises(UserError, match=r"one_vs_rest.data: should be a bundled set; a table .* is for data=table"):

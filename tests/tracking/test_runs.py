@@ -231,6 +231,23 @@ def test_in_a_repository_that_was_moved_earlier_runs_have_their_artifacts_and_ne
     assert not before.exists()
 
 
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "a#b", "a b", "100%", "größe [cm]", "a?b=c&d#e%3Ff+g;h"])
+def test_in_a_folder_of_any_name_the_store_and_the_artifacts_are_in_the_repository(
+    record: Record, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    repository = tmp_path / "around" / name
+    (repository / ".dvc" / "tmp").mkdir(parents=True)
+    shutil.copy(empty_store, repository / "mlflow.db")
+    monkeypatch.setenv("DVC_ROOT", str(repository))
+    log.log([record], SETTINGS)
+    (run,) = runs("iris")
+    assert [path.name for path in repository.parent.iterdir()] == [name]
+    assert {path.name for path in repository.iterdir()} == {".dvc", "mlflow.db", "mlartifacts"}
+    assert mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/iris")
+    with contextlib.closing(sqlite3.connect(repository / "mlflow.db")) as file:
+        assert file.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
 def test_a_deleted_experiment_does_not_come_back_with_its_runs(record: Record) -> None:
     log.log([record], SETTINGS)
     client = mlflow.MlflowClient()

@@ -108,7 +108,8 @@ def _outside(count: Counter[int | str], term: Line) -> str:
 def _later(count: Counter[int | str], term: Line) -> str:
     if count[OUTSIDE] < max(count[CELLS], FEW):
         return ""
+    part = term.part.replace("_", " ")
     return (
-        f"the {term.part.replace('_', ' ')} of {count[OUTSIDE]:,} of {count[CELLS]:,} dates is outside of what training "
-        f"had, {term.range[0]:.7g} to {term.range[-1]:.7g}. The model can only extrapolate"
+        f"the {part} of {count[OUTSIDE]:,} of {count[CELLS]:,} dates is outside of what training had, "
+        f"{term.range[0]:.7g} to {term.range[-1]:.7g}. The model can only extrapolate"
     )

@@ -71,7 +71,7 @@ def warn_of_leaks(frame: Table, report: pd.DataFrame, target: str) -> None:
         score = min(leak.score for leak in leaks)
         warnings.warn(
             f"{name!r}{missing} alone {told} almost perfectly (balanced accuracy {score:.3f}). If it is known only "
-            f"after {target!r}, leave it out with data.drop.",
+            f"after {target!r}, leave it out: {override('data.drop', [name])}.",
             stacklevel=3,
         )
 

@@ -27,6 +27,7 @@ from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, Table, rounded_weights, significant
+from pipeline.overrides import override
 from pipeline.reading import CellFormat
 
 REACH = NormalDist().inv_cdf(0.975)  # standard deviations, of intervals of 95 %
@@ -104,7 +105,8 @@ def train(table: Table, params: config.Train, cell_format: CellFormat, weight: n
     if len(repeated := names[pd.Series(names).duplicated()]):
         raise UserError(
             f"Two features are called {repeated[0]!r}: a column of that name, and one made from "
-            f"another column. Rename the column in the file, or leave it out with data.drop."
+            f"another column. Rename the column in the file, or leave it out: "
+            f"{override('data.drop', [str(repeated[0])])}."
         )
     warn_of_few_rows(y, len(names) - len(features.partitions) + 1, params)
     unfitted = classifier(params)

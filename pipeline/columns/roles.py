@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from pipeline.columns import splitting
 from pipeline.errors import UserError
 from pipeline.overrides import override
 from pipeline.reading import unknown_column
@@ -100,7 +101,8 @@ def decide(
     _warn_of_left_out(roles, frame)
     for name, role in roles[["column", "role"]].itertuples(index=False):
         if role not in SPECIAL and name not in given:
-            _warn_of_repeated(frame[name], role)
+            is_alone = features(roles) == [name]  # that of the groups is no feature
+            _warn_of_repeated(frame[name], role, None if is_alone else frame[target])
     return roles
 
 
@@ -156,24 +158,32 @@ def _usable_as(column: pd.Series) -> str | None:
     return "categorical" if column.value_counts().iloc[0] >= FREQUENT else None
 
 
-def _warn_of_repeated(column: pd.Series, role: str) -> None:
-    """An identifier of which several rows have the same: a patient, a shop. Two values are a flag (`sent_email`)."""
+def _warn_of_repeated(column: pd.Series, role: str, classes: pd.Series | None) -> None:
+    """An identifier of which several rows have the same: a patient, a shop. Two values are a flag (`sent_email`).
+
+    `classes` (n_samples,) is None where the rows can't be split by it.
+    """
     if role in ("boolean", "date") or not _names_identifier(str(column.name), repeats=True):
         return
     known = column.dropna()
     counts = known.value_counts()
     if len(counts) <= 2 or len(counts) == len(known) or (types.is_numeric_dtype(column) and not _are_whole(known)):
         return
-    as_codes = ""
+    steps = []
+    if classes is not None and splitting.can_be_grouped(known, classes[known.index]):
+        first = f"fill in its {column.isna().sum():,} missing cells, and then " * bool(column.isna().any())
+        steps.append(
+            f"If rows of one identifier belong together, {first}don't let it be in training and in test rows: "
+            f"-S split=group {override('split.column', str(column.name))}."
+        )
     if role == "numeric":
-        as_codes = f" If its numbers are codes: {override('data.roles', {str(column.name): 'categorical'})}."
-    warnings.warn(
-        f"column {column.name!r} has the name of an identifier, and rows share it: {len(counts):,} distinct in "
-        f"{len(known):,} rows ({_shown(counts.index[0])} in {counts.iloc[0]:,}). If rows of one identifier belong "
-        f"together, don't let it be in training and in test rows: -S split=group "
-        f"{override('split.column', str(column.name))}.{as_codes}",
-        stacklevel=3,
-    )
+        steps.append(f"If its numbers are codes: {override('data.roles', {str(column.name): 'categorical'})}.")
+    if steps:
+        warnings.warn(
+            f"column {column.name!r} has the name of an identifier, and rows share it: {len(counts):,} distinct in "
+            f"{len(known):,} rows ({_shown(counts.index[0])} in {counts.iloc[0]:,}). {' '.join(steps)}",
+            stacklevel=3,
+        )
 
 
 def _names_identifier(name: str, *, repeats: bool) -> bool:

@@ -92,6 +92,14 @@ def grouped(groups: pd.Series, test_size: float, seed: int) -> tuple[np.ndarray,
     return np.sort(train), np.sort(test)
 
 
+def can_be_grouped(groups: pd.Series, classes: pd.Series) -> bool:
+    """Whether a split by group, as in conf/split/group.yaml, leaves each class on both sides, and groups for folds."""
+    if groups.groupby(classes.to_numpy()).nunique().min() < 3:
+        return False
+    sides = grouped(groups, test_size=0.2, seed=0)
+    return all(classes.iloc[rows].nunique() == classes.nunique() for rows in sides)
+
+
 def timed(times: pd.Series, test_size: float) -> tuple[np.ndarray, np.ndarray]:
     """The latest rows are the test rows; rows of the same time are on the same side.
 

@@ -82,20 +82,37 @@ def compose(overrides: Sequence[str] = ()) -> str:
             "of the files that you edited; `git diff conf/` shows them."
         ) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
-        _check_groups(overrides)
+        check_groups(overrides)
         given = "".join(f"\n  {override}" for override in overrides)
         source = f"conf/ with these settings can't be composed:{given}\n" if overrides else "conf/ can't be composed: "
         raise UserError(f"{source}{error}") from None
 
 
-def _check_groups(overrides: Sequence[str]) -> None:
-    """Errors: `UserError` for a group of settings that is set to something else than the name of one of its files."""
-    for key, _, value in (text.lstrip("+").partition("=") for text in overrides):
-        group = CONF / key.partition("@")[0]
-        files = sorted(file.stem for file in group.glob("*.yaml")) if group.name else []
-        if files and value not in files:
+def check_groups(overrides: Sequence[str]) -> None:
+    """Errors: `UserError` for a group of settings that is set to something else than the name of one of its files.
+
+    Hydra ends in a traceback where that is a number or null.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import ChoiceSweep, Glob
+    from hydra.errors import HydraException
+
+    for text in overrides:
+        try:
+            parsed = OverridesParser.create().parse_override(text)
+        except HydraException:
+            continue  # Hydra reports it
+        group = CONF / parsed.key_or_group
+        files = sorted(file.stem for file in group.glob("*.yaml"))
+        if not files or parsed.is_delete() or isinstance(parsed.value(), Glob):
+            continue
+        value = parsed.value()
+        choices = value.list if isinstance(value, ChoiceSweep) else [value]
+        names = [name for choice in choices for name in (choice if isinstance(choice, list) else [choice])]
+        if {str(getattr(name, "text", name)).removesuffix(".yaml") for name in names} - {*files}:
+            key, _, given = text.lstrip("+").partition("=")
             raise UserError(
-                f"{key} = {value} is no file of {group}/, which has {', '.join(files)}. Name one of these, such as "
+                f"{key} = {given} is no file of {group}/, which has {', '.join(files)}. Name one of these, such as "
                 f"{override(key, files[0])}; a setting of the group has a key of its own, as in -S train.lambda=0.1."
             )
 

@@ -37,6 +37,7 @@ from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.softmax import objective_of
 from pipeline.logistic.status import DivergenceError, Status
+from pipeline.overrides import override
 
 WARNED = (Status.RAN_OUT, Status.STUCK, Status.SEPARATED)
 
@@ -138,6 +139,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         bad = dict.fromkeys(reason for reason, status in statuses if status in WARNED)
         if self.max_iter > 0 and bad:
             warnings.warn("; ".join(bad), ConvergenceWarning, stacklevel=2)
+        if self.max_iter > 0:
+            self._warn_of_replaced(fit.optimizer)
         return self
 
     def decision_function(self, X: Any) -> ndarray:
@@ -207,6 +210,25 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             present = np.bincount(codes, weights=weight)
             return weight * (weight.sum() / (len(present) * np.where(present > 0, present, 1)))[codes]
         return weight
+
+    def _warn_of_replaced(self, used: str) -> None:
+        """Where `used` took the steps instead of `optimizer`, or none of the length that was asked for."""
+        if used != self.optimizer:
+            takes = f"l1_ratio = {self.l1_ratio:g}" if self.l1_ratio else "so many features"
+            if self.l1_ratio and used == "nesterov":
+                takes += " with so many features or with softmax"
+            warnings.warn(
+                f"optimizer = {self.optimizer} can't take {takes}, so {used} took the steps, at most {self.max_iter:,} "
+                f"of them. To give it its own number of steps: {override('optimizer', used)}.",
+                stacklevel=3,
+            )
+        if self.learning_rate != "auto" and used in ("newton", "quasi_newton"):
+            warnings.warn(
+                f"learning_rate = {self.learning_rate:g} is not used, since {used} finds the length of its steps "
+                f"itself. To use it: {override('optimizer', 'gradient_descent')}; to leave it out: "
+                f"{override('train.learning_rate', 'auto')}.",
+                stacklevel=3,
+            )
 
     def _check_parameters(self) -> None:
         def number(value: Any) -> bool:

@@ -36,6 +36,7 @@ class Minimum:
     gradient_norm: ndarray  # (n_columns,), at the weights
     status: ndarray  # (n_columns,) of str, the values of `Status`
     costs: ndarray  # (iterations + 1, n_columns), the start first, NaN after a column stopped
+    optimizer: str = ""  # that of `OPTIMIZERS` which took the steps
 
     @property
     def cost(self) -> ndarray:
@@ -73,19 +74,19 @@ def fit_columns(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         start = np.zeros(objective.shape) if start is None else start
         models = np.zeros(objective.shape[1], dtype=int) if models is None else models
-        make_search, make_direction = OPTIMIZERS[optimizer]
         is_smooth, is_large = objective.penalty.is_smooth, objective.shape[0] > LARGEST_FACTOR
-        if make_direction in (Newton, QuasiNewton) and not is_smooth:
-            by_steps = is_large or objective.is_coupled
-            make_search, make_direction = (FixedStep, Accelerated) if by_steps else (Halving, Newton)
+        if optimizer in ("newton", "quasi_newton") and not is_smooth:
+            optimizer = "nesterov" if is_large or objective.is_coupled else "newton"
+        make_search = OPTIMIZERS[optimizer][0]
         original, ways_back = objective, []
         if max_iter > 0:
             changes = [in_row_space] if make_search is FixedStep else [centred, in_row_space]
             for change in changes if is_smooth else [c for c in changes if c is centred]:
                 objective, start, back = change(objective, start)
                 ways_back.append(back)
-        if make_direction is Newton and is_smooth and objective.shape[0] * objective.n_coupled > LARGEST_FACTOR:
-            make_direction = QuasiNewton
+        if optimizer == "newton" and is_smooth and objective.shape[0] * objective.n_coupled > LARGEST_FACTOR:
+            optimizer = "quasi_newton"
+        make_direction = OPTIMIZERS[optimizer][1]
         search: Search
         if make_search is FixedStep:
             rate = np.broadcast_to(np.nan if learning_rate is None else learning_rate, objective.shape)
@@ -106,6 +107,7 @@ def fit_columns(
         else:
             search = Halving(make_direction())
         result = minimize(objective, start, search, max_iter, tol, callback)
+        result.optimizer = optimizer
         stalled = np.flatnonzero(result.status == Status.STALLED)
         if len(stalled):
             left = _left_to_fall(objective.select(stalled), result.weights[:, stalled])

@@ -448,6 +448,7 @@ def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple
     def places(which: pd.Series) -> np.ndarray:
         return np.isin(np.arange(len(strings.distinct)), known.index[which])
 
+    _refuse_durations(strings, known, readings, certain=certain)
     as_strings = f"Correct it, or read this column as strings: {override('data.roles', {strings.name: 'categorical'})}"
     for date_format, dates in readings.items():
         other_order = readings.get(swapped(date_format))
@@ -471,6 +472,21 @@ def _dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> tuple
         if not _judged(strings, places(is_date), places(~is_date), "date", f" of the format {best}"):
             _warn_of_two_forms(strings, {form: places(dates) for form, dates in are_dates.items()}, best)
     return None, None
+
+
+def _refuse_durations(strings: Strings, known: pd.Series, formats: Collection[str], *, certain: bool) -> None:
+    """An error for `41:38:44` among cells that could be times of day: no format of dates reads it."""
+    parts = known.str.extract(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").astype(float)
+    late = parts[0] >= 24
+    if parts[0].isna().any() or not late.any() or not (certain or (~late).any()) or not any("%H" in f for f in formats):
+        return
+    hours, minutes, seconds = parts.fillna({2: 0})[late].iloc[0]
+    raise strings.error(
+        np.isin(np.arange(len(strings.distinct)), known.index[late]),
+        "is no time of day, which ends before 24:00, but perhaps a duration",
+        f"Write durations as numbers in the file, such as {hours + minutes / 60 + seconds / 3600:.6g} hours. To leave "
+        f"the column out: {override('data.drop', [strings.name])}",
+    )
 
 
 def _warn_of_two_forms(strings: Strings, are_dates: Mapping[str, np.ndarray], best: str) -> None:

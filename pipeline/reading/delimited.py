@@ -16,6 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -175,6 +176,34 @@ def sniff(text: Text, path: Path, options: Options, expected: Sequence[str] = ()
         padded={place: cell for place, cell in cells if re.fullmatch(r"0+[1-9]\d*", cell)},
         footer=_footer(text, layout, options.comment, len(named), {cell.strip() for row in body[:-1] for cell in row}),
     )
+
+
+def unwrapped(text: Text, options: Options) -> Text:
+    """The text, without the quotes of lines that are wholly in quotes, where their one cell holds a row: `"1,2,x"`.
+
+    Some programs quote a row as if it were a cell; quotes inside are then written twice. The header may be without.
+    """
+    given = _given_delimiter(text, options)
+    start = text.start(SAMPLE).decode("utf-8-sig", errors="ignore")
+    lines = [line for line in re.split(LINE_END, start)[: HEADER_LINES + 1] if line.strip()][:HEADER_LINES]
+    for quote in options.quote or "\"'":
+        mark = re.escape(quote)
+        whole = rf"{mark}((?:[^{mark}\r\n]|{mark}{mark})*){mark}[ \t]*"
+        found = [re.fullmatch(whole, line) for line in lines]
+        inside = [match[1].replace(2 * quote, quote) for match in found if match]
+        first = next((place for place, match in enumerate(found) if match), 0)
+        if len(inside) < 2 or len(inside) < SURE * (len(lines) - first):
+            continue
+        for delimiter in {*(given or USUAL)} - {quote, options.escape}:
+            widths = {len(row) for row in _rows("\n".join(inside), delimiter, quote, options.escape).rows}
+            if len(widths) == 1 and widths != {1}:
+                line = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?%b(\r?)$" % whole.encode())
+                return Text(line.sub(partial(_inside, quote.encode()), text.whole()))
+    return text
+
+
+def _inside(quote: bytes, line: re.Match[bytes]) -> bytes:
+    return line[1].replace(2 * quote, quote) + line[2]
 
 
 def _given_delimiter(text: Text, options: Options) -> str | None:

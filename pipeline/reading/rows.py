@@ -82,6 +82,7 @@ def _batches(batches: Iterator[pa.RecordBatch] | list[pa.RecordBatch]) -> Iterat
 def _lines(
     text: decoding.Text, path: Path, expected: list[str], found: Options, given: Options, size: int
 ) -> Iterator[Chunk]:
+    text = delimited.unwrapped(text, given)
     start = text.start(decoding.SAMPLE).decode("utf-8-sig", "ignore")
     first = [name for name in expected if name in start][:1]  # `sniff` looks for the header by the first name
     dialect = delimited.sniff(text, path, found, [*first, *expected])

@@ -204,6 +204,7 @@ def _text(
 ) -> _Stored:
     """The columns as Arrow reads them. Warns of numbers that lose leading zeros."""
     expected = [target, *kinds, *options.replace, *(options.columns or ())] if target else []
+    text = delimited.unwrapped(text, options)
     dialect = delimited.sniff(text, path, options, expected)
     names = unique_names(dialect.names)
     row_names = [name for name in names[:1] if name == delimited.ROW_NAMES]
@@ -259,8 +260,8 @@ def _without_header(name: str, names: Sequence[str], path: Path) -> UserError | 
     return UserError(
         f"{path} has no column {name!r}, because no header was seen: the first line is taken for a row. The columns "
         f"are {names[0]} to {names[-1]}. Use these names, as in {override('data.target', names[-1])}; or name all "
-        f"columns, as in {override('data.names', [*names[:-1], name])}; or, if the first line is a header: "
-        f"-S data.header=true."
+        f"columns, as in {override('data.names', [*names[:-1], name])}; or, if the first line is a header, "
+        f"set data.header=true, and data.target to a name in it."
     )
 
 
@@ -304,17 +305,21 @@ def _kept(
     counts = Counter(names[place] for place in kept)
     if repeated := [name for name, count in counts.items() if count > 1]:
         name = repeated[0]
+        numbered = (
+            f"if the first line is not a header: -S data.header=false {override('data.target', f'column_{len(names)}')}"
+        )
         if asked := next((name for name in repeated if name in required), None):
             raise UserError(
                 f"{path} has more than one column named {asked!r}, so data.target, data.roles or data.date_format is "
-                f"ambiguous. Rename them; if the first line is not a header, -S data.header=false."
+                f"ambiguous. Rename them; {numbered}."
             )
         called = [unique[place] for place in kept if names[place] == name]
         warnings.warn(
             f"{path} has more than one column named {', '.join(map(repr, repeated[:5]))}. They are called "
             f"{' and '.join(map(repr, called))}. To leave out all of them: "
-            f"{override('data.drop', [name])}, one of them: {override('data.drop', called[-1:])}. "
-            f"If the first line is not a header: -S data.header=false.",
+            f"{override('data.drop', [name])}, one of them: {override('data.drop', called[-1:])}."
+            + f" {numbered[0].upper()}{numbered[1:]}."
+            * (not required),  # a line with the target's name is a header
             stacklevel=6,
         )
     return kept

@@ -85,7 +85,8 @@ def warn(chosen: pd.Series, scored: pd.DataFrame, score: str, folds: Sequence[fl
         warnings.warn(
             f"Fold {k + 1} of the chosen combination is an outlier: its {score} is {folds[k]:.4f}, that of the others "
             f"{min(others):.4f} to {max(others):.4f}. Its rows may differ (another site, time, or wrong cells): look "
-            f"at them, and cut folds by what they share, such as -S split=group. -S sweep.seed=1 cuts other folds.",
+            f"at them, and cut folds by the column of what they share, such as -S split=group "
+            f"-S split.column=patient. -S sweep.seed=1 cuts other folds.",
             stacklevel=2,
         )
 

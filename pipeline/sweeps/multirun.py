@@ -25,7 +25,7 @@ from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.compute import cluster
 from pipeline.config import Combination, Params
-from pipeline.config.composition import CONF
+from pipeline.config.composition import CONF, check_groups
 from pipeline.errors import UserError, reported_warnings
 from pipeline.sweeps import choice, results
 from pipeline.sweeps.cross_validation import Validation, cross_validate
@@ -127,6 +127,7 @@ def main(overrides: list[str], track: Track) -> None:
         except UserError as error:  # Hydra would show a traceback
             sys.exit(f"\nerror: {error}")
 
+    check_groups(overrides)
     sys.argv = [sys.argv[0], *overrides]
     task()
     if failed := [reason for reason in studies.values() if isinstance(reason, str)]:

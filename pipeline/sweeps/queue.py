@@ -10,6 +10,7 @@ from itertools import takewhile
 
 import pandas as pd
 
+from pipeline.config.composition import check_groups
 from pipeline.errors import UserError
 from pipeline.sweeps import experiments
 
@@ -20,6 +21,7 @@ GROUPS = {"data": "data.name", "split": "split.method", "optimizer": "train.opti
 
 def main(overrides: list[str]) -> None:
     """Queue, run, wait and report. Errors: `UserError` where the experiments can't be queued, or one of them failed."""
+    check_groups(overrides)
     queued = dvc("exp", "run", "--queue", *(part for text in overrides for part in ("-S", text)))
     names = re.findall(r"^Queued experiment '(.+)' for future execution", queued.stdout, re.MULTILINE)
     if queued.returncode:

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -208,3 +210,19 @@ def test_every_column_left_out_is_in_one_warning_with_its_reason_and_the_overrid
     assert "country (constant: every cell is 'NL'); nothing (empty: every cell is missing)" in message
     assert "colour" not in message
     assert message.endswith("give it a role: -S ++data.roles.row=numeric.")
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [
+        (np.repeat([1.0, 2.0], N // 2), np.tile(["a", "b"], N // 2)),  # two groups: none would be left for folds
+        (np.repeat(np.arange(4.0), N // 4), np.repeat(["a", "b"], N // 2)),  # each class in two groups
+        (np.arange(N) // 2.0, np.array(["rare", *["a", "b"] * N])[:N]),  # a class in one group
+    ],
+)
+def test_a_split_by_group_that_cannot_have_each_class_on_both_sides_is_not_proposed(values, classes):
+    frame = pd.DataFrame({"patient_id": values, "x": np.arange(N) % 7.5, "y": pd.Series(classes, dtype="str")})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        roles.decide(frame, "y")
+    assert "split=group" not in " ".join(str(warning.message) for warning in caught)

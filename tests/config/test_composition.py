@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from pipeline import config
 from pipeline.config import composition
 from pipeline.errors import UserError
+from pipeline.sweeps import multirun, queue
 
 pytestmark = pytest.mark.slow
 
@@ -307,3 +308,20 @@ def test_a_group_of_settings_takes_only_the_name_of_one_of_its_files(value, monk
     monkeypatch.chdir(ROOT)
     with pytest.raises(UserError, match=r"no file of conf/split/, which has group, stratified.*-S split=group"):
         composition.compose([f"split={value}"])
+
+
+@pytest.mark.parametrize("main", [queue.main, lambda overrides: multirun.main(overrides, lambda *_: None)])
+@pytest.mark.parametrize("value", ["0.2", "null", "group,0.3", "range(1,3)", "{a: 1}", "'nope'"])
+def test_experiments_and_studies_refuse_it_before_they_start(main, value, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PATH", "")  # no dvc
+    with pytest.raises(UserError, match=r"no file of conf/split/, which has group, stratified.*-S split=group"):
+        main(["train.lambda=0.1", f"split={value}"])
+
+
+@pytest.mark.parametrize(
+    "text", ["split=group,'time'", "split=glob(*)", "split=[group]", "~split", "data@one_vs_rest.data=iris", "((="]
+)
+def test_what_names_files_of_a_group_is_no_mistake(text, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    composition.check_groups([text, "train.lambda=0.1,0.2"])

@@ -1,10 +1,13 @@
 import pickle
+import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import datasets, linear_model
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -173,3 +176,42 @@ def test_zero_iterations_leave_the_start_on_large_data_too(optimizer):
     model = LogisticRegression(optimizer=optimizer, max_iter=0).fit(X, y)
     assert (model.coef_ == 0).all()
     np.testing.assert_allclose(model.cost_history_, [np.log(2)], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_features", "used"),
+    [
+        ({"optimizer": "newton", "l1_ratio": 0.5, "multiclass": "softmax"}, 3, "nesterov"),
+        ({"optimizer": "quasi_newton", "l1_ratio": 1.0, "multiclass": "softmax"}, 3, "nesterov"),
+        ({"optimizer": "quasi_newton", "l1_ratio": 0.5}, 3, "newton"),
+        ({"optimizer": "newton", "l1_ratio": 0.5}, 2_100, "nesterov"),
+        ({"optimizer": "newton"}, 2_100, "quasi_newton"),
+        ({"optimizer": "newton", "multiclass": "softmax"}, 700, "quasi_newton"),
+    ],
+)
+def test_an_optimizer_that_takes_the_place_of_the_one_asked_for_is_named_and_is_the_same(settings, n_features, used):
+    random = np.random.default_rng(0)
+    y = np.arange(n_features + 40) % 3
+    X = sparse.random(len(y), n_features, 0.01, format="csr", random_state=0)
+    X[:, :3] = random.normal(size=(len(y), 3))
+    settings = {"l2": 0.1, "max_iter": 2, **settings}
+    with pytest.warns(UserWarning, match=rf"optimizer = {settings['optimizer']} can't.*-S optimizer={used}\."):
+        exchanged = LogisticRegression(**settings).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        asked = LogisticRegression(**settings | {"optimizer": used}).fit(X, y)
+    np.testing.assert_array_equal(exchanged.coef_, asked.coef_)
+
+
+@pytest.mark.parametrize("optimizer", ["newton", "quasi_newton"])
+def test_a_learning_rate_without_use_is_a_warning_whose_ways_out_work(optimizer):
+    X, y = breast_cancer()
+    settings = {"max_iter": 1, "optimizer": optimizer, "learning_rate": 0.01}
+    with pytest.warns(UserWarning, match=r"learning_rate = 0.01 is not used.*-S optimizer=gradient_descent; .*=auto\."):
+        LogisticRegression(**settings).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for way_out in ({"optimizer": "gradient_descent"}, {"learning_rate": "auto"}):
+            LogisticRegression(**settings | way_out).fit(X, y)

@@ -238,3 +238,29 @@ def test_a_quote_or_escape_is_never_taken_for_the_delimiter(table, key, mark, mo
     assert table(f"a{other}b\n1{other}2\n3{other}4\n", **{key: mark}).to_numpy().tolist() == [[1, 2], [3, 4]]
     with pytest.raises(UserError, match="are both"):
         table("a,b\n1,2\n", delimiter=mark, **{key: mark})
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize("header_too", [True, False])
+def test_rows_wholly_in_quotes_are_read_as_the_rows_inside(table, end, mark, quote, header_too):
+    rows = [["a", "b", "y"], ["1", f"{quote}x{mark} z{quote}", "no"], ["2", "w", "yes"], ["3", "x", "no"]]
+    wrapped = [quote + mark.join(row).replace(quote, 2 * quote) + quote for row in rows]
+    lines = wrapped if header_too else [mark.join(rows[0]), *wrapped[1:]]
+    for bom in ("", "\ufeff"):
+        read = table(bom + end.join(lines) + end, target="y")
+        assert read.columns.tolist() == rows[0]
+        assert read.to_numpy().tolist() == [[1, f"x{mark} z", "no"], [2, "w", "yes"], [3, "x", "no"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "cells"),
+    [
+        ('"y"\n"1, 2"\n"3"\n', [["1, 2"], ["3"]]),
+        ('"a, b"\n"c"\n"d, e, f"\n', [["c"], ["d, e, f"]]),
+        ('"a","y"\n"1","2"\n"3","4"\n', [[1, 2], [3, 4]]),
+    ],
+)
+def test_quoted_cells_that_hold_no_rows_stay_cells(table, content, cells):
+    assert table(content, delimiter=",").to_numpy().tolist() == cells

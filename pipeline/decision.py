@@ -132,17 +132,17 @@ def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray, weight:
     P, codes, fold, weight = P[counted], codes[counted], fold[counted], weight[counted]
     before = scores.log_losses(P, codes)
     best, least = None, np.average(before, weights=weight)
-    for fit in (temperature, isotonic) if P.shape[1] == 2 else (temperature,):
+    for find in (temperature, isotonic) if P.shape[1] == 2 else (temperature,):
         after = np.empty(len(codes))
         for k in np.unique(fold):
             held_out = fold == k
             after[held_out] = scores.log_losses(
-                calibrated(P[held_out], fit(P[~held_out], codes[~held_out], weight[~held_out])), codes[held_out]
+                calibrated(P[held_out], find(P[~held_out], codes[~held_out], weight[~held_out])), codes[held_out]
             )
         gains = np.array([np.average((before - after)[fold == k], weights=weight[fold == k]) for k in np.unique(fold)])
         loss = np.average(after, weights=weight)
         if gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)) and loss < least:
-            best, least = fit, loss
+            best, least = find, loss
     if best is None:
         return None
     found = best(P, codes, weight)

@@ -103,11 +103,11 @@ def write(
     importance = checks.importance(trained, test_rows)
     y, (test_X, _) = features_and_target(training_rows)[1], features_and_target(test_rows)
     warned = _warnings(trained, compared, importance, y)
-    table = _table(metrics, compared.draws)
+    table = score_table(metrics, compared.draws)
     notes = _notes(compared, len(y), len(test_X), rule, weights[1] is not None)
-    report = "\n".join([*notes, "", _readable(table), "", "Of the trained model:", after.report])
+    report = "\n".join([*notes, "", readable(table), "", "Of the trained model:", after.report])
     if rule:
-        metrics["decision"], text = _judged(
+        metrics["decision"], text = decision_result(
             trained, rule, after.predictions, decision.costs(rule, test_X), weights[1], training, folder, title
         )
         report = f"{report}\n{text}"
@@ -119,13 +119,13 @@ def write(
     outputs.save_csv(after.predictions, result.folder / outputs.PREDICTIONS)
     if groups is not None and len(groups.columns):
         outputs.save_csv(by_group(groups, after, trained.positive_class, weights[1]), folder / "groups.csv")
-    roc = _write_curves(compared, trained.positive_class, weights[1], folder, title)
+    roc = write_curves(compared, trained.positive_class, weights[1], folder, title)
     matrix, costs = confusion(after.predictions), outputs.load_csv(training / outputs.COSTS)
     figures.save(figures.confusion, folder / "pictures" / "confusion.png", title, matrix=matrix)
-    _draw_training(training, costs, folder / "pictures", title)
+    draw_training(training, costs, folder / "pictures", title)
     label = "all" if len(trained.classes_) > 2 else trained.positive_class
     costs = costs[["iteration", "cost"]].assign(**{"class": label})
-    _for_dvc({"costs": costs, "roc": roc, "confusion": _counts(matrix)}, title, result.folder / outputs.PLOTS)
+    save_for_dvc({"costs": costs, "roc": roc, "confusion": confusion_counts(matrix)}, title, result.folder / outputs.PLOTS)
     return report
 
 
@@ -209,7 +209,7 @@ def _notes(
     return notes
 
 
-def _write_curves(
+def write_curves(
     compared: Comparison, positive: str, weight: np.ndarray | None, folder: Path, title: str
 ) -> pd.DataFrame:
     """The curves of the trained model, with their pictures and that of the scores; its ROC curve is returned."""
@@ -222,7 +222,7 @@ def _write_curves(
     return drawn["roc"]
 
 
-def _draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: str) -> None:
+def draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: str) -> None:
     """The costs of the iterations, and what the model learnt, from the files of training."""
     figures.save(figures.costs, pictures / "costs.png", title, costs=costs)
     if (training / outputs.CURVES_OF_FEATURES).exists():
@@ -233,12 +233,12 @@ def _draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: s
     figures.save(learnt.weights, pictures / "weights.png", title, weights=outputs.load_csv(training / outputs.WEIGHTS))
 
 
-def _counts(matrix: pd.DataFrame) -> pd.DataFrame:
+def confusion_counts(matrix: pd.DataFrame) -> pd.DataFrame:
     """A confusion matrix as a table actual, predicted, rows."""
     return matrix.rename_axis("actual").reset_index().melt("actual", var_name="predicted", value_name="rows")
 
 
-def _for_dvc(tables: dict[str, pd.DataFrame], title: str, folder: Path) -> None:
+def save_for_dvc(tables: dict[str, pd.DataFrame], title: str, folder: Path) -> None:
     """The files of `dvc plots`, with the name of the data in each row and not too many points for a page.
 
     DVC writes their cells into its page as they are, where a class `</script>` would end the script: `<` becomes a
@@ -293,7 +293,7 @@ def _paid(predictions: pd.DataFrame, positive: str, costs: tuple[np.ndarray, np.
     return np.where(actual == predicted, 0.0, np.where(actual == positive, costs[1], costs[0]))
 
 
-def _judged(
+def decision_result(
     fitted: Model,
     settings: config.Decision,
     predictions: pd.DataFrame,
@@ -362,7 +362,7 @@ def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFra
     return found
 
 
-def _table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def score_table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per model, and each score with the ends of its interval; training rows have no interval."""
     rows = []
     for name, values in metrics.items():
@@ -376,7 +376,7 @@ def _table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame])
     return pd.DataFrame(rows)
 
 
-def _readable(table: pd.DataFrame) -> str:
+def readable(table: pd.DataFrame) -> str:
     """The table of scores with the models as columns."""
     scores = [name for name in table.columns[2:] if not name.endswith(("_lower", "_upper"))]
     cells = [

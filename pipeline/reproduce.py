@@ -64,15 +64,15 @@ def _again(stage: str, commit: str, recorded: Path, tree: Path) -> list[str]:
     for name in ("params.yaml", "dvc.lock"):
         (tree / name).write_bytes((recorded / name).read_bytes())
     lock = yaml.safe_load((recorded / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    paths = _paths(config.load(recorded / "params.yaml"))
-    for path in paths.values():
+    names = _paths(config.load(recorded / "params.yaml"))
+    for path in names.values():
         _bring(Path(path), tree)
     (tree / ".dvc" / "config.local").write_text(
         f"[cache]\n    dir = {Path('.dvc/cache').resolve()}\n", encoding="utf-8"
     )
     if stage != "one_vs_rest":
         _repro(tree, "configure")
-        _check_data(paths, lock, tree)
+        _check_data(names, lock, tree)
     _repro(tree, *TARGETS[stage])
     differences = []
     folders = ("load", "explore", "split", "train", "evaluate", "report") if stage == "evaluate" else (stage,)
@@ -108,9 +108,9 @@ def _bring(path: Path, tree: Path) -> None:
     target.symlink_to(path.resolve())
 
 
-def _check_data(paths: dict[str, str], lock: dict[str, Any], tree: Path) -> None:
+def _check_data(names: dict[str, str], lock: dict[str, Any], tree: Path) -> None:
     now = yaml.safe_load((tree / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    for file, path in paths.items():
+    for file, path in names.items():
         if _md5(lock, file) != _md5(now, file):
             raise UserError(
                 f"the data has changed: {path} is not as it was when the run read it. Bring the earlier file back; "

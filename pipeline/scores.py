@@ -273,7 +273,7 @@ def by_group(
     """
     predictions = evaluated.predictions
     weights = np.ones(len(predictions)) if weight is None else weight
-    names = _classes(predictions)
+    names = classes_of(predictions)
     rows = []
     for column in groups:
         group = groups[column].astype("str").fillna("missing")
@@ -315,7 +315,7 @@ def curves(predictions: pd.DataFrame, positive: str, weight: np.ndarray | None =
     highest probability hold, and `decision_curve`, the net benefit of a threshold: hits per row, less false alarms per
     row times the odds of the threshold (Vickers and Elkin, Medical Decision Making 26, 2006).
     """
-    names = _classes(predictions)
+    names = classes_of(predictions)
     parts: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
     for name in [positive] if len(names) == 2 else names:
         is_class = (predictions["actual"].astype(str) == name).to_numpy()
@@ -376,11 +376,11 @@ def net_benefit(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarra
 
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
     """The number of rows of each actual class (index) that were predicted to be each class (columns)."""
-    labels = _classes(predictions)
+    labels = classes_of(predictions)
     codes = (pd.Categorical(predictions[side].astype(str), labels).codes for side in ("actual", "predicted"))
     found = metrics.confusion_matrix(*codes, labels=np.arange(len(labels)))
     return pd.DataFrame(found, index=labels, columns=labels)
 
 
-def _classes(predictions: pd.DataFrame) -> list[str]:
+def classes_of(predictions: pd.DataFrame) -> list[str]:
     return [column.removeprefix("probability_") for column in predictions.columns[2:]]

@@ -296,7 +296,7 @@ def weights(training: Training) -> pd.DataFrame:
     if drawn := features.drawn:  # none of these weights says how the odds change with the number
         names = {k: term.name for term, (_, pieces) in drawn for part, _ in pieces for k in features.positions([part])}
         table["curve"] = table["feature"].map({features.names[k]: name for k, name in names.items()})
-    return _with_odds_ratios(table)
+    return with_odds_ratios(table)
 
 
 class Drawn(NamedTuple):
@@ -408,7 +408,7 @@ def effects(
     classes = pd.Categorical(found["class"], weights["class"].unique())
     order = np.lexsort((-found["weight_per_standard_deviation"].abs(), classes.codes))
     found = found.iloc[order].reset_index(drop=True)
-    return _with_odds_ratios(found, _reaches(found, contrasts, covariances) if covariances else None)
+    return with_odds_ratios(found, _reaches(found, contrasts, covariances) if covariances else None)
 
 
 def _reaches(
@@ -443,7 +443,7 @@ def same_rows(training: Training) -> list[tuple[list[str], int]]:
     return [(names, int(n_rows)) for (_, n_rows), names in groups.items() if len(names) > 1 and n_rows]
 
 
-def _with_odds_ratios(table: pd.DataFrame, reach: np.ndarray | None = None) -> pd.DataFrame:
+def with_odds_ratios(table: pd.DataFrame, reach: np.ndarray | None = None) -> pd.DataFrame:
     """With those of the ends of credible intervals per unit, too, which go `reach` (n_rows,) to both sides."""
     with np.errstate(over="ignore"):
         for name in ("per_standard_deviation", "per_unit"):

@@ -100,9 +100,9 @@ def test_the_threshold_is_saved_served_and_evaluated(table: pd.DataFrame, tmp_pa
     expected = np.where(trained.model.probabilities(X)[:, 1] >= trained.model.threshold, "yes", "a no")
     assert (expected != np.where(trained.model.probabilities(X)[:, 1] >= 0.5, "yes", "a no")).any()
     np.testing.assert_array_equal(loaded.predict(X), expected)
-    result = outputs.main_result(tmp_path)
-    report = evaluation.write(trained.start, loaded, table, table, tmp_path, result, "mine", settings=wanted)
-    found = outputs.load_json(result.metrics)["decision"]
+    place = outputs.main_result(tmp_path)
+    report = evaluation.write(trained.start, loaded, table, table, tmp_path, place, "mine", settings=wanted)
+    found = outputs.load_json(place.metrics)["decision"]
     (_, false_alarms), (misses, _) = confusion_matrix(y, expected, labels=["a no", "yes"])
     assert found["cost"] == pytest.approx((false_alarms + 9 * misses) / len(y), rel=1e-6)
     assert found["recall"] == pytest.approx(recall_score(y, expected, pos_label="yes"), rel=1e-6)
@@ -233,9 +233,9 @@ def test_prior_and_black_box_decide_by_the_same_rule_and_the_cost_is_a_row_of_th
     trained, wanted = training.train(table, TRAIN, CellFormat()), settings("cost", false_alarm=1.0, miss=9.0)
     outputs.save_csv(decision.decide(trained.model, table, TRAIN, wanted, CellFormat()), tmp_path / outputs.THRESHOLDS)
     training.write(trained, tmp_path)
-    result = outputs.main_result(tmp_path)
-    report = evaluation.write(trained.start, trained.model, table, table, tmp_path, result, "mine", settings=wanted)
-    found = outputs.load_json(result.metrics)
+    place = outputs.main_result(tmp_path)
+    report = evaluation.write(trained.start, trained.model, table, table, tmp_path, place, "mine", settings=wanted)
+    found = outputs.load_json(place.metrics)
     share = (table["y"] == "yes").mean()
     assert found["prior"]["cost"] == pytest.approx(min(1 - share, 9 * share), rel=1e-6)  # all rows, or none
     assert found["test"]["threshold"] == pytest.approx(trained.model.threshold, rel=1e-6)

@@ -35,8 +35,8 @@ def fit(table, **changes):
 def written(table, rows, folder, groups=None, **changes):
     trained = fit(table, **changes)
     training.write(trained, folder)
-    result = outputs.main_result(folder)
-    evaluation.write(trained.start, trained.model, table, rows, folder, result, "mine", groups)
+    place = outputs.main_result(folder)
+    evaluation.write(trained.start, trained.model, table, rows, folder, place, "mine", groups)
     return trained
 
 

@@ -69,8 +69,8 @@ def test_titles_begin_with_the_name_of_the_data(tmp_path: Path, monkeypatch: pyt
 
 def test_iterations_begin_with_zero_and_are_called_that() -> None:
     costs = pd.DataFrame({"iteration": [0, 1, 2], "cost": [0.7, 0.5, 0.4]})
-    curves = costs.assign(learning_rate=0.1)
-    for figure in (figures.costs(costs), sweeps.learning_rates(curves, 0.1)):
+    drawn_curves = costs.assign(learning_rate=0.1)
+    for figure in (figures.costs(costs), sweeps.learning_rates(drawn_curves, 0.1)):
         (axes,) = figure.axes
         assert axes.get_xlabel() == "iteration"
         assert axes.lines[0].get_xdata()[0] == axes.get_xlim()[0] == 0

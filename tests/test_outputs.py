@@ -28,10 +28,10 @@ def test_a_table_comes_back_as_it_was_and_the_same_table_gives_the_same_bytes(tm
     outputs.save_table(frame, tmp_path / "deep" / "one.parquet")
     outputs.save_table(frame.set_index(pd.Index([7, 8])), tmp_path / "two.parquet")
     pd.testing.assert_frame_equal(outputs.load_table(tmp_path / "deep" / "one.parquet"), frame)
-    stored = outputs.StoredTable(tmp_path / "deep" / "one.parquet")
-    pd.testing.assert_frame_equal(outputs.in_memory(stored.take(np.array([1]))), frame.iloc[1:].reset_index(drop=True))
-    assert (len(stored), stored.drop(columns="b").columns.tolist()) == (2, ["a", "c"])
-    assert stored.select_dtypes("datetime").columns.tolist() == ["c"]
+    on_disk = outputs.StoredTable(tmp_path / "deep" / "one.parquet")
+    pd.testing.assert_frame_equal(outputs.in_memory(on_disk.take(np.array([1]))), frame.iloc[1:].reset_index(drop=True))
+    assert (len(on_disk), on_disk.drop(columns="b").columns.tolist()) == (2, ["a", "c"])
+    assert on_disk.select_dtypes("datetime").columns.tolist() == ["c"]
     assert (tmp_path / "deep" / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 

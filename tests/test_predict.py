@@ -73,8 +73,8 @@ def test_the_numbers_are_those_of_the_served_model(project: Path, tmp_path: Path
 
 def test_contributions_are_weights_times_features_relative_to_the_average_training_row(project: Path) -> None:
     fitted = model.load(outputs.ROOT / outputs.MODEL)
-    training = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
-    X = training.iloc[:, :-1]
+    training_rows = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
+    X = training_rows.iloc[:, :-1]
     weights = outputs.load_csv(outputs.ROOT / outputs.WEIGHTS).set_index("feature")["weight_per_unit"]
     found = pd.DataFrame(fitted.contributions(X)[:, :, 0], columns=fitted.columns)
     for name in ("age", "education"):
@@ -83,7 +83,7 @@ def test_contributions_are_weights_times_features_relative_to_the_average_traini
         else:
             numbers = numbers * weights[name]
         np.testing.assert_allclose(found[name], numbers - numbers.mean(), atol=1e-6)
-    margins = fitted.margins(training)
+    margins = fitted.margins(training_rows)
     np.testing.assert_allclose(found.sum(axis=1), margins - margins.mean(), atol=1e-7)
 
 

@@ -328,9 +328,9 @@ def test_the_note_on_a_penalised_fit_promises_only_intervals_that_are_there(chan
     assert ("credible intervals" in record["note"]) == has_credible
     assert ("credible_lower" in pd.read_csv(tmp_path / outputs.INFERENCE)) == has_credible
     assert "train.features" not in record["note"]
-    intervals = effects[effects.index != "age x backup"].filter(like="credible")
-    assert (intervals.shape[1] == 2) == has_credible
-    assert intervals.notna().to_numpy().all()
+    bounds = effects[effects.index != "age x backup"].filter(like="credible")
+    assert (bounds.shape[1] == 2) == has_credible
+    assert bounds.notna().to_numpy().all()
 
 
 @pytest.mark.parametrize("features", ["linear", "curves"])

@@ -161,7 +161,7 @@ def costs(costs: pd.DataFrame) -> Figure:
     steps = costs["iteration"]
     for k, name in enumerate(costs.columns[2:]):
         label = short(name.removeprefix("cost/"))
-        axes.plot(steps, costs[name], color=colours(k + 1)[-1], linestyle=_line(k), linewidth=0.9, label=label)
+        axes.plot(steps, costs[name], color=colours(k + 1)[-1], linestyle=line_style(k), linewidth=0.9, label=label)
     axes.plot(steps, costs["cost"], color="black" if len(costs.columns) > 2 else BLUE, label="mean of the classes")
     by_iteration(axes)
     add_legend(axes, len(costs.columns) - 1)
@@ -360,7 +360,7 @@ def _by_class(
     for k, (name, rows) in enumerate(groups.items()):
         axes = panels.get(name) or panels[""]
         alone = len(groups) >= TOGETHER
-        colour, line = (BLUE, "-") if alone else (CLASSES[k], _line(k))
+        colour, line = (BLUE, "-") if alone else (CLASSES[k], line_style(k))
         axes.plot(rows.iloc[:, 1], rows.iloc[:, 2], color=colour, linestyle=line, label=labels[name], **style)
         if alone:
             axes.set_title(labels[name], fontsize=8)
@@ -390,7 +390,7 @@ def _with_legends(figure: Figure, panels: dict[str, Axes]) -> Figure:
     return figure
 
 
-def _line(k: int) -> str:
+def line_style(k: int) -> str:
     """A line style for the k-th line, so that lines differ without colours, too."""
     return ("-", "--", "-.", ":")[k % 4]
 

@@ -42,7 +42,7 @@ LARGEST = 20  # effects in the table
 
 def write(root: Path, path: Path, params: dict[str, Any]) -> None:
     """Write the page on the result below `root` to `path`; `params` are the sections that decided it."""
-    result, data = outputs.main_result(root), config.section_of(params, "data", "params.yaml")
+    result, described = outputs.main_result(root), config.section_of(params, "data", "params.yaml")
     columns, split = outputs.load_columns(root / outputs.COLUMNS), outputs.load_json(root / outputs.SPLIT_SUMMARY)
     effects, inferred = (outputs.load_csv(root / file) for file in (outputs.EFFECTS, outputs.INFERENCE))
     summary, labels = outputs.load_json(root / outputs.TRAINING_SUMMARY), effects["class"].unique().tolist()
@@ -50,8 +50,8 @@ def write(root: Path, path: Path, params: dict[str, Any]) -> None:
     target = columns.loc[columns["role"] == "target", "column"].item()
     used = columns[columns["role"].isin([*FEATURES, *SPECIAL])]
     text = _template("page.html").render(
-        title=data.title,
-        source=data.source,
+        title=described.title,
+        source=described.source,
         target=target,
         split=split,
         scores=score_table(outputs.load_csv(folder / "scores.csv")),
@@ -75,7 +75,7 @@ def write(root: Path, path: Path, params: dict[str, Any]) -> None:
 def write_watch(
     path: Path,
     file: str,
-    data: str,
+    described: str,
     n_rows: int,
     changes: pd.DataFrame,
     judged: pd.DataFrame | None,
@@ -83,11 +83,11 @@ def write_watch(
 ) -> None:
     """Write the page on the rows of `file`, beside those of `data`, to `path`; the others are as of `drift.Watch`."""
     with TemporaryDirectory() as folder:
-        figures.save(figures.drift, Path(folder) / "drift.png", data, panels=panels)
+        figures.save(figures.drift, Path(folder) / "drift.png", described, panels=panels)
         picture = base64.b64encode((Path(folder) / "drift.png").read_bytes()).decode()
     text = _template("watch.html").render(
         file=file,
-        data=data,
+        data=described,
         n_rows=n_rows,
         changed=changes.loc[changes["verdict"].str.startswith("changed"), "column"].tolist(),
         changes=changes.to_dict("records"),

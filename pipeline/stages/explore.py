@@ -57,11 +57,11 @@ def logistic_curve() -> pd.DataFrame:
 
 
 def draw(
-    data: str, report: pd.DataFrame, bars: dict[str, dict], balance: pd.DataFrame, curve: pd.DataFrame, folder: Path
+    title_of_data: str, report: pd.DataFrame, bars: dict[str, dict], balance: pd.DataFrame, curve: pd.DataFrame, folder: Path
 ) -> None:
-    figures.save(figures.columns, folder / "columns.png", data, bars=bars, report=report)
+    figures.save(figures.columns, folder / "columns.png", title_of_data, bars=bars, report=report)
     title = f"{balance['rows'].sum():,} rows"
-    figures.save(figures.class_balance, folder / "class_balance.png", data, counts=balance, title=title)
+    figures.save(figures.class_balance, folder / "class_balance.png", title_of_data, counts=balance, title=title)
     figures.save(figures.logistic_curve, folder / "logistic_curve.png", curve=curve)
 
 
@@ -73,8 +73,8 @@ def main(root: Path) -> None:
     table = table[[*roles.features(report), table.columns[-1]]]
     balance, curve = class_balance(table), logistic_curve()
     with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes
-        data = outputs.load_json(outputs.ROOT / outputs.PROFILE)["data"]
-        drawn = pool.submit(draw, data, report, bars, balance, curve, folder)
+        title_of_data = outputs.load_json(outputs.ROOT / outputs.PROFILE)["data"]
+        drawn = pool.submit(draw, title_of_data, report, bars, balance, curve, folder)
         with reported_warnings():
             embedding = embed(table, params)
         drawn.result()
@@ -82,4 +82,4 @@ def main(root: Path) -> None:
     outputs.save_csv(balance, folder / "class_balance.csv")
     outputs.save_csv(curve, folder / "logistic_curve.csv")
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    figures.save(figures.points, folder / "tsne.png", data, table=outputs.load_csv(folder / "tsne.csv"), title=title)
+    figures.save(figures.points, folder / "tsne.png", title_of_data, table=outputs.load_csv(folder / "tsne.csv"), title=title)

@@ -11,22 +11,22 @@ from pipeline.errors import reported_warnings
 
 
 def main(root: Path) -> None:
-    params, result = config.read("one_vs_rest"), outputs.one_vs_rest(root)
+    params, place = config.read("one_vs_rest"), outputs.one_vs_rest(root)
     training.cluster_codes(None, params.train.standard_errors)
     with reported_warnings() as warned:
         loaded = dataset.load(params.data)
         parts = dataset.split(loaded, params.split, params.data)
         trained = training.train(parts.train, params.train, loaded.cell_format)
-    dataset.write(parts, params.data, warned, result.folder)
-    training.write(trained, result.folder, warned)
+    dataset.write(parts, params.data, warned, place.folder)
+    training.write(trained, place.folder, warned)
     print(
         evaluation.write(
             trained.start,
             trained.model,
             parts.train,
             parts.test,
-            result.folder,
-            result,
+            place.folder,
+            place,
             params.data.title,
         )
     )

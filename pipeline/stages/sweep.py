@@ -46,10 +46,10 @@ def main(root: Path) -> None:
         record["warnings"].append(f"The sweep has no winner: {error}")
         outputs.save_json(record, root / outputs.WINNER)
         return
-    paths = path(table, train, sweep, validation.combinations, weight)
-    outputs.save_csv(paths, folder / outputs.PATHS, outputs.WEIGHT_DIGITS)
+    weights_by_lambda = path(table, train, sweep, validation.combinations, weight)
+    outputs.save_csv(weights_by_lambda, folder / outputs.PATHS, outputs.WEIGHT_DIGITS)
     title = outputs.load_json(outputs.ROOT / outputs.SPLIT_SUMMARY)["data"]
-    results.draw(validation, paths, found, sweep, folder / outputs.PICTURES, title)
+    results.draw(validation, weights_by_lambda, found, sweep, folder / outputs.PICTURES, title)
     named = choice.as_json(found)
     chosen = named[sweep.refit]
     pair = config.Combination(chosen["lambda"], chosen["learning_rate"])

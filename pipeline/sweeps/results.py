@@ -38,7 +38,7 @@ def adopt(chosen: dict[str, Any], settled: Sequence[str] = (), overrides: list[s
 
 
 def draw(
-    validation: Validation, paths: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path, title: str
+    validation: Validation, weights_by_lambda: pd.DataFrame, found: choice.Choice, params: config.Sweep, folder: Path, title: str
 ) -> None:
     """The pictures; those of learning rates only where there are several. title is the name of the data."""
     scored, score, chosen = validation.combinations, params.score, getattr(found, params.refit)
@@ -57,7 +57,7 @@ def draw(
         strongest=found.one_standard_error,
     )
     chosen_lambda = chosen["lambda"]
-    save(figures.coefficient_paths, folder / "coefficient_paths.png", title, weights=paths, chosen=chosen_lambda)
+    save(figures.coefficient_paths, folder / "coefficient_paths.png", title, weights=weights_by_lambda, chosen=chosen_lambda)
 
 
 def _number(value: float | str) -> str:

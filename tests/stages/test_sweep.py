@@ -94,11 +94,11 @@ def test_folds_are_cut_by_the_group_that_split_the_rows(project: Path) -> None:
     group = pd.Series(rows.index % 20, name="group")
     outputs.save_table(group.to_frame(), outputs.ROOT / outputs.KEY)
     run_stages("sweep")
-    fit, params = config.read("train"), config.read("sweep")
+    settings, params = config.read("train"), config.read("sweep")
 
     def log_losses(key: pd.Series | None) -> pd.Series:
         folds = splitting.folds(rows["target"].to_numpy(str), params.folds, params.seed, key)
-        return cross_validate(rows, fit, params, combinations(params, fit), folds).combinations["log_loss"]
+        return cross_validate(rows, settings, params, combinations(params, settings), folds).combinations["log_loss"]
 
     written = pd.read_csv(SWEEP / outputs.COMBINATIONS)["log_loss"]
     pd.testing.assert_series_equal(written, log_losses(group), rtol=1e-6)

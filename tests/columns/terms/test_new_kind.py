@@ -66,18 +66,18 @@ def trained(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:every category")
 def test_a_new_kind_shows_up_in_weights_pictures_contributions_predictions_and_the_saved_model(trained, tmp_path: Path):
-    table, fit = trained
-    weights = training.weights(fit).set_index("feature")
+    table, model_of_words = trained
+    weights = training.weights(model_of_words).set_index("feature")
     assert weights.loc["length of word", "weight_per_unit"] == pytest.approx(0.8, abs=0.1)
-    cells = training.effects_of_cells(fit, "feature", {})
+    cells = training.effects_of_cells(model_of_words, "feature", {})
     assert cells["feature"].unique().tolist() == ["length of word"]
     assert cells["rows"].tolist() == table["word"].str.len().value_counts().sort_index().tolist()
     np.testing.assert_allclose(np.diff(cells["effect"]), weights.loc["length of word", "weight_per_unit"], rtol=1e-6)
     assert [axes.get_title() for axes in learnt.curves(cells).axes if axes.get_title()] == ["length of word"]
     X = pd.DataFrame({"word": ["a", "abcabcab"], "age": [0.0, 0.0]}).astype({"word": "str"})
-    of_words = fit.model.contributions(X)[:, fit.model.design.groups.index(("word",)), 0]
-    margins = fit.model.margins(X)
+    of_words = model_of_words.model.contributions(X)[:, model_of_words.model.design.groups.index(("word",)), 0]
+    margins = model_of_words.model.margins(X)
     assert of_words[1] - of_words[0] == pytest.approx(7 * weights.loc["length of word", "weight_per_unit"], rel=1e-6)
     assert margins[1] - margins[0] == pytest.approx(of_words[1] - of_words[0])
-    model.save(fit.model, tmp_path / "model.json")
-    np.testing.assert_array_equal(model.load(tmp_path / "model.json").probabilities(X), fit.model.probabilities(X))
+    model.save(model_of_words.model, tmp_path / "model.json")
+    np.testing.assert_array_equal(model.load(tmp_path / "model.json").probabilities(X), model_of_words.model.probabilities(X))

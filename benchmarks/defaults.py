@@ -12,8 +12,8 @@ from unittest import mock
 import numpy as np
 
 from benchmarks import tables
-from pipeline import selection
 from pipeline.config import composition, parse, section_of
+from pipeline.training import selection
 
 ROWS = 8_000
 SETTINGS = {

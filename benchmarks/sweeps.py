@@ -14,12 +14,12 @@ from benchmarks.measure import table, timed
 from benchmarks.passes import tutorial_descent
 from pipeline import config
 from pipeline.columns import splitting
+from pipeline.columns.dataset import bundled
 from pipeline.config import composition
-from pipeline.dataset import bundled
 from pipeline.logistic import DivergenceError, LogisticRegression
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.loss import log_loss, sigmoid
-from pipeline.sweeps.cross_validation import cross_validate
+from pipeline.training.cross_validation import cross_validate
 
 C = np.logspace(-4, 4, 10)
 

@@ -18,11 +18,11 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 
-from pipeline import selection, training
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.config import composition, parse, section_of
 from pipeline.reading import CellFormat
+from pipeline.training import fit, selection
 
 CENSUS = [
     *("age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship"),
@@ -76,7 +76,7 @@ def scores(table: pd.DataFrame) -> Iterator[tuple[str, list[float], list[float],
             rows = table.iloc[learnt].reset_index(drop=True)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                model = training.train(rows, selection.resolved(rows, params)[0], CellFormat()).model
+                model = fit.train(rows, selection.resolved(rows, params)[0], CellFormat()).model
             P = model.probabilities(X.iloc[held_out])
             losses.append(log_loss(y[held_out], P, labels=model.classes_))
             areas.append(roc_auc_score(y[held_out] == model.classes_[1], P[:, 1]))

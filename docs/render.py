@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib import rc_context
 from threadpoolctl import threadpool_limits
 
-from pipeline.figures import STYLE
+from pipeline.figures.drawing import STYLE
 
 FOLDER = Path(__file__).parent
 SOURCE, PAGE = FOLDER / "tutorial.py", FOLDER / "tutorial.md"

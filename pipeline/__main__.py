@@ -15,24 +15,11 @@ from typing import Any
 
 from pipeline.errors import UserError
 
-STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "report", "sweep", "one_vs_rest", "track")
-COMMANDS = {
-    "summary": "summary",
-    "predict": "predict",
-    "promote": "promote",
-    "serve": "serve",
-    "watch": "watch",
-    "reproduce": "reproduce",
-    "table": "table",
-    "ui": "tracking/ui",
-    "multirun": "sweeps/multirun",
-    "queue": "sweeps/queue",
-    "experiments": "sweeps/experiments",
-}
-OVERRIDES = {"multirun", "queue"}  # commands that take overrides of the configuration
-MODELS = {"predict", "watch"}  # commands that use a model on a file of rows
-COMPUTING = {"train", "evaluate", "sweep", "predict"}  # what a cluster is for ...
-HOLDING = COMPUTING | {"load", "split", "one_vs_rest"}  # ... and the limit of what may be in memory
+HERE = Path(__file__).parent
+STAGES, COMMANDS = (
+    [file.stem for file in sorted((HERE / room).glob("*.py")) if file.stem != "__init__"]
+    for room in ("stages", "commands")
+)
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # What the system answers when a file can't be written: no room, too large, over the quota, read-only, not allowed.
 STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROFS, errno.EACCES, errno.EPERM)
@@ -40,109 +27,72 @@ STORAGE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None), errno.EROF
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every stage and command, described by the docstring of its module."""
+def parser(name: str | None = None) -> argparse.ArgumentParser:
+    """Every stage and command, described by the docstring of its module; `name` is the one whose arguments are known.
+
+    A command declares them in `arguments`, under the names of the parameters of its `main`.
+    """
     top = argparse.ArgumentParser("python -m pipeline", description="Run one stage of dvc.yaml, or one command.")
     entries = top.add_subparsers(dest="name", required=True, metavar="<stage or command>")
-    for name, module in {**{stage: f"stages/{stage}" for stage in STAGES}, **COMMANDS}.items():
-        source = (Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8")
-        text = ast.get_docstring(ast.parse(source)) or ""
-        summary = text.split("\n\n")[0].replace("\n", " ")
-        entry = entries.add_parser(
-            name, help=summary, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        if name in OVERRIDES:
-            entry.add_argument("overrides", nargs="+", metavar="KEY=VALUE,...", help="values of settings to combine")
-        if name == "predict":
-            entry.add_argument("file", help="the rows to predict: CSV, Excel, Parquet and others")
-            entry.add_argument("--output", metavar="FILE", help="a .csv or .parquet file, instead of the terminal")
-        if name == "watch":
-            entry.add_argument("file", help="the rows to compare: CSV, Excel, Parquet and others")
-            entry.add_argument("--output", metavar="FILE", help="the page; default: below outputs/watch")
-        if name in MODELS:
-            entry.add_argument(
-                "--model", help="models:/<name>@champion, models:/<id> or the id of a run; default: outputs/train"
-            )
-        if name == "promote":
-            entry.add_argument("run", nargs="?", metavar="RUN_ID", help="the run of the model; default: outputs/train")
-            entry.add_argument("--margin", type=float, default=0.01, help="how much larger the log-loss may be")
-        if name == "reproduce":
-            entry.add_argument("run", metavar="RUN_ID", help="the id of a run in MLflow, which `make ui` shows")
-        if name == "serve":
-            entry.add_argument("--port", type=int, default=5001)
-        if name == "table":
-            entry.add_argument("file", help="the file of the table, or a folder of files")
-            entry.add_argument("target", nargs="?", help="the column to predict")
-            entry.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="further settings")
-            entry.add_argument(
-                "-S", action="append", default=[], metavar="KEY=VALUE", help="the same, as in dvc exp run"
-            )
+    for room, names in (("stages", STAGES), ("commands", COMMANDS)):
+        for each in names:
+            text = ast.get_docstring(ast.parse((HERE / room / f"{each}.py").read_text(encoding="utf-8"))) or ""
+            summary = text.split("\n\n")[0].replace("\n", " ")
+            shape = argparse.RawDescriptionHelpFormatter
+            entry = entries.add_parser(each, help=summary, description=text, formatter_class=shape)
+            if each == name and room == "commands":
+                getattr(import_module(f"pipeline.commands.{each}"), "arguments", nothing)(entry)
     return top
 
 
-def run(arguments: argparse.Namespace) -> None:
+def nothing(entry: argparse.ArgumentParser) -> None:
+    """The arguments of a command that takes none."""
+
+
+def run(name: str, values: dict[str, Any]) -> None:
     """Run the stage or command. Its imports are part of it, since they take most of the time of a small stage."""
-    if arguments.name in STAGES:
-        from pipeline import edits, outputs
-
-        with outputs.replaced(arguments.name) as root, edits.refused(arguments.name):
-            stage = import_module(f"pipeline.stages.{arguments.name}")
-            with interruptible(), computing(arguments.name), live(arguments.name):
-                stage.main(root)
+    if name in COMMANDS:
+        command = import_module(f"pipeline.commands.{name}")
+        with interruptible(), computing(command):
+            command.main(**values)
         return
-    command = import_module(f"pipeline.{COMMANDS[arguments.name].replace('/', '.')}")
-    given = _given(arguments)
-    with interruptible(), computing(arguments.name):
-        command.main(*given)
+    from pipeline.files import edits, paths
+
+    with paths.replaced(name) as root, edits.refused(name):
+        stage = import_module(f"pipeline.stages.{name}")
+        with interruptible(), computing(stage), listener(stage) as heard:
+            stage.main(root, **heard)
 
 
-def _given(arguments: argparse.Namespace) -> list[Any]:
-    """The arguments of a command's `main`."""
-    match arguments.name:
-        case "multirun":
-            from pipeline.tracking import log
+def computing(module: Any) -> AbstractContextManager[None]:
+    """Let tables, fits and predictions be where the section `compute` says, if the module declares what of it it needs.
 
-            return [arguments.overrides, log.log_study]
-        case "queue":
-            return [arguments.overrides]
-        case "predict" | "watch":
-            return [arguments.file, arguments.model, arguments.output]
-        case "promote":
-            return [arguments.run, arguments.margin]
-        case "reproduce":
-            return [arguments.run]
-        case "serve":
-            return [arguments.port]
-        case "table":
-            return [arguments.file, arguments.target, [*arguments.overrides, *arguments.S]]
-    return []
-
-
-def computing(name: str) -> AbstractContextManager[None]:
-    """Let tables, fits and predictions be where the section `compute` says.
-
-    That changes no result, so no stage depends on it.
+    `COMPUTE` is "rows" for the limit of what may be in memory, and "fits" for a cluster, too. That changes no result,
+    so no stage depends on it.
     """
-    if name not in HOLDING:
+    needs = getattr(module, "COMPUTE", None)
+    if needs is None:
         return nullcontext()
     from pipeline import config
     from pipeline.compute import cluster
 
-    return cluster.used(config.read("compute"), name in COMPUTING)
+    return cluster.used(config.read("compute"), needs == "fits")
 
 
-def live(name: str) -> AbstractContextManager[None]:
-    """Where `tracking.live` is set, MLflow shows the cost while the model is trained."""
-    if name != "train":
-        return nullcontext()
-    from pipeline import config
+@contextmanager
+def listener(module: Any) -> Iterator[dict[str, Any]]:
+    """Where `tracking.live` is set, what the training of the module is followed by: MLflow shows the cost."""
+    if getattr(module, "HEARD", False):
+        from pipeline import config
 
-    settings = config.read("tracking")
-    if not settings.live:
-        return nullcontext()
-    from pipeline.tracking.live import shown
+        settings = config.read("tracking")
+        if settings.live:
+            from pipeline.tracking.live import shown
 
-    return shown(config.read("data"), settings)
+            with shown(config.read("data"), settings) as hear:
+                yield {"hear": hear}
+            return
+    yield {}
 
 
 @contextmanager
@@ -201,14 +151,16 @@ def discard_output() -> None:
 def main() -> None:
     block_interrupts(True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stage as Ctrl-C does
-    arguments = parser().parse_args()
-    for name in BLAS_THREADS:
-        os.environ.setdefault(name, "1")
+    chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    values = vars(parser(chosen).parse_args())
+    name = values.pop("name")
+    for variable in BLAS_THREADS:
+        os.environ.setdefault(variable, "1")
     # The garbage collector would walk the objects of scikit-learn, matplotlib or MLflow again and again while these are
     # imported, and once more at exit: a second for each stage.
     gc.disable()
     try:
-        run(arguments)
+        run(name, values)
         sys.stdout.flush()
     except BrokenPipeError:  # what reads the output, such as `head`, has ended
         discard_output()
@@ -216,7 +168,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"\nerror: {error}{way_back()}")
     except OSError as error:
-        sys.exit(f"\nerror: {explained(error, arguments.name)}")
+        sys.exit(f"\nerror: {explained(error, name)}")
     except KeyboardInterrupt:
         if hint := way_back():
             print(f"\ninterrupted.{hint}", file=sys.stderr)

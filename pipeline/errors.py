@@ -1,8 +1,10 @@
 """The error and the warnings that a user reads: what was wrong, the value seen, the next step."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class UserError(Exception):
@@ -29,3 +31,19 @@ def reported_warnings() -> Iterator[list[str]]:
             messages += [str(warning.message) for warning in caught if warning.category is UserWarning]
             for message in messages:
                 print(f"warning: {message}")
+
+
+@contextmanager
+def warned_once() -> Iterator[None]:
+    """Print each warning to standard error once, since standard output has the predictions."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, UserWarning) and str(message) not in shown:
+            print(f"warning: {message}", file=sys.stderr)
+            shown.add(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield

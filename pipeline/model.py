@@ -27,10 +27,11 @@ from pipeline.columns import novelty
 from pipeline.columns.terms import Categories, Design, Offset
 from pipeline.columns.terms.fields import Fields
 from pipeline.errors import UserError
+from pipeline.files.formats import significant
+from pipeline.files.stored import Table
 from pipeline.logistic.calibration import calibrated
 from pipeline.logistic.loss import MULTICLASS, predicted, probabilities
 from pipeline.logistic.matrix import Matrix, margins
-from pipeline.outputs import Table, significant
 from pipeline.reading import CellFormat, cells
 
 FORMAT = "logistic-regression-1"

@@ -12,8 +12,9 @@ import hydra
 import pytest
 from omegaconf import OmegaConf
 
-from pipeline import config, outputs
+from pipeline import config
 from pipeline.config import Train
+from pipeline.files import paths
 
 ROOT = Path(__file__).parent.parent
 IDENTITY = {
@@ -57,7 +58,7 @@ def compose(*overrides: str, folder: Path = Path()) -> None:
 def run_stages(*names: str) -> None:
     """Run stages in the current folder, in this process."""
     for name in names:
-        with outputs.replaced(name) as root:
+        with paths.replaced(name) as root:
             import_module(f"pipeline.stages.{name}").main(root)
 
 

@@ -9,14 +9,17 @@ import pandas as pd
 import pytest
 from conftest import ROOT, compose, contents, run_stages
 
-from pipeline import config, dataset, model, outputs, reading, training
+from pipeline import config, model, reading
+from pipeline.columns import dataset
+from pipeline.columns.dataset import Loaded, Parts
 from pipeline.columns.roles import decide
 from pipeline.columns.target import without_class
 from pipeline.config import FileSplit, GroupSplit, RandomSplit, TimeSplit
-from pipeline.dataset import Loaded, Parts
 from pipeline.errors import UserError
+from pipeline.files import formats, paths
 from pipeline.overrides import override
 from pipeline.reading import CellFormat, Options
+from pipeline.training import fit, learnt
 
 pytestmark = pytest.mark.slow
 
@@ -56,13 +59,13 @@ def test_a_real_file_goes_from_the_command_to_scores_above_chance(file, target, 
     shutil.copy(ROOT / "tests" / "data" / file, "data")
     compose("data=table", f"data.path=data/{file}", f"data.target={target}")
     run_stages("load", "split", "train", "evaluate")
-    scored = outputs.load_json(outputs.main_result().metrics)
+    scored = formats.load_json(paths.main_result().metrics)
     assert scored["test"]["f1_macro"] > (0.95 if classes == 3 else 0.75)
     assert scored["test"]["log_loss"] < scored["baseline"]["log_loss"] / 2
-    report = pd.read_csv(outputs.ROOT / outputs.COLUMNS).set_index("column")
+    report = pd.read_csv(paths.ROOT / paths.COLUMNS).set_index("column")
     assert report.loc[target, "role"] == "target"
     assert report["reason"].notna().all()
-    assert len(outputs.load_json(outputs.ROOT / outputs.PROFILE)["classes"]) == classes
+    assert len(formats.load_json(paths.ROOT / paths.PROFILE)["classes"]) == classes
 
 
 def test_census_income_is_learnt_with_a_test_file_of_its_own():
@@ -73,13 +76,13 @@ def test_census_income_is_learnt_with_a_test_file_of_its_own():
     )
     compose("data=census_income", "split=test_file", "split.path=data/adult.test")
     run_stages("load", "split", "train", "evaluate")
-    assert len(pd.read_parquet(outputs.ROOT / outputs.TRAINING_ROWS)) == 300
-    assert len(pd.read_parquet(outputs.ROOT / outputs.TEST_ROWS)) == 100
-    assert outputs.load_json(outputs.main_result().metrics)["test"]["accuracy"] > 0.75
-    weights = pd.read_csv(outputs.ROOT / outputs.WEIGHTS).set_index("feature")["odds_ratio_per_unit"]
+    assert len(pd.read_parquet(paths.ROOT / paths.TRAINING_ROWS)) == 300
+    assert len(pd.read_parquet(paths.ROOT / paths.TEST_ROWS)) == 100
+    assert formats.load_json(paths.main_result().metrics)["test"]["accuracy"] > 0.75
+    weights = pd.read_csv(paths.ROOT / paths.WEIGHTS).set_index("feature")["odds_ratio_per_unit"]
     assert weights["marital-status = Married-civ-spouse"] > 1 > weights["marital-status = Never-married"]
     assert "occupation is missing" in weights
-    assert "the lines above the table are left out" in (outputs.ROOT / outputs.SPLIT_SUMMARY).read_text()
+    assert "the lines above the table are left out" in (paths.ROOT / paths.SPLIT_SUMMARY).read_text()
 
 
 def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors():
@@ -93,9 +96,9 @@ def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors(
     ]
     table, _, cell_format = configured("+data.roles.rank=categorical", *overrides)
     table = table[["gre", "gpa", "rank", "admit"]]
-    fitted = training.train(table, config.read("train"), cell_format)
-    training.write(fitted, outputs.ROOT)
-    found = pd.read_csv(outputs.ROOT / outputs.INFERENCE).set_index("feature")
+    fitted = fit.train(table, config.read("train"), cell_format)
+    learnt.write(fitted, paths.ROOT)
+    found = pd.read_csv(paths.ROOT / paths.INFERENCE).set_index("feature")
     published = {
         "gre": (0.002264, 0.001094),
         "gpa": (0.804038, 0.331819),
@@ -111,9 +114,9 @@ def test_the_same_file_gives_the_same_bytes():
     shutil.copy(ROOT / "tests" / "data" / "penguins.csv", "data")
     compose("data=table", "data.path=data/penguins.csv", "data.target=species")
     run_stages("load", "split", "train")
-    before = contents(outputs.ROOT)
+    before = contents(paths.ROOT)
     run_stages("load", "split", "train")
-    assert contents(outputs.ROOT) == before
+    assert contents(paths.ROOT) == before
 
 
 def test_the_target_is_last_and_every_column_has_a_role():
@@ -174,11 +177,11 @@ def test_a_column_that_gives_the_target_away_is_reported():
 def test_bad_input_leaves_earlier_outputs_alone():
     loaded(TABLE)
     run_stages("load")
-    before = contents(outputs.ROOT)
+    before = contents(paths.ROOT)
     Path("data/my.csv").write_text(TABLE + "1,2\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"line 32 has 2 cells instead of 4"):
         run_stages("load")
-    assert contents(outputs.ROOT) == before
+    assert contents(paths.ROOT) == before
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_a_test_file_is_read_as_the_training_file_was():
     loaded("day;size;y\n" + rows, "data.missing_values=['','-1']", "split=test_file", "split.path=data/my-test.csv")
     run_stages("load")
     with pytest.warns(UserWarning, match=r"my-test.csv: 1 of 3 rows have no 'y'") as warned:
-        parts = dataset.split(dataset.read_back(outputs.ROOT), config.read("split"), config.read("data"))
+        parts = dataset.split(dataset.read_back(paths.ROOT), config.read("split"), config.read("data"))
     assert len(warned) == 1
     assert parts.test["day"].dt.month.tolist() == [5, 5]
     np.testing.assert_array_equal(parts.test["size"], [1, np.nan])
@@ -220,7 +223,7 @@ def test_the_saved_model_reads_rows_as_the_training_file_was_read():
     options = ["data.missing_values=['-99']", "+data.replace.sex={m: male}", "split.test_size=0.5"]
     table = configured("data.path=data/my.csv", "data.target=y", *options).table
     run_stages("load", "split", "train")
-    saved = model.load(outputs.ROOT / outputs.MODEL)
+    saved = model.load(paths.ROOT / paths.MODEL)
     raw = pd.read_csv("data/my.csv", sep=";", dtype=str, keep_default_na=False)
     found = saved.predict(raw, params={"probabilities": True})
     np.testing.assert_array_equal(found, saved.probabilities(table.iloc[:, :-1]))
@@ -229,7 +232,7 @@ def test_the_saved_model_reads_rows_as_the_training_file_was_read():
 def test_a_column_may_be_called_by_a_number_or_by_a_string_that_means_missing():
     loaded(TABLE.replace("id,height,group,y", "NA,2024,null,y"), "data.header=true")
     run_stages("load", "split", "train")
-    assert "2024" in pd.read_csv(outputs.ROOT / outputs.WEIGHTS, dtype=str)["feature"].tolist()
+    assert "2024" in pd.read_csv(paths.ROOT / paths.WEIGHTS, dtype=str)["feature"].tolist()
 
 
 def test_bundled_sets_are_tables_of_numbers():

@@ -8,11 +8,16 @@ import pytest
 from conftest import train_params
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from pipeline import config, decision, evaluation, figures, model, outputs, training
+from pipeline import config, model
+from pipeline.columns.dataset import bundled
 from pipeline.columns.target import features_and_target
-from pipeline.dataset import bundled
 from pipeline.errors import UserError
+from pipeline.evaluation import result
+from pipeline.figures import performance
+from pipeline.files import formats, paths
 from pipeline.reading import CellFormat
+from pipeline.scores import bootstrap, curves
+from pipeline.training import decision, fit, learnt
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +50,7 @@ def folds(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def decided(table: pd.DataFrame, **values: object) -> model.Model:
-    fitted = training.train(table, TRAIN, CellFormat()).model
+    fitted = fit.train(table, TRAIN, CellFormat()).model
     decision.decide(fitted, table, TRAIN, settings(**values), CellFormat())
     return fitted
 
@@ -54,7 +59,7 @@ def test_each_row_is_predicted_by_a_model_that_has_not_seen_it(table: pd.DataFra
     fold, p = folds
     assert np.unique(fold).tolist() == [0, 1, 2, 3, 4]
     X, _ = features_and_target(table)
-    others = training.train(table[fold != 3].reset_index(drop=True), TRAIN, CellFormat()).model
+    others = fit.train(table[fold != 3].reset_index(drop=True), TRAIN, CellFormat()).model
     np.testing.assert_allclose(p[fold == 3], others.probabilities(X[fold == 3])[:, 1], rtol=1e-9)
 
 
@@ -91,26 +96,26 @@ def test_a_budget_flags_the_highest_rows(table: pd.DataFrame, folds: tuple, high
 
 
 def test_the_threshold_is_saved_served_and_evaluated(table: pd.DataFrame, tmp_path: Path) -> None:
-    trained = training.train(table, TRAIN, CellFormat())
+    trained = fit.train(table, TRAIN, CellFormat())
     wanted = settings("cost", false_alarm=1.0, miss=9.0)
     curve = decision.decide(trained.model, table, TRAIN, wanted, CellFormat())
-    training.write(trained, tmp_path)
-    outputs.save_csv(curve, tmp_path / outputs.THRESHOLDS)
-    loaded, (X, y) = model.load(tmp_path / outputs.MODEL), features_and_target(table)
+    learnt.write(trained, tmp_path)
+    formats.save_csv(curve, tmp_path / paths.THRESHOLDS)
+    loaded, (X, y) = model.load(tmp_path / paths.MODEL), features_and_target(table)
     expected = np.where(trained.model.probabilities(X)[:, 1] >= trained.model.threshold, "yes", "a no")
     assert (expected != np.where(trained.model.probabilities(X)[:, 1] >= 0.5, "yes", "a no")).any()
     np.testing.assert_array_equal(loaded.predict(X), expected)
-    place = outputs.main_result(tmp_path)
-    report = evaluation.write(trained.start, loaded, table, table, tmp_path, place, "mine", settings=wanted)
-    found = outputs.load_json(place.metrics)["decision"]
+    place = paths.main_result(tmp_path)
+    report = result.write(trained.start, loaded, table, table, tmp_path, place, "mine", settings=wanted)
+    found = formats.load_json(place.metrics)["decision"]
     (_, false_alarms), (misses, _) = confusion_matrix(y, expected, labels=["a no", "yes"])
     assert found["cost"] == pytest.approx((false_alarms + 9 * misses) / len(y), rel=1e-6)
     assert found["recall"] == pytest.approx(recall_score(y, expected, pos_label="yes"), rel=1e-6)
     assert found["precision"] == pytest.approx(precision_score(y, expected, pos_label="yes"), rel=1e-6)
     assert found["flagged"] == pytest.approx((expected == "yes").mean())
-    assert outputs.load_csv(tmp_path / "evaluate/predictions.csv")["predicted"].tolist() == expected.tolist()
+    assert formats.load_csv(tmp_path / "evaluate/predictions.csv")["predicted"].tolist() == expected.tolist()
     assert "Decision (cost): 'yes' from a probability of 0." in report
-    intervals = outputs.load_csv(tmp_path / "evaluate/decision.csv").set_index("measure")
+    intervals = formats.load_csv(tmp_path / "evaluate/decision.csv").set_index("measure")
     assert (intervals["lower"] < intervals["value"]).all()
     share = found["flagged"]
     reach = 1.96 * np.sqrt(share * (1 - share) / len(y))
@@ -120,7 +125,7 @@ def test_the_threshold_is_saved_served_and_evaluated(table: pd.DataFrame, tmp_pa
 
 def test_the_positive_class_may_be_the_first_one(table: pd.DataFrame) -> None:
     params = TRAIN.model_copy(update={"positive": "a no"})
-    fitted = training.train(table, params, CellFormat()).model
+    fitted = fit.train(table, params, CellFormat()).model
     decision.decide(fitted, table, params, settings("floor", recall=0.99), CellFormat())
     X, y = features_and_target(table)
     assert recall_score(y, fitted.classify(X), pos_label="a no") == pytest.approx(0.99, abs=0.01)
@@ -130,7 +135,7 @@ def test_honest_probabilities_are_left_alone_and_those_of_class_weights_correcte
     X, y = features_and_target(table)
     for weight, is_corrected in ((None, False), ("balanced", True)):
         params = TRAIN.model_copy(update={"class_weight": weight})
-        fitted = training.train(table, params, CellFormat()).model
+        fitted = fit.train(table, params, CellFormat()).model
         spoilt = fitted.probabilities(X)[:, 1].mean()
         decision.decide(fitted, table, params, settings("none", calibration="auto"), CellFormat())
         assert (fitted.calibration is not None) == is_corrected
@@ -140,7 +145,7 @@ def test_honest_probabilities_are_left_alone_and_those_of_class_weights_correcte
 
 def test_the_class_is_the_more_probable_one_after_a_correction_too(table: pd.DataFrame, tmp_path: Path) -> None:
     params = TRAIN.model_copy(update={"class_weight": "balanced"})
-    fitted = training.train(table, params, CellFormat()).model
+    fitted = fit.train(table, params, CellFormat()).model
     decision.decide(fitted, table, params, settings("none", calibration="auto"), CellFormat())
     model.save(fitted, tmp_path / "model.json")
     loaded, X = model.load(tmp_path / "model.json"), table.iloc[:, :-1]
@@ -171,7 +176,7 @@ def test_costs_that_are_none_are_named(table: pd.DataFrame, values: dict, messag
 def test_many_classes_have_no_threshold() -> None:
     iris = bundled("iris")
     params = train_params(optimizer="newton", learning_rate="auto")
-    fitted = training.train(iris, params, CellFormat()).model
+    fitted = fit.train(iris, params, CellFormat()).model
     with pytest.raises(UserError, match=r"decision.method = floor is for two classes, but there are 3: setosa"):
         decision.decide(fitted, iris, params, settings("floor", recall=0.9), CellFormat())
     decision.decide(fitted, iris, params, settings("none", calibration="auto"), CellFormat())
@@ -179,10 +184,11 @@ def test_many_classes_have_no_threshold() -> None:
 
 
 def test_the_curves_of_two_classes_are_those_of_their_definitions(table: pd.DataFrame) -> None:
-    from pipeline import scores
+    from pipeline.evaluation import result
+    from pipeline.training import fit
 
-    fitted = training.train(table, TRAIN, CellFormat()).model
-    found = scores.curves(evaluation.judge(fitted, table).predictions, "yes")
+    fitted = fit.train(table, TRAIN, CellFormat()).model
+    found = curves.curves(result.judge(fitted, table).predictions, "yes")
     X, y = features_and_target(table)
     p, is_positive = fitted.probabilities(X)[:, 1], y == "yes"
     row = found["decision_curve"].set_index("threshold").loc[0.2]
@@ -196,10 +202,12 @@ def test_the_curves_of_two_classes_are_those_of_their_definitions(table: pd.Data
     bands = found["calibration"]
     assert len(bands) == 10
     assert ((bands["lower"] < bands["share"]) & (bands["share"] < bands["upper"])).all()
-    (line,) = (line for line in figures.calibration(bands).axes[0].lines if line.get_marker() == "o")
+    (line,) = (line for line in performance.calibration(bands).axes[0].lines if line.get_marker() == "o")
     np.testing.assert_array_equal(line.get_xydata(), bands[["predicted", "share"]])
     lowest = np.argsort(p, kind="stable")[:200]
-    assert (bands["lower"][0], bands["upper"][0]) == pytest.approx(scores.wilson(int(is_positive[lowest].sum()), 200))
+    assert (bands["lower"][0], bands["upper"][0]) == pytest.approx(
+        bootstrap.wilson(int(is_positive[lowest].sum()), 200)
+    )
 
 
 def test_a_row_of_weight_two_counts_as_two_in_the_choice_and_a_cost_of_zero_as_none():
@@ -230,19 +238,19 @@ def test_a_row_of_weight_two_counts_as_two_in_the_correction_and_one_of_weight_z
 
 
 def test_prior_and_black_box_decide_by_the_same_rule_and_the_cost_is_a_row_of_the_scores(table, tmp_path):
-    trained, wanted = training.train(table, TRAIN, CellFormat()), settings("cost", false_alarm=1.0, miss=9.0)
-    outputs.save_csv(decision.decide(trained.model, table, TRAIN, wanted, CellFormat()), tmp_path / outputs.THRESHOLDS)
-    training.write(trained, tmp_path)
-    place = outputs.main_result(tmp_path)
-    report = evaluation.write(trained.start, trained.model, table, table, tmp_path, place, "mine", settings=wanted)
-    found = outputs.load_json(place.metrics)
+    trained, wanted = fit.train(table, TRAIN, CellFormat()), settings("cost", false_alarm=1.0, miss=9.0)
+    formats.save_csv(decision.decide(trained.model, table, TRAIN, wanted, CellFormat()), tmp_path / paths.THRESHOLDS)
+    learnt.write(trained, tmp_path)
+    place = paths.main_result(tmp_path)
+    report = result.write(trained.start, trained.model, table, table, tmp_path, place, "mine", settings=wanted)
+    found = formats.load_json(place.metrics)
     share = (table["y"] == "yes").mean()
     assert found["prior"]["cost"] == pytest.approx(min(1 - share, 9 * share), rel=1e-6)  # all rows, or none
     assert found["test"]["threshold"] == pytest.approx(trained.model.threshold, rel=1e-6)
     assert found["black_box"]["threshold"] < 0.3
     assert found["black_box"]["cost"] < found["prior"]["cost"]
     assert found["test"]["cost"] == pytest.approx(found["decision"]["cost"], rel=1e-6)
-    rows = outputs.load_csv(tmp_path / "evaluate/scores.csv").set_index("model")
+    rows = formats.load_csv(tmp_path / "evaluate/scores.csv").set_index("model")
     on_test = rows[rows["rows"] == "test"]
     assert (on_test["cost_lower"] <= on_test["cost"]).all()
     assert on_test["threshold"].notna().all()

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.edits import refused
 from pipeline.errors import UserError
+from pipeline.files.edits import refused
 
 STAGES = """
 stages:

@@ -10,12 +10,15 @@ from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from pipeline import checks, evaluation, outputs, references, scores, training
+from pipeline.columns.dataset import bundled
 from pipeline.columns.target import features_and_target
-from pipeline.dataset import bundled
 from pipeline.errors import UserError
+from pipeline.evaluation import checks, references, result
+from pipeline.files import formats, paths
 from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat
+from pipeline.scores import bootstrap, scores
+from pipeline.training import fit, learnt
 
 pytestmark = pytest.mark.slow
 
@@ -28,28 +31,28 @@ def split(name):
     return table.iloc[::2].reset_index(drop=True), table.iloc[1::2].reset_index(drop=True)
 
 
-def fit(table, **changes):
-    return training.train(table, train_params(**{**NEWTON, **changes}), CellFormat())
+def train_on(table, **changes):
+    return fit.train(table, train_params(**{**NEWTON, **changes}), CellFormat())
 
 
 def written(table, rows, folder, groups=None, **changes):
-    trained = fit(table, **changes)
-    training.write(trained, folder)
-    place = outputs.main_result(folder)
-    evaluation.write(trained.start, trained.model, table, rows, folder, place, "mine", groups)
+    trained = train_on(table, **changes)
+    learnt.write(trained, folder)
+    place = paths.main_result(folder)
+    result.write(trained.start, trained.model, table, rows, folder, place, "mine", groups)
     return trained
 
 
 @pytest.mark.parametrize("name", ["breast_cancer", "wine"])
 def test_the_scores_of_a_draw_are_scikit_learns_scores_of_its_rows(name):
     table, rows = split(name)
-    model = fit(table).model
+    model = train_on(table).model
     X, y = features_and_target(rows)
     predicted, P = model.classify(X), model.probabilities(X).round(2)  # rounded, so that there are ties
     P /= P.sum(axis=1, keepdims=True)
-    found = scores.resampled(y, {"model": (predicted, P)}, model.classes_)["model"]
-    assert len(found) == scores.RESAMPLES
-    drawn = np.random.default_rng(scores.SEED).integers(0, len(y), (scores.RESAMPLES, len(y)))
+    found = bootstrap.resampled(y, {"model": (predicted, P)}, model.classes_)["model"]
+    assert len(found) == bootstrap.RESAMPLES
+    drawn = np.random.default_rng(bootstrap.SEED).integers(0, len(y), (bootstrap.RESAMPLES, len(y)))
     for k in (0, 1, 500, 999):
         i = drawn[k]
         expected = scores.scores(y[i], predicted[i], P[i], model.classes_)
@@ -60,23 +63,23 @@ def test_the_interval_of_an_accuracy_is_that_of_the_binomial_distribution():
     y = np.repeat(["a", "b"], 500)
     predicted = np.where(np.arange(1000) % 5 == 0, "a", y)  # 900 right
     P = np.column_stack([predicted == "a", predicted == "b"]).astype(float)
-    draws = scores.resampled(y, {"model": (predicted, P)}, np.array(["a", "b"]))["model"]["accuracy"]
-    assert scores.interval(draws) == pytest.approx((0.881, 0.918), abs=0.003)
+    draws = bootstrap.resampled(y, {"model": (predicted, P)}, np.array(["a", "b"]))["model"]["accuracy"]
+    assert bootstrap.interval(draws) == pytest.approx((0.881, 0.918), abs=0.003)
 
 
 def test_the_interval_of_many_rows_is_that_of_the_binomial_distribution():
-    n = 4 * scores.ROWS
+    n = 4 * bootstrap.ROWS
     y = np.where(np.arange(n) % 10 == 0, "b", "a")
     P = np.tile([0.9, 0.1], (n, 1))
-    draws = scores.resampled(y, {"prior": (np.full(n, "a"), P)}, np.array(["a", "b"]))["prior"]["accuracy"]
-    lower, upper = scores.interval(draws)
+    draws = bootstrap.resampled(y, {"prior": (np.full(n, "a"), P)}, np.array(["a", "b"]))["prior"]["accuracy"]
+    lower, upper = bootstrap.interval(draws)
     assert upper - lower == pytest.approx(2 * 1.96 * np.sqrt(0.09 / n), rel=0.15)
     assert (lower + upper) / 2 == pytest.approx(0.9, abs=5e-4)
 
 
 def rare_rows(n_positive):
     """So many rows that draws are of Poisson counts, few of them positive; and the models' predictions for them."""
-    rng, n = np.random.default_rng(0), 3 * scores.ROWS
+    rng, n = np.random.default_rng(0), 3 * bootstrap.ROWS
     y = np.where(np.arange(n) < n_positive, "yes", "no")
     p = 1 / (1 + np.exp(4 - 1.5 * (y == "yes") - rng.normal(size=n)))
     return y, {"model": (np.where(p > 0.5, "yes", "no"), np.column_stack([1 - p, p]))}
@@ -85,7 +88,7 @@ def rare_rows(n_positive):
 @pytest.mark.parametrize("n_positive", [60, 6000])
 def test_the_interval_of_many_rows_is_that_of_the_bootstrap_of_all_rows(n_positive):
     y, models = rare_rows(n_positive)
-    draws = scores.resampled(y, models, np.array(["no", "yes"]))["model"]
+    draws = bootstrap.resampled(y, models, np.array(["no", "yes"]))["model"]
     p, rng, areas = models["model"][1][:, 1], np.random.default_rng(1), []
     positive, negative = p[y == "yes"], np.sort(p[y == "no"])
     below = np.searchsorted(negative, positive)
@@ -94,7 +97,7 @@ def test_the_interval_of_many_rows_is_that_of_the_bootstrap_of_all_rows(n_positi
         drawn = cumulated.cumsum()[below[rng.integers(0, len(positive), len(positive))]]
         areas.append(drawn.mean() / len(negative))
     lower, upper = np.quantile(areas, [0.025, 0.975])
-    assert scores.interval(draws["roc_auc"]) == pytest.approx((lower, upper), abs=0.15 * (upper - lower))
+    assert bootstrap.interval(draws["roc_auc"]) == pytest.approx((lower, upper), abs=0.15 * (upper - lower))
 
 
 @pytest.mark.parametrize("n_positive", [60, 6000])
@@ -103,7 +106,7 @@ def test_the_scores_of_a_draw_of_many_rows_are_scikit_learns_of_weighted_rows(n_
     model = models["model"]
     kept = np.random.default_rng(2).integers(0, 4, (len(y), 3)).astype(float)
     monkeypatch.setattr(scores, "_counts", lambda n: iter([kept]))
-    draws = scores.resampled(y, {"model": model}, np.array(["no", "yes"]))["model"]
+    draws = bootstrap.resampled(y, {"model": model}, np.array(["no", "yes"]))["model"]
     for k in range(3):
         expected = scores.scores(y, *model, np.array(["no", "yes"]), weight=kept[:, k])
         assert draws.iloc[k].to_dict() == pytest.approx(expected, rel=1e-3)
@@ -111,8 +114,8 @@ def test_the_scores_of_a_draw_of_many_rows_are_scikit_learns_of_weighted_rows(n_
 
 def test_no_interval_is_empty_where_one_row_of_many_is_positive():
     y, models = rare_rows(1)
-    draws = scores.resampled(y, models, np.array(["no", "yes"]))["model"]
-    assert not any(np.isnan(scores.interval(draws[name])).any() for name in draws)
+    draws = bootstrap.resampled(y, models, np.array(["no", "yes"]))["model"]
+    assert not any(np.isnan(bootstrap.interval(draws[name])).any() for name in draws)
 
 
 def test_scores_are_those_of_the_classes_that_have_rows():
@@ -120,8 +123,8 @@ def test_scores_are_those_of_the_classes_that_have_rows():
     y, predicted, classes = np.array(["a", "b", "a"]), np.array(["a", "b", "a"]), np.array(["a", "b", "c"])
     scored = scores.scores(y, predicted, P, classes)
     assert scored["roc_auc"] == scored["average_precision"] == 1
-    draws = scores.resampled(y, {"m": (predicted, P)}, classes)["m"]
-    assert scores.interval(draws["roc_auc"]) == (1, 1)
+    draws = bootstrap.resampled(y, {"m": (predicted, P)}, classes)["m"]
+    assert bootstrap.interval(draws["roc_auc"]) == (1, 1)
     assert np.isnan(scores.scores(y[:1], predicted[:1], P[:1], classes)["roc_auc"])
 
 
@@ -139,7 +142,7 @@ def test_importance_is_that_of_all_rows_where_positives_are_rare():
     rng, n = np.random.default_rng(0), 20_000
     y = pd.Series(np.where(np.arange(n) < 40, "yes", "no"), dtype="str")
     table = pd.DataFrame({"x": rng.normal(size=n) + 3 * (y == "yes"), "z": rng.normal(size=n), "y": y})
-    trained = fit(table.iloc[::2].reset_index(drop=True), **{"lambda": 1e-4})
+    trained = train_on(table.iloc[::2].reset_index(drop=True), **{"lambda": 1e-4})
     found = checks.importance(trained.model, table).set_index("column")["importance"]
     X, y = features_and_target(table)
     both = of_scikit_learn(trained)
@@ -188,7 +191,7 @@ def test_every_model_has_its_scores_and_those_on_test_rows_an_interval_around_th
     assert (on_test["log_loss_lower"] < on_test["log_loss"]).all()
     assert (on_test["log_loss"] < on_test["log_loss_upper"]).all()
     assert table.xs("training", level="rows")["log_loss_lower"].isna().all()
-    assert set(outputs.load_json(tmp_path / "evaluate.json")) == {"test", "train", "prior", "black_box", "baseline"}
+    assert set(formats.load_json(tmp_path / "evaluate.json")) == {"test", "train", "prior", "black_box", "baseline"}
     assert "black box" in (tmp_path / "evaluate/report.txt").read_text()
 
 
@@ -197,7 +200,7 @@ def test_a_model_of_noise_is_reported_to_be_no_better_than_the_prior_and_overfit
     noise = pd.DataFrame(rng.normal(size=(400, 60))).rename(columns="x{}".format)
     noise["y"] = pd.Series(rng.choice(["a", "b"], 400), dtype="str")
     written(noise.iloc[::2].reset_index(drop=True), noise.iloc[1::2].reset_index(drop=True), tmp_path)
-    found = " ".join(outputs.load_json(tmp_path / outputs.EVALUATION_WARNINGS)["warnings"])
+    found = " ".join(formats.load_json(tmp_path / paths.EVALUATION_WARNINGS)["warnings"])
     assert "is not better, compared with the class shares alone" in found
     assert "much better in training" in found
     assert "-S train.lambda=0.1" in found
@@ -210,8 +213,8 @@ def test_a_model_that_orders_rows_better_than_chance_is_not_reported_to_be_chanc
     P = np.column_stack([1 / (1 + np.exp(margin)), 1 / (1 + np.exp(-margin))])
     even = np.full(len(y), "a"), np.full((len(y), 2), 0.5)
     models = {"test": (classes[P.argmax(axis=1)], P), "prior": even}
-    judged, prior = (evaluation.evaluate(y, *models[name], classes, None).metrics for name in models)
-    draws = scores.resampled(y, models, classes)
+    judged, prior = (scores.evaluate(y, *models[name], classes, None).metrics for name in models)
+    draws = bootstrap.resampled(y, models, classes)
     assert judged["roc_auc"] > 0.6
     assert judged["log_loss"] > prior["log_loss"]
     with pytest.warns(UserWarning, match="orders rows better than chance .*but its probabilities are not better") as w:
@@ -224,7 +227,7 @@ def test_an_honest_model_gets_no_such_warning(tmp_path):
     table = pd.DataFrame({"x": rng.normal(size=800), "z": rng.normal(size=800)})
     table["y"] = pd.Series(np.where(table["x"] + table["z"] + rng.logistic(size=800) > 0, "a", "b"), dtype="str")
     written(table.iloc[::2].reset_index(drop=True), table.iloc[1::2].reset_index(drop=True), tmp_path)
-    assert outputs.load_json(tmp_path / outputs.EVALUATION_WARNINGS)["warnings"] == []
+    assert formats.load_json(tmp_path / paths.EVALUATION_WARNINGS)["warnings"] == []
 
 
 def rare(n=4000):
@@ -237,16 +240,16 @@ def rare(n=4000):
 def test_class_weights_are_reported_to_spoil_probabilities_and_the_threshold_finds_the_same_rows(tmp_path):
     table = rare()
     weighted = written(table, table, tmp_path, class_weight="balanced").model
-    (found,) = outputs.load_json(tmp_path / outputs.EVALUATION_WARNINGS)["warnings"]
+    (found,) = formats.load_json(tmp_path / paths.EVALUATION_WARNINGS)["warnings"]
     assert "class_weight = balanced spoils the probabilities" in found
     share = (table["y"] == "yes").mean()
     assert f"from a probability of {share:.2g} on" in found
-    plain = fit(table).model
+    plain = train_on(table).model
     same = (plain.probabilities(table)[:, 1] > share) == (weighted.classify(table) == "yes")
     assert same.mean() > 0.97
 
 
-def of_scikit_learn(trained: training.Training) -> Pipeline:
+def of_scikit_learn(trained: fit.Training) -> Pipeline:
     """From typed columns to probabilities, as scikit-learn's functions take it."""
     features = FunctionTransformer(lambda X: Matrix([trained.model.design.block(X)], trained.features.T))
     return make_pipeline(features, trained.fitted)
@@ -254,7 +257,7 @@ def of_scikit_learn(trained: training.Training) -> Pipeline:
 
 def test_importance_is_that_of_scikit_learn_and_a_column_without_effect_is_named():
     table = rare(500)
-    trained = fit(table)
+    trained = train_on(table)
     model = trained.model
     found = checks.importance(model, table).set_index("column")
     both = of_scikit_learn(trained)
@@ -277,7 +280,7 @@ def test_importance_is_that_of_scikit_learn_and_a_column_without_effect_is_named
     ],
 )
 def test_the_interval_of_a_share_is_the_published_one(successes, n, ends):
-    assert scores.wilson(successes, n) == pytest.approx(ends, abs=6e-5)
+    assert bootstrap.wilson(successes, n) == pytest.approx(ends, abs=6e-5)
 
 
 def test_each_group_has_its_rates(tmp_path):
@@ -299,11 +302,11 @@ def test_each_group_has_its_rates(tmp_path):
 def test_a_column_of_groups_may_be_no_feature_and_one_that_cannot_be_is_named():
     rows = pd.DataFrame({"x": np.arange(100.0), "y": "a"})
     left_out = pd.DataFrame({"sex": ["f", "m"] * 50})
-    assert evaluation.groups_of(["sex"], rows, left_out)["sex"].tolist() == ["f", "m"] * 50
+    assert result.groups_of(["sex"], rows, left_out)["sex"].tolist() == ["f", "m"] * 50
     with pytest.raises(UserError, match=r"evaluate.groups has 'sax', which is no column of the test rows.*'x', 'sex'"):
-        evaluation.groups_of(["sax"], rows, left_out)
+        result.groups_of(["sax"], rows, left_out)
     with pytest.raises(UserError, match="'x', which has 100 different values"):
-        evaluation.groups_of(["x"], rows, left_out)
+        result.groups_of(["x"], rows, left_out)
 
 
 def plotted(folder):
@@ -327,7 +330,7 @@ def test_the_plots_of_dvc_have_the_points_of_the_curves_one_line_per_class_and_n
             starts = shown.groupby("class")[["false_positive_rate", "true_positive_rate"]].first()
             assert (len(starts), starts.to_numpy().max()) == (3, 0)
         if file.stem == "confusion":
-            predictions = outputs.load_csv(tmp_path / outputs.PREDICTIONS)
+            predictions = formats.load_csv(tmp_path / paths.PREDICTIONS)
             counts = predictions.groupby(["actual", "predicted"]).size()
             found = shown[shown["rows"] > 0].set_index(["actual", "predicted"])["rows"].sort_index()
             pd.testing.assert_series_equal(found, counts, check_names=False)
@@ -336,7 +339,7 @@ def test_the_plots_of_dvc_have_the_points_of_the_curves_one_line_per_class_and_n
 def test_a_long_line_of_a_plot_is_thinned_and_keeps_its_ends(tmp_path):
     table, rows = split("breast_cancer")
     written(table, rows, tmp_path, optimizer="gradient_descent", learning_rate=0.3, tolerance=1e-9, max_iterations=2500)
-    costs, shown = (pd.read_csv(tmp_path / file) for file in (outputs.COSTS, outputs.PLOTS / "costs.csv"))
+    costs, shown = (pd.read_csv(tmp_path / file) for file in (paths.COSTS, paths.PLOTS / "costs.csv"))
     assert len(costs) > 2000 > len(shown) > 500
     pd.testing.assert_frame_equal(
         shown[["iteration", "cost"]].iloc[[0, -1]].reset_index(drop=True),

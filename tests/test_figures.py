@@ -8,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pipeline import figures, scores
-from pipeline.figures import sweeps
+from pipeline.figures import drawing, performance, sweeps
+from pipeline.scores import curves
 
 
 def predictions(n_classes: int, seed: int = 0) -> pd.DataFrame:
@@ -28,12 +28,12 @@ def texts(figure: Figure) -> list[str]:
 
 def test_the_legends_of_the_curves_have_the_areas_of_scikit_learn() -> None:
     table = predictions(2)
-    drawn, start = scores.curves(table, "class 1"), scores.curves(predictions(2, seed=1), "class 1")
+    drawn, start = curves.curves(table, "class 1"), curves.curves(predictions(2, seed=1), "class 1")
     is_class, probability = table["actual"] == "class 1", table["probability_class 1"]
-    shown = texts(figures.roc(drawn["roc"], start["roc"]))
+    shown = texts(performance.roc(drawn["roc"], start["roc"]))
     assert f"class 1: area {roc_auc_score(is_class, probability):.3f}" in shown
     assert {"random start", "class shares"} <= set(shown)
-    figure = figures.precision_recall(drawn["precision_recall"], start["precision_recall"])
+    figure = performance.precision_recall(drawn["precision_recall"], start["precision_recall"])
     assert f"class 1: average {average_precision_score(is_class, probability):.3f}" in texts(figure)
     level = next(line for line in figure.axes[0].lines if line.get_label() == "class shares")
     assert level.get_ydata()[0] == pytest.approx(is_class.mean())
@@ -41,11 +41,11 @@ def test_the_legends_of_the_curves_have_the_areas_of_scikit_learn() -> None:
 
 @pytest.mark.parametrize("name", ["roc", "precision_recall", "calibration"])
 def test_many_classes_have_a_panel_each_and_few_share_one(name: str) -> None:
-    many = scores.curves(predictions(10), "class 0")[name]
-    figure = getattr(figures, name)(many)
+    many = curves.curves(predictions(10), "class 0")[name]
+    figure = getattr(performance, name)(many)
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert [title.split(":")[0] for title in titles] == [f"class {k}" for k in range(10)]
-    few = getattr(figures, name)(scores.curves(predictions(3), "class 0")[name])
+    few = getattr(performance, name)(curves.curves(predictions(3), "class 0")[name])
     assert len(few.axes) == 1
     assert {label.split(":")[0] for label in texts(few)} >= {"class 0", "class 1", "class 2"}
     styles = {line.get_linestyle() for line in few.axes[0].lines if line.get_label().startswith("class ")}
@@ -56,12 +56,12 @@ def test_titles_begin_with_the_name_of_the_data(tmp_path: Path, monkeypatch: pyt
     seen: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: seen.append(self))
     table = predictions(2)
-    drawn = scores.curves(table, "class 1")
+    drawn = curves.curves(table, "class 1")
     for name in ("roc", "gain"):
-        figures.save(getattr(figures, name), tmp_path / f"{name}.png", "penguins", curve=drawn[name])
-    figures.save(figures.confusion, tmp_path / "c.png", "penguins", matrix=pd.DataFrame([[1, 2], [3, 4]]))
-    many = scores.curves(predictions(6), "class 0")["roc"]
-    figures.save(figures.roc, tmp_path / "many.png", "penguins", curve=many)
+        drawing.save(getattr(performance, name), tmp_path / f"{name}.png", "penguins", curve=drawn[name])
+    drawing.save(performance.confusion, tmp_path / "c.png", "penguins", matrix=pd.DataFrame([[1, 2], [3, 4]]))
+    many = curves.curves(predictions(6), "class 0")["roc"]
+    drawing.save(performance.roc, tmp_path / "many.png", "penguins", curve=many)
     for figure in seen:
         title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
         assert title.startswith("penguins")
@@ -70,7 +70,7 @@ def test_titles_begin_with_the_name_of_the_data(tmp_path: Path, monkeypatch: pyt
 def test_iterations_begin_with_zero_and_are_called_that() -> None:
     costs = pd.DataFrame({"iteration": [0, 1, 2], "cost": [0.7, 0.5, 0.4]})
     drawn_curves = costs.assign(learning_rate=0.1)
-    for figure in (figures.costs(costs), sweeps.learning_rates(drawn_curves, 0.1)):
+    for figure in (performance.costs(costs), sweeps.learning_rates(drawn_curves, 0.1)):
         (axes,) = figure.axes
         assert axes.get_xlabel() == "iteration"
         assert axes.lines[0].get_xdata()[0] == axes.get_xlim()[0] == 0
@@ -94,6 +94,6 @@ def test_paths_of_several_classes_have_one_legend_with_a_colour_per_feature() ->
 
 def test_long_names_are_wrapped_and_only_very_long_ones_cut() -> None:
     name = "number of months since the customer last called the service"
-    assert figures.short(name).replace("\n", " ") == name
-    assert all(len(line) <= 40 for line in figures.short(name).split("\n"))
-    assert figures.short(name * 3).endswith("…")
+    assert drawing.short(name).replace("\n", " ") == name
+    assert all(len(line) <= 40 for line in drawing.short(name).split("\n"))
+    assert drawing.short(name * 3).endswith("…")

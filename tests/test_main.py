@@ -14,7 +14,7 @@ import pytest
 import yaml
 from conftest import ROOT, compose, contents, run_stages
 
-from pipeline import outputs
+from pipeline.files import paths
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def test_a_stage_whose_output_nobody_reads_ends_without_a_traceback_or_half_its_
     process.stderr.close()
     assert process.wait() == 141
     assert "Traceback" not in err
-    assert not (project / outputs.ROOT / ".train").exists()
+    assert not (project / paths.ROOT / ".train").exists()
 
 
 @pytest.mark.parametrize("name", [*STAGES, *COMMANDS])
@@ -74,7 +74,7 @@ def test_help_of_a_stage_or_command_explains_it_and_runs_nothing(project: Path, 
     assert f"usage: python -m pipeline {name}" in out
     assert len(out.splitlines()) > 4
     assert contents(project) == before
-    assert not outputs.ROOT.exists()
+    assert not paths.ROOT.exists()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_an_argument_that_is_not_known_is_refused_and_runs_nothing(
     status, _, err = ended(*arguments)
     assert status == 2
     assert message in err
-    assert not outputs.ROOT.exists()
+    assert not paths.ROOT.exists()
 
 
 def test_importing_the_package_changes_neither_the_garbage_collector_nor_signal_handlers() -> None:
@@ -115,12 +115,12 @@ def test_a_mistake_of_the_user_is_one_message_without_a_traceback(project: Path)
     assert status == 1
     assert "error: params.yaml has values that can't be used" in err
     assert "Traceback" not in err
-    assert not any(outputs.ROOT.iterdir())
+    assert not any(paths.ROOT.iterdir())
 
 
 def test_a_file_that_the_disk_has_no_room_for_is_one_message_and_the_earlier_outputs_stay(project: Path) -> None:
     run_stages("load")
-    before = contents(outputs.ROOT)
+    before = contents(paths.ROOT)
     process = subprocess.run(
         ["/bin/sh", "-c", f"ulimit -f 8; exec {shlex.quote(sys.executable)} -m pipeline load"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -132,7 +132,7 @@ def test_a_file_that_the_disk_has_no_room_for_is_one_message_and_the_earlier_out
     assert "File too large" in process.stderr
     assert "`dvc repro` then goes on from here" in process.stderr
     assert "Traceback" not in process.stderr
-    assert contents(outputs.ROOT) == before
+    assert contents(paths.ROOT) == before
 
 
 def test_a_stage_whose_input_is_missing_names_it(project: Path) -> None:
@@ -146,7 +146,7 @@ def test_an_interrupted_experiment_ends_with_the_way_back(project: Path, monkeyp
     run_stages("load", "split")
     monkeypatch.setenv("DVC_EXP_NAME", "mine")
     process = started("sweep")
-    while not (outputs.ROOT / ".sweep" / "sweep").exists():
+    while not (paths.ROOT / ".sweep" / "sweep").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
@@ -164,15 +164,15 @@ def test_a_signal_ends_a_stage_with_status_130_and_its_earlier_outputs_as_they_w
 ) -> None:
     compose("sweep.lambda=[0.1]", "sweep.learning_rate=[0.1]", "train.max_iterations=10")
     run_stages("load", "split", "sweep")
-    before = contents(outputs.ROOT)
+    before = contents(paths.ROOT)
     compose(*LONG)
     process = started("sweep")
-    while not (outputs.ROOT / ".sweep" / sign).exists():  # the new outputs are written there
+    while not (paths.ROOT / ".sweep" / sign).exists():  # the new outputs are written there
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(number)
     _, err = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert contents(outputs.ROOT) == before
-    assert not (outputs.ROOT / ".sweep").exists()
+    assert contents(paths.ROOT) == before
+    assert not (paths.ROOT / ".sweep").exists()

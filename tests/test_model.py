@@ -10,10 +10,14 @@ from conftest import train_params
 from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
 
-from pipeline import config, dataset, evaluation, model, outputs, training
+from pipeline import config, model
+from pipeline.columns import dataset
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
+from pipeline.evaluation import result
+from pipeline.files import formats, paths
 from pipeline.reading import CellFormat, Options, read
+from pipeline.training import fit, learnt
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +25,10 @@ TRAIN = train_params(**{"lambda": 0.1}, optimizer="newton", learning_rate="auto"
 N = 60
 
 
-def fit(table: pd.DataFrame, cell_format: CellFormat | None = None, params: config.Train = TRAIN) -> model.Model:
+def train_on(table: pd.DataFrame, cell_format: CellFormat | None = None, params: config.Train = TRAIN) -> model.Model:
     """A model of a table of features, with a target that the first numbers or strings decide in part."""
     target = pd.Series(np.where(np.arange(len(table)) % 3 == 0, "a", "b"), dtype="str")
-    return training.train(table.assign(target=target), params, cell_format or CellFormat()).model
+    return fit.train(table.assign(target=target), params, cell_format or CellFormat()).model
 
 
 def strings(*values: str | None) -> pd.Series:
@@ -43,7 +47,7 @@ def iris() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fitted(iris: pd.DataFrame) -> model.Model:
-    return training.train(iris, TRAIN, CellFormat()).model
+    return fit.train(iris, TRAIN, CellFormat()).model
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def test_a_saved_model_predicts_the_same_after_loading(tmp_path: Path, iris: pd.
 def test_a_saved_model_reads_cells_as_before(tmp_path: Path) -> None:
     written = CellFormat(("-9", "?"), ",", ".", {"sold": "%d.%m.%Y"}, {"sex": {"m": "male"}})
     table = pd.DataFrame({"size": [1.0, 2.0] * 9, "sold": pd.date_range("2024-01-30", periods=18)})
-    model.save(fit(table.assign(sex=strings(*["male", "f"] * 9)), written), tmp_path / "model.json")
+    model.save(train_on(table.assign(sex=strings(*["male", "f"] * 9)), written), tmp_path / "model.json")
     raw = pd.DataFrame({"size": ["1.000,5", "-9"], "sold": ["01.02.2024", "?"], "sex": ["m", "f"]})
     frame = model.load(tmp_path / "model.json").read(raw)
     assert frame["size"].tolist()[0] == 1000.5
@@ -83,7 +87,7 @@ def test_a_saved_model_reads_cells_as_before(tmp_path: Path) -> None:
 
 def test_the_same_model_is_saved_as_the_same_bytes(tmp_path: Path, iris: pd.DataFrame) -> None:
     for name in ("one", "two"):
-        model.save(training.train(iris, TRAIN, CellFormat()).model, tmp_path / name)
+        model.save(fit.train(iris, TRAIN, CellFormat()).model, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -142,9 +146,9 @@ def test_a_file_that_is_no_document_is_one_message(tmp_path: Path, content: byte
 def test_the_evaluated_class_is_the_predicted_class_where_probabilities_saturate() -> None:
     X, y = load_digits(return_X_y=True, as_frame=True)
     table = X.assign(target=y.astype(str).astype("str"))
-    fitted = training.train(table, train_params(**{"lambda": 1e-6}, learning_rate=0.3, max_iterations=30), CellFormat())
+    fitted = fit.train(table, train_params(**{"lambda": 1e-6}, learning_rate=0.3, max_iterations=30), CellFormat())
     far = table.assign(**{name: 5 * X[name] for name in X})
-    margins, judged = fitted.model.margins(far), evaluation.judge(fitted.model, far)
+    margins, judged = fitted.model.margins(far), result.judge(fitted.model, far)
     expected = fitted.model.classes_[margins.argmax(axis=1)]
     by_probability = fitted.model.classes_[fitted.model.probabilities(far).argmax(axis=1)]
     assert (by_probability != expected).sum() > 10  # the case that is tested
@@ -158,22 +162,22 @@ def test_classes_are_sorted_and_scikit_learns_log_loss_agrees_whatever_is_positi
 ) -> None:
     table = dataset.bundled("breast_cancer")
     params = train_params(learning_rate=0.3, max_iterations=100, positive=positive)
-    fitted = training.train(table.iloc[::2], params, CellFormat())
+    fitted = fit.train(table.iloc[::2], params, CellFormat())
     trained = fitted.model
-    evaluation_files, rows = outputs.main_result(tmp_path), table.iloc[1::2].reset_index(drop=True)
-    training.write(fitted, tmp_path)
-    evaluation.write(fitted.start, trained, table.iloc[::2], rows, tmp_path, evaluation_files, "mine")
+    evaluation_files, rows = paths.main_result(tmp_path), table.iloc[1::2].reset_index(drop=True)
+    learnt.write(fitted, tmp_path)
+    result.write(fitted.start, trained, table.iloc[::2], rows, tmp_path, evaluation_files, "mine")
     X, y = features_and_target(rows)
     assert trained.classes_.tolist() == ["benign", "malignant"]
     assert trained.positive_class == (positive or "malignant")
-    expected = outputs.load_json(evaluation_files.metrics)["test"]["log_loss"]
+    expected = formats.load_json(evaluation_files.metrics)["test"]["log_loss"]
     assert log_loss(y, trained.probabilities(X)) == pytest.approx(expected, rel=1e-6)
     served = trained.predict(X, {"probabilities": True})
     assert log_loss(y, served[sorted(served)]) == pytest.approx(expected, rel=1e-6)
 
 
 def test_raw_rows_of_any_type_are_read(mixed: pd.DataFrame) -> None:
-    fitted = fit(mixed)
+    fitted = train_on(mixed)
     raw = pd.DataFrame(
         {
             "age": [40, 50],
@@ -204,7 +208,7 @@ def test_raw_rows_of_any_type_are_read(mixed: pd.DataFrame) -> None:
 
 
 def test_no_rows_are_served_as_no_rows(mixed: pd.DataFrame) -> None:
-    fitted = fit(mixed)
+    fitted = train_on(mixed)
     for rows in (mixed[:0], mixed[:0].astype(object)):
         assert fitted.predict(rows).tolist() == []
         probabilities = fitted.predict(rows, {"probabilities": True})
@@ -214,30 +218,30 @@ def test_no_rows_are_served_as_no_rows(mixed: pd.DataFrame) -> None:
 @pytest.mark.parametrize("served", [["True", "FALSE"], [1, 0], [True, False], ["1", "0"], [1.0, 0.0], [True, "false"]])
 def test_booleans_are_known_however_they_are_spelt(served: list) -> None:
     stored = pd.DataFrame({"retired": strings(*["true", "false"] * 9)})
-    assert_read_as(fit(stored), pd.DataFrame({"retired": served}, index=[4, 4]), stored.head(2))
+    assert_read_as(train_on(stored), pd.DataFrame({"retired": served}, index=[4, 4]), stored.head(2))
 
 
 @pytest.mark.parametrize("served", [[7, 100000], [7.0, 1e5], ["007", "1e5"], ["007", 100000]])
 def test_categories_that_look_like_numbers_are_known_as_numbers(served: list) -> None:
     stored = pd.DataFrame({"code": strings(*["007", "1e5", "A1"] * 6)})
-    assert_read_as(fit(stored), pd.DataFrame({"code": served}), stored.head(2))
+    assert_read_as(train_on(stored), pd.DataFrame({"code": served}), stored.head(2))
 
 
 def test_a_number_is_the_category_that_is_spelt_like_it_and_a_string_is_no_other_category() -> None:
     stored = pd.DataFrame({"code": strings(*["007", "7", "08"] * 6)})
-    fitted = fit(stored)
+    fitted = train_on(stored)
     assert fitted.read(pd.DataFrame({"code": [7, 8]}))["code"].tolist() == ["7", "08"]
     assert fitted.read(pd.DataFrame({"code": ["7", "8"]}))["code"].tolist() == ["7", "8"]
 
 
 def test_numbers_beside_strings_are_read_with_a_decimal_comma_too() -> None:
-    fitted = fit(pd.DataFrame({"size": [1.5, 2.0] * 9}), CellFormat(decimal=",", thousands="."))
+    fitted = train_on(pd.DataFrame({"size": [1.5, 2.0] * 9}), CellFormat(decimal=",", thousands="."))
     frame = fitted.read(pd.DataFrame({"size": [1.5, "1.000,5", "2,5", "?", 1e-7, 12345678901234567890123]}))
     np.testing.assert_array_equal(frame["size"], [1.5, 1000.5, 2.5, np.nan, 1e-7, 12345678901234567890123.0])
 
 
 def test_columns_that_are_not_there_are_missing_and_named_in_a_warning(mixed: pd.DataFrame) -> None:
-    fitted = fit(mixed)
+    fitted = train_on(mixed)
     with pytest.warns(UserWarning, match="columns that are not there count as missing: 'gain', 'sold'"):
         read_back = fitted.read(mixed.drop(columns=["gain", "sold"]))
     assert read_back[["gain", "sold"]].isna().all(axis=None)
@@ -258,7 +262,7 @@ def test_rows_are_read_as_the_training_table_was(tmp_path: Path) -> None:
     table, kinds = found.frame, ["float64", "datetime64[us]", "str", "str"]
     assert table.dtypes.astype(str).tolist() == kinds
     assert table["sex"].tolist()[:5] == ["male", "female", "male", "NA", "female"]
-    fitted = fit(table, found.cell_format)
+    fitted = train_on(table, found.cell_format)
     raw = pd.read_csv(tmp_path / "table.csv", sep=";", dtype=str, keep_default_na=False)
     as_pandas_reads = pd.read_csv(tmp_path / "table.csv", sep=";", decimal=",", thousands=".", keep_default_na=False)
     assert as_pandas_reads["retired"].dtype == bool

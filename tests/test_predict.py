@@ -13,10 +13,14 @@ import pandas as pd
 import pytest
 from conftest import ROOT, compose, run_stages
 
-from pipeline import model, outputs, predict
+from pipeline import model
+from pipeline.commands import predict
 from pipeline.errors import UserError
+from pipeline.evaluation import result
+from pipeline.files import formats, paths, stored
 from pipeline.reading.rows import chunks
 from pipeline.tracking import serving
+from pipeline.training import fit
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +66,7 @@ def predicted(file: Path, **options: str) -> pd.DataFrame:
 def test_the_numbers_are_those_of_the_served_model(project: Path, tmp_path: Path, rows: list[str]) -> None:
     (tmp_path / "new.csv").write_text("\n".join([HEADER, *rows]))
     table = predicted(tmp_path / "new.csv")
-    served = serving.Served(model.load(outputs.ROOT / outputs.MODEL))
+    served = serving.Served(model.load(paths.ROOT / paths.MODEL))
     raw = pd.read_csv(tmp_path / "new.csv", skipinitialspace=True)
     assert table["line"].tolist() == list(range(2, 402))
     assert table["decision"].tolist() == list(served.predict(raw))
@@ -72,10 +76,10 @@ def test_the_numbers_are_those_of_the_served_model(project: Path, tmp_path: Path
 
 
 def test_contributions_are_weights_times_features_relative_to_the_average_training_row(project: Path) -> None:
-    fitted = model.load(outputs.ROOT / outputs.MODEL)
-    training_rows = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
+    fitted = model.load(paths.ROOT / paths.MODEL)
+    training_rows = stored.load_table(paths.ROOT / paths.TRAINING_ROWS)
     X = training_rows.iloc[:, :-1]
-    weights = outputs.load_csv(outputs.ROOT / outputs.WEIGHTS).set_index("feature")["weight_per_unit"]
+    weights = formats.load_csv(paths.ROOT / paths.WEIGHTS).set_index("feature")["weight_per_unit"]
     found = pd.DataFrame(fitted.contributions(X)[:, :, 0], columns=fitted.columns)
     for name in ("age", "education"):
         if (numbers := X[name]).dtype != float:
@@ -90,7 +94,7 @@ def test_contributions_are_weights_times_features_relative_to_the_average_traini
 def test_the_largest_contributions_are_in_the_users_words(project: Path, tmp_path: Path, rows: list[str]) -> None:
     (tmp_path / "new.csv").write_text("\n".join([HEADER, rows[0]]))
     (row,) = predicted(tmp_path / "new.csv").to_dict("records")
-    fitted = model.load(outputs.ROOT / outputs.MODEL)
+    fitted = model.load(paths.ROOT / paths.MODEL)
     frame = fitted.read(pd.read_csv(tmp_path / "new.csv", skipinitialspace=True))
     values = pd.Series(fitted.contributions(frame)[0, :, 0], fitted.columns)
     first, second, third = values.abs().nlargest(3).index
@@ -103,11 +107,11 @@ def test_the_largest_contributions_are_in_the_users_words(project: Path, tmp_pat
 def test_of_many_classes_contributions_are_those_of_the_decided_class() -> None:
     from conftest import train_params
 
-    from pipeline import dataset, training
+    from pipeline.columns import dataset
     from pipeline.reading import CellFormat
 
     iris = dataset.bundled("iris")
-    trained = training.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat())
+    trained = fit.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat())
     fitted = trained.model
     table = predict.predictions(fitted, iris.iloc[:, :-1].rename_axis("row"))
     assert [name for name in table if "probability" in name] == [f"probability_{name}" for name in fitted.classes_]
@@ -123,18 +127,18 @@ def test_of_many_classes_contributions_are_those_of_the_decided_class() -> None:
 def test_without_a_threshold_class_decision_and_what_is_served_are_the_same() -> None:
     from conftest import train_params
 
-    from pipeline import dataset, evaluation, training
+    from pipeline.columns import dataset
     from pipeline.reading import CellFormat
 
     iris = dataset.bundled("iris")
-    fitted = training.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat()).model
+    fitted = fit.train(iris, train_params(optimizer="newton", learning_rate="auto"), CellFormat()).model
     fitted.weights[:-1] = 1e6 * np.abs(fitted.weights[:-1])  # every probability of every class is 1 before
     X = iris.iloc[:, :-1]  # they are divided by their sum, so that only margins show which is the largest
     table = predict.predictions(fitted, X.rename_axis("row"))
     margins = fitted.margins(X)
     expected = fitted.classes_[margins.argmax(axis=1)].tolist()
     assert table["class"].tolist() == table["decision"].tolist() == expected
-    assert fitted.predict(X).tolist() == evaluation.judge(fitted, iris).predictions["predicted"].tolist() == expected
+    assert fitted.predict(X).tolist() == result.judge(fitted, iris).predictions["predicted"].tolist() == expected
     assert fitted.classes_[fitted.probabilities(X).argmax(axis=1)].tolist() != expected
 
 
@@ -142,11 +146,10 @@ def test_without_a_threshold_class_decision_and_what_is_served_are_the_same() ->
 def test_with_a_threshold_only_the_decision_follows_it(threshold: float, n_decided: int) -> None:
     from conftest import train_params
 
-    from pipeline import training
     from pipeline.reading import CellFormat
 
     rows = pd.DataFrame({"x": [-1.0, -2.0, 1.0, 2.0], "y": pd.Series(["a", "a", "b", "b"], dtype="str")})
-    fitted = training.train(rows, train_params(**{"lambda": 0.1}), CellFormat()).model
+    fitted = fit.train(rows, train_params(**{"lambda": 0.1}), CellFormat()).model
     probability = fitted.probabilities(rows)[:, 1]
     fitted.threshold = threshold if threshold == 0.5 else float(np.sort(probability)[-1])
     table = predict.predictions(fitted, rows[["x"]].rename_axis("row"))
@@ -181,7 +184,7 @@ def test_a_column_that_is_written_in_another_way_is_one_line_also_when_served(
     assert "column 'sex': 24,000 of 24,000 cells are categories that training did not have" in printed
     raw = pd.read_csv(tmp_path / "new.csv", skipinitialspace=True)[:50]
     with pytest.warns(UserWarning, match=r"column 'sex': 50 of 50 cells .* \(did you mean '(Fem|M)ale'\?\)"):
-        serving.Served(model.load(outputs.ROOT / outputs.MODEL)).predict(raw)
+        serving.Served(model.load(paths.ROOT / paths.MODEL)).predict(raw)
 
 
 @pytest.mark.parametrize("output", ["new.csv", "./new.csv", "link.csv"])

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT, compose, run_stages
 
-from pipeline import config, outputs, summary
+from pipeline import config
+from pipeline.commands import summary
+from pipeline.files import formats, paths
 from pipeline.tracking import records
 
 pytestmark = pytest.mark.slow
@@ -51,7 +53,7 @@ def page(tmp_path_factory):
             "data=table", "data.path=data/my.csv", "data.target='sex<b>'", "train.features=curves", "decision=floor"
         )
         run_stages("load", "split", "train", "evaluate", "report")
-        yield (outputs.ROOT / outputs.REPORT).read_text(encoding="utf-8"), outputs.ROOT.absolute()
+        yield (paths.ROOT / paths.REPORT).read_text(encoding="utf-8"), paths.ROOT.absolute()
 
 
 def test_names_of_the_table_are_text_and_nothing_is_loaded_from_elsewhere(page):
@@ -69,12 +71,12 @@ def test_names_of_the_table_are_text_and_nothing_is_loaded_from_elsewhere(page):
 def test_the_page_has_the_scores_columns_settings_and_warnings_of_the_files(page):
     html, root = page
     text = Page(html).text
-    scores = outputs.load_metrics(outputs.main_result(root))["test"]
+    scores = formats.load_metrics(paths.main_result(root))["test"]
     assert f"log-loss {scores['log_loss']:.3f} [" in text
-    columns = outputs.load_columns(root / outputs.COLUMNS)
+    columns = formats.load_columns(root / paths.COLUMNS)
     assert all(reason in text for reason in columns["reason"])
     assert "train.features curves" in text
-    for line in outputs.load_json(root / outputs.EVALUATION_WARNINGS)["warnings"]:
+    for line in formats.load_json(root / paths.EVALUATION_WARNINGS)["warnings"]:
         assert " ".join(line.split()) in text
 
 
@@ -83,8 +85,8 @@ def test_the_rule_of_the_decision_and_each_threshold_stand_beside_the_scores_whe
     rule = "recall of at least decision.recall = 0.9."
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root.parent)
-        metrics = outputs.load_metrics(outputs.main_result())
-        outputs.save_metrics(metrics, outputs.one_vs_rest())
+        metrics = formats.load_metrics(paths.main_result())
+        formats.save_metrics(metrics, paths.one_vs_rest())
         summary.main()
         record = records.main_record(config.load())
     printed = capsys.readouterr().out
@@ -115,4 +117,4 @@ def test_the_same_result_gives_the_same_page(page):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root.parent)
         run_stages("report")
-    assert (root / outputs.REPORT).read_text(encoding="utf-8") == html
+    assert (root / paths.REPORT).read_text(encoding="utf-8") == html

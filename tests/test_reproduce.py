@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import report, reproduce
+from pipeline.commands import reproduce
+from pipeline.evaluation import report
 
 pytestmark = pytest.mark.slow
 

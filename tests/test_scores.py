@@ -3,8 +3,11 @@ import pytest
 from conftest import train_params
 from sklearn import metrics
 
-from pipeline import dataset, evaluation, scores, training
+from pipeline.columns import dataset
+from pipeline.evaluation import result
 from pipeline.reading import CellFormat
+from pipeline.scores import curves, scores
+from pipeline.training import fit, learnt
 
 PARAMS = train_params(**{"lambda": 0.1}, optimizer="newton", learning_rate="auto", max_iterations=50)
 
@@ -12,8 +15,8 @@ PARAMS = train_params(**{"lambda": 0.1}, optimizer="newton", learning_rate="auto
 @pytest.fixture(scope="module", params=["breast_cancer", "wine"])
 def evaluated(request):
     table = dataset.bundled(request.param)
-    trained = training.train(table.iloc[::2], PARAMS, CellFormat())
-    return trained, table.iloc[1::2], evaluation.judge(trained.model, table.iloc[1::2])
+    trained = fit.train(table.iloc[::2], PARAMS, CellFormat())
+    return trained, table.iloc[1::2], result.judge(trained.model, table.iloc[1::2])
 
 
 def test_scores_are_those_of_the_predictions(evaluated):
@@ -36,9 +39,9 @@ def test_average_precision_alone_of_all_scores_depends_on_the_positive_class():
     scored = []
     for positive in ("malignant", "benign"):
         params = PARAMS.model_copy(update={"positive": positive})
-        fitted = training.train(table.iloc[::2], params, CellFormat()).model
-        scored.append(evaluation.judge(fitted, table.iloc[1::2]).metrics)
-        assert set(training.weights(fitted)["class"]) == {positive}
+        fitted = fit.train(table.iloc[::2], params, CellFormat()).model
+        scored.append(result.judge(fitted, table.iloc[1::2]).metrics)
+        assert set(learnt.weights(fitted)["class"]) == {positive}
     changed = {name for name in scored[0] if scored[0][name] != pytest.approx(scored[1][name])}
     assert changed == {"average_precision"}
 
@@ -51,7 +54,7 @@ def test_the_report_is_that_of_scikit_learn(evaluated):
 
 def test_the_area_under_the_roc_curve_is_the_score(evaluated):
     trained, _, found = evaluated
-    roc = scores.curves(found.predictions, trained.model.positive_class)["roc"]
+    roc = curves.curves(found.predictions, trained.model.positive_class)["roc"]
     areas = [np.trapezoid(rows["true_positive_rate"], rows["false_positive_rate"]) for _, rows in roc.groupby("class")]
     assert np.mean(areas) == pytest.approx(found.metrics["roc_auc"])
 
@@ -66,6 +69,6 @@ def test_confusion_counts_every_row_once(evaluated):
 
 def test_training_beats_the_random_start(evaluated):
     trained, rows, found = evaluated
-    start = evaluation.judge(trained.start, rows)
+    start = result.judge(trained.start, rows)
     assert found.metrics["log_loss"] < start.metrics["log_loss"]
     assert found.metrics["accuracy"] > start.metrics["accuracy"]

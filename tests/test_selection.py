@@ -6,10 +6,11 @@ import pytest
 from conftest import train_params
 from sklearn.metrics import log_loss
 
-from pipeline import config, decision, selection, training
+from pipeline import config
 from pipeline.columns import splitting
 from pipeline.reading import CellFormat
-from pipeline.sweeps.cross_validation import cross_validate
+from pipeline.training import decision, fit, selection
+from pipeline.training.cross_validation import cross_validate
 
 
 def table(n, shape):
@@ -81,7 +82,7 @@ def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(m
         alone = table.iloc[learnt].reset_index(drop=True)
         settled = selection.resolved(alone, KEPT)[0]
         assert k > 0 or settled.pairs == [("c", "d")]
-        model = training.train(alone, settled, CellFormat()).model
+        model = fit.train(alone, settled, CellFormat()).model
         expected = model.probabilities(table.iloc[held_out, :-1])
         np.testing.assert_array_equal(fold[held_out], k)
         np.testing.assert_allclose(P[held_out], expected, rtol=1e-6)

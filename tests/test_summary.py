@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.summary import odds
+from pipeline.commands.summary import odds
 
 
 def test_the_odds_are_those_of_the_largest_effects_with_the_intervals_there_are():

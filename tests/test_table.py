@@ -12,7 +12,9 @@ from dvc.utils.hydra import compose_and_dump
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline import config, dataset, table
+from pipeline import config
+from pipeline.columns import dataset
+from pipeline.commands import table
 from pipeline.errors import UserError
 from pipeline.overrides import assignment, options
 

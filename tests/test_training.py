@@ -9,16 +9,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
-from pipeline import compute, outputs, training
+from pipeline import compute
+from pipeline.columns.dataset import bundled
 from pipeline.columns.target import features_and_target
 from pipeline.columns.terms import Design
 from pipeline.config import Train
-from pipeline.dataset import bundled
 from pipeline.errors import UserError
+from pipeline.files import formats, paths, stored
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.model import Model
 from pipeline.reading import CellFormat
-from pipeline.training import Training
+from pipeline.training import fit, intervals, learnt
+from pipeline.training.fit import Training
 
 
 def params(**changes: object) -> Train:
@@ -26,7 +28,7 @@ def params(**changes: object) -> Train:
 
 
 def trained_on(table: pd.DataFrame, settings: Train) -> Training:
-    return training.train(table, settings, CellFormat())
+    return fit.train(table, settings, CellFormat())
 
 
 def margins(fitted: Model, X: pd.DataFrame) -> np.ndarray:
@@ -64,7 +66,7 @@ def test_many_classes_train_as_scikit_learn_trains_them_one_vs_rest():
 
 
 def test_costs_begin_at_the_random_start_and_fall(breast_cancer, trained):
-    costs = training.costs(trained)
+    costs = learnt.costs(trained)
     X, y = features_and_target(breast_cancer)
     w = np.random.RandomState(params().seed).standard_normal(X.shape[1] + 1)[:-1]
     log_loss = -np.log(trained.start.probabilities(X)[np.arange(len(y)), (y == "malignant").astype(int)]).mean()
@@ -74,7 +76,7 @@ def test_costs_begin_at_the_random_start_and_fall(breast_cancer, trained):
 
 
 def test_costs_of_many_classes_are_their_mean_and_a_column_each():
-    costs = training.costs(trained_on(bundled("iris"), params()))
+    costs = learnt.costs(trained_on(bundled("iris"), params()))
     assert list(costs.columns) == ["iteration", "cost", "cost/setosa", "cost/versicolor", "cost/virginica"]
     classes = costs[list(costs.columns[2:])].ffill()
     pd.testing.assert_series_equal(costs["cost"], classes.mean(axis="columns"), check_names=False)
@@ -95,7 +97,7 @@ def test_the_random_start_comes_from_the_seed(breast_cancer, trained):
 
 def test_weights_per_unit_reproduce_the_margin_on_raw_features(breast_cancer, trained):
     X, _ = features_and_target(breast_cancer)
-    weights = training.weights(trained)
+    weights = learnt.weights(trained)
     margin = X[weights["feature"]].to_numpy() @ weights["weight_per_unit"].to_numpy()
     difference = margins(trained.model, X) - margin
     np.testing.assert_allclose(difference, difference[0], atol=1e-9)
@@ -120,8 +122,8 @@ def services(n: int = 3_000) -> pd.DataFrame:
 def written_effects(table: pd.DataFrame, folder, **changes: object) -> tuple[Training, pd.DataFrame]:
     settings = {"lambda": 1e-3, "optimizer": "newton", "learning_rate": "auto", **changes}
     trained = trained_on(table, params(**settings))
-    training.write(trained, folder)
-    return trained, pd.read_csv(folder / outputs.EFFECTS).set_index("feature")
+    learnt.write(trained, folder)
+    return trained, pd.read_csv(folder / paths.EFFECTS).set_index("feature")
 
 
 def test_categories_of_the_same_rows_have_one_effect_the_product_of_their_odds_ratios(tmp_path):
@@ -131,7 +133,7 @@ def test_categories_of_the_same_rows_have_one_effect_the_product_of_their_odds_r
     (name,) = [name for name in effects.index if "no internet" in name]
     assert set(name.split(" (")[0].split(" and ")) == set(parts)
     assert name.endswith(f"(the same {table['speed'].isna().sum():,} rows)")
-    alone = training.weights(trained).set_index("feature")["odds_ratio_per_unit"]
+    alone = learnt.weights(trained).set_index("feature")["odds_ratio_per_unit"]
     assert effects.loc[name, "odds_ratio_per_unit"] == pytest.approx(alone[parts].prod())
     assert effects.loc[name, "odds_ratio_per_unit"] < alone[parts].min()
     assert not set(parts) & set(effects.index)
@@ -170,9 +172,9 @@ def test_a_pair_has_one_effect_too(tmp_path):
 
 
 def test_the_summary_shows_how_training_stopped(breast_cancer, trained):
-    assert "under the tolerance" in training.summary(trained)["malignant"]["stopped"]
+    assert "under the tolerance" in learnt.summary(trained)["malignant"]["stopped"]
     short = trained_on(breast_cancer, params(max_iterations=3))
-    summary = training.summary(short)["malignant"]
+    summary = learnt.summary(short)["malignant"]
     assert summary["iterations"] == 3
     assert "iterations ran out" in summary["stopped"]
 
@@ -201,9 +203,9 @@ def test_the_positive_class_mirrors_the_weights_and_changes_no_prediction(breast
     assert mirrored.model.classes_.tolist() == trained.model.classes_.tolist() == ["benign", "malignant"]
     np.testing.assert_array_equal(mirrored.model.classify(X), trained.model.classify(X))
     np.testing.assert_array_equal(mirrored.model.probabilities(X), trained.model.probabilities(X))
-    weights = training.weights(mirrored)
+    weights = learnt.weights(mirrored)
     assert set(weights["class"]) == {"benign"}
-    np.testing.assert_array_equal(weights["weight_per_unit"], -training.weights(trained)["weight_per_unit"].to_numpy())
+    np.testing.assert_array_equal(weights["weight_per_unit"], -learnt.weights(trained)["weight_per_unit"].to_numpy())
 
 
 @pytest.mark.parametrize(("data", "positive"), [("breast_cancer", "bening"), ("wine", "class_1")])
@@ -223,7 +225,7 @@ def test_balanced_classes_weigh_the_same():
 
 def test_weights_name_the_categories_of_strings():
     table = pd.DataFrame({"colour": ["red", "red", "blue", "blue"] * 10, "y": ["a", "a", "b", "a"] * 10}).astype("str")
-    named = training.weights(trained_on(table, params())).set_index("feature")["odds_ratio_per_unit"]
+    named = learnt.weights(trained_on(table, params())).set_index("feature")["odds_ratio_per_unit"]
     assert named["colour = blue"] > 1 > named["colour = red"]
 
 
@@ -233,15 +235,15 @@ def test_without_penalty_the_coefficients_come_with_the_published_standard_error
     ranks = {f"rank {rank}": (admissions["rank"] == rank).astype(float) for rank in (2, 3, 4)}
     table = admissions[["gre", "gpa", "admit"]].assign(**ranks)[["gre", "gpa", *ranks, "admit"]]
     params = train_params(**{"lambda": 0}, optimizer="newton", learning_rate="auto", tolerance=1e-10)
-    training.write(trained_on(table, params), tmp_path)
-    found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
+    learnt.write(trained_on(table, params), tmp_path)
+    found = pd.read_csv(tmp_path / paths.INFERENCE).set_index("feature")
     assert found.loc["gre", "coefficient"] == pytest.approx(0.002264, abs=1e-6)
     assert found.loc["gre", "standard_error"] == pytest.approx(0.001094, abs=1e-6)
     assert found.loc["gpa", "coefficient"] == pytest.approx(0.804038, abs=1e-6)
     assert found.loc["gpa", "standard_error"] == pytest.approx(0.331819, abs=1e-6)
     assert found.loc["(intercept)", "coefficient"] == pytest.approx(-3.989979, abs=1e-6)
     assert found.loc["(intercept)", "standard_error"] == pytest.approx(1.139951, abs=1e-6)
-    assert json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["1"]["deviance"] == pytest.approx(
+    assert json.loads((tmp_path / paths.TRAINING_SUMMARY).read_text())["1"]["deviance"] == pytest.approx(
         458.517, abs=1e-3
     )
 
@@ -263,9 +265,9 @@ def test_without_penalty_a_feature_with_one_class_only_is_named_and_nothing_is_i
     table = quasi_separated()
     with pytest.warns(UserWarning, match=r"no best weights exist for .*: with 'd', .*-S train.lambda=0.01.*data.drop"):
         trained = trained_on(table, params(**NO_PENALTY | {"optimizer": optimizer}, positive=positive))
-    training.write(trained, tmp_path)
-    assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
-    summary = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())[positive]
+    learnt.write(trained, tmp_path)
+    assert list(pd.read_csv(tmp_path / paths.INFERENCE)) == ["class", "feature", "coefficient"]
+    summary = json.loads((tmp_path / paths.TRAINING_SUMMARY).read_text())[positive]
     assert summary["note"].startswith("no maximum of the likelihood exists")
     assert summary["note"].endswith("(because of 'd')")
     assert summary["aic"] is None
@@ -283,34 +285,34 @@ def test_without_penalty_a_category_with_one_class_only_is_named():
 def test_without_penalty_a_feature_with_one_row_of_the_other_class_keeps_its_intervals(tmp_path):
     table = quasi_separated()
     table.loc[table["y"].eq("no").idxmax(), "d"] = 1
-    training.write(trained_on(table, params(**NO_PENALTY)), tmp_path)
-    found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
+    learnt.write(trained_on(table, params(**NO_PENALTY)), tmp_path)
+    found = pd.read_csv(tmp_path / paths.INFERENCE).set_index("feature")
     assert 0 < found.loc["d", "standard_error"] < 3
 
 
 def test_with_penalty_a_refit_that_separates_has_no_standard_errors_and_a_note_gives_the_reason(
     tmp_path, breast_cancer, trained
 ):
-    training.write(trained, tmp_path)
-    assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == [
+    learnt.write(trained, tmp_path)
+    assert list(pd.read_csv(tmp_path / paths.INFERENCE)) == [
         *("class", "feature", "coefficient", "credible_lower", "credible_upper"),
     ]
-    note = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["malignant"]["note"]
+    note = json.loads((tmp_path / paths.TRAINING_SUMMARY).read_text())["malignant"]["note"]
     assert "not defined for a penalised fit: without penalty, no maximum" in note
 
 
 def test_with_penalty_the_intervals_are_those_of_a_refit_without_penalty(tmp_path):
     table = quasi_separated().drop(columns="d")
-    training.write(trained_on(table, params(**NO_PENALTY)), tmp_path / "free")
-    training.write(trained_on(table, params()), tmp_path / "ridge")
-    free, ridge = (pd.read_csv(tmp_path / name / outputs.INFERENCE).set_index("feature") for name in ("free", "ridge"))
+    learnt.write(trained_on(table, params(**NO_PENALTY)), tmp_path / "free")
+    learnt.write(trained_on(table, params()), tmp_path / "ridge")
+    free, ridge = (pd.read_csv(tmp_path / name / paths.INFERENCE).set_index("feature") for name in ("free", "ridge"))
     assert ridge.loc["g = a", ["unpenalised", "lower"]].isna().all()
     beside = ridge.loc[free.index].drop(columns="coefficient").rename(columns={"unpenalised": "coefficient"})
     pd.testing.assert_frame_equal(beside[free.columns], free, rtol=1e-4, atol=1e-5)
-    weights = pd.read_csv(tmp_path / "free" / outputs.WEIGHTS).set_index("feature")
+    weights = pd.read_csv(tmp_path / "free" / paths.WEIGHTS).set_index("feature")
     assert weights.loc["x", "odds_ratio_per_unit_lower"] == pytest.approx(np.exp(free.loc["x", "lower"]), rel=1e-4)
     assert np.isnan(weights.loc["g = a", "odds_ratio_per_unit_lower"])
-    assert "odds_ratio_per_unit_lower" not in pd.read_csv(tmp_path / "ridge" / outputs.WEIGHTS)
+    assert "odds_ratio_per_unit_lower" not in pd.read_csv(tmp_path / "ridge" / paths.WEIGHTS)
 
 
 @pytest.mark.parametrize(
@@ -324,9 +326,9 @@ def test_with_penalty_the_intervals_are_those_of_a_refit_without_penalty(tmp_pat
 )
 def test_the_note_on_a_penalised_fit_promises_only_intervals_that_are_there(changes, has_credible, tmp_path):
     _, effects = written_effects(services(), tmp_path, **changes)
-    (record,) = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text()).values()
+    (record,) = json.loads((tmp_path / paths.TRAINING_SUMMARY).read_text()).values()
     assert ("credible intervals" in record["note"]) == has_credible
-    assert ("credible_lower" in pd.read_csv(tmp_path / outputs.INFERENCE)) == has_credible
+    assert ("credible_lower" in pd.read_csv(tmp_path / paths.INFERENCE)) == has_credible
     assert "train.features" not in record["note"]
     bounds = effects[effects.index != "age x backup"].filter(like="credible")
     assert (bounds.shape[1] == 2) == has_credible
@@ -341,8 +343,8 @@ def test_a_penalised_fit_has_the_credible_intervals_of_its_penalised_information
     y = np.where(rng.random(n) < 1 / (1 + np.exp(-(x - 60) / 9)), "yes", "no")
     table = pd.DataFrame({"x": x, "y": pd.Series(y, dtype="str")})
     settings = params(features=features, class_weight="balanced").model_copy(update={"l2": 0.1})
-    fitted = training.train(table, settings, CellFormat(), times)
-    training.write(fitted, tmp_path)
+    fitted = fit.train(table, settings, CellFormat(), times)
+    learnt.write(fitted, tmp_path)
     weight = times * (times.sum() / 2 / pd.Series(times).groupby(y).transform("sum").to_numpy())
     Z = np.column_stack([fitted.rows.toarray(), np.ones(n)])
     w = np.append(fitted.fitted.coef_[0], fitted.fitted.intercept_)
@@ -352,10 +354,10 @@ def test_a_penalised_fit_has_the_credible_intervals_of_its_penalised_information
     to_units = np.diag(np.append(1 / fitted.features.scale, 1.0))
     to_units[-1, 0] = -x.mean() / x.std()
     expected = 1.959964 * np.sqrt(np.diag(to_units @ C @ to_units.T))
-    found = pd.read_csv(tmp_path / outputs.INFERENCE)
+    found = pd.read_csv(tmp_path / paths.INFERENCE)
     np.testing.assert_allclose(found["credible_upper"] - found["coefficient"], expected, rtol=1e-4)
     np.testing.assert_allclose(found["coefficient"] - found["credible_lower"], expected, rtol=1e-4)
-    weights, effects = (pd.read_csv(tmp_path / file) for file in (outputs.WEIGHTS, outputs.EFFECTS))
+    weights, effects = (pd.read_csv(tmp_path / file) for file in (paths.WEIGHTS, paths.EFFECTS))
     beside = weights.set_index("feature").loc[found["feature"][:-1]]
     lower, upper = (np.log(beside[f"odds_ratio_per_unit_credible_{end}"].to_numpy()) for end in ("lower", "upper"))
     np.testing.assert_allclose((upper - lower) / 2, expected[:-1], rtol=1e-4)
@@ -368,14 +370,14 @@ def test_a_penalised_fit_has_the_credible_intervals_of_its_penalised_information
     reach = 1.959964 * np.sqrt((change @ C[:-1, :-1] @ change.T).item())
     assert (ends[1] - ends[0]) / 2 == pytest.approx(reach, rel=1e-4)
     if features == "curves":
-        drawn = pd.read_csv(tmp_path / outputs.CURVES_OF_FEATURES)
+        drawn = pd.read_csv(tmp_path / paths.CURVES_OF_FEATURES)
         F = Z[[int(np.flatnonzero(x == value)[0]) for value in drawn["value"].round()], :-1]
         band = 1.959964 * np.sqrt(np.diag(F @ C[:-1, :-1] @ F.T))
         np.testing.assert_allclose((drawn["upper"] - drawn["lower"]) / 2, band, rtol=1e-4)
 
 
 def test_weights_are_sorted_by_effect(trained):
-    effect = training.weights(trained)["weight_per_standard_deviation"].abs()
+    effect = learnt.weights(trained)["weight_per_standard_deviation"].abs()
     assert effect.is_monotonic_decreasing
 
 
@@ -383,11 +385,11 @@ def test_firth_gives_a_category_of_one_class_a_finite_weight_with_an_interval(tm
     """The published example: Heinze and Schemper (2002), intervals of R's logistf."""
     table = pd.read_csv(ROOT / "tests" / "data" / "endometrial.csv").astype({"NV": "str", "HG": "str"})
     settings = params(**NO_PENALTY | {"tolerance": 1e-9}, penalty="firth", min_rows=1)
-    training.write(trained_on(table, settings), tmp_path)
-    found = pd.read_csv(tmp_path / outputs.INFERENCE).set_index("feature")
+    learnt.write(trained_on(table, settings), tmp_path)
+    found = pd.read_csv(tmp_path / paths.INFERENCE).set_index("feature")
     assert found["coefficient"].tolist() == pytest.approx([-0.03475175, -2.60416387, 2.92927330, 3.77455951], rel=1e-5)
     assert found.loc["NV = 1", ["lower", "upper"]].tolist() == pytest.approx([0.6097244, 7.85463171], rel=1e-5)
-    summary = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())["1"]
+    summary = json.loads((tmp_path / paths.TRAINING_SUMMARY).read_text())["1"]
     assert "profile of Firth's penalised likelihood" in summary["note"]
 
 
@@ -405,9 +407,9 @@ def test_firth_refuses_what_it_is_not_made_for():
 
 
 def test_clustered_standard_errors_need_groups():
-    assert training.cluster_codes(pd.Series(["a", "b", "a"], name="group"), "cluster").tolist() == [0, 1, 0]
+    assert intervals.cluster_codes(pd.Series(["a", "b", "a"], name="group"), "cluster").tolist() == [0, 1, 0]
     with pytest.raises(UserError, match=r"-S split=group -S split.column=patient"):
-        training.cluster_codes(None, "cluster")
+        intervals.cluster_codes(None, "cluster")
 
 
 def test_without_penalty_the_weights_of_categories_are_the_limit_of_ever_smaller_penalties():
@@ -415,7 +417,7 @@ def test_without_penalty_the_weights_of_categories_are_the_limit_of_ever_smaller
     table = pd.DataFrame({"colour": colours, "y": classes[: len(colours)]}).astype("str")
     newton = {"optimizer": "newton", "learning_rate": "auto", "tolerance": 1e-12}
     none, other_start, tiny = (
-        training.weights(trained_on(table, params(**newton, **changes)))["weight_per_unit"]
+        learnt.weights(trained_on(table, params(**newton, **changes)))["weight_per_unit"]
         for changes in ({"lambda": 0.0}, {"lambda": 0.0, "seed": 1}, {"lambda": 1e-9})
     )
     np.testing.assert_allclose(none, other_start, atol=1e-7)
@@ -424,17 +426,17 @@ def test_without_penalty_the_weights_of_categories_are_the_limit_of_ever_smaller
 
 def test_the_model_predicts_from_weights_as_they_are_written(breast_cancer, trained):
     for part in (trained.fitted.coef_, trained.fitted.intercept_):
-        np.testing.assert_array_equal(part, outputs.significant(part, outputs.WEIGHT_DIGITS))
+        np.testing.assert_array_equal(part, formats.significant(part, formats.WEIGHT_DIGITS))
 
 
 @pytest.mark.parametrize("settings", [{"multiclass": "softmax"}, {"l1_ratio": 1.0}])
 def test_a_softmax_and_a_lasso_are_written_with_what_is_defined_for_them(tmp_path, settings):
     table = bundled("wine")
     trained = trained_on(table, params(optimizer="newton", learning_rate="auto", **settings))
-    training.write(trained, tmp_path)
-    summary = json.loads((tmp_path / outputs.TRAINING_SUMMARY).read_text())
+    learnt.write(trained, tmp_path)
+    summary = json.loads((tmp_path / paths.TRAINING_SUMMARY).read_text())
     assert set(summary) == {"class_0", "class_1", "class_2"}
-    weights = pd.read_csv(tmp_path / outputs.WEIGHTS)
+    weights = pd.read_csv(tmp_path / paths.WEIGHTS)
     P = trained.model.probabilities(table.iloc[:, :-1])
     if "l1_ratio" in settings:
         assert (weights["weight_per_unit"] == 0).mean() > 0.3
@@ -442,7 +444,7 @@ def test_a_softmax_and_a_lasso_are_written_with_what_is_defined_for_them(tmp_pat
         assert summary["class_0"]["note"].startswith("the classes are one model (softmax)")
         expected = -2 * np.log(P[np.arange(len(P)), pd.factorize(table["target"], sort=True)[0]]).sum()
         assert summary["class_1"]["deviance"] == pytest.approx(expected)
-        assert list(pd.read_csv(tmp_path / outputs.INFERENCE)) == ["class", "feature", "coefficient"]
+        assert list(pd.read_csv(tmp_path / paths.INFERENCE)) == ["class", "feature", "coefficient"]
 
 
 def test_thousands_of_categories_train_and_are_written_with_their_weights(tmp_path):
@@ -452,20 +454,20 @@ def test_thousands_of_categories_train_and_are_written_with_their_weights(tmp_pa
     table = pd.DataFrame({"age": rng.normal(size=n), "city": np.char.mod("c%05d", city), "outcome": outcome})
     table = table.astype({"city": "str", "outcome": "str"})
     settings = params(**{"lambda": 1e-4}, optimizer="quasi_newton", learning_rate="auto")
-    training.write(trained_on(table, settings), tmp_path)
-    weights = pd.read_csv(tmp_path / outputs.WEIGHTS)
+    learnt.write(trained_on(table, settings), tmp_path)
+    weights = pd.read_csv(tmp_path / paths.WEIGHTS)
     assert len(weights) == 1 + len(set(city))
     rare, frequent = (weights.loc[weights["feature"] == f"city = c{k:05d}", "weight_per_unit"].abs() for k in (8999, 0))
     assert rare.item() < frequent.item()  # ridge shrinks what few rows show
-    assert pd.read_csv(tmp_path / outputs.INFERENCE)["coefficient"].notna().all()
+    assert pd.read_csv(tmp_path / paths.INFERENCE)["coefficient"].notna().all()
 
 
 def test_rows_that_stay_on_disk_train_the_same_model(tmp_path):
     table = pd.read_csv(ROOT / "tests" / "data" / "penguins.csv").astype({"year": float}).dropna(subset="sex")
     table = table[[*table.columns.drop("sex"), "sex"]].reset_index(drop=True)
-    outputs.save_table(table, tmp_path / "rows.parquet")
-    for folder, rows in {"memory": table, "disk": outputs.StoredTable(tmp_path / "rows.parquet")}.items():
-        training.write(trained_on(rows, params(features="curves")), tmp_path / folder)
+    stored.save_table(table, tmp_path / "rows.parquet")
+    for folder, rows in {"memory": table, "disk": stored.StoredTable(tmp_path / "rows.parquet")}.items():
+        learnt.write(trained_on(rows, params(features="curves")), tmp_path / folder)
     assert contents(tmp_path / "memory") == contents(tmp_path / "disk")
 
 
@@ -476,7 +478,7 @@ def test_the_size_and_the_place_of_blocks_do_not_change_a_written_byte(tmp_path,
     table = numbers.assign(city=pd.Series(np.char.mod("c%03d", rng.integers(0, 300, n)), dtype="str"))
     table["y"] = pd.Series(np.where(numbers["a"] + rng.logistic(size=n) > 0, "yes", "no"), dtype="str")
     settings = params(optimizer=optimizer, learning_rate="auto", max_iterations=40)
-    training.write(trained_on(table, settings), tmp_path / "whole")
+    learnt.write(trained_on(table, settings), tmp_path / "whole")
     monkeypatch.setattr("pipeline.logistic.fast_objective.BLOCK_BYTES", 50_000)
     make = Design.blocks
 
@@ -488,5 +490,5 @@ def test_the_size_and_the_place_of_blocks_do_not_change_a_written_byte(tmp_path,
     monkeypatch.setattr("pipeline.columns.terms.design.Matrix", lambda blocks: Matrix(blocks[0]))
     monkeypatch.setattr(Design, "block", cut_and_on_disk)
     with compute.mapped_beyond(0, str(tmp_path / "rows")):
-        training.write(trained_on(table, settings), tmp_path / "cut")
+        learnt.write(trained_on(table, settings), tmp_path / "cut")
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from conftest import ROOT, compose
 
-from pipeline import config, dataset, evaluation, training
-from pipeline.columns import splitting
+from pipeline import config
+from pipeline.columns import dataset, splitting
 from pipeline.config.sections import Params
+from pipeline.evaluation import result
 from pipeline.logistic import LogisticRegression
-from pipeline.sweeps import cross_validation
+from pipeline.training import cross_validation, fit, learnt
 
 pytestmark = pytest.mark.slow
 
@@ -35,12 +36,12 @@ def params(tmp_path_factory) -> Params:
     return config.validate(config.load(file), str(file))
 
 
-def scores_of(section) -> tuple[training.Training, dict, dict]:
+def scores_of(section) -> tuple[fit.Training, dict, dict]:
     """A run of the pipeline with its scores before and after training, on the test rows."""
     loaded = dataset.load(section.data)
     parts = dataset.split(loaded, section.split, section.data)
-    trained = training.train(parts.train, section.train, loaded.cell_format)
-    start, model = (evaluation.judge(model, parts.test).metrics for model in (trained.start, trained.model))
+    trained = fit.train(parts.train, section.train, loaded.cell_format)
+    start, model = (result.judge(model, parts.test).metrics for model in (trained.start, trained.model))
     return trained, start, model
 
 
@@ -70,7 +71,7 @@ def test_its_scores_are_those_of_the_default_run(rendered, params):
         assert reported(page, name) == pytest.approx(expected, abs=5e-5)
     assert trained.fitted.n_iter_ == variables["stop"]
     np.testing.assert_allclose(trained.fitted.coef_[0], variables["w"], atol=1e-4)
-    costs = training.costs(trained)["cost"]
+    costs = learnt.costs(trained)["cost"]
     np.testing.assert_allclose(costs, variables["costs"][: len(costs)], rtol=1e-6)  # they are written with seven digits
 
 

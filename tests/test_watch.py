@@ -10,8 +10,10 @@ import pytest
 from conftest import ROOT, compose, run_stages
 from sklearn.metrics import accuracy_score
 
-from pipeline import drift, outputs, watch
+from pipeline.commands import watch
 from pipeline.errors import UserError
+from pipeline.evaluation import drift
+from pipeline.files import formats, paths
 from pipeline.model import load
 
 pytestmark = pytest.mark.slow
@@ -106,9 +108,9 @@ def test_scores_of_rows_with_a_class_are_those_of_scikit_learn_beside_the_test_r
     swapped.iloc[:3, swapped.columns.get_loc("sex")] = ["unknown", None, None]
     out, err, _ = compared(swapped, tmp_path, capsys)
     counted = swapped.iloc[3:]
-    fitted = load(outputs.ROOT / outputs.MODEL)
+    fitted = load(paths.ROOT / paths.MODEL)
     expected = accuracy_score(counted["sex"], fitted.predict(counted))
-    test = outputs.load_json(outputs.ROOT / "evaluate.json")["test"]["accuracy"]
+    test = formats.load_json(paths.ROOT / "evaluate.json")["test"]["accuracy"]
     line = " ".join(row_of(out, "accuracy"))
     assert f"accuracy {expected:.3f} [" in line
     assert f"] {test:.3f} [" in line
@@ -125,7 +127,7 @@ def test_without_the_target_there_are_no_scores(
 
 
 def test_the_result_does_not_depend_on_the_chunks(project: Path, penguins: pd.DataFrame) -> None:
-    fitted, seen = load(outputs.ROOT / outputs.MODEL), outputs.load_json(outputs.ROOT / outputs.REFERENCE)
+    fitted, seen = load(paths.ROOT / paths.MODEL), formats.load_json(paths.ROOT / paths.REFERENCE)
     whole, parts = drift.Watch(fitted, seen), drift.Watch(fitted, seen)
     frame, y = fitted.read(penguins), penguins["sex"].to_numpy(object)
     whole.add(frame, y)

@@ -11,7 +11,8 @@ import pytest
 from conftest import ROOT
 from test_overrides import typed
 
-from pipeline import config, dataset
+from pipeline import config
+from pipeline.columns import dataset
 from pipeline.config import composition
 from pipeline.errors import UserError
 

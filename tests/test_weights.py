@@ -9,13 +9,17 @@ import pytest
 from conftest import ROOT, compose, run_stages
 from scipy.optimize import minimize
 
-from pipeline import config, dataset, model, outputs
+from pipeline import config, model
+from pipeline.columns import dataset
 from pipeline.errors import UserError
+from pipeline.files import formats, paths
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.inference import inference, refit
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.model import Model
-from pipeline.scores import by_group, curves, evaluate, resampled
+from pipeline.scores.bootstrap import resampled
+from pipeline.scores.curves import curves
+from pipeline.scores.scores import by_group, evaluate
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +54,7 @@ def run(frame, *overrides, stages=("load", "split", "train", "evaluate")):
     frame.to_csv("data/my.csv", index=False)
     compose(*SETTINGS, *overrides)
     run_stages(*stages)
-    return model.load(outputs.ROOT / outputs.MODEL)
+    return model.load(paths.ROOT / paths.MODEL)
 
 
 def test_a_row_of_weight_two_is_two_rows_in_weights_scores_and_intervals():
@@ -59,16 +63,16 @@ def test_a_row_of_weight_two_is_two_rows_in_weights_scores_and_intervals():
     features = ["split=test_file", "split.path=data/test.csv", "train.features=linear"]
     test.to_csv("data/test.csv", index=False)
     weighted = run(frame, "data.weight=times", "+data.roles.known=drop", *features)
-    scores, rows = outputs.load_json(outputs.main_result().metrics), outputs.load_csv(outputs.ROOT / outputs.INFERENCE)
+    scores, rows = formats.load_json(paths.main_result().metrics), formats.load_csv(paths.ROOT / paths.INFERENCE)
     test.loc[test.index.repeat(test["times"])].to_csv("data/test.csv", index=False)
     plain = run(repeated, "data.drop=[times,known]", *features)
     assert weighted.columns == plain.columns == ["age", "plan"]
     # Features are scaled by rows, not by their weights: so the penalty differs a little.
     np.testing.assert_allclose(effects_per_unit(weighted), effects_per_unit(plain), rtol=0.02)
-    expected = outputs.load_json(outputs.main_result().metrics)
+    expected = formats.load_json(paths.main_result().metrics)
     assert scores["prior"] == pytest.approx(expected["prior"], rel=1e-6)
     assert scores["test"] == pytest.approx(expected["test"], rel=0.01)
-    free = outputs.load_csv(outputs.ROOT / outputs.INFERENCE)
+    free = formats.load_csv(paths.ROOT / paths.INFERENCE)
     for name in ("unpenalised", "standard_error"):
         np.testing.assert_allclose(rows[name], free[name], rtol=1e-6)
 
@@ -89,9 +93,9 @@ def test_known_log_odds_are_added_in_training_and_asked_for_in_prediction():
 def test_what_raises_the_odds_of_the_first_class_is_the_mirror_of_that_of_the_last():
     frame, settings = table(), ("data.offset=known", "data.drop=[times]", "train.features=curves")
     run(frame, *settings)
-    last = [outputs.load_csv(outputs.ROOT / file) for file in (outputs.INFERENCE, outputs.CURVES_OF_FEATURES)]
+    last = [formats.load_csv(paths.ROOT / file) for file in (paths.INFERENCE, paths.CURVES_OF_FEATURES)]
     run(frame, *settings, "train.positive=no")
-    first = [outputs.load_csv(outputs.ROOT / file) for file in (outputs.INFERENCE, outputs.CURVES_OF_FEATURES)]
+    first = [formats.load_csv(paths.ROOT / file) for file in (paths.INFERENCE, paths.CURVES_OF_FEATURES)]
     np.testing.assert_allclose(first[0]["coefficient"], -last[0]["coefficient"], rtol=1e-5)
     np.testing.assert_allclose(first[1]["lower"], -last[1]["upper"], atol=1e-6)
 
@@ -157,13 +161,13 @@ def test_the_choice_and_the_sweep_count_rows_by_their_weight():
     frame = table()
     wrong = frame.assign(y=np.where(frame["y"] == "yes", "no", "yes"), times=0)  # rows that do not count
     run(frame, "data.weight=times", "train.lambda=auto", "sweep.lambda=[0.001,1]", "sweep.learning_rate=[auto]")
-    before = outputs.load_csv(outputs.ROOT / outputs.CANDIDATES)
+    before = formats.load_csv(paths.ROOT / paths.CANDIDATES)
     run(
         pd.concat([frame, wrong]), "data.weight=times", "train.lambda=auto", "sweep.lambda=[0.001,1]",
         "sweep.learning_rate=[auto]", stages=("load", "split", "train", "sweep"),
     )  # fmt: skip
-    after = outputs.load_csv(outputs.ROOT / outputs.CANDIDATES)
-    scored = outputs.load_csv(outputs.ROOT / outputs.SWEEP / outputs.COMBINATIONS)
+    after = formats.load_csv(paths.ROOT / paths.CANDIDATES)
+    scored = formats.load_csv(paths.ROOT / paths.SWEEP / paths.COMBINATIONS)
     assert after["log_loss"].min() == pytest.approx(before["log_loss"].min(), abs=0.05)
     assert scored["log_loss"].min() == pytest.approx(before["log_loss"].min(), abs=0.05)
 

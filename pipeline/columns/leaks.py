@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline import outputs
 from pipeline.columns import splitting
 from pipeline.columns.profile import as_numbers, binned
 from pipeline.columns.roles import features
-from pipeline.outputs import Table
+from pipeline.files import stored
+from pipeline.files.stored import Table
 from pipeline.overrides import override
 
 ROWS = 20_000  # sampled from larger tables
@@ -55,7 +55,7 @@ def disguised_targets(frame: Table, report: pd.DataFrame, target: str) -> list[L
     feature within the class, in bins, is far from that of the rest.
     """
     drawn = splitting.sample(frame[target].to_numpy(), ROWS)
-    sample, weight = outputs.in_memory(frame.take(drawn.rows)), drawn.weight(None)
+    sample, weight = stored.in_memory(frame.take(drawn.rows)), drawn.weight(None)
     weight = np.ones(len(sample)) if weight is None else weight
     codes, labels = pd.factorize(sample[target], sort=True)
     order = np.random.default_rng(0).permutation(len(sample))
@@ -137,4 +137,4 @@ def warn_of_dates(report: pd.DataFrame) -> None:
 
 def repeated_rows(train: Table, test: Table, columns: list[str]) -> np.ndarray:
     """Positions of the test rows that have the same values in `columns` as some training row."""
-    return np.flatnonzero(np.isin(outputs.row_hashes(test[columns]), outputs.row_hashes(train[columns])))
+    return np.flatnonzero(np.isin(stored.row_hashes(test[columns]), stored.row_hashes(train[columns])))

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pandas.api import types
 
 from pipeline.columns.roles import FEATURES
-from pipeline.outputs import Table
+from pipeline.files.stored import Table
 
 BINS = 20
 CATEGORIES = 10  # shown of a column of strings

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
-from pipeline.outputs import StoredTable, Table
+from pipeline.files.stored import StoredTable, Table
 from pipeline.overrides import override
 from pipeline.reading import held
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline.figures import BLUE, GREY, ORANGE, PANELS, add_legend, colours, new_axes, short
+from pipeline.figures.data import PANELS
+from pipeline.figures.drawing import BLUE, GREY, ORANGE, add_legend, colours, new_axes, short
 
 LISTED = 30  # features named in one picture at most
 SURFACES = 9  # pairs in one picture

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from pipeline.figures import BLUE, CLASSES, GREY, ORANGE, add_legend, by_iteration, new_axes, short
+from pipeline.figures.drawing import BLUE, CLASSES, GREY, ORANGE, add_legend, by_iteration, new_axes, short
 
 LETTERED = 150  # squares of a heat map that show their number at most
 NAMED = 8  # paths named in one picture at most

@@ -4,20 +4,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import config, drift, evaluation, model, outputs
+from pipeline import config, model
+from pipeline.evaluation import drift, result
+from pipeline.files import formats, paths, stored
+
+COMPUTE = "fits"
 
 
 def main(root: Path) -> None:
-    start, trained = (model.load(outputs.ROOT / saved) for saved in (outputs.START, outputs.MODEL))
-    training, test = (outputs.StoredTable(outputs.ROOT / file) for file in (outputs.TRAINING_ROWS, outputs.TEST_ROWS))
-    file = outputs.ROOT / outputs.TEST_LEFT_OUT
-    left_out = outputs.StoredTable(file) if file.exists() else pd.DataFrame()
-    groups = evaluation.groups_of(config.read("evaluate").groups, test, left_out)
-    files = (outputs.TRAINING_WEIGHTS, outputs.TEST_WEIGHTS)
-    weights = outputs.load_weights(outputs.ROOT / files[0]), outputs.load_weights(outputs.ROOT / files[1])
-    title, place = outputs.load_json(outputs.ROOT / outputs.SPLIT_SUMMARY)["data"], outputs.main_result(root)
+    start, trained = (model.load(paths.ROOT / saved) for saved in (paths.START, paths.MODEL))
+    training, test = (stored.StoredTable(paths.ROOT / file) for file in (paths.TRAINING_ROWS, paths.TEST_ROWS))
+    file = paths.ROOT / paths.TEST_LEFT_OUT
+    left_out = stored.StoredTable(file) if file.exists() else pd.DataFrame()
+    groups = result.groups_of(config.read("evaluate").groups, test, left_out)
+    files = (paths.TRAINING_WEIGHTS, paths.TEST_WEIGHTS)
+    weights = stored.load_weights(paths.ROOT / files[0]), stored.load_weights(paths.ROOT / files[1])
+    title, place = formats.load_json(paths.ROOT / paths.SPLIT_SUMMARY)["data"], paths.main_result(root)
     decision = config.read("decision")
-    print(evaluation.write(start, trained, training, test, outputs.ROOT, place, title, groups, weights, decision))
-    judged = outputs.load_csv(root / outputs.EVALUATION / "scores.csv")
-    predictions = outputs.load_csv(root / outputs.PREDICTIONS)
-    outputs.save_json(drift.reference(trained, training, predictions, judged, title), root / outputs.REFERENCE)
+    print(result.write(start, trained, training, test, paths.ROOT, place, title, groups, weights, decision))
+    judged = formats.load_csv(root / paths.EVALUATION / "scores.csv")
+    predictions = formats.load_csv(root / paths.PREDICTIONS)
+    formats.save_json(drift.reference(trained, training, predictions, judged, title), root / paths.REFERENCE)

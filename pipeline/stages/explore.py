@@ -11,25 +11,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import config, figures, outputs
+from pipeline import config
 from pipeline.columns import roles
 from pipeline.columns.target import features_and_target
 from pipeline.columns.terms import Settings, prepare
 from pipeline.errors import reported_warnings
+from pipeline.figures import data, drawing
+from pipeline.files import formats, paths, stored
 from pipeline.logistic.loss import sigmoid
 
 CATEGORIES = 20  # of a column that t-SNE sees at most
 DIGITS = 5  # of the coordinates
 
 
-def embed(table: outputs.Table, params: config.Explore) -> pd.DataFrame:
+def embed(table: stored.Table, params: config.Explore) -> pd.DataFrame:
     """Two coordinates, x and y, and the class for each row of `table`, or of a sample of `params.rows` of them."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     if len(table) > params.rows:
         table = table.take(np.random.RandomState(params.seed).choice(len(table), params.rows, replace=False))
-    table = outputs.in_memory(table)
+    table = stored.in_memory(table)
     perplexity = min(
         params.perplexity, max((len(table) - 1) // 3, 1)
     )  # with more, every row is a neighbour of every row
@@ -46,7 +48,7 @@ def embed(table: outputs.Table, params: config.Explore) -> pd.DataFrame:
     return pd.DataFrame({"x": positions[:, 0], "y": positions[:, 1], "class": y})
 
 
-def class_balance(table: outputs.Table) -> pd.DataFrame:
+def class_balance(table: stored.Table) -> pd.DataFrame:
     counts = table[table.columns[-1]].value_counts().sort_index()
     return counts.rename("rows").rename_axis("class").reset_index()
 
@@ -57,29 +59,36 @@ def logistic_curve() -> pd.DataFrame:
 
 
 def draw(
-    title_of_data: str, report: pd.DataFrame, bars: dict[str, dict], balance: pd.DataFrame, curve: pd.DataFrame, folder: Path
+    title_of_data: str,
+    report: pd.DataFrame,
+    bars: dict[str, dict],
+    balance: pd.DataFrame,
+    curve: pd.DataFrame,
+    folder: Path,
 ) -> None:
-    figures.save(figures.columns, folder / "columns.png", title_of_data, bars=bars, report=report)
+    drawing.save(data.columns, folder / "columns.png", title_of_data, bars=bars, report=report)
     title = f"{balance['rows'].sum():,} rows"
-    figures.save(figures.class_balance, folder / "class_balance.png", title_of_data, counts=balance, title=title)
-    figures.save(figures.logistic_curve, folder / "logistic_curve.png", curve=curve)
+    drawing.save(data.class_balance, folder / "class_balance.png", title_of_data, counts=balance, title=title)
+    drawing.save(data.logistic_curve, folder / "logistic_curve.png", curve=curve)
 
 
 def main(root: Path) -> None:
-    folder, params = root / outputs.EXPLORE, config.read("explore")
-    report = outputs.load_columns(outputs.ROOT / outputs.COLUMNS)
-    bars = outputs.load_json(outputs.ROOT / outputs.DISTRIBUTIONS)
-    table = outputs.StoredTable(outputs.ROOT / outputs.TABLE)
+    folder, params = root / paths.EXPLORE, config.read("explore")
+    report = formats.load_columns(paths.ROOT / paths.COLUMNS)
+    bars = formats.load_json(paths.ROOT / paths.DISTRIBUTIONS)
+    table = stored.StoredTable(paths.ROOT / paths.TABLE)
     table = table[[*roles.features(report), table.columns[-1]]]
     balance, curve = class_balance(table), logistic_curve()
     with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes
-        title_of_data = outputs.load_json(outputs.ROOT / outputs.PROFILE)["data"]
+        title_of_data = formats.load_json(paths.ROOT / paths.PROFILE)["data"]
         drawn = pool.submit(draw, title_of_data, report, bars, balance, curve, folder)
         with reported_warnings():
             embedding = embed(table, params)
         drawn.result()
-    outputs.save_csv(embedding, folder / "tsne.csv", DIGITS)
-    outputs.save_csv(balance, folder / "class_balance.csv")
-    outputs.save_csv(curve, folder / "logistic_curve.csv")
+    formats.save_csv(embedding, folder / "tsne.csv", DIGITS)
+    formats.save_csv(balance, folder / "class_balance.csv")
+    formats.save_csv(curve, folder / "logistic_curve.csv")
     title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    figures.save(figures.points, folder / "tsne.png", title_of_data, table=outputs.load_csv(folder / "tsne.csv"), title=title)
+    drawing.save(
+        data.points, folder / "tsne.png", title_of_data, table=formats.load_csv(folder / "tsne.csv"), title=title
+    )

@@ -10,25 +10,28 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import config, dataset, outputs
-from pipeline.columns import profile
+from pipeline import config
+from pipeline.columns import dataset, profile
 from pipeline.errors import reported_warnings
+from pipeline.files import formats, paths, stored
 
 DIGITS = 15  # of the user's own numbers
+
+COMPUTE = "rows"
 
 
 def main(root: Path) -> None:
     with reported_warnings() as warned:
         data = config.read("data")
         table, report, cell_format = dataset.load(data)
-    outputs.save_table(table, root / outputs.TABLE)
-    outputs.save_csv(report, root / outputs.COLUMNS, DIGITS)
-    outputs.save_json(profile.distributions(table, report, table.columns[-1]), root / outputs.DISTRIBUTIONS, DIGITS)
-    outputs.save_json(asdict(cell_format), root / outputs.CELL_FORMAT)
-    outputs.save_json({"data": data.title, **summary(table, report, warned)}, root / outputs.PROFILE)
+    stored.save_table(table, root / paths.TABLE)
+    formats.save_csv(report, root / paths.COLUMNS, DIGITS)
+    formats.save_json(profile.distributions(table, report, table.columns[-1]), root / paths.DISTRIBUTIONS, DIGITS)
+    formats.save_json(asdict(cell_format), root / paths.CELL_FORMAT)
+    formats.save_json({"data": data.title, **summary(table, report, warned)}, root / paths.PROFILE)
 
 
-def summary(table: outputs.Table, report: pd.DataFrame, warned: list[str]) -> dict[str, Any]:
+def summary(table: stored.Table, report: pd.DataFrame, warned: list[str]) -> dict[str, Any]:
     """Rows, columns of each role, rows of each class, and the warnings."""
     target = table.columns[-1]
     return {

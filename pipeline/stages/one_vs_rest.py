@@ -6,21 +6,27 @@ own section of the configuration.
 
 from pathlib import Path
 
-from pipeline import config, dataset, evaluation, outputs, training
+from pipeline import config
+from pipeline.columns import dataset
 from pipeline.errors import reported_warnings
+from pipeline.evaluation import result
+from pipeline.files import paths
+from pipeline.training import fit, intervals, learnt
+
+COMPUTE = "rows"
 
 
 def main(root: Path) -> None:
-    params, place = config.read("one_vs_rest"), outputs.one_vs_rest(root)
-    training.cluster_codes(None, params.train.standard_errors)
+    params, place = config.read("one_vs_rest"), paths.one_vs_rest(root)
+    intervals.cluster_codes(None, params.train.standard_errors)
     with reported_warnings() as warned:
         loaded = dataset.load(params.data)
         parts = dataset.split(loaded, params.split, params.data)
-        trained = training.train(parts.train, params.train, loaded.cell_format)
+        trained = fit.train(parts.train, params.train, loaded.cell_format)
     dataset.write(parts, params.data, warned, place.folder)
-    training.write(trained, place.folder, warned)
+    learnt.write(trained, place.folder, warned)
     print(
-        evaluation.write(
+        result.write(
             trained.start,
             trained.model,
             parts.train,

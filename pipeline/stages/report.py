@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from pipeline import config, outputs, report
+from pipeline import config
+from pipeline.evaluation import report
+from pipeline.files import paths
 
 SECTIONS = ("data", "split", "train", "decision", "evaluate")
 
 
 def main(root: Path) -> None:
     params = config.load()
-    report.write(outputs.ROOT, root / outputs.REPORT, {section: params[section] for section in SECTIONS})
-    print(f"the report is {outputs.ROOT / outputs.REPORT}")
+    report.write(paths.ROOT, root / paths.REPORT, {section: params[section] for section in SECTIONS})
+    print(f"the report is {paths.ROOT / paths.REPORT}")

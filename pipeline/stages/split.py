@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
-from pipeline import config, dataset, outputs
+from pipeline import config
+from pipeline.columns import dataset
 from pipeline.errors import reported_warnings
+from pipeline.files import paths
+
+COMPUTE = "rows"
 
 
 def main(root: Path) -> None:
-    loaded, data = dataset.read_back(outputs.ROOT), config.read("data")
+    loaded, data = dataset.read_back(paths.ROOT), config.read("data")
     with reported_warnings() as warned:
         parts = dataset.split(loaded, config.read("split"), data)
     dataset.write(parts, data, warned, root)

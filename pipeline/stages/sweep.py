@@ -10,24 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import config, outputs, selection, training
+from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
+from pipeline.files import formats, paths, stored
 from pipeline.reading import CellFormat
-from pipeline.sweeps import choice, results
-from pipeline.sweeps.cross_validation import combinations, cross_validate, path
+from pipeline.training import choice, fit, intervals, learnt, selection
+from pipeline.training import sweep as results
+from pipeline.training.cross_validation import combinations, cross_validate, path
+
+COMPUTE = "fits"
 
 
 def main(root: Path) -> None:
     asked, sweep = config.read("train"), config.read("sweep")
-    table = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
+    table = stored.StoredTable(paths.ROOT / paths.TRAINING_ROWS)
     classes = features_and_target(table)[1]
-    training.check_positive(asked.positive, np.unique(classes))
-    folder, key = root / outputs.SWEEP, outputs.load_key(outputs.ROOT)
-    weight = outputs.load_weights(outputs.ROOT / outputs.TRAINING_WEIGHTS)
-    training.check_weights(weight, classes)
-    clusters = training.cluster_codes(key, asked.standard_errors)
+    fit.check_positive(asked.positive, np.unique(classes))
+    folder, key = root / paths.SWEEP, stored.load_key(paths.ROOT)
+    weight = stored.load_weights(paths.ROOT / paths.TRAINING_WEIGHTS)
+    fit.check_weights(weight, classes)
+    clusters = intervals.cluster_codes(key, asked.standard_errors)
     record: dict[str, Any] = {"score": sweep.score, "refit": sweep.refit, "warnings": []}
     folder.mkdir()
     try:
@@ -44,12 +48,12 @@ def main(root: Path) -> None:
     except UserError as error:
         print(f"warning: there is no winner: {error}")
         record["warnings"].append(f"The sweep has no winner: {error}")
-        outputs.save_json(record, root / outputs.WINNER)
+        formats.save_json(record, root / paths.WINNER)
         return
     weights_by_lambda = path(table, train, sweep, validation.combinations, weight)
-    outputs.save_csv(weights_by_lambda, folder / outputs.PATHS, outputs.WEIGHT_DIGITS)
-    title = outputs.load_json(outputs.ROOT / outputs.SPLIT_SUMMARY)["data"]
-    results.draw(validation, weights_by_lambda, found, sweep, folder / outputs.PICTURES, title)
+    formats.save_csv(weights_by_lambda, folder / paths.PATHS, formats.WEIGHT_DIGITS)
+    title = formats.load_json(paths.ROOT / paths.SPLIT_SUMMARY)["data"]
+    results.draw(validation, weights_by_lambda, found, sweep, folder / paths.PICTURES, title)
     named = choice.as_json(found)
     chosen = named[sweep.refit]
     pair = config.Combination(chosen["lambda"], chosen["learning_rate"])
@@ -60,13 +64,13 @@ def main(root: Path) -> None:
     settings = train.model_copy(
         update={"l2": chosen["lambda"], "learning_rate": chosen["learning_rate"], "penalty": "ridge"}
     )
-    cell_format = CellFormat(**outputs.load_json(outputs.ROOT / outputs.CELL_FORMAT))
+    cell_format = CellFormat(**formats.load_json(paths.ROOT / paths.CELL_FORMAT))
     with reported_warnings() as warned:
-        trained = training.train(table, settings, cell_format, weight)
-    training.write(trained, folder, warned, clusters)
-    outputs.save_json(record | named, root / outputs.WINNER)
+        trained = fit.train(table, settings, cell_format, weight)
+    learnt.write(trained, folder, warned, clusters)
+    formats.save_json(record | named, root / paths.WINNER)
     command = results.adopt(chosen, settled)
-    outputs.save_text(command + "\n", folder / outputs.ADOPT)
+    formats.save_text(command + "\n", folder / paths.ADOPT)
     print(
         f"{len(validation.combinations)} combinations; "
         f"{sweep.refit.replace('_', ' ')}: {choice.describe(chosen, sweep.score)}\nTo adopt it: {command}"

@@ -6,16 +6,17 @@ so this stage runs wherever the receipt is missing (a fresh clone, an experiment
 
 from pathlib import Path
 
-from pipeline import config, outputs, promote
-from pipeline.tracking import log, records
+from pipeline import config
+from pipeline.files import formats, paths, stored
+from pipeline.tracking import log, promotion, records
 from pipeline.tracking.runs import Record
 from pipeline.tracking.sweeps import Sweep
 
 
 def main(root: Path) -> None:
     params = config.load()
-    training_rows = outputs.StoredTable(outputs.ROOT / outputs.TRAINING_ROWS)
-    sweep = records.sweep_record(params, training_rows, outputs.ROOT, "sweep")
+    training_rows = stored.StoredTable(paths.ROOT / paths.TRAINING_ROWS)
+    sweep = records.sweep_record(params, training_rows, paths.ROOT, "sweep")
     found: list[Record | Sweep] = [records.main_record(params), records.one_vs_rest_record(params)]
     if sweep is not None:
         found.append(sweep)
@@ -23,7 +24,7 @@ def main(root: Path) -> None:
     log.log(found, settings)
     if settings.promote is not None:
         try:
-            promote.main(None, settings.promote)
-        except promote.RefusedError as reason:
+            promotion.promote(None, settings.promote)
+        except promotion.RefusedError as reason:
             print(reason)
-    outputs.save_json([record.digest for record in found], root / outputs.RECEIPT)
+    formats.save_json([record.digest for record in found], root / paths.RECEIPT)

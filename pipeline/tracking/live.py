@@ -13,12 +13,12 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import training
 from pipeline.config import Data, Tracking
 from pipeline.errors import UserError
 from pipeline.tracking import models, stores
 from pipeline.tracking.log import DESCRIPTION
 from pipeline.tracking.runs import ended
+from pipeline.training.fit import Hear
 
 SECONDS = 1.0  # between two points
 NAME = "training now"
@@ -26,38 +26,30 @@ STORE = (MlflowException, SQLAlchemyError, OSError)
 
 
 @contextmanager
-def shown(data: Data, settings: Tracking) -> Iterator[None]:
-    """Show the cost of the model that the block trains. Without a store it is trained all the same, with a warning."""
+def shown(data: Data, settings: Tracking) -> Iterator[Hear]:
+    """A function that shows the cost of the model that is trained with it; without a store it only warns."""
     try:
         with stores.opened(settings, "Training goes on, and is not shown.") as uri:
             place = stores.experiment(data.title, uri, DESCRIPTION.format(name=data.title, source=data.source))
             run_id = stores.create(place, NAME, {"dvc.stage": "live", **models.made_by("pipeline/stages/train.py")})
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)
-        yield
+        yield lambda iteration, cost: None
         return
     print(f"MLflow shows the cost in run {run_id}", flush=True)
-    point = _Points(run_id)
-    training.listeners.append(point)
-    try:
-        with ended(run_id):
-            yield
-    finally:
-        training.listeners.remove(point)
+    with ended(run_id):
+        yield _Points(run_id)
     with suppress(*STORE):
         mlflow.MlflowClient().delete_run(run_id)
 
 
 class _Points:
-    """Logs the cost of the first training that it hears of, from time to time."""
+    """Logs the cost, from time to time."""
 
     def __init__(self, run_id: str) -> None:
-        self.run_id, self.last, self.next = run_id, -1, 0.0
+        self.run_id, self.next = run_id, 0.0
 
     def __call__(self, iteration: int, cost: float) -> None:
-        if iteration <= self.last:  # another training, such as that of a fold
-            self.next = float("inf")
-        self.last = iteration
         if time.monotonic() < self.next:
             return
         self.next = time.monotonic() + SECONDS

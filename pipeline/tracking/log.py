@@ -28,6 +28,6 @@ def log(found: list[Record | Sweep], settings: config.Tracking) -> None:
 
 
 def log_study(params: dict[str, Any], training_rows: pd.DataFrame, root: Path, interrupted: bool) -> None:
-    """Log what `pipeline.sweeps.multirun` has in `root`."""
+    """Log what `pipeline.commands.multirun` has in `root`."""
     record = records.sweep_record(params, training_rows, root, "multirun", interrupted)
     log([record] if record else [], config.section_of(params, "tracking", "conf/"))

@@ -14,7 +14,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from pipeline.columns.target import features_and_target
-from pipeline.outputs import Table, row_hashes
+from pipeline.files.stored import Table, row_hashes
 from pipeline.tracking import shipping
 from pipeline.tracking.stores import model_name
 

@@ -12,44 +12,45 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import config, outputs
-from pipeline.outputs import Result
-from pipeline.sweeps import choice
+from pipeline import config
+from pipeline.files import formats, paths, stored
+from pipeline.files.paths import Result
 from pipeline.tracking import runs, shipping
 from pipeline.tracking.runs import Record
 from pipeline.tracking.sweeps import Child, Sweep
+from pipeline.training import choice
 
 FOLDERS = ("load", "explore", "split", "train", "evaluate", "report")  # of the main result
 ELSEWHERE = ("sweep", "one_vs_rest", "tracking", "compute")  # sections that do not decide the main result
 FITTED = ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")  # metrics of each column of weights
-LATER = (outputs.TRAINING_WARNINGS, outputs.EVALUATION_WARNINGS)
+LATER = (paths.TRAINING_WARNINGS, paths.EVALUATION_WARNINGS)
 CHOSEN = ("lambda", "learning_rate")
 
 
 def main_record(params: dict[str, Any]) -> Record:
     """The run of the pipeline's own model, with the warnings of a sweep that has no run of its own."""
     own = {section: values for section, values in params.items() if section not in ELSEWHERE}
-    warned = [outputs.ROOT / file for file in (outputs.PROFILE, outputs.SPLIT_SUMMARY, *LATER)]
-    if not (outputs.ROOT / outputs.SWEEP / outputs.COMBINATIONS).exists():
-        warned.append(outputs.ROOT / outputs.WINNER)
-    return _record("evaluate", own, outputs.main_result(), [outputs.ROOT / name for name in FOLDERS], warned)
+    warned = [paths.ROOT / file for file in (paths.PROFILE, paths.SPLIT_SUMMARY, *LATER)]
+    if not (paths.ROOT / paths.SWEEP / paths.COMBINATIONS).exists():
+        warned.append(paths.ROOT / paths.WINNER)
+    return _record("evaluate", own, paths.main_result(), [paths.ROOT / name for name in FOLDERS], warned)
 
 
 def one_vs_rest_record(params: dict[str, Any]) -> Record:
     """The run of the one-vs-rest extension."""
-    result = outputs.one_vs_rest()
-    warned = [result.folder / file for file in (outputs.SPLIT_SUMMARY, outputs.EVALUATION_WARNINGS)]
+    result = paths.one_vs_rest()
+    warned = [result.folder / file for file in (paths.SPLIT_SUMMARY, paths.EVALUATION_WARNINGS)]
     return _record("one_vs_rest", params["one_vs_rest"], result, [result.folder], warned)
 
 
 def sweep_record(
-    params: dict[str, Any], training_rows: outputs.Table, root: Path, stage: str, interrupted: bool = False
+    params: dict[str, Any], training_rows: stored.Table, root: Path, stage: str, interrupted: bool = False
 ) -> Sweep | None:
     """The run of a sweep and those of its combinations, from the files below `root`; None where there was no sweep.
 
     `stage` is a name for what made them.
     """
-    if not (root / outputs.SWEEP / outputs.COMBINATIONS).exists():
+    if not (root / paths.SWEEP / paths.COMBINATIONS).exists():
         return None
     train, sweep = params["train"], params["sweep"]
     common = _by_dotted_key(
@@ -64,13 +65,13 @@ def sweep_record(
         stage,
         common,
         list(training_rows.columns),
-        hashlib.sha256(outputs.row_hashes(training_rows).tobytes()).hexdigest(),
+        hashlib.sha256(stored.row_hashes(training_rows).tobytes()).hexdigest(),
     )
-    children = _children(root / outputs.SWEEP, study, common)
-    shown = _files([root / outputs.SWEEP])
-    winner = outputs.load_json(root / outputs.WINNER) if (root / outputs.WINNER).exists() else {}
+    children = _children(root / paths.SWEEP, study, common)
+    shown = _files([root / paths.SWEEP])
+    winner = formats.load_json(root / paths.WINNER) if (root / paths.WINNER).exists() else {}
     chosen = {name: winner[name] for name in choice.Choice._fields if name in winner}
-    score, model = sweep["score"], root / outputs.SWEEP / outputs.MODEL
+    score, model = sweep["score"], root / paths.SWEEP / paths.MODEL
     return Sweep(
         experiment=_data(params).title,
         name=f"{stage}, {_best(chosen.get(sweep['refit']))}{_plain(train['optimizer'])}",
@@ -102,12 +103,12 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     folders  what the stages wrote: their files are shown, but for tables, and decide the digest
     warned   JSON files with a list of warnings, where there are
     """
-    params = params | {"train": _settled(params["train"], result.folder / outputs.CANDIDATES)}
+    params = params | {"train": _settled(params["train"], result.folder / paths.CANDIDATES)}
     found, fit, data = _files(folders), params["train"], _data(params)
-    scores = outputs.load_metrics(result)
-    columns = outputs.load_json(result.folder / outputs.TRAINING_SUMMARY)
+    scores = formats.load_metrics(result)
+    columns = formats.load_json(result.folder / paths.TRAINING_SUMMARY)
     decision = config.section_of(params, "decision", "params.yaml").sentence if "decision" in params else ""
-    warnings = [line for file in warned if file.exists() for line in outputs.load_json(file)["warnings"]]
+    warnings = [line for file in warned if file.exists() for line in formats.load_json(file)["warnings"]]
     references = {"prior": "prior", "black_box": "black box", "baseline": "random weights"}
     parts = {"test/": scores["test"], "train/": scores["train"], "decision/": scores.get("decision", {})}
     parts |= {f"{runs.REFERENCE}{name}/": scores[part] for part, name in references.items()}
@@ -123,17 +124,15 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
         name=f"lambda {fit['lambda']:g}, rate {_rate(fit['learning_rate'])}, {_plain(fit['optimizer'])}",
         stage=stage,
         description=_description(data.title, scores, columns, warnings, decision),
-        digest=_digest(params, _contents([*found, result.metrics], outputs.ROOT), warnings, shipping.fingerprint()),
+        digest=_digest(params, _contents([*found, result.metrics], paths.ROOT), warnings, shipping.fingerprint()),
         params=_by_dotted_key(params),
         metrics=metrics,
-        costs=outputs.load_csv(result.folder / outputs.COSTS),
-        training=outputs.StoredTable(result.folder / outputs.TRAINING_ROWS),
-        test=outputs.StoredTable(result.folder / outputs.TEST_ROWS),
+        costs=formats.load_csv(result.folder / paths.COSTS),
+        training=stored.StoredTable(result.folder / paths.TRAINING_ROWS),
+        test=stored.StoredTable(result.folder / paths.TEST_ROWS),
         source=data.source,
-        model=result.folder / outputs.MODEL,
-        artifacts={
-            file: file.parent.relative_to(outputs.ROOT).as_posix() for file in found if file.suffix != ".parquet"
-        },
+        model=result.folder / paths.MODEL,
+        artifacts={file: file.parent.relative_to(paths.ROOT).as_posix() for file in found if file.suffix != ".parquet"},
     )
 
 
@@ -141,12 +140,12 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
     """The section `train` with what was chosen in place of `auto`."""
     if not candidates.exists():
         return train
-    table = outputs.load_csv(candidates)
+    table = formats.load_csv(candidates)
     chosen = table[table["chosen"]].iloc[0]
     settled = {"lambda": float(chosen["lambda"]), "features": str(chosen["features"])}
-    pairs = candidates.with_name(outputs.SURFACES.name)
+    pairs = candidates.with_name(paths.SURFACES.name)
     if train["interactions"] == "auto":
-        settled["interactions"] = outputs.load_csv(pairs)["pair"].unique().tolist() if pairs.exists() else []
+        settled["interactions"] = formats.load_csv(pairs)["pair"].unique().tolist() if pairs.exists() else []
     return train | settled
 
 
@@ -218,12 +217,12 @@ def _warning_lines(warnings: list[str]) -> list[str]:
 
 
 def _combinations(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / outputs.COMBINATIONS, dtype={"learning_rate": str})
+    return pd.read_csv(folder / paths.COMBINATIONS, dtype={"learning_rate": str})
 
 
 def _children(folder: Path, study: str, common: dict[str, Any]) -> list[Child]:
     """The combinations in the sweep's `folder`, each with its cost curve."""
-    curves = dict(list(pd.read_parquet(folder / outputs.CURVES).groupby(["lambda", "learning_rate"])))
+    curves = dict(list(pd.read_parquet(folder / paths.CURVES).groupby(["lambda", "learning_rate"])))
     children = []
     for row in _combinations(folder).to_dict("records"):
         penalty, rate, iterations, status = (
@@ -247,7 +246,7 @@ def _children(folder: Path, study: str, common: dict[str, Any]) -> list[Child]:
 
 def _sweep_description(root: Path, score: str, chosen: dict[str, Any], warnings: list[str]) -> str:
     """A few lines of Markdown: what was tried, the five best, and the winner or why there is none."""
-    scored, adopt = _combinations(root / outputs.SWEEP), root / outputs.SWEEP / outputs.ADOPT
+    scored, adopt = _combinations(root / paths.SWEEP), root / paths.SWEEP / paths.ADOPT
     ranked = choice.ranked(scored, score).head(5)
     table = [
         f"| {row['lambda']:g} | {row['learning_rate']} | {row[score]:.5f} | {row[f'{score}_standard_error']:.5f} |"

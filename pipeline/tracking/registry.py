@@ -16,9 +16,10 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from pipeline import model, outputs
+from pipeline import model
 from pipeline.config import Tracking
 from pipeline.errors import UserError
+from pipeline.files import formats, paths
 from pipeline.tracking import models, runs, shipping, stores
 from pipeline.tracking.stores import opened
 
@@ -131,14 +132,14 @@ def reference(name: str, settings: Tracking) -> dict[str, Any]:
         run_id = _run_of(name)
         try:
             place = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path=str(outputs.REFERENCE), dst_path=folder
+                run_id=run_id, artifact_path=str(paths.REFERENCE), dst_path=folder
             )
         except (MlflowException, OSError):
             raise UserError(
-                f"the run {run_id} of the model {name} has no {outputs.REFERENCE}: an earlier version logged it. "
+                f"the run {run_id} of the model {name} has no {paths.REFERENCE}: an earlier version logged it. "
                 f"`dvc repro` logs a new one."
             ) from None
-        return outputs.load_json(Path(place))
+        return formats.load_json(Path(place))
 
 
 class Recorded(NamedTuple):
@@ -196,7 +197,7 @@ def log_watch(
         tags = {
             "mlflow.parentRunId": parent.info.run_id,
             "dvc.stage": "watch",
-            **models.made_by("pipeline/watch.py"),
+            **models.made_by("pipeline/commands/watch.py"),
         }
         run_id, model_id = stores.create(experiment, f"watch {file}", tags), stores.models(parent)[-1].model_id
         with runs.ended(run_id):

@@ -16,9 +16,10 @@ from mlflow.entities import Dataset, Experiment, Metric, Param
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import outputs, report
 from pipeline.config import Tracking
-from pipeline.outputs import Table
+from pipeline.evaluation import report
+from pipeline.files import paths
+from pipeline.files.stored import Table
 from pipeline.tracking import models, stores
 
 SIGNS = {"<=": "at most ", ">=": "at least ", "<": "under ", ">": "over ", "+": " plus", "%": " percent", "&": " and "}
@@ -105,7 +106,7 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
     for start in range(0, len(metrics), 1000):
         client.log_batch(run_id, metrics=metrics[start : start + 1000])
     for file, folder in record.artifacts.items():
-        if file.name == outputs.REPORT.name:
+        if file.name == paths.REPORT.name:
             text = file.read_text(encoding="utf-8").replace(
                 report.COMMIT, stores.provenance().get("git.commit", "none")
             )

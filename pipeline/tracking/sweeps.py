@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import Experiment, Metric, Param, Run
 
-from pipeline.outputs import Table
+from pipeline.files.stored import Table
 from pipeline.tracking import models, stores
 from pipeline.tracking.runs import ended, log_settings
 
 STUDY, COMBINATION, REASON = "sweep.digest", "combination.digest", "failure"
 POINTS = 100  # of a cost curve at most
 ENDED = {"FINISHED", "FAILED"}
-MODULES = {"sweep": "pipeline/stages/sweep.py", "multirun": "pipeline/sweeps/multirun.py"}
+MODULES = {"sweep": "pipeline/stages/sweep.py", "multirun": "pipeline/commands/multirun.py"}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import pytest
 from conftest import ROOT, train_params
 from distributed import Client, LocalCluster
 
-from pipeline import compute, predict, training
+from pipeline import compute
+from pipeline.commands import predict
 from pipeline.compute import Call, cluster
 from pipeline.errors import UserError
 from pipeline.logistic import LogisticRegression
@@ -26,6 +27,7 @@ from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.reading import CellFormat
+from pipeline.training import fit
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +135,7 @@ def test_workers_predict_the_rows_of_a_file_as_threads_do(
     (tmp_path / "rows.csv").write_text("\n".join(["age,colour,y", *rows]) + "\n")
     good = pd.DataFrame([row.split(",") for row in rows if row.count(",") == 2 and "old" not in row])
     X = pd.DataFrame({"age": good[0].astype(float), "colour": good[1].astype("str"), "y": good[2].astype("str")})
-    fitted = training.train(X, train_params(max_iterations=50, learning_rate="auto"), CellFormat()).model
+    fitted = fit.train(X, train_params(max_iterations=50, learning_rate="auto"), CellFormat()).model
     monkeypatch.setattr(predict, "found", lambda _: (fitted, None))
     found = []
     for name in ("there", "here"):

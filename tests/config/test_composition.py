@@ -12,9 +12,9 @@ from conftest import ROOT, Shell, copy_project, shell_in
 from omegaconf import OmegaConf
 
 from pipeline import config
+from pipeline.commands import multirun, queue
 from pipeline.config import composition
 from pipeline.errors import UserError
-from pipeline.sweeps import multirun, queue
 
 pytestmark = pytest.mark.slow
 

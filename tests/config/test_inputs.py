@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, compose, run_stages
 
-from pipeline import outputs
 from pipeline.config import inputs
 from pipeline.errors import UserError
+from pipeline.files import paths
 
 TABLE = ("data=table", "data.target=y")
 
@@ -32,7 +32,7 @@ def recorded(*overrides: str) -> tuple[str, str]:
     """What the stage `configure` records of the table and of the test file."""
     compose(*overrides)
     run_stages("configure")
-    return tuple((outputs.ROOT / name).read_text(encoding="utf-8") for name in (outputs.DATA_FILE, outputs.TEST_FILE))
+    return tuple((paths.ROOT / name).read_text(encoding="utf-8") for name in (paths.DATA_FILE, paths.TEST_FILE))
 
 
 def md5sum(*files: str) -> str:
@@ -63,7 +63,7 @@ def test_a_table_that_is_gone_leaves_its_digest_and_no_link_to_nothing() -> None
     Path("data/my.csv").unlink()
     with pytest.raises(UserError, match=r"data/my\.csv doesn't exist"):
         recorded(*TABLE, "data.path=data/my.csv")
-    assert (outputs.ROOT / outputs.DATA_FILE).read_text(encoding="utf-8") == digests[0]
+    assert (paths.ROOT / paths.DATA_FILE).read_text(encoding="utf-8") == digests[0]
     assert recorded() == (inputs.NONE, inputs.NONE)
 
 
@@ -84,18 +84,18 @@ def test_a_table_that_an_experiment_in_a_copy_does_not_have_is_named_with_the_co
 
 
 def test_a_link_to_nothing_that_an_earlier_version_left_is_replaced() -> None:
-    (outputs.ROOT / "configure").mkdir(parents=True)
-    (outputs.ROOT / outputs.DATA_FILE).symlink_to("../../data/gone.csv")
+    (paths.ROOT / "configure").mkdir(parents=True)
+    (paths.ROOT / paths.DATA_FILE).symlink_to("../../data/gone.csv")
     assert recorded(*TABLE, "data.path=data/my.csv")[0] == md5sum("data/my.csv")
 
 
 def test_a_table_edited_since_it_was_recorded_is_refused_for_the_stage_that_read_it() -> None:
     recorded(*TABLE, "data.path=data/my.csv")
-    dependencies = [(outputs.ROOT / outputs.DATA_FILE).as_posix()]
+    dependencies = [(paths.ROOT / paths.DATA_FILE).as_posix()]
     assert inputs.changed(dependencies) == []
     Path("data/my.csv").write_text("edited", encoding="utf-8")
     assert inputs.changed(dependencies) == ["the file in data.path"]
-    assert inputs.changed([(outputs.ROOT / outputs.TEST_FILE).as_posix()]) == []
+    assert inputs.changed([(paths.ROOT / paths.TEST_FILE).as_posix()]) == []
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_table_that_did_not_change_is_read_once(reads: list[str]) -> None:
     digests = [recorded(*TABLE, "data.path=data/my.csv") for _ in range(3)]
     assert digests[0] == digests[1] == digests[2]
-    assert inputs.changed([(outputs.ROOT / outputs.DATA_FILE).as_posix()]) == []
+    assert inputs.changed([(paths.ROOT / paths.DATA_FILE).as_posix()]) == []
     assert reads == ["my.csv"]
 
 

@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from pipeline import figures
 from pipeline.columns import profile
+from pipeline.columns.dataset import bundled
 from pipeline.columns.roles import decide
 from pipeline.config import Explore
-from pipeline.dataset import bundled
+from pipeline.figures import data, drawing
 from pipeline.stages import explore
 
 
@@ -42,7 +42,7 @@ def test_rows_of_strings_dates_and_missing_cells_are_embedded_and_drawn(tmp_path
     assert np.isfinite(embedding[["x", "y"]]).all(axis=None)
     roles = decide(table, "y")
     bars, report = profile.distributions(table, roles, "y"), profile.describe(table, roles, "y")
-    figures.save(figures.columns, tmp_path / "columns.png", bars=bars, report=report)
+    drawing.save(data.columns, tmp_path / "columns.png", bars=bars, report=report)
     assert (tmp_path / "columns.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -52,10 +52,10 @@ def test_names_with_mathematical_signs_and_the_first_and_last_dates_are_drawn(tm
     table = table.assign(y=["$a_$", "$", "c"] * 20).astype({"level": "str", "y": "str"})
     roles = decide(table, "y")
     bars, report = profile.distributions(table, roles, "y"), profile.describe(table, roles, "y")
-    figures.save(figures.columns, tmp_path / "columns.png", bars=bars, report=report)
-    figures.save(figures.class_balance, tmp_path / "balance.png", counts=explore.class_balance(table), title="$")
+    drawing.save(data.columns, tmp_path / "columns.png", bars=bars, report=report)
+    drawing.save(data.class_balance, tmp_path / "balance.png", counts=explore.class_balance(table), title="$")
     points = pd.DataFrame({"x": 1.0, "y": 2.0, "class": table["y"]})
-    figures.save(figures.points, tmp_path / "points.png", table=points, title="$x_$")
+    drawing.save(data.points, tmp_path / "points.png", table=points, title="$x_$")
     assert len(list(tmp_path.glob("*.png"))) == 3
 
 

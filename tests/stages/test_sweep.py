@@ -8,17 +8,18 @@ import pandas as pd
 import pytest
 from conftest import ROOT, compose, contents, run_stages
 
-from pipeline import config, outputs, training
+from pipeline import config
 from pipeline.columns import splitting
+from pipeline.files import formats, paths, stored
 from pipeline.reading import CellFormat
-from pipeline.sweeps import choice
-from pipeline.sweeps.cross_validation import combinations, cross_validate
 from pipeline.tracking import records
+from pipeline.training import choice, fit, learnt
+from pipeline.training.cross_validation import combinations, cross_validate
 
 pytestmark = pytest.mark.slow
 
 GRID = ["sweep.lambda=[0.01,0.1,10]", "sweep.learning_rate=[0.1,1]", "train.max_iterations=300"]
-SWEEP, WINNER = outputs.ROOT / outputs.SWEEP, outputs.ROOT / outputs.WINNER
+SWEEP, WINNER = paths.ROOT / paths.SWEEP, paths.ROOT / paths.WINNER
 
 
 @pytest.fixture
@@ -32,19 +33,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def training_rows() -> pd.DataFrame:
-    return outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
+    return stored.load_table(paths.ROOT / paths.TRAINING_ROWS)
 
 
 def test_the_stage_writes_every_combination_its_curve_the_winner_and_four_pictures(project: Path) -> None:
     run_stages("sweep")
-    scored = pd.read_csv(SWEEP / outputs.COMBINATIONS)
+    scored = pd.read_csv(SWEEP / paths.COMBINATIONS)
     assert len(scored) == 6
     assert set(scored.loc[scored["status"] == "diverged", "lambda"]) == {10.0}
-    curves = pd.read_parquet(SWEEP / outputs.CURVES)
+    curves = pd.read_parquet(SWEEP / paths.CURVES)
     assert len(curves.groupby(["lambda", "learning_rate"])) == 6
-    winner = outputs.load_json(WINNER)
+    winner = formats.load_json(WINNER)
     assert winner["best"]["log_loss"] == pytest.approx(scored["log_loss"].min(), abs=1e-6)
-    pictures = {file.name for file in (SWEEP / outputs.PICTURES).iterdir()}
+    pictures = {file.name for file in (SWEEP / paths.PICTURES).iterdir()}
     assert pictures == {
         f"{name}.png" for name in ("heat_map", "validation_curve", "learning_rates", "coefficient_paths")
     }
@@ -53,15 +54,15 @@ def test_the_stage_writes_every_combination_its_curve_the_winner_and_four_pictur
 def test_an_optimiser_without_learning_rate_has_no_pictures_that_compare_learning_rates(project: Path) -> None:
     compose(*GRID, "optimizer=newton")
     run_stages("sweep")
-    pictures = {file.name for file in (SWEEP / outputs.PICTURES).iterdir()}
+    pictures = {file.name for file in (SWEEP / paths.PICTURES).iterdir()}
     assert pictures == {"validation_curve.png", "coefficient_paths.png"}
 
 
 def test_the_same_sweep_gives_the_same_bytes(project: Path) -> None:
     run_stages("sweep")
-    before = contents(outputs.ROOT)
+    before = contents(paths.ROOT)
     run_stages("sweep")
-    assert contents(outputs.ROOT) == before
+    assert contents(paths.ROOT) == before
 
 
 @pytest.mark.parametrize("lambdas", ["[0.01,0.1]", "[0.012345678901234567,1e-07]"])
@@ -76,14 +77,14 @@ def test_the_printed_lambda_and_learning_rate_train_the_model_that_the_sweep_pro
     assert [text.split("=")[0] for text in chosen] == ["train.lambda", "train.learning_rate"]
     compose(*GRID, *chosen)
     run_stages("train", "evaluate")
-    assert contents(outputs.ROOT / "train") == contents(SWEEP / "train")
-    assert outputs.load_json(outputs.main_result().metrics)["test"]["accuracy"] > 0.9
+    assert contents(paths.ROOT / "train") == contents(SWEEP / "train")
+    assert formats.load_json(paths.main_result().metrics)["test"]["accuracy"] > 0.9
 
 
 def test_no_test_row_is_read(project: Path) -> None:
     run_stages("sweep")
     before, winner = contents(SWEEP), WINNER.read_bytes()
-    (outputs.ROOT / outputs.TEST_ROWS).unlink()
+    (paths.ROOT / paths.TEST_ROWS).unlink()
     run_stages("sweep")
     assert contents(SWEEP) == before
     assert WINNER.read_bytes() == winner
@@ -92,7 +93,7 @@ def test_no_test_row_is_read(project: Path) -> None:
 def test_folds_are_cut_by_the_group_that_split_the_rows(project: Path) -> None:
     rows = training_rows()
     group = pd.Series(rows.index % 20, name="group")
-    outputs.save_table(group.to_frame(), outputs.ROOT / outputs.KEY)
+    stored.save_table(group.to_frame(), paths.ROOT / paths.KEY)
     run_stages("sweep")
     settings, params = config.read("train"), config.read("sweep")
 
@@ -100,7 +101,7 @@ def test_folds_are_cut_by_the_group_that_split_the_rows(project: Path) -> None:
         folds = splitting.folds(rows["target"].to_numpy(str), params.folds, params.seed, key)
         return cross_validate(rows, settings, params, combinations(params, settings), folds).combinations["log_loss"]
 
-    written = pd.read_csv(SWEEP / outputs.COMBINATIONS)["log_loss"]
+    written = pd.read_csv(SWEEP / paths.COMBINATIONS)["log_loss"]
     pd.testing.assert_series_equal(written, log_losses(group), rtol=1e-6)
     assert (log_losses(None) != log_losses(group)).any()
 
@@ -110,15 +111,15 @@ def test_rows_that_cannot_be_cut_make_a_sweep_without_combinations_and_give_the_
 ) -> None:
     run_stages("sweep")
     one = pd.Series(["one"] * len(training_rows()), name="group")
-    outputs.save_table(one.to_frame(), outputs.ROOT / outputs.KEY)
+    stored.save_table(one.to_frame(), paths.ROOT / paths.KEY)
     run_stages("sweep")
     reason = "The training rows can't be cut into two folds"
     assert f"warning: there is no winner: {reason}" in capsys.readouterr().out
-    record = outputs.load_json(WINNER)
+    record = formats.load_json(WINNER)
     assert record["warnings"][0].startswith(f"The sweep has no winner: {reason}")
     assert "best" not in record
     assert contents(SWEEP) == {}
-    assert records.sweep_record(config.load(), training_rows(), outputs.ROOT, "sweep") is None
+    assert records.sweep_record(config.load(), training_rows(), paths.ROOT, "sweep") is None
 
 
 def test_a_sweep_of_which_every_combination_diverges_is_a_result_with_a_warning(project: Path) -> None:
@@ -128,13 +129,13 @@ def test_a_sweep_of_which_every_combination_diverges_is_a_result_with_a_warning(
     )
     assert done.returncode == 0, done.stderr
     assert "warning: there is no winner: every combination diverged" in done.stdout
-    record = outputs.load_json(WINNER)
+    record = formats.load_json(WINNER)
     assert not set(choice.Choice._fields) & set(record)
     assert "every combination diverged" in record["warnings"][0]
-    scored = pd.read_csv(SWEEP / outputs.COMBINATIONS)
+    scored = pd.read_csv(SWEEP / paths.COMBINATIONS)
     assert scored["status"].tolist() == ["diverged"] * 6
     assert set(contents(SWEEP)) == {"combinations.csv", "curves.parquet"}
-    logged = records.sweep_record(config.load(), training_rows(), outputs.ROOT, "sweep")
+    logged = records.sweep_record(config.load(), training_rows(), paths.ROOT, "sweep")
     assert logged is not None
     assert all(child.failure for child in logged.children)
 
@@ -149,13 +150,13 @@ def test_one_standard_error_is_trained_on_all_rows_where_refit_asks_for_it(proje
     near = "sweep.lambda=[0.001,0.01,0.02,0.05,0.1]"  # the best is among them, and others are hardly worse
     compose(*GRID, near, "sweep.refit=one_standard_error")
     run_stages("sweep")
-    winner = outputs.load_json(WINNER)
+    winner = formats.load_json(WINNER)
     strongest = winner["one_standard_error"]
     assert strongest["lambda"] > winner["best"]["lambda"]
-    weights = pd.read_csv(SWEEP / outputs.WEIGHTS)["weight_per_standard_deviation"]
+    weights = pd.read_csv(SWEEP / paths.WEIGHTS)["weight_per_standard_deviation"]
     update = {"l2": strongest["lambda"], "learning_rate": strongest["learning_rate"]}
-    alone = training.train(training_rows(), config.read("train").model_copy(update=update), CellFormat())
-    expected = training.weights(alone)["weight_per_standard_deviation"]
+    alone = fit.train(training_rows(), config.read("train").model_copy(update=update), CellFormat())
+    expected = learnt.weights(alone)["weight_per_standard_deviation"]
     pd.testing.assert_series_equal(weights, expected, rtol=1e-8)
 
 

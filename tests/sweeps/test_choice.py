@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.sweeps.choice import best_by_lambda, choose, outlier, ranked, warn
+from pipeline.training.choice import best_by_lambda, choose, outlier, ranked, warn
 
 
 def scored(*rows: tuple) -> pd.DataFrame:

@@ -9,14 +9,15 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline import reading, training
+from pipeline import reading
 from pipeline.columns import splitting
+from pipeline.columns.dataset import bundled
 from pipeline.columns.target import features_and_target
 from pipeline.config import Combination, Sweep, Train, section_of
-from pipeline.dataset import bundled
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat, Options
-from pipeline.sweeps.cross_validation import Validation, combinations, cross_validate, path
+from pipeline.training import fit
+from pipeline.training.cross_validation import Validation, combinations, cross_validate, path
 
 pytestmark = pytest.mark.slow
 
@@ -117,15 +118,15 @@ def test_newton_has_no_learning_rate_to_sweep():
 def test_the_score_of_a_combination_is_that_of_training_it_alone_on_each_fold(
     penguins: pd.DataFrame, optimizer: str, lambdas: list[float]
 ) -> None:
-    settings, sweep = DESCENT.model_copy(update={"optimizer": optimizer}), settings(score="accuracy")
-    grid = combinations(settings(**{"lambda": lambdas}), settings)
-    found = cross_validated(penguins, settings, sweep, grid).combinations
+    train, sweep = DESCENT.model_copy(update={"optimizer": optimizer}), settings(score="accuracy")
+    grid = combinations(settings(**{"lambda": lambdas}), train)
+    found = cross_validated(penguins, train, sweep, grid).combinations
     assert len(found) == len(lambdas)
     for pair, row in zip(grid, found.to_dict("records"), strict=True):
-        alone = settings.model_copy(update={"l2": pair.l2, "learning_rate": pair.learning_rate})
+        alone = train.model_copy(update={"l2": pair.l2, "learning_rate": pair.learning_rate})
         losses, shares = [], []
         for rows, held_out in cut(penguins, sweep):
-            fitted = training.train(penguins.iloc[rows], alone, CellFormat()).model
+            fitted = fit.train(penguins.iloc[rows], alone, CellFormat()).model
             X, y = features_and_target(penguins.iloc[held_out])
             losses.append(metrics.log_loss(y, fitted.probabilities(X)))
             shares.append((fitted.classify(X) == y).mean())
@@ -139,8 +140,8 @@ def test_the_score_of_a_combination_depends_on_nothing_beside_it(penguins: pd.Da
     numbers = ["lambda", "learning_rate", "log_loss", "log_loss_standard_error", "iterations"]
 
     def found(l2: float, asked: list[Combination]) -> pd.DataFrame:
-        settings = DESCENT.model_copy(update={"l2": l2})
-        table = cross_validated(penguins, settings, sweep, asked).combinations[numbers]
+        train = DESCENT.model_copy(update={"l2": l2})
+        table = cross_validated(penguins, train, sweep, asked).combinations[numbers]
         return table.sort_values(["lambda", "learning_rate"], ignore_index=True)
 
     expected = found(0.01, grid)
@@ -155,12 +156,12 @@ def test_without_penalty_a_category_that_no_training_row_has_is_scored_as_train_
     colours = ["red", "blue"] * 30 + ["green", "green"]
     size, y = np.arange(62) % 7.0, list("abab") + list("aabb") * 14 + ["a", "b"]
     table = pd.DataFrame({"size": size, "colour": colours, "y": y}).astype({"colour": "str", "y": "str"})
-    settings = NEWTON.model_copy(update={"l2": 0.0, "min_rows": 1, "seed": 5})
+    train = NEWTON.model_copy(update={"l2": 0.0, "min_rows": 1, "seed": 5})
     folds = [(np.arange(60), np.arange(60, 62)), (np.arange(2, 62), np.arange(2))]
-    (row,) = cross_validate(table, settings, settings(), [Combination(0.0, "auto")], folds).combinations.to_dict("records")
+    (row,) = cross_validate(table, train, settings(), [Combination(0.0, "auto")], folds).combinations.to_dict("records")
     losses = []
     for rows, held_out in folds:
-        fitted = training.train(table.iloc[rows], settings, CellFormat()).model
+        fitted = fit.train(table.iloc[rows], train, CellFormat()).model
         X, labels = features_and_target(table.iloc[held_out])
         losses.append(metrics.log_loss(labels, fitted.probabilities(X)))
     assert row["log_loss"] == pytest.approx(np.mean(losses), abs=1e-8)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.sweeps import experiments
+from pipeline.tracking import experiments
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from conftest import ROOT, compose, shell_in
 from mlflow.entities import Run
 
 from pipeline import config
-from pipeline.sweeps import multirun
+from pipeline.commands import multirun
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,10 @@ from hydra import compose, initialize_config_dir
 from mlflow.entities import Run
 from omegaconf import OmegaConf
 
-from pipeline import config, model, outputs, reading, training
+from pipeline import config, model, reading
+from pipeline.files import paths
 from pipeline.tracking.runs import Record
+from pipeline.training import fit, learnt
 
 SETTINGS = config.Tracking(uri=None, points=50, promote=None, live=False)
 SMALL = (
@@ -40,14 +42,14 @@ def write_table(path: Path, n_rows: int = 60) -> Path:
     return path
 
 
-def train_on(path: Path, **options: object) -> tuple[training.Training, pd.DataFrame]:
+def train_on(path: Path, **options: object) -> tuple[fit.Training, pd.DataFrame]:
     """The model of the table in `path`, and the table."""
     found = reading.read(path, reading.Options(**options), target="y", roles={"code": "categorical"})
     params = train_params(**{"lambda": 0.01}, max_iterations=200, learning_rate="auto", min_rows=1)
-    return training.train(found.frame, params, found.cell_format), found.frame
+    return fit.train(found.frame, params, found.cell_format), found.frame
 
 
-def record_of(trained: training.Training, table: pd.DataFrame, folder: Path, experiment: str) -> Record:
+def record_of(trained: fit.Training, table: pd.DataFrame, folder: Path, experiment: str) -> Record:
     """A record as the stages would leave it."""
     model.save(trained.model, folder / "model.json")
     (folder / "report.txt").write_text("a report")
@@ -59,7 +61,7 @@ def record_of(trained: training.Training, table: pd.DataFrame, folder: Path, exp
         digest="d1",
         params={f"section.key{i}": i for i in range(120)},
         metrics={"test/accuracy": 0.5},
-        costs=training.costs(trained),
+        costs=learnt.costs(trained),
         training=table.iloc[::2],
         test=table.iloc[1::2],
         source="here",
@@ -68,9 +70,9 @@ def record_of(trained: training.Training, table: pd.DataFrame, folder: Path, exp
     )
 
 
-def run_stage(name: str) -> None:
-    with outputs.replaced(name) as root:
-        import_module(f"pipeline.stages.{name}").main(root)
+def run_stage(name: str, **more: object) -> None:
+    with paths.replaced(name) as root:
+        import_module(f"pipeline.stages.{name}").main(root, **more)
 
 
 def set_params(*overrides: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from pipeline import config, outputs
+from pipeline import config
+from pipeline.files import formats, paths, stored
 from pipeline.tracking import records, shipping
 from pipeline.tracking.sweeps import Sweep
 
@@ -31,7 +32,7 @@ def children() -> list[mlflow.entities.Run]:
 
 
 def sweep_of(root: Path, name: str = "sweep") -> Sweep | None:
-    return records.sweep_record(config.load(), outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS), root, name)
+    return records.sweep_record(config.load(), stored.load_table(paths.ROOT / paths.TRAINING_ROWS), root, name)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_track_logs_the_model_the_extension_and_the_sweep_each_once(project: Pat
     (main,), (sweep,) = logged("evaluate"), logged("sweep")
     assert len(logged("one_vs_rest", "digits")) == 1
     assert main.data.params["train.max_iterations"] == sweep.data.params["train.max_iterations"] == "200"
-    assert main.data.metrics["test/accuracy"] == outputs.load_json(outputs.main_result().metrics)["test"]["accuracy"]
+    assert main.data.metrics["test/accuracy"] == formats.load_json(paths.main_result().metrics)["test"]["accuracy"]
     assert sweep.data.tags["best"].startswith("lambda ")
     penalty, rate = main.data.params["train.lambda"], main.data.params["train.learning_rate"]
     assert main.info.run_name == f"lambda {penalty}, rate {rate}, gradient descent"
@@ -62,7 +63,7 @@ def test_track_logs_the_model_the_extension_and_the_sweep_each_once(project: Pat
         [sweep.info.experiment_id], f"source_run_id = '{sweep.info.run_id}'", output_format="list"
     )
     assert (winner.name, winner.tags["mlflow.source.name"]) == ("iris", sweep.data.tags["mlflow.source.name"])
-    receipt = outputs.load_json(outputs.ROOT / outputs.RECEIPT)
+    receipt = formats.load_json(paths.ROOT / paths.RECEIPT)
     assert {main.data.tags["result.digest"], sweep.data.tags["result.digest"]} < set(receipt)
 
 
@@ -104,7 +105,7 @@ def test_each_combination_has_its_own_curve_and_lambda_in_full(project: Path) ->
     set_params("sweep.lambda=[0.00123456789,0.1]")
     run_stage("sweep")
     run_stage("track")
-    curves = pd.read_parquet(outputs.ROOT / outputs.SWEEP / outputs.CURVES)
+    curves = pd.read_parquet(paths.ROOT / paths.SWEEP / paths.CURVES)
     found = {(run.data.params["train.lambda"], run.data.params["train.learning_rate"]) for run in children()}
     pairs = curves[["lambda", "learning_rate"]].drop_duplicates().itertuples(index=False)
     assert found == {(str(penalty), rate) for penalty, rate in pairs}
@@ -117,8 +118,8 @@ def test_each_combination_has_its_own_curve_and_lambda_in_full(project: Path) ->
 
 
 def test_the_digest_of_a_sweep_does_not_depend_on_where_its_folder_is(project: Path) -> None:
-    shutil.copytree(outputs.ROOT, "elsewhere/0-iris")
-    here, there = sweep_of(outputs.ROOT), sweep_of(Path("elsewhere/0-iris"))
+    shutil.copytree(paths.ROOT, "elsewhere/0-iris")
+    here, there = sweep_of(paths.ROOT), sweep_of(Path("elsewhere/0-iris"))
     assert here is not None
     assert there is not None
     assert (here.digest, here.study) == (there.digest, there.study)
@@ -145,12 +146,12 @@ def test_a_sweep_whose_every_combination_diverged_is_a_run_with_a_warning(projec
 
 def test_where_folds_can_not_be_cut_the_main_run_has_the_warning(project: Path) -> None:
     run_stage("track")
-    rows = outputs.load_table(outputs.ROOT / outputs.TRAINING_ROWS)
+    rows = stored.load_table(paths.ROOT / paths.TRAINING_ROWS)
     few = rows[rows["target"] == "setosa"]
-    outputs.save_table(pd.concat([few, few.head(1).assign(target="rare")]), outputs.ROOT / outputs.TRAINING_ROWS)
+    stored.save_table(pd.concat([few, few.head(1).assign(target="rare")]), paths.ROOT / paths.TRAINING_ROWS)
     run_stage("sweep")
-    assert sweep_of(outputs.ROOT) is None
-    outputs.save_table(rows, outputs.ROOT / outputs.TRAINING_ROWS)
+    assert sweep_of(paths.ROOT) is None
+    stored.save_table(rows, paths.ROOT / paths.TRAINING_ROWS)
     run_stage("track")
     assert len(logged("sweep")) == 1  # the one from before
     assert "**warning:** The sweep has no winner" in logged("evaluate")[0].data.tags["mlflow.note.content"]

@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 from sqlalchemy.exc import IntegrityError
 
-from pipeline import dataset, training
+from pipeline.columns import dataset
 from pipeline.config import Tracking
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat
@@ -26,18 +26,19 @@ from pipeline.tracking import log, stores
 from pipeline.tracking import runs as tracked_runs
 from pipeline.tracking.runs import Record
 from pipeline.tracking.stores import store
+from pipeline.training import fit
 
 from .conftest import SETTINGS, record_of, runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_store")]
-Trained = tuple[pd.DataFrame, training.Training]
+Trained = tuple[pd.DataFrame, fit.Training]
 
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
     table = dataset.bundled("iris")
     params = train_params(**{"lambda": 0.1}, learning_rate=0.2, max_iterations=3000)
-    return table, training.train(table, params, CellFormat())
+    return table, fit.train(table, params, CellFormat())
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
-from pipeline import dataset
+from pipeline.columns import dataset
 from pipeline.tracking import log, stores, sweeps
 from pipeline.tracking.sweeps import Child, Sweep
 

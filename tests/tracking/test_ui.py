@@ -6,8 +6,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from pipeline.commands import ui
 from pipeline.errors import UserError
-from pipeline.tracking import stores, ui
+from pipeline.tracking import stores
 
 from .conftest import SETTINGS
 

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indicators
-from pipeline.outputs import Table
+from pipeline.files.stored import Table
 
 
 class Categories(Term):

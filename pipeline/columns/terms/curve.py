@@ -28,7 +28,7 @@ from scipy import sparse
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
-from pipeline.outputs import Table
+from pipeline.files.stored import Table
 
 KNOTS = 16
 FEWEST = 4  # distinct numbers for a curve

@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line, line_of
 from pipeline.columns.terms.term import Settings, Term
-from pipeline.outputs import Table
+from pipeline.files.stored import Table
 
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
 NAMES = {"day_of_week": "weekday"}

@@ -19,8 +19,8 @@ from pipeline.columns.terms.offset import Offset
 from pipeline.columns.terms.pair import Pair
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term
 from pipeline.compute import empty
+from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Block, Matrix
-from pipeline.outputs import Table
 
 KINDS: tuple[type[Term], ...] = (Offset, Line, DatePart, Categories, Curve, Pair)
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indicators
-from pipeline.outputs import Table
+from pipeline.files.stored import Table
 
 EPSILON = np.finfo(float).eps
 UNKNOWN = np.array([-1, -1, 1, 1]) * np.finfo(float).max

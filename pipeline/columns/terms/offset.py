@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term
 from pipeline.errors import UserError
-from pipeline.outputs import Table
+from pipeline.files.stored import Table
 
 
 class Offset(Term):

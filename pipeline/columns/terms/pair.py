@@ -26,8 +26,8 @@ from scipy import sparse
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
 from pipeline.errors import UserError
+from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import Table
 
 if TYPE_CHECKING:
     from pipeline.columns.terms.design import Design

@@ -20,8 +20,8 @@ import pandas as pd
 from scipy import sparse
 
 from pipeline.columns.terms.fields import Fields
+from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Matrix
-from pipeline.outputs import Table
 
 
 class Piece(NamedTuple):

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from conftest import train_params
 
-from pipeline import model, training
+from pipeline import model
 from pipeline.columns.terms import Settings, Term, design
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows
-from pipeline.figures import learnt
+from pipeline.figures import learnt as pictures
 from pipeline.reading import CellFormat
+from pipeline.training import fit, learnt
 
 
 class Length(Term):
@@ -61,23 +62,25 @@ def trained(monkeypatch):
     y = np.where(0.8 * (length - 4.5) + age + rng.logistic(size=n) > 0, "yes", "no")
     table = pd.DataFrame({"word": words, "age": age, "y": y}).astype({"word": "str", "y": "str"})
     params = train_params(min_rows=n, optimizer="newton", learning_rate="auto", **{"lambda": 1e-4})
-    return table, training.train(table, params, CellFormat())
+    return table, fit.train(table, params, CellFormat())
 
 
 @pytest.mark.filterwarnings("ignore:every category")
 def test_a_new_kind_shows_up_in_weights_pictures_contributions_predictions_and_the_saved_model(trained, tmp_path: Path):
     table, model_of_words = trained
-    weights = training.weights(model_of_words).set_index("feature")
+    weights = learnt.weights(model_of_words).set_index("feature")
     assert weights.loc["length of word", "weight_per_unit"] == pytest.approx(0.8, abs=0.1)
-    cells = training.effects_of_cells(model_of_words, "feature", {})
+    cells = learnt.effects_of_cells(model_of_words, "feature", {})
     assert cells["feature"].unique().tolist() == ["length of word"]
     assert cells["rows"].tolist() == table["word"].str.len().value_counts().sort_index().tolist()
     np.testing.assert_allclose(np.diff(cells["effect"]), weights.loc["length of word", "weight_per_unit"], rtol=1e-6)
-    assert [axes.get_title() for axes in learnt.curves(cells).axes if axes.get_title()] == ["length of word"]
+    assert [axes.get_title() for axes in pictures.curves(cells).axes if axes.get_title()] == ["length of word"]
     X = pd.DataFrame({"word": ["a", "abcabcab"], "age": [0.0, 0.0]}).astype({"word": "str"})
     of_words = model_of_words.model.contributions(X)[:, model_of_words.model.design.groups.index(("word",)), 0]
     margins = model_of_words.model.margins(X)
     assert of_words[1] - of_words[0] == pytest.approx(7 * weights.loc["length of word", "weight_per_unit"], rel=1e-6)
     assert margins[1] - margins[0] == pytest.approx(of_words[1] - of_words[0])
     model.save(model_of_words.model, tmp_path / "model.json")
-    np.testing.assert_array_equal(model.load(tmp_path / "model.json").probabilities(X), model_of_words.model.probabilities(X))
+    np.testing.assert_array_equal(
+        model.load(tmp_path / "model.json").probabilities(X), model_of_words.model.probabilities(X)
+    )

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from conftest import train_params
 
-from pipeline import selection, training
 from pipeline.columns.terms import Settings, prepare
 from pipeline.columns.terms.pair import Pair, promising_pairs
 from pipeline.errors import UserError
 from pipeline.logistic.loss import sigmoid
 from pipeline.reading import CellFormat
+from pipeline.training import fit, learnt, selection
 
 pytestmark = pytest.mark.slow
 
@@ -81,12 +81,12 @@ def test_a_given_pair_fits_the_surface_that_the_data_was_made_with():
     params = train_params(
         **{"lambda": 1e-4}, interactions=[["age", "balance"]], optimizer="quasi_newton", learning_rate="auto"
     )
-    trained = training.train(rows, params, CellFormat())
+    trained = fit.train(rows, params, CellFormat())
     fitted, X = trained.model, rows.iloc[:, :-1]
     margins = fitted.margins(X)
     usual = (X[["age", "balance"]].abs() < 1.5).all(axis="columns")
     assert np.abs(margins - product(X))[usual].mean() < 0.25
-    surface = training.effects_of_cells(trained, "pair", {})
+    surface = learnt.effects_of_cells(trained, "pair", {})
     assert surface["pair"].unique().tolist() == ["age x balance"]
     assert surface["rows"].sum() == len(rows)
     corners = surface.astype({"first": float, "second": float}).query("abs(first) > 1 and abs(second) > 1")

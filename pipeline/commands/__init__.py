@@ -1,0 +1,1 @@
+"""The commands beside the stages, one file each: `python -m pipeline <command>`."""

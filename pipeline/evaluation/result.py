@@ -1,0 +1,256 @@
+"""The trained model on the test rows, beside what it should be compared with: files, pictures and warnings.
+
+| model         | in evaluate.json | what it is                                                            |
+|---------------|------------------|-----------------------------------------------------------------------|
+| trained       | test, train      | on the test rows, and on the rows that it was trained on              |
+| random start  | baseline         | the weights that training started from                                |
+| prior         | prior            | the class shares of the training rows                                 |
+| black box     | black_box        | gradient boosting of the same training rows                           |"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline import config
+from pipeline.columns import splitting
+from pipeline.columns.target import features_and_target
+from pipeline.errors import UserError, reported_warnings
+from pipeline.evaluation import checks, references
+from pipeline.evaluation.tables import (
+    NAMES,
+    Comparison,
+    confusion_counts,
+    decision_result,
+    draw_training,
+    readable,
+    save_for_dvc,
+    score_table,
+    write_curves,
+)
+from pipeline.figures import drawing, performance
+from pipeline.files import formats, paths, stored
+from pipeline.files.paths import Result
+from pipeline.files.stored import Table, frames, in_memory, progress
+from pipeline.model import Model
+from pipeline.overrides import override
+from pipeline.scores.bootstrap import CONFIDENCE, mean_draws, resampled
+from pipeline.scores.scores import GROUPS, Evaluation, by_group, confusion, evaluate
+from pipeline.training import decision
+
+ROWS = 50_000  # of the training rows that are scored at most
+
+
+def judge(fitted: Model, table: Table, weight: np.ndarray | None = None) -> Evaluation:
+    """The model's predictions for the rows of `table`, whose last column is the target, with weights (n_samples,)."""
+    X, y = features_and_target(table)
+    return evaluate(y, *_decided(fitted, X), fitted.classes_, fitted.positive, weight)
+
+
+def _decided(fitted: Model, X: Table) -> tuple[np.ndarray, np.ndarray]:
+    """As `Model.decide`, of some rows after the other."""
+    found = []
+    with progress(len(X), "evaluate", " rows") as bar:
+        for part in frames(X):
+            found.append(fitted.decide(part))
+            bar.update(len(part))
+    labels, P = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return labels, P
+
+
+def write(
+    start: Model,
+    trained: Model,
+    training_rows: Table,
+    test_rows: Table,
+    training: Path,
+    result: Result,
+    title: str,
+    groups: pd.DataFrame | None = None,
+    weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+    settings: config.Decision | None = None,
+) -> str:
+    """Metrics, report, predictions, curves, pictures and warnings in `result`; the report is returned.
+
+    title is the name of the data. groups has a row for each test row, and a column for each way to group them; weights
+    are those of the training rows and of the test rows; settings are those of the decision. The pictures show the costs
+    and weights that training left below the folder `training`, too.
+    """
+    rule = None if settings is None or settings.method == "none" else settings
+    compared = compare(start, trained, training_rows, test_rows, weights, rule, stored.load_key(training))
+    after, metrics, folder = compared.models["test"], compared.metrics, result.folder / paths.EVALUATION
+    importance = checks.importance(trained, test_rows)
+    y, (test_X, _) = features_and_target(training_rows)[1], features_and_target(test_rows)
+    warned = _warnings(trained, compared, importance, y)
+    table = score_table(metrics, compared.draws)
+    notes = _notes(compared, len(y), len(test_X), rule, weights[1] is not None)
+    report = "\n".join([*notes, "", readable(table), "", "Of the trained model:", after.report])
+    if rule:
+        metrics["decision"], text = decision_result(
+            trained, rule, after.predictions, decision.costs(rule, test_X), weights[1], training, folder, title
+        )
+        report = f"{report}\n{text}"
+    formats.save_metrics(metrics, result)
+    formats.save_csv(table, folder / "scores.csv")
+    formats.save_csv(importance, folder / "importance.csv", references.BLACK_BOX_DIGITS)
+    formats.save_text(report, folder / "report.txt")
+    formats.save_json({"warnings": warned}, result.folder / paths.EVALUATION_WARNINGS)
+    formats.save_csv(after.predictions, result.folder / paths.PREDICTIONS)
+    if groups is not None and len(groups.columns):
+        formats.save_csv(by_group(groups, after, trained.positive_class, weights[1]), folder / "groups.csv")
+    roc = write_curves(compared, trained.positive_class, weights[1], folder, title)
+    matrix, costs = confusion(after.predictions), formats.load_csv(training / paths.COSTS)
+    drawing.save(performance.confusion, folder / "pictures" / "confusion.png", title, matrix=matrix)
+    draw_training(training, costs, folder / "pictures", title)
+    label = "all" if len(trained.classes_) > 2 else trained.positive_class
+    costs = costs[["iteration", "cost"]].assign(**{"class": label})
+    save_for_dvc(
+        {"costs": costs, "roc": roc, "confusion": confusion_counts(matrix)}, title, result.folder / paths.PLOTS
+    )
+    return report
+
+
+def compare(
+    start: Model,
+    trained: Model,
+    training_rows: Table,
+    test_rows: Table,
+    weights: tuple[np.ndarray | None, np.ndarray | None],
+    rule: config.Decision | None,
+    key: pd.Series | None,
+) -> Comparison:
+    """Judge the trained model, the random start, the prior and the black box, each with its own threshold by `rule`.
+
+    key is the group or the time of each training row; the others are those of `write`.
+    """
+    (X, y), (test_X, test_y) = features_and_target(training_rows), features_and_target(test_rows)
+    classes, (weight, test_weight) = trained.classes_, weights
+    thresholds = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
+    start.threshold = thresholds.get("baseline")
+    boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
+    predicted = {
+        "test": _decided(trained, test_X),
+        "prior": references.prior(y, len(test_y), classes, weight),
+        "black_box": boosted,
+        "baseline": _decided(start, test_X),
+    }
+    for name in {"prior", "black_box"} & thresholds.keys():
+        P, place = predicted[name][1], classes.tolist().index(trained.positive_class)
+        predicted[name] = classes[np.where(P[:, place] >= thresholds[name], place, 1 - place)], P
+    sampled = splitting.sample(y, ROWS)
+    some, some_weight = in_memory(training_rows.take(sampled.rows)), sampled.weight(weight)
+    models = {
+        name: judge(trained, some, some_weight)
+        if name == "train"
+        else evaluate(test_y, *predicted[name], classes, trained.positive, test_weight)
+        for name in NAMES
+    }
+    draws = resampled(test_y, predicted, classes, trained.positive, test_weight)
+    if rule:
+        for name, judged in models.items():
+            rows, of_rows = (some, some_weight) if name == "train" else (test_rows, test_weight)
+            cost = _paid(judged.predictions, trained.positive_class, decision.costs(rule, rows))
+            judged.metrics["threshold"] = thresholds[name]
+            if rule.method == "cost":
+                judged.metrics["cost"] = float(np.average(cost, weights=of_rows))
+            if name in draws:
+                draws[name]["cost"] = mean_draws(cost, np.ones(len(cost)) if of_rows is None else of_rows)
+                draws[name]["threshold"] = np.nan
+    of_black_box = models["black_box"].metrics
+    of_black_box |= {name: references.rounded(value) for name, value in of_black_box.items()}
+    return Comparison(models, draws, len(some), n_boosted)
+
+
+def _warnings(trained: Model, compared: Comparison, importance: pd.DataFrame, y: np.ndarray) -> list[str]:
+    """What a reader of the scores should know; y are the labels of the training rows."""
+    metrics, draws, weighted = compared.metrics, compared.draws, trained.made_of["class_weight"] is not None
+    test, prior = metrics["test"], metrics["prior"]
+    with reported_warnings() as warned:
+        checks.no_better_than_prior(test, prior, draws["test"], draws["prior"], weighted)
+        if not weighted:
+            checks.overfitting(test, metrics["train"], prior, draws["test"]["log_loss"], trained.made_of["lambda"])
+            checks.without_effect(importance, prior["log_loss"] - test["log_loss"])
+        checks.spoilt_probabilities(trained, compared.models["test"].predictions, y)
+    return warned
+
+
+def _notes(
+    compared: Comparison, n_train: int, n_test: int, rule: config.Decision | None, is_weighted: bool
+) -> list[str]:
+    """Which rows the scores are of, and how rows are decided: sentences above the table."""
+    notes = [f"{n_train:,} training rows, {n_test:,} test rows; intervals of {CONFIDENCE:.0%} from the bootstrap."]
+    if (n := compared.n_scored) < n_train:
+        notes.append(f"The scores of training rows are those of {n:,} of them, drawn at random by class.")
+    if (n := compared.n_boosted) < n_train:
+        notes.append(f"The black box was trained on {n:,} of the training rows, drawn at random by class.")
+    if rule:
+        notes.append(rule.sentence)
+    if is_weighted:
+        notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
+    return notes
+
+
+def _thresholds(
+    settings: config.Decision,
+    start: Model,
+    trained: Model,
+    X: Table,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    key: pd.Series | None,
+) -> dict[str, float]:
+    """The threshold of each model by the rule of the settings, chosen within the training rows X, y as the model's is.
+
+    The black box is judged on rows that it did not learn from; the prior and the random start learn nothing from one.
+    """
+    classes, everything = trained.classes_, np.arange(len(y))
+    place = classes.tolist().index(trained.positive_class)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # `train` had the same folds
+        folds = splitting.folds(y, decision.FOLDS, decision.SEED, key)
+    probabilities = {
+        "prior": (everything, references.prior(y, len(y), classes, weight)[1]),
+        "black_box": references.out_of_fold(X, y, classes, weight, folds),
+        "baseline": (everything, _decided(start, X)[1]),
+    }
+    threshold = trained.threshold or 0.5
+    found = {"test": threshold, "train": threshold}
+    false_alarm, miss = decision.costs(settings, X)
+    weight = np.ones(len(y)) if weight is None else weight
+    for name, (rows, P) in probabilities.items():
+        is_positive = y[rows] == trained.positive_class
+        cost = np.where(is_positive, miss[rows], false_alarm[rows])
+        curve = decision.curve(is_positive, P[:, place], cost, weight[rows])
+        found[name] = float(curve["threshold"].iloc[decision.chosen(curve, settings, len(rows))])
+    return found
+
+
+def _paid(predictions: pd.DataFrame, positive: str, costs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """What the decision about each row costs, (n_samples,), for the costs of a false alarm and of a miss."""
+    actual, predicted = predictions["actual"], predictions["predicted"]
+    return np.where(actual == predicted, 0.0, np.where(actual == positive, costs[1], costs[0]))
+
+
+def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFrame:
+    """The columns of `evaluate.groups`, of the test rows or of what they have beside features.
+
+    Errors: `UserError` for a column that is not there, and for one that has too many different cells for groups.
+    """
+    known = [*map(str, test_rows.columns[:-1]), *map(str, left_out.columns)]
+    found = pd.DataFrame(index=range(len(test_rows)))
+    for name in names:
+        if name not in known:
+            columns = ", ".join(map(repr, known))
+            raise UserError(
+                f"evaluate.groups has {name!r}, which is no column of the test rows. They have {columns}. To keep a "
+                f"column without using it as a feature, give it the role drop, such as "
+                f"{override('data.roles', {known[0]: 'drop'})} (not with split=test_file, where it must be a feature)."
+            )
+        found[name] = (left_out if name in left_out else test_rows)[name].reset_index(drop=True)
+        if (distinct := found[name].nunique()) > GROUPS:
+            raise UserError(
+                f"evaluate.groups has {name!r}, which has {distinct:,} different values in the test rows, more than "
+                f"{GROUPS}. Use a column of categories."
+            )
+    return found

@@ -1,0 +1,164 @@
+"""The result as tables, text and pictures, for a reader and for `dvc plots`."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline import config
+from pipeline.evaluation import references
+from pipeline.figures import drawing, learnt, performance
+from pipeline.files import formats, paths
+from pipeline.model import Model
+from pipeline.scores.bootstrap import decided, interval
+from pipeline.scores.curves import curves, thinned
+from pipeline.scores.scores import Evaluation
+from pipeline.training import decision
+
+POINTS = 1000  # of a line that `dvc plots` draws, about
+NAMES = {
+    "test": "trained",
+    "train": "trained",
+    "prior": "prior",
+    "black_box": "black box",
+    "baseline": "random start",
+}
+
+
+class Comparison(NamedTuple):
+    """The models by their names in `NAMES`, on the test rows; `train` is the trained model on training rows."""
+
+    models: dict[str, Evaluation]
+    draws: dict[str, pd.DataFrame]  # scores of resampled test rows
+    n_scored: int  # training rows that `train` is judged on
+    n_boosted: int  # training rows that the black box learnt from
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        return {name: judged.metrics for name, judged in self.models.items()}
+
+
+def write_curves(
+    compared: Comparison, positive: str, weight: np.ndarray | None, folder: Path, title: str
+) -> pd.DataFrame:
+    """The curves of the trained model, with their pictures and that of the scores; its ROC curve is returned."""
+    drawn, of_start = (curves(compared.models[name].predictions, positive, weight) for name in ("test", "baseline"))
+    for name, curve in drawn.items():
+        formats.save_csv(curve, folder / "curves" / f"{name}.csv")
+        faint = {"start": of_start[name]} if name in ("roc", "precision_recall") else {}
+        drawing.save(getattr(performance, name), folder / "pictures" / f"{name}.png", title, curve=curve, **faint)
+    drawing.save(
+        performance.scores, folder / "pictures/scores.png", title, table=formats.load_csv(folder / "scores.csv")
+    )
+    return drawn["roc"]
+
+
+def draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: str) -> None:
+    """The costs of the iterations, and what the model learnt, from the files of training."""
+    drawing.save(performance.costs, pictures / "costs.png", title, costs=costs)
+    if (training / paths.CURVES_OF_FEATURES).exists():
+        bent = formats.load_csv(training / paths.CURVES_OF_FEATURES)
+        drawing.save(learnt.curves, pictures / "curves.png", title, curves=bent)
+    if (training / paths.SURFACES).exists():
+        drawing.save(learnt.pairs, pictures / "pairs.png", title, cells=formats.load_csv(training / paths.SURFACES))
+    drawing.save(learnt.weights, pictures / "weights.png", title, weights=formats.load_csv(training / paths.WEIGHTS))
+
+
+def confusion_counts(matrix: pd.DataFrame) -> pd.DataFrame:
+    """A confusion matrix as a table actual, predicted, rows."""
+    return matrix.rename_axis("actual").reset_index().melt("actual", var_name="predicted", value_name="rows")
+
+
+def save_for_dvc(tables: dict[str, pd.DataFrame], title: str, folder: Path) -> None:
+    """The files of `dvc plots`, with the name of the data in each row and not too many points for a page.
+
+    DVC writes their cells into its page as they are, where a class `</script>` would end the script: `<` becomes a
+    similar character.
+    """
+    for name, table in tables.items():
+        if name != "confusion":
+            steps = table.groupby("class", sort=False)["class"].transform("size") // POINTS + 1
+            place, after = table.groupby("class", sort=False).cumcount(), table["class"].shift(-1)
+            table = table[(place % steps == 0) | (table["class"] != after)]  # the last point of a line stays
+        formats.save_csv(table.assign(data=title).replace("<", "\u2039", regex=True), folder / f"{name}.csv")
+
+
+def decision_result(
+    fitted: Model,
+    settings: config.Decision,
+    predictions: pd.DataFrame,
+    costs: tuple[np.ndarray, np.ndarray],
+    weight: np.ndarray | None,
+    training: Path,
+    folder: Path,
+    title: str,
+) -> tuple[dict[str, float], str]:
+    """What the model's threshold is worth on the test rows: its measures, and a paragraph for the report.
+
+    costs are those of a false alarm and of a miss, of each row (n_samples,).
+    """
+    false_alarm, miss = costs
+    positive, threshold = fitted.positive_class, fitted.threshold or 0.5
+    is_positive, flagged = ((predictions[side] == positive).to_numpy() for side in ("actual", "predicted"))
+    weight = np.ones(len(predictions)) if weight is None else weight
+    cost = np.where(is_positive, miss, false_alarm)
+    table = decided(is_positive, flagged, cost, weight)
+    shown = table if settings.method == "cost" else table[table["measure"] != "cost"]
+    formats.save_csv(shown, folder / "decision.csv")
+    probability = predictions[f"probability_{positive}"].to_numpy()
+    on_test = decision.curve(is_positive, probability, cost, weight)
+    drawing.save(
+        performance.decision,
+        folder / "pictures" / "decision.png",
+        title,
+        curve=formats.load_csv(training / paths.THRESHOLDS),
+        test=thinned(on_test),
+        threshold=threshold,
+        measure={"cost": "cost", "floor": "recall"}.get(settings.method, "flagged"),
+    )
+    lines = [f"Decision ({settings.method}): {positive!r} from a probability of {threshold:.4g} on."]
+    lines += [f"  {name:<10}{value:.4f} [{low:.4f}, {high:.4f}]" for name, value, low, high in shown.to_numpy()]
+    if settings.method == "cost":
+        wrong = {"from 0.5 on": (probability >= 0.5) != is_positive, "for all rows": ~is_positive}
+        wrong["for no row"] = is_positive
+        others = {name: (cost * weight)[rows].sum() / weight.sum() for name, rows in wrong.items()}
+        lines.append(
+            "The cost per row if the decision were " + ", ".join(f"{k}: {v:.4f}" for k, v in others.items()) + "."
+        )
+    return {"threshold": threshold, **dict(zip(shown["measure"], shown["value"], strict=True))}, "\n".join([*lines, ""])
+
+
+def score_table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row per model, and each score with the ends of its interval; training rows have no interval."""
+    rows = []
+    for name, values in metrics.items():
+        row: dict = {"model": NAMES[name], "rows": "training" if name == "train" else "test"}
+        for score, value in values.items():
+            ends = interval(draws[name][score]) if name in draws else (float("nan"),) * 2
+            if name == "black_box":
+                ends = references.rounded(ends[0]), references.rounded(ends[1])
+            row |= {score: value, f"{score}_lower": ends[0], f"{score}_upper": ends[1]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def readable(table: pd.DataFrame) -> str:
+    """The table of scores with the models as columns."""
+    scores = [name for name in table.columns[2:] if not name.endswith(("_lower", "_upper"))]
+    cells = [
+        [
+            row[name] if pd.isna(row[f"{name}_lower"]) else (row[name], row[f"{name}_lower"], row[f"{name}_upper"])
+            for row in table.to_dict("records")
+        ]
+        for name in scores
+    ]
+    shown = [
+        [f"{cell[0]:.3f} [{cell[1]:.3f}, {cell[2]:.3f}]" if isinstance(cell, tuple) else f"{cell:.3f}" for cell in row]
+        for row in cells
+    ]
+    lines = [["", *drawing.model_labels(table)], *([name, *row] for name, row in zip(scores, shown, strict=True))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

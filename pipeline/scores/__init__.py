@@ -1,0 +1,6 @@
+"""How good predictions are: NumPy and tables in, numbers and tables out.
+
+scores     the scores, one number each
+bootstrap  their intervals
+curves     ROC, precision and recall, calibration, gain, net benefit
+"""

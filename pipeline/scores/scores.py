@@ -1,0 +1,140 @@
+"""TODO"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics
+
+from pipeline.scores.bootstrap import wilson
+
+GROUPS = 50  # categories of a column that are scored one by one
+LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
+OF_DECISION = ("threshold", "cost")  # beside the scores where `decision` is set
+
+
+class Evaluation(NamedTuple):
+    metrics: dict[str, float]
+    report: str  # scikit-learn's classification report
+    predictions: pd.DataFrame  # one row per test row: actual, predicted, a probability for each class
+
+
+def evaluate(
+    y: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    positive: str | None = None,
+    weight: np.ndarray | None = None,
+) -> Evaluation:
+    """Judge predictions of labels y (n_samples,).
+
+    predicted      (n_samples,), the classes that the model predicts
+    probabilities  (n_samples, n_classes), in the order of `classes`
+    classes        (n_classes,), sorted
+    positive       of two classes, the one that ROC and average precision are about; None is the last
+    weight         (n_samples,) of each row, or None
+
+    ROC AUC and average precision are those of the classes that have rows (of a weight above 0), and NaN where no class
+    can be told from others.
+    """
+    names, codes = [str(label) for label in classes], np.arange(len(classes))
+    columns = {f"probability_{label}": column for label, column in zip(classes, probabilities.T, strict=True)}
+    sides = (np.searchsorted(classes, labels) for labels in (y, predicted))
+    return Evaluation(
+        scores(y, predicted, probabilities, classes, positive, weight),
+        metrics.classification_report(*sides, labels=codes, target_names=names, zero_division=0, sample_weight=weight),
+        pd.DataFrame({"actual": y, "predicted": predicted, **columns}),
+    )
+
+
+def scores(
+    y: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    positive: str | None = None,
+    weight: np.ndarray | None = None,
+    only: str | None = None,
+) -> dict[str, float]:
+    """Every score by its name, or the one that `only` names. Other parameters as for `evaluate`."""
+    weighted: dict = {"sample_weight": weight}
+    average = {"average": "macro", "zero_division": 0, **weighted}
+    codes, every_code = [np.searchsorted(classes, labels) for labels in (y, predicted)], np.arange(len(classes))
+    indicators = (codes[0][:, None] == every_code).astype(int)
+    judged = every_code if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
+    counted = np.ones(len(y)) if weight is None else weight
+    share = np.average(indicators[:, judged], axis=0, weights=counted) if counted.any() else np.zeros(len(judged))
+    judged = judged[(share > 0) & (share < 1)]
+    ranked, judgement = (indicators[:, judged], probabilities[:, judged]), (codes[0], probabilities)
+
+    def area(score: Callable[..., float]) -> float:
+        return score(*ranked, **weighted) if len(judged) else math.nan
+
+    every = {
+        "accuracy": lambda: metrics.accuracy_score(*codes, **weighted),
+        "f1_macro": lambda: metrics.f1_score(*codes, **average),
+        "precision_macro": lambda: metrics.precision_score(*codes, **average),
+        "recall_macro": lambda: metrics.recall_score(*codes, **average),
+        "roc_auc": lambda: area(metrics.roc_auc_score),
+        "average_precision": lambda: area(metrics.average_precision_score),
+        "log_loss": lambda: metrics.log_loss(*judgement, labels=every_code, **weighted),
+        "brier_score": lambda: metrics.brier_score_loss(*judgement, labels=every_code, **weighted),
+    }
+    return {name: float(score()) for name, score in every.items() if only in (None, name)}
+
+
+def log_losses(P: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The log-loss of each row, for probabilities P (n_samples, n_classes) and classes as codes (n_samples,)."""
+    return -np.log(np.maximum(P[np.arange(len(codes)), codes], np.finfo(P.dtype).eps))
+
+
+def by_group(
+    groups: pd.DataFrame, evaluated: Evaluation, positive: str, weight: np.ndarray | None = None
+) -> pd.DataFrame:
+    """How a model treats the groups of test rows: one row per column of `groups`, category and class.
+
+    Of two classes only `positive` is judged. Columns: rows; selection_rate, the share of rows predicted to be of the
+    class; recall, that share of the rows that are of the class; mean_probability, and observed, the share of rows that
+    are of the class, which it should equal. Shares have Wilson's intervals (JASA 22, 1927); with row weights,
+    those of as many rows of equal weight as have the same information (Kish, Survey Sampling, 1965).
+    """
+    predictions = evaluated.predictions
+    weights = np.ones(len(predictions)) if weight is None else weight
+    names = classes_of(predictions)
+    rows = []
+    for column in groups:
+        group = groups[column].astype("str").fillna("missing")
+        for category in ["(all)", *sorted(group.unique())]:
+            is_in = np.full(len(predictions), True) if category == "(all)" else (group == category).to_numpy()
+            part, w = predictions[is_in], weights[is_in]
+            for name in [positive] if len(names) == 2 else names:
+                actual, chosen = ((part[side].astype(str) == name).to_numpy() for side in ("actual", "predicted"))
+                shares = {
+                    "selection_rate": (chosen, w),
+                    "recall": (chosen[actual], w[actual]),
+                    "observed": (actual, w),
+                }
+                row: dict = {"column": column, "group": category, "class": name, "rows": len(part)}
+                for share, (values, of) in shares.items():
+                    row[share] = np.average(values, weights=of) if of.sum() else np.nan
+                    n_rows = of.sum() ** 2 / (of**2).sum() if of.sum() else 0
+                    row[f"{share}_lower"], row[f"{share}_upper"] = wilson(row[share] * n_rows, n_rows)
+                probability = part[f"probability_{name}"]
+                row["mean_probability"] = np.average(probability, weights=w) if w.sum() else np.nan
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The number of rows of each actual class (index) that were predicted to be each class (columns)."""
+    labels = classes_of(predictions)
+    codes = (pd.Categorical(predictions[side].astype(str), labels).codes for side in ("actual", "predicted"))
+    found = metrics.confusion_matrix(*codes, labels=np.arange(len(labels)))
+    return pd.DataFrame(found, index=labels, columns=labels)
+
+
+def classes_of(predictions: pd.DataFrame) -> list[str]:
+    return [column.removeprefix("probability_") for column in predictions.columns[2:]]

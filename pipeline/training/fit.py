@@ -1,0 +1,264 @@
+"""A model fitted as the section `train` of the configuration says."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from tqdm import tqdm
+
+from pipeline import config
+from pipeline.columns.target import check_offset, features_and_target
+from pipeline.columns.terms import Features, Settings, prepare
+from pipeline.errors import UserError
+from pipeline.files.formats import SCORE_DIGITS, rounded_weights, significant
+from pipeline.files.stored import Table
+from pipeline.logistic import DivergenceError, LogisticRegression, Status
+from pipeline.logistic.firth import firth
+from pipeline.logistic.inference import ROWS_PER_COEFFICIENT
+from pipeline.logistic.matrix import Matrix
+from pipeline.logistic.separation import separating_features
+from pipeline.model import Model
+from pipeline.overrides import override
+from pipeline.reading import CellFormat
+
+NORM_DIGITS = 3  # of a gradient norm, a small difference of large numbers
+Hear = Callable[[int, float], object]  # what is called with the iteration and the cost while a model is trained
+
+
+class Training(NamedTuple):
+    start: Model  # before the first step: random weights
+    model: Model
+    fitted: LogisticRegression  # the model as weights of features, and how training went
+    features: Features
+    params: config.Train
+    rows: Matrix  # the training rows, as the classifier takes them
+    y: np.ndarray  # (n_samples,), their classes
+    weight: np.ndarray | None  # (n_samples,), or None where all weigh the same
+
+    @property
+    def oriented(self) -> Matrix:
+        """`rows` as the weights of `columns_of_weights` take them."""
+        return self.rows if self.model.sign == 1 else self.rows.mirrored()
+
+    @property
+    def columns_of_weights(self) -> list[tuple[str, np.ndarray, float]]:
+        """The class, the weights (n_features,) and the intercept of each column: the positive of two classes, or each.
+
+        The weights of two classes mirror each other.
+        """
+        sign, fitted = self.model.sign, self.fitted
+        labels = self.model.classes_ if len(fitted.coef_) > 1 else [self.model.positive_class]
+        columns = zip(labels, fitted.coef_, fitted.intercept_, strict=True)
+        return [(str(label), sign * coef, sign * float(intercept)) for label, coef, intercept in columns]
+
+
+def classifier(params: config.Train) -> LogisticRegression:
+    """The unfitted logistic regression, which starts from seeded random weights."""
+    return LogisticRegression(
+        l2=params.l2,
+        l1_ratio=params.l1_ratio,
+        multiclass=params.multiclass,
+        learning_rate=params.learning_rate,
+        optimizer=params.optimizer,
+        max_iter=params.max_iterations,
+        tol=params.tolerance,
+        class_weight=params.class_weight,
+        init="random",
+        random_state=params.seed,
+    )
+
+
+def train(
+    table: Table,
+    params: config.Train,
+    cell_format: CellFormat,
+    weight: np.ndarray | None = None,
+    hear: Hear | None = None,
+) -> Training:
+    """Fit on the rows of `table`, each with its weight (n_samples,).
+
+    Errors: `UserError` where the learning rate is too large, or a setting does not fit this data.
+    """
+    X, y = features_and_target(table)
+    classes = np.unique(y)
+    check_positive(params.positive, classes)
+    check_offset(params.offset, classes)
+    check_weights(weight, y)
+    design, features, Z = prepare(X, Settings.of(params))
+    if pooled := features.pooled:
+        warnings.warn(
+            f"every category of {', '.join(map(repr, pooled))} has fewer than train.min_rows = "
+            f"{params.min_rows} rows, so all of them are pooled as rare and have no effect. Lower it: "
+            f"-S train.min_rows=1.",
+            stacklevel=2,
+        )
+    names = features.names
+    if len(repeated := names[pd.Series(names).duplicated()]):
+        raise UserError(
+            f"Two features are called {repeated[0]!r}: a column of that name, and one made from "
+            f"another column. Rename the column in the file, or leave it out: "
+            f"{override('data.drop', [str(repeated[0])])}."
+        )
+    warn_of_few_rows(y, len(names) - len(features.partitions) + 1, params)
+    start, fitted = _fitted(Z, y, weight, params, features.partitions, hear)
+    if params.l2 == 0:
+        fitted.coef_, fitted.intercept_ = smallest(fitted.coef_, fitted.intercept_, features.partitions)
+    for fit in (start, fitted):
+        rounded = rounded_weights(np.column_stack([fit.coef_, fit.intercept_]))
+        fit.coef_, fit.intercept_ = rounded[:, :-1].copy(), rounded[:, -1].copy()
+        fit.cost_history_ = significant(fit.cost_history_, SCORE_DIGITS)
+        fit.gradient_norm_ = significant(fit.gradient_norm_, NORM_DIGITS)
+    start_model, model = (
+        Model(
+            design,
+            features.T @ np.vstack([fit.coef_.T, fit.intercept_]),
+            fitted.classes_,
+            params.multiclass,
+            params.positive,
+            cell_format,
+            {"lambda": params.l2, "class_weight": params.class_weight},
+        )
+        for fit in (start, fitted)
+    )
+    model.set_average(Z)
+    training = Training(start_model, model, fitted, features, params, Z, y, weight)
+    if Status.SEPARATED in fitted.status_:
+        for label, coef, intercept in training.columns_of_weights:
+            found = separating_features(Z, y == label, np.append(coef, intercept))
+            if len(found):
+                warnings.warn(
+                    f"train.lambda = {params.l2:g}{' is next to none' if params.l2 else ''}, but no best weights exist "
+                    f"for {label!r}: with {shortened(names[found])}, rows of one class are separated from all others, "
+                    f"so weights grow until training stops and have no standard errors, intervals and p values. Set a "
+                    f"penalty (-S train.lambda=0.01; of two classes with intervals: -S train.penalty=firth), pool a "
+                    f"category of only one class with others (train.min_rows), or leave the column out (data.drop).",
+                    stacklevel=2,
+                )
+    return training
+
+
+def _fitted(
+    Z: Matrix,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    params: config.Train,
+    partitions: Sequence[np.ndarray],
+    hear: Hear | None,
+) -> tuple[LogisticRegression, LogisticRegression]:
+    """The random start, and where training ended."""
+    unfitted = classifier(params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` has how the training stopped
+        start = clone(unfitted).set_params(max_iter=0).fit(Z, y, weight)
+        with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
+
+            def show(iteration: int, cost: float) -> None:
+                rate = len(y) * iteration / max(bar.format_dict["elapsed"], 0.001)
+                bar.set_postfix_str(f"cost {cost:.6f}, {rate:,.3g} rows/s", refresh=False)
+                bar.update(iteration - bar.n)
+                if hear is not None:
+                    hear(iteration, cost)
+
+            try:
+                if params.penalty == "firth":
+                    if weight is not None:
+                        raise UserError("train.penalty = firth is not defined for row weights. Remove data.weight.")
+                    return start, fit_firth(clone(start).fit(Z, y), Z, y, partitions, params)
+                is_watched = hear is not None or not bar.disable
+                return start, unfitted.fit(Z, y, weight, callback=show if is_watched else None)
+            except DivergenceError as error:
+                raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
+
+
+def fit_firth(
+    fitted: LogisticRegression, Z: Matrix, y: np.ndarray, groups: Sequence[np.ndarray], params: config.Train
+) -> LogisticRegression:
+    """`fitted` with the weights of Firth's penalty; of the categories of a column the first has none.
+
+    Errors: `UserError` for more than two classes, and where the penalty is not defined.
+    """
+    if len(fitted.classes_) > 2:
+        raise UserError(
+            f"train.penalty = firth is for two classes, but there are {len(fitted.classes_)}. Set a lambda instead: "
+            f"-S train.penalty=ridge -S train.lambda=0.01."
+        )
+    kept = np.delete(np.arange(Z.shape[1]), [group[0] for group in groups])
+    try:
+        found = firth(Z.toarray()[:, kept], y == fitted.classes_[1], params.max_iterations, params.tolerance)
+    except ValueError as error:
+        raise UserError(f"train.penalty = firth: {error} Leave it out with data.drop, or set a lambda.") from None
+    status = Status.CONVERGED if found.converged else Status.RAN_OUT
+    fitted.coef_ = np.zeros((1, Z.shape[1]))
+    fitted.coef_[0, kept], fitted.intercept_ = found.weights[:-1], found.weights[-1:]
+    fitted.n_iter_ = np.array([len(found.objectives) - 1])
+    fitted.cost_history_ = -np.array(found.objectives) / len(y)
+    fitted.gradient_norm_, fitted.status_ = np.array([found.gradient_norm]), np.array([status])
+    fitted.stop_reason_ = [status.sentence]
+    return fitted
+
+
+def warn_of_few_rows(y: np.ndarray, n_coefficients: int, params: config.Train) -> None:
+    """Without penalty, weights and intervals need ten rows of the rarer class for each coefficient."""
+    labels, counts = np.unique(y, return_counts=True)
+    ratio = counts.min() / n_coefficients
+    if params.l2 == 0 and params.penalty == "ridge" and ratio < ROWS_PER_COEFFICIENT:
+        warnings.warn(
+            f"train.lambda = 0, but there are only {counts.min():,} rows of {str(labels[counts.argmin()])!r} for "
+            f"{n_coefficients:,} coefficients ({ratio:.1f} each, fewer than {ROWS_PER_COEFFICIENT}): weights are too "
+            f"large and intervals too short. Set a penalty (-S train.lambda=0.01; of two classes with intervals: -S "
+            f"train.penalty=firth), or leave out columns (data.drop).",
+            stacklevel=3,
+        )
+
+
+def shortened(names: Sequence[str], longest: int = 5) -> str:
+    """The first names, quoted, and how many more there are."""
+    more = f" and {len(names) - longest} more features" if len(names) > longest else ""
+    return ", ".join(repr(str(name)) for name in names[:longest]) + more
+
+
+def check_weights(weight: np.ndarray | None, y: np.ndarray) -> None:
+    """Errors: `UserError` where all training rows of a class have a weight of 0."""
+    if weight is None:
+        return
+    labels, codes = np.unique(y, return_inverse=True)
+    if len(absent := np.flatnonzero(np.bincount(codes, weight) == 0)):
+        label, n_rows = str(labels[absent[0]]), int((codes == absent[0]).sum())
+        raise UserError(
+            f"All {n_rows:,} training rows of the class {label!r} have the weight 0 (data.weight), so a model can't "
+            f"learn it. Give some of them a weight above 0, remove these rows from the file, or count all rows alike: "
+            f"-S data.weight=null."
+        )
+
+
+def check_positive(positive: str | None, classes: np.ndarray) -> None:
+    """Errors: `UserError` where `positive` is not one of two classes."""
+    if positive is not None and (positive not in classes or len(classes) != 2):
+        raise UserError(f"train.positive = {positive!r} should be one of two classes; the classes are {list(classes)}.")
+
+
+def row_weights(class_weight: str | None, codes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+    """The weight of each row (n_samples,), that of its class ("balanced") included; None where all weigh the same."""
+    if class_weight is None:
+        return weight
+    weight = np.ones(len(codes)) if weight is None else weight
+    totals = np.bincount(codes, weight)
+    return weight * (weight.sum() / (len(totals) * np.where(totals > 0, totals, 1)))[codes]
+
+
+def smallest(coef: np.ndarray, intercept: np.ndarray, groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest of all weights (n_columns, n_features) with the same margins, and their intercepts (n_columns,).
+
+    The indicators of one category column sum to 1, so a constant can be moved from their weights to the intercept;
+    without penalty that constant is what the random start left. Zero is the limit of ever smaller penalties.
+    """
+    coef, intercept = coef.copy(), intercept.copy()
+    for group in groups:
+        mean = coef[:, group].mean(axis=1)
+        coef[:, group] -= mean[:, None]
+        intercept += mean
+    return coef, intercept

@@ -56,9 +56,10 @@ def run(name: str, values: dict[str, Any]) -> None:
         with interruptible(), computing(command):
             command.main(**values)
         return
+    from pipeline.config import inputs
     from pipeline.files import edits, paths
 
-    with paths.replaced(name) as root, edits.refused(name):
+    with paths.replaced(name) as root, edits.refused(name, inputs.changed):
         stage = import_module(f"pipeline.stages.{name}")
         with interruptible(), computing(stage), listener(stage) as heard:
             stage.main(root, **heard)

@@ -12,7 +12,7 @@ from pipeline import config, model
 from pipeline.columns.dataset import bundled
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
-from pipeline.evaluation import result
+from pipeline.evaluation import result, thresholds
 from pipeline.figures import performance
 from pipeline.files import formats, paths
 from pipeline.reading import CellFormat
@@ -215,8 +215,8 @@ def test_a_row_of_weight_two_counts_as_two_in_the_choice_and_a_cost_of_zero_as_n
     p, times = rng.random(200), rng.integers(0, 4, 200)
     codes, cost = (rng.random(200) < p).astype(int), rng.integers(0, 3, 200).astype(float)
     again = np.repeat(np.arange(200), times)
-    ours = decision.curve(codes, p, cost, times.astype(float))
-    theirs = decision.curve(codes[again], p[again], cost[again], np.ones(len(again)))
+    ours = thresholds.curve(codes, p, cost, times.astype(float))
+    theirs = thresholds.curve(codes[again], p[again], cost[again], np.ones(len(again)))
     # Thresholds between rows without weight are there too, and give the same as the threshold above them.
     for name in ("flagged", "recall", "cost"):
         found = np.interp(theirs["flagged"], ours["flagged"], ours[name])

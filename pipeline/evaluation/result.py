@@ -17,7 +17,7 @@ from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
-from pipeline.evaluation import checks, references
+from pipeline.evaluation import checks, references, thresholds
 from pipeline.evaluation.tables import (
     NAMES,
     Comparison,
@@ -37,7 +37,6 @@ from pipeline.model import Model
 from pipeline.overrides import override
 from pipeline.scores.bootstrap import CONFIDENCE, mean_draws, resampled
 from pipeline.scores.scores import GROUPS, Evaluation, by_group, confusion, evaluate
-from pipeline.training import decision
 
 ROWS = 50_000  # of the training rows that are scored at most
 
@@ -88,7 +87,7 @@ def write(
     report = "\n".join([*notes, "", readable(table), "", "Of the trained model:", after.report])
     if rule:
         metrics["decision"], text = decision_result(
-            trained, rule, after.predictions, decision.costs(rule, test_X), weights[1], training, folder, title
+            trained, rule, after.predictions, thresholds.costs(rule, test_X), weights[1], training, folder, title
         )
         report = f"{report}\n{text}"
     formats.save_metrics(metrics, result)
@@ -126,8 +125,8 @@ def compare(
     """
     (X, y), (test_X, test_y) = features_and_target(training_rows), features_and_target(test_rows)
     classes, (weight, test_weight) = trained.classes_, weights
-    thresholds = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
-    start.threshold = thresholds.get("baseline")
+    edges = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
+    start.threshold = edges.get("baseline")
     boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
     predicted = {
         "test": _decided(trained, test_X),
@@ -135,9 +134,9 @@ def compare(
         "black_box": boosted,
         "baseline": _decided(start, test_X),
     }
-    for name in {"prior", "black_box"} & thresholds.keys():
+    for name in {"prior", "black_box"} & edges.keys():
         P, place = predicted[name][1], classes.tolist().index(trained.positive_class)
-        predicted[name] = classes[np.where(P[:, place] >= thresholds[name], place, 1 - place)], P
+        predicted[name] = classes[np.where(P[:, place] >= edges[name], place, 1 - place)], P
     sampled = splitting.sample(y, ROWS)
     some, some_weight = in_memory(training_rows.take(sampled.rows)), sampled.weight(weight)
     models = {
@@ -150,8 +149,8 @@ def compare(
     if rule:
         for name, judged in models.items():
             rows, of_rows = (some, some_weight) if name == "train" else (test_rows, test_weight)
-            cost = _paid(judged.predictions, trained.positive_class, decision.costs(rule, rows))
-            judged.metrics["threshold"] = thresholds[name]
+            cost = _paid(judged.predictions, trained.positive_class, thresholds.costs(rule, rows))
+            judged.metrics["threshold"] = edges[name]
             if rule.method == "cost":
                 judged.metrics["cost"] = float(np.average(cost, weights=of_rows))
             if name in draws:
@@ -208,7 +207,7 @@ def _thresholds(
     place = classes.tolist().index(trained.positive_class)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # `train` had the same folds
-        folds = splitting.folds(y, decision.FOLDS, decision.SEED, key)
+        folds = splitting.folds(y, thresholds.FOLDS, thresholds.SEED, key)
     probabilities = {
         "prior": (everything, references.prior(y, len(y), classes, weight)[1]),
         "black_box": references.out_of_fold(X, y, classes, weight, folds),
@@ -216,13 +215,13 @@ def _thresholds(
     }
     threshold = trained.threshold or 0.5
     found = {"test": threshold, "train": threshold}
-    false_alarm, miss = decision.costs(settings, X)
+    false_alarm, miss = thresholds.costs(settings, X)
     weight = np.ones(len(y)) if weight is None else weight
     for name, (rows, P) in probabilities.items():
         is_positive = y[rows] == trained.positive_class
         cost = np.where(is_positive, miss[rows], false_alarm[rows])
-        curve = decision.curve(is_positive, P[:, place], cost, weight[rows])
-        found[name] = float(curve["threshold"].iloc[decision.chosen(curve, settings, len(rows))])
+        curve = thresholds.curve(is_positive, P[:, place], cost, weight[rows])
+        found[name] = float(curve["threshold"].iloc[thresholds.chosen(curve, settings, len(rows))])
     return found
 
 

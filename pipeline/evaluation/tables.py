@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline import config
-from pipeline.evaluation import references
+from pipeline.evaluation import references, thresholds
 from pipeline.figures import drawing, learnt, performance
 from pipeline.files import formats, paths
 from pipeline.model import Model
 from pipeline.scores.bootstrap import decided, interval
 from pipeline.scores.curves import curves, thinned
 from pipeline.scores.scores import Evaluation
-from pipeline.training import decision
 
 POINTS = 1000  # of a line that `dvc plots` draws, about
 NAMES = {
@@ -107,7 +106,7 @@ def decision_result(
     shown = table if settings.method == "cost" else table[table["measure"] != "cost"]
     formats.save_csv(shown, folder / "decision.csv")
     probability = predictions[f"probability_{positive}"].to_numpy()
-    on_test = decision.curve(is_positive, probability, cost, weight)
+    on_test = thresholds.curve(is_positive, probability, cost, weight)
     drawing.save(
         performance.decision,
         folder / "pictures" / "decision.png",

@@ -25,7 +25,7 @@ class Sources:
         self.kept, self.known = Kept("code.json"), dict[Path, dict[str, Any]]()
 
     def needed(self, module: str, at_import: bool = False) -> list[Path]:
-        """The files that `module` needs, its own included, and the files beside them that they name.
+        """The files that `module` needs, its own included, and those that they name in strings.
 
         at_import  only what is imported when the module is, not what a function imports when it is called
         """
@@ -41,6 +41,10 @@ class Sources:
         """A line for each file that `module` needs: the digest of its code, and its name."""
         files = self.needed(module, at_import)
         return "".join(f"{self.of(file)['digest']}  {file.relative_to(PACKAGE.parent).as_posix()}\n" for file in files)
+
+    def of_stage(self, stage: str) -> str:
+        """The digests of the code that a stage runs."""
+        return self.digests(f"{PACKAGE.name}.stages.{stage}")
 
     def of(self, file: Path) -> dict[str, Any]:
         """The digest of its code, and the names that it imports."""
@@ -92,7 +96,10 @@ def _names(node: ast.AST, file: Path, at_import: bool) -> Iterator[str]:
             yield from (alias.name for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
             yield from (f"{child.module}.{alias.name}" for alias in child.names)
-        elif isinstance(child, ast.Constant) and isinstance(child.value, str) and child.value.endswith(".html"):
-            yield (file.parent / child.value).relative_to(PACKAGE.parent).as_posix()
+        elif isinstance(child, ast.Constant) and isinstance(child.value, str):
+            if child.value.startswith(f"{PACKAGE.name}."):
+                yield child.value
+            elif child.value.endswith(".html"):
+                yield (file.parent / child.value).relative_to(PACKAGE.parent).as_posix()
         elif not (at_import and isinstance(child, ast.FunctionDef | ast.Lambda)):
             yield from _names(child, file, at_import)

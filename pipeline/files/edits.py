@@ -5,22 +5,26 @@ from, and `dvc repro` would skip the stage for ever: https://github.com/treevers
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pipeline.config import inputs
 from pipeline.errors import UserError
+from pipeline.files import paths
+from pipeline.files.code import Sources
 
 PIPELINE, PARAMS = Path("dvc.yaml"), Path("params.yaml")
 
 
 @contextmanager
-def refused(stage: str) -> Iterator[None]:
-    """Where DVC runs `stage`: an error at the end of the block if its inputs are not those of the start."""
+def refused(stage: str, others: Callable[[Collection[str]], list[str]]) -> Iterator[None]:
+    """Where DVC runs `stage`: an error at the end of the block if its inputs are not those of the start.
+
+    others  names those that changed behind digests among the dependencies
+    """
     if os.environ.get("DVC_STAGE") != stage:
         yield
         return
@@ -29,7 +33,10 @@ def refused(stage: str) -> Iterator[None]:
     yield
     after = _inputs(entry)
     changed = sorted(name for name in before | after if before.get(name) != after.get(name))
-    if changed := changed + inputs.changed(entry["deps"]):
+    recorded = paths.ROOT / paths.CODE / stage
+    if recorded.exists() and recorded.read_text(encoding="utf-8") != Sources().of_stage(stage):
+        changed.append("its code")
+    if changed := changed + others(entry["deps"]):
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise UserError(
             f"{changed[0]}{more} changed while the stage {stage} ran. DVC would record the new version for results of "

@@ -27,7 +27,7 @@ def stages() -> list[str]:
 
 def record_code(stage: str, sources: code.Sources, root: Path) -> None:
     """Write the digests of the code of a stage, and print which files changed."""
-    now = sources.digests(f"pipeline.stages.{stage}")
+    now = sources.of_stage(stage)
     earlier = paths.ROOT / paths.CODE / stage
     if earlier.exists():
         before = set(earlier.read_text(encoding="utf-8").splitlines())

@@ -1,29 +1,19 @@
-"""From which probability on a row is decided to be of the positive class, as the section `decision` says.
+"""The threshold and the calibration of a model, chosen on out-of-fold predictions of the training rows.
 
-The threshold, and a correction of the probabilities, are chosen on out-of-fold predictions of the training rows: each
-row is predicted by a model of the same settings that was trained without its fold, with pairs that were found without
-it. They are kept in the model, and
-judged once, on the test rows.
-
-    cost    the smallest total of the costs of false alarms and misses
-    floor   the fewest rows with a recall of at least ...
-    budget  the rows of the highest probability, as many as ...
-
-    flagged     decided to be of the positive class
-    codes       (n_samples,), 1 where a row is of the positive class
-    probability (n_samples,), of the positive class
+Each row is predicted by a model of the same settings that was trained without its fold. What is chosen is kept in the
+model, and judged once, on the test rows. The rules are in `evaluation.thresholds`.
 """
 
 import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix_at_thresholds
 
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
+from pipeline.evaluation.thresholds import FOLDS, SEED, chosen, costs, curve
 from pipeline.files.formats import SCORE_DIGITS, significant
 from pipeline.files.stored import Table, in_memory
 from pipeline.logistic.calibration import calibrated, isotonic, temperature
@@ -31,9 +21,6 @@ from pipeline.model import Model
 from pipeline.reading import CellFormat
 from pipeline.scores import curves, scores
 from pipeline.training import fit, selection
-
-FOLDS, SEED = 5, 0
-NEXT_TO_NONE = 1e-300
 
 
 def decide(
@@ -85,31 +72,6 @@ def decide(
     return shown.assign(chosen=shown.index == k)
 
 
-def costs(settings: config.Decision, rows: Table) -> tuple[np.ndarray, np.ndarray]:
-    """What a false alarm and a miss cost for each row, (n_samples,); 1 where that decides nothing."""
-    found = []
-    for name in ("false_alarm", "miss"):
-        cost = getattr(settings, name, 1.0)
-        if isinstance(cost, str):
-            numbers = rows.select_dtypes("number").columns.tolist()
-            if cost not in numbers:
-                raise UserError(
-                    f"decision.{name} = {cost!r} is no feature of numbers. Use a number or one of "
-                    f"{', '.join(map(repr, numbers)) or 'none: there are no numbers'}."
-                )
-            column = rows[cost].to_numpy(float)
-            if not (column >= 0).all():
-                wrong = int(np.flatnonzero(~(column >= 0))[0])
-                raise UserError(
-                    f"decision.{name} = {cost!r} is missing or negative in some rows (the first: row {wrong + 1:,}, "
-                    f"{column[wrong]:g}), but a cost is a number from 0 up."
-                )
-            found.append(column)
-        else:
-            found.append(np.full(len(rows), float(cost)))
-    return found[0], found[1]
-
-
 def out_of_fold(
     table: pd.DataFrame, train: config.Train, cell_format: CellFormat, key: pd.Series | None, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -151,40 +113,3 @@ def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray, weight:
     found = best(P, codes, weight)
     rounded = {name: significant(np.asarray(value), SCORE_DIGITS) for name, value in found.items()}
     return {name: value if value.ndim else float(value) for name, value in rounded.items()}
-
-
-def curve(codes: np.ndarray, probability: np.ndarray, cost: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
-    """What each threshold gives: threshold, flagged, recall, precision, cost (per row); the first flags nothing.
-
-    Thresholds are in the middle between the probabilities of two rows, so that the last digit of one changes nothing.
-    """
-    n = weight.sum()
-    # scikit-learn leaves out rows of weight 0, and with them thresholds: here they have next to none.
-    counted, paid = np.maximum(weight, NEXT_TO_NONE), np.maximum(cost * weight, NEXT_TO_NONE)
-    _, fps, fns, tps, edges = confusion_matrix_at_thresholds(codes, probability, sample_weight=counted)
-    _, false_alarms, misses, *_ = confusion_matrix_at_thresholds(codes, probability, sample_weight=paid)
-    middle = np.append((edges[:-1] + edges[1:]) / 2, edges[-1] / 2)
-    flagged = fps + tps
-    table = pd.DataFrame(
-        {
-            "threshold": significant(middle, SCORE_DIGITS),
-            "flagged": flagged / n,
-            "recall": tps / (tps + fns),
-            "precision": tps / flagged,
-            "cost": (false_alarms + misses) / n,
-        }
-    )
-    nothing = {"threshold": (1 + edges[0]) / 2, "flagged": 0, "recall": 0, "precision": np.nan}
-    return pd.concat(
-        [pd.DataFrame([nothing | {"cost": (cost * weight)[codes == 1].sum() / n}]), table], ignore_index=True
-    )
-
-
-def chosen(found: pd.DataFrame, settings: config.Decision, n: int) -> int:
-    """The row of `curve` that the settings choose, of `n` rows."""
-    if isinstance(settings, config.FloorDecision):
-        return int((found["recall"] >= settings.recall - 1e-12).to_numpy().argmax())
-    if isinstance(settings, config.BudgetDecision):
-        share = settings.highest if settings.highest < 1 else settings.highest / n
-        return int(np.flatnonzero(found["flagged"] <= share + 1e-12)[-1])
-    return int(found["cost"].round(9).argmin())

@@ -299,6 +299,27 @@ def test_a_worker_that_is_stopped_is_one_message(
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.parametrize("step", ["connecting", "a call that is sent to all"])
+def test_a_worker_that_was_stopped_before_is_one_message(
+    step: str, workers: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers.wait_for_workers(2)
+    pid = next(iter(workers.run(os.getpid).values()))
+    there = cluster.Cluster(workers, str(tmp_path))
+    there.workers = there._present()
+    monkeypatch.setattr(cluster, "BROADCAST", 1)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        monkeypatch.setattr(cluster, "SECONDS", 0.5)
+        with pytest.raises(UserError, match=r"a worker of the scheduler \S+ does not answer"):
+            if step == "connecting":
+                with cluster.connected(workers.scheduler.address, None, "1GB", str(tmp_path)):
+                    pass
+            there.map(Call("margins", (np.zeros((5, 1)),)), [Block(np.zeros((9, 4))) for _ in range(4)])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_results_that_went_with_their_scheduler_are_one_message(
     workers: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

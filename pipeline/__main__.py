@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         with outputs.replaced(arguments.name) as root, edits.refused(arguments.name):
             stage = import_module(f"pipeline.stages.{arguments.name}")
-            with interruptible(), computing(arguments.name), live(arguments.name):
+            with interruptible(), computing(arguments.name), live(arguments.name), keeping(arguments.name):
                 stage.main(root)
         return
     command = import_module(f"pipeline.{COMMANDS[arguments.name].replace('/', '.')}")
@@ -129,6 +129,16 @@ def computing(name: str) -> AbstractContextManager[None]:
     from pipeline.compute import cluster
 
     return cluster.used(config.read("compute"), name in COMPUTING)
+
+
+def keeping(name: str) -> AbstractContextManager[None]:
+    """Let the settings that messages propose keep what the section `data` has: no result depends on it."""
+    if name not in HOLDING:
+        return nullcontext()
+    from pipeline import config
+    from pipeline.overrides import beside
+
+    return beside("data", config.read("data").model_dump())
 
 
 def live(name: str) -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,19 +65,23 @@ def run(name: str, values: dict[str, Any]) -> None:
             stage.main(root, **heard)
 
 
-def computing(module: Any) -> AbstractContextManager[None]:
+@contextmanager
+def computing(module: Any) -> Iterator[None]:
     """Let tables, fits and predictions be where the section `compute` says, if the module declares what of it it needs.
 
-    `COMPUTE` is "rows" for the limit of what may be in memory, and "fits" for a cluster, too. That changes no result,
-    so no stage depends on it.
+    `COMPUTE` is "rows" for the limit of what may be in memory, and "fits" for a cluster, too. The settings that messages
+    propose keep what the section `data` has. No result depends on either, so no stage does.
     """
-    needs = getattr(module, "COMPUTE", None)
-    if needs is None:
-        return nullcontext()
-    from pipeline import config
-    from pipeline.compute import cluster
+    if needs := getattr(module, "COMPUTE", None):
+        from pipeline import config
+        from pipeline.compute import cluster
+        from pipeline.overrides import beside
 
-    return cluster.used(config.read("compute"), needs == "fits")
+        settings, data = config.read("compute"), config.read("data").model_dump()
+        with cluster.used(settings, needs == "fits"), beside("data", data):
+            yield
+    else:
+        yield
 
 
 @contextmanager

@@ -8,14 +8,16 @@ quotes, blanks, umlauts, line breaks. Hydra has three places for a string, and e
     a.b.key  zip_code                      letters, digits, _ and -
 
 A mapping is added to what the setting has (`++`). One with a key that even the second place can't hold is written as
-YAML, `data.roles='${oc.create:"Größe: drop"}'`, and replaces what the setting had.
+YAML, `data.roles='${oc.create:"Größe: drop"}'`, and replaces what the setting had, as a list does; what is added to it
+replaces it, too. So within `beside`, what these settings have is written with it.
 
 Hydra itself is not needed for this, since a served model, which has none, prints such messages too.
 """
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -31,6 +33,21 @@ IN_YAML = re.compile(rf"{WORD}(?!(?i:yes|no|on|off|y|n)$)[^\W\d_]\w*( \w+)*")
 # Read as a reference to another setting, as a missing value, as a number by DVC, as a space, or not encodable as UTF-8.
 REFUSED = re.compile(r"\$\{|^\?\?\?$|^[-+]?0o[0-7]+$|[\x85\ud800-\udfff]")
 Value = str | float | None | Sequence[Any] | Mapping[str, Any]
+ADDED = ("data.drop", "data.more_missing")  # lists to which messages add
+
+_present: dict[str, Any] = {}  # the settings that `beside` was given, by key
+
+
+@contextmanager
+def beside(section: str, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Let overrides that replace a setting of the section keep what `settings` have in it."""
+    before = _present.copy()
+    _present.update({f"{section}.{name}": value for name, value in settings.items()})
+    try:
+        yield
+    finally:
+        _present.clear()
+        _present.update(before)
 
 
 def override(key: str, value: Value) -> str:
@@ -51,8 +68,13 @@ def assignment(key: str, value: Value) -> str:
 
     Errors: `UserError` for the few strings that a configuration can't hold.
     """
+    there = _present.get(key)
+    if key in ADDED and isinstance(value, Sequence):
+        value = [*dict.fromkeys([*(there or ()), *value])]
     if not isinstance(value, Mapping):
         return f"{key}={_written(value)}"
+    if isinstance(there, Mapping) and "${oc.create:" in _written(merged := _merged(there, value)):
+        value = merged
     if len(value) == 1 and KEY.fullmatch(column := next(iter(value))):
         return f"++{key}.{column}={_written(value[column])}"
     return f"++{key}={_written(value)}"
@@ -72,6 +94,16 @@ def _written(value: Value) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return repr(float(value)).removesuffix(".0")  # all its digits, no more
+
+
+def _merged(there: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """`value` with what is there, as Hydra adds one mapping to another."""
+    nested = {
+        key: _merged(there[key], inner)
+        for key, inner in value.items()
+        if isinstance(inner, Mapping) and isinstance(there.get(key), Mapping)
+    }
+    return {**there, **value, **nested}
 
 
 def _checked(text: str) -> str:

@@ -324,7 +324,7 @@ def test_a_side_without_a_class_is_named(wine):
 
 
 def test_an_error_names_the_settings_that_can_be_changed(wine):
-    with pytest.raises(UserError, match=r"Change split.test_size. Add rows, leave these out"):
+    with pytest.raises(UserError, match=r"Change split.test_size, or add such rows"):
         both(wine.assign(target=np.where(wine["row"] > 150, "late", "early")), TimeSplit, column="row", test_size=0.2)
     with pytest.raises(UserError, match=r"2 groups .* split.test_size = 0.6"):
         both(wine.assign(row=wine["row"] % 2), GroupSplit, column="row", test_size=0.6, seed=0)

@@ -39,8 +39,8 @@ def test_average_precision_alone_of_all_scores_depends_on_the_positive_class():
     scored = []
     for positive in ("malignant", "benign"):
         params = PARAMS.model_copy(update={"positive": positive})
-        fitted = fit.train(table.iloc[::2], params, CellFormat()).model
-        scored.append(result.judge(fitted, table.iloc[1::2]).metrics)
+        fitted = fit.train(table.iloc[::2], params, CellFormat())
+        scored.append(result.judge(fitted.model, table.iloc[1::2]).metrics)
         assert set(learnt.weights(fitted)["class"]) == {positive}
     changed = {name for name in scored[0] if scored[0][name] != pytest.approx(scored[1][name])}
     assert changed == {"average_precision"}

@@ -15,6 +15,7 @@ from pipeline import config
 from pipeline.columns import dataset
 from pipeline.config import composition
 from pipeline.errors import UserError
+from pipeline.overrides import assignment, beside, override
 
 ROWS = 120
 NOISE = [f"{value:.4f}" for value in np.random.default_rng(0).normal(size=ROWS)]
@@ -52,7 +53,7 @@ def messages(path: Path, settings: list[str]) -> list[str]:
 
 def ways(message: str) -> list[list[str]]:
     """The overrides of each way on: those that stand beside each other are one."""
-    found = re.findall(r"(?:-S (?:'[^']*'|\"(?:\\.|[^\"])*\"|\S+)(?: |$)?)+", message)
+    found = re.findall(r"(?:-S (?:'[^']*'|\"(?:\\.|[^\"])*\"|[^\s'\"])+(?: |$)?)+", message)
     return [list(typed(way)) for way in found]
 
 
@@ -107,3 +108,34 @@ def test_each_way_on_that_is_printed_works(name: str, tmp_path: Path, monkeypatc
             left = messages(path, way)
             assert not [text for text in left if text.startswith("error")], way
             assert message not in left or way[0].startswith("split="), way  # the stage load knows no split
+
+
+COLUMNS = csv(a=NOISE, b=NOISE, c=NOISE[::-1], d=some(["oops"], NOISE), **{"größe (cm)": strings(lambda row: row + 1)})
+
+ADDED = {"drop": ["ä"], "roles": {"ä": "drop"}, "replace": {"y": {"ä": "b"}}, "more_missing": ["ä"]}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"drop": ["c"], "roles": {"noise": "numeric"}, "more_missing": ["n.d."]},
+        {"drop": ["größe (cm)"], "replace": {"y": {"no": "nein", "Ü": "x"}}, "more_missing": ["ü"]},
+        {"roles": {"größe (cm)": "drop", "c": "numeric"}, "replace": {"größe (cm)": {"1": "2"}}},
+    ],
+)
+def test_each_way_on_keeps_what_is_set(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "a.csv"
+    path.write_text(COLUMNS, encoding="utf-8")
+    asked = [assignment(f"data.{key}", value) for key, value in settings.items()]
+    printed = messages(path, asked)
+    with beside("data", settings):
+        printed += [override(f"data.{key}", value) for key, value in ADDED.items()]
+    for way in (way for message in printed for way in ways(message) if not way[0].startswith("split=")):
+        composed = composition.compose(["data=table", f"data.path={path}", "data.target=y", *asked, *way])
+        data = config.parse(composed, "conf/")["data"]
+        for key, value in settings.items():
+            entries = set if isinstance(value, list) else lambda found: set(config.flatten(found).items())
+            assert entries(value) <= entries(data[key]), way

@@ -14,7 +14,7 @@ from pipeline.columns.target import known_rows, with_target, without_class
 from pipeline.errors import UserError
 from pipeline.files import formats, paths, stored
 from pipeline.files.stored import Table
-from pipeline.overrides import override
+from pipeline.overrides import beside, override
 from pipeline.reading import CellFormat, Options
 
 
@@ -40,7 +40,8 @@ class Parts(NamedTuple):
 def load(data: config.Data) -> Loaded:
     """A bundled data set or the user's table. Errors: `UserError` for what can't be read or learnt from."""
     if isinstance(data, config.TableData):
-        return _own(data)
+        with beside("data", data.model_dump()):
+            return _own(data)
     table = bundled(data.name)
     role = ["numeric"] * (len(table.columns) - 1) + ["target"]
     decided = pd.DataFrame({"column": table.columns, "role": role, "reason": data.source})

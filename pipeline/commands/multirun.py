@@ -29,6 +29,7 @@ from pipeline.config import Combination, Params
 from pipeline.config.composition import CONF, check_groups
 from pipeline.errors import UserError, reported_warnings
 from pipeline.files import formats, paths, stored
+from pipeline.overrides import beside
 from pipeline.training import choice, selection
 from pipeline.training import sweep as results
 from pipeline.training.cross_validation import Validation, cross_validate
@@ -47,7 +48,7 @@ class Study:
 
     def __init__(self, values: dict[str, Any], params: Params, overrides: list[str], root: Path, track: Track) -> None:
         self.values, self.params, self.overrides, self.root, self.track = values, params, overrides, root, track
-        with reported_warnings():
+        with beside("data", params.data.model_dump()), reported_warnings():
             parts = dataset.split(dataset.load(params.data), params.split, params.data)
             self.training_rows = stored.in_memory(parts.train)
             classes, sweep = features_and_target(self.training_rows)[1], params.sweep

@@ -26,7 +26,7 @@ from pipeline.columns.roles import FEATURES, SPECIAL
 from pipeline.config import composition
 from pipeline.config.sections import UNSET
 from pipeline.errors import reported_warnings
-from pipeline.overrides import assignment, options
+from pipeline.overrides import assignment, beside, options
 
 OVERRIDE = re.compile(rf"(\+\+?|~)?({'|'.join(config.Params.model_fields)}|optimizer)([.@][\w.@$-]*)?=")
 TARGETS = re.compile(r"(?i)(^|[\W_])(target|class|label|outcome|y)$")  # usual names of the column to predict
@@ -72,7 +72,7 @@ def main(file: str, target: str | None, overrides: Sequence[str], more: Sequence
 
 def _preview(params: config.Params) -> None:
     """Roles, classes and warnings, from the functions that the stages load and split call."""
-    with reported_warnings():
+    with beside("data", params.data.model_dump()), reported_warnings():
         loaded = dataset.load(params.data)
         parts = dataset.split(loaded, params.split, params.data)
         target, report = loaded.table.columns[-1], loaded.report
@@ -91,7 +91,7 @@ def _preview(params: config.Params) -> None:
 def _list_columns(data: config.TableData, path: str, overrides: Sequence[str]) -> None:
     """The columns of a table, and which of them could be the target."""
     options = dataset.options_of(data)
-    with reported_warnings():
+    with beside("data", data.model_dump()), reported_warnings():
         frame = reading.read(Path(data.path), options, roles=data.roles).frame
         print(f"{path}: {len(frame):,} rows, {len(frame.columns):,} columns\n")
         rows = [["column", "cells", "distinct", "missing", "examples"]]

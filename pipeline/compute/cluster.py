@@ -12,11 +12,14 @@ import io
 import logging
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_here
 from contextlib import ExitStack, contextmanager
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
@@ -105,7 +108,7 @@ def _check(client: Any, scheduler: str | None) -> None:
         client.wait_for_workers(1, timeout=SECONDS)
     except TimeoutError:
         raise UserError(f"the scheduler has no worker. Start some: PYTHONPATH=. dask worker {scheduler}") from None
-    found = client.get_versions()
+    found = _answer(client, client.get_versions)
     here = found["client"]["packages"] | {"python": found["client"]["host"]["python"]}
     nodes = {
         "the scheduler": found["scheduler"],
@@ -119,8 +122,11 @@ def _check(client: Any, scheduler: str | None) -> None:
                     f"{name} has {package} {there[package]}, but here it is {here[package]}. Install the same."
                 )
     here_code = _code(PACKAGE)()
-    found_there = {f"worker {name}": code for name, code in client.run(_code(PACKAGE)).items()}
-    for name, code in {"scheduler": client.run_on_scheduler(_code(PACKAGE)), **found_there}.items():
+    found_there = {
+        "scheduler": _answer(client, lambda: client.run_on_scheduler(_code(PACKAGE))),
+        **{f"worker {name}": code for name, code in _answer(client, lambda: client.run(_code(PACKAGE))).items()},
+    }
+    for name, code in found_there.items():
         if code is None:
             raise UserError(
                 f"the {name} can't import this package. Start both in the folder of this repository: PYTHONPATH=. dask "
@@ -128,6 +134,31 @@ def _check(client: Any, scheduler: str | None) -> None:
             )
         if code != here_code and name != "scheduler":  # that only passes calls on
             raise UserError(OTHER_CODE.format(name))
+
+
+def _started(ask: Callable[[], Any]) -> Future[Any]:
+    """What `ask` will return, in a thread that no exit waits for: calls of a client have no bound of their own."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(ask())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future
+
+
+def _answer(client: Any, ask: Callable[[], Any]) -> Any:
+    """What `ask` returns. Errors: `UserError` where the scheduler or a worker gives no answer, as if it is stopped."""
+    try:
+        return _started(ask).result(SECONDS)
+    except TimeoutError:
+        raise UserError(
+            f"a worker of the scheduler {client.scheduler.address} does not answer, or the scheduler itself. End it, "
+            f"or start it again."
+        ) from None
 
 
 def _code(package: str) -> Any:
@@ -175,7 +206,12 @@ class Cluster:
             for task in tasks:
                 self._write(task)
         size = sum(getattr(argument, "nbytes", 0) for argument in call.arguments)
-        sent = self.client.scatter(call, broadcast=True, hash=False) if size > BROADCAST else call
+        sent = call
+        if size > BROADCAST:
+            scattered = _started(lambda: self.client.scatter(call, broadcast=True, hash=False))
+            while not wait_here([scattered], SECONDS).done:
+                self._check_alive()
+            sent = scattered.result()
         parts = np.array_split(np.arange(len(tasks)), len(self.workers))
         futures = [
             self.client.submit(
@@ -223,12 +259,7 @@ class Cluster:
         except (TimeoutError, OSError):
             raise UserError(self._lost()) from None
         self._present()
-        try:
-            self.client.sync(self.client._run, _answers, on_error="ignore", callback_timeout=SECONDS)
-        except TimeoutError:
-            raise UserError(
-                f"a worker of the scheduler {self.client.scheduler.address} does not answer. End it, or start it again."
-            ) from None
+        _answer(self.client, lambda: self.client.run(_answers, on_error="ignore"))
 
     def _lost(self) -> str:
         return (

@@ -87,7 +87,7 @@ def test_a_fit_on_workers_is_that_in_threads_to_the_last_bit(local: LocalCluster
 
 def test_a_sweep_and_its_scores_are_those_in_threads(workers: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     matrix, y = table()
-    monkeypatch.setattr("pipeline.logistic.fast_objective.WORTH_SENDING", 0)
+    monkeypatch.setattr("pipeline.logistic.matrix.WORTH_SENDING", 0)
 
     def train() -> tuple[Any, np.ndarray]:
         found = fit_grid(
@@ -296,6 +296,27 @@ def test_a_worker_that_is_stopped_is_one_message(
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(UserError, match=r"a worker of the scheduler \S+ does not answer"):
+            there.map(Call("margins", (np.zeros((5, 1)),)), [Block(np.zeros((9, 4))) for _ in range(4)])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("step", ["connecting", "a call that is sent to all"])
+def test_a_worker_that_was_stopped_before_is_one_message(
+    step: str, workers: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers.wait_for_workers(2)
+    pid = next(iter(workers.run(os.getpid).values()))
+    there = cluster.Cluster(workers, str(tmp_path))
+    there.workers = there._present()
+    monkeypatch.setattr(cluster, "BROADCAST", 1)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        monkeypatch.setattr(cluster, "SECONDS", 0.5)
+        with pytest.raises(UserError, match=r"a worker of the scheduler \S+ does not answer"):
+            if step == "connecting":
+                with cluster.connected(workers.scheduler.address, None, "1GB", str(tmp_path)):
+                    pass
             there.map(Call("margins", (np.zeros((5, 1)),)), [Block(np.zeros((9, 4))) for _ in range(4)])
     finally:
         os.kill(pid, signal.SIGCONT)

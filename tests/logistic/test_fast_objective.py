@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.compute import workers
 from pipeline.logistic import objective as plain
-from pipeline.logistic.fast_objective import FastObjective, margins
+from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.matrix import margins
 from pipeline.logistic.penalty import Ridge
 from tests.logistic.reference import breast_cancer
 

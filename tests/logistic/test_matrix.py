@@ -6,8 +6,8 @@ from scipy import sparse
 
 from pipeline.compute import workers
 from pipeline.logistic import LogisticRegression, objective
-from pipeline.logistic.fast_objective import FastObjective, margins
-from pipeline.logistic.matrix import Block, Matrix, as_matrix
+from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.matrix import Block, Matrix, as_matrix, margins
 from pipeline.logistic.penalty import Ridge
 
 N, DENSE, WIDTHS = 3_000, 4, (3, 40, 500)

@@ -74,8 +74,7 @@ def test_the_command_waits_shows_a_table_and_reports_failures(shell: Shell) -> N
 
 def test_where_one_experiment_cannot_be_queued_none_is(shell: Shell) -> None:
     stopped = shell("python -m pipeline queue data=iris,no_such_set", fails=True)
-    assert "error: the experiments can't be queued" in stopped.stderr
-    assert "no_such_set" in stopped.stderr
+    assert "error: data = iris,no_such_set is no file of conf/data/" in stopped.stderr
     assert statuses(shell) == {}
 
 

@@ -69,8 +69,8 @@ def run(name: str, values: dict[str, Any]) -> None:
 def computing(module: Any) -> Iterator[None]:
     """Let tables, fits and predictions be where the section `compute` says, if the module declares what of it it needs.
 
-    `COMPUTE` is "rows" for the limit of what may be in memory, and "fits" for a cluster, too. The settings that messages
-    propose keep what the section `data` has. No result depends on either, so no stage does.
+    `COMPUTE` is "rows" for the limit of what may be in memory, and "fits" for a cluster, too. Settings in messages
+    keep what the section `data` has. No result depends on either, so no stage does.
     """
     if needs := getattr(module, "COMPUTE", None):
         from pipeline import config

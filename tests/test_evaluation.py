@@ -105,7 +105,7 @@ def test_the_scores_of_a_draw_of_many_rows_are_scikit_learns_of_weighted_rows(n_
     y, models = rare_rows(n_positive)
     model = models["model"]
     kept = np.random.default_rng(2).integers(0, 4, (len(y), 3)).astype(float)
-    monkeypatch.setattr(scores, "_counts", lambda n: iter([kept]))
+    monkeypatch.setattr(bootstrap, "_counts", lambda n: iter([kept]))
     draws = bootstrap.resampled(y, {"model": model}, np.array(["no", "yes"]))["model"]
     for k in range(3):
         expected = scores.scores(y, *model, np.array(["no", "yes"]), weight=kept[:, k])

@@ -19,7 +19,8 @@ from pipeline.logistic.matrix import Block, Matrix
 from pipeline.model import Model
 from pipeline.scores.bootstrap import resampled
 from pipeline.scores.curves import curves
-from pipeline.scores.scores import by_group, evaluate
+from pipeline.scores.groups import by_group
+from pipeline.scores.scores import evaluate
 
 pytestmark = pytest.mark.slow
 

@@ -36,7 +36,8 @@ from pipeline.files.stored import Table, frames, in_memory, progress
 from pipeline.model import Model
 from pipeline.overrides import override
 from pipeline.scores.bootstrap import CONFIDENCE, mean_draws, resampled
-from pipeline.scores.scores import GROUPS, Evaluation, by_group, confusion, evaluate
+from pipeline.scores.groups import GROUPS, by_group
+from pipeline.scores.scores import Evaluation, confusion, evaluate
 
 ROWS = 50_000  # of the training rows that are scored at most
 

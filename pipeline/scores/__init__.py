@@ -2,5 +2,6 @@
 
 scores     the scores, one number each
 bootstrap  their intervals
+groups     those of groups of rows
 curves     ROC, precision and recall, calibration, gain, net benefit
 """

@@ -136,7 +136,7 @@ def test_workers_predict_the_rows_of_a_file_as_threads_do(
     good = pd.DataFrame([row.split(",") for row in rows if row.count(",") == 2 and "old" not in row])
     X = pd.DataFrame({"age": good[0].astype(float), "colour": good[1].astype("str"), "y": good[2].astype("str")})
     fitted = fit.train(X, train_params(max_iterations=50, learning_rate="auto"), CellFormat()).model
-    monkeypatch.setattr(predict, "found", lambda _: (fitted, None))
+    monkeypatch.setattr("pipeline.tracking.named.model_of", lambda _: (fitted, None))
     found = []
     for name in ("there", "here"):
         with nullcontext() if name == "there" else compute.through(None):

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks import cluster, defaults, fits, passes, scale, sweeps, tables
-from pipeline.compute import thread_count
+from pipeline.logistic.threads import thread_count
 
 ALONE = {
     "tables": tables.main,

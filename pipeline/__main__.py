@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.logistic.threads import thread_count
 
 STAGES = ("configure", "load", "explore", "split", "train", "evaluate", "report", "sweep", "one_vs_rest", "track")
 COMMANDS = {
@@ -172,6 +173,14 @@ def way_back() -> str:
     return "\nparams.yaml has the settings of this experiment. Back to those of conf/: rm params.yaml && dvc repro"
 
 
+def checked_environment() -> None:
+    """Errors: `UserError` where OMP_NUM_THREADS is no number: before any work is done."""
+    try:
+        thread_count()
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
 def explained(error: OSError, name: str) -> str:
     """What the system refused, and the next step."""
     problem = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
@@ -208,6 +217,7 @@ def main() -> None:
     # imported, and once more at exit: a second for each stage.
     gc.disable()
     try:
+        checked_environment()
         run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # what reads the output, such as `head`, has ended

@@ -32,8 +32,8 @@ from tqdm import tqdm
 
 from pipeline import config, dataset, model, outputs
 from pipeline.columns import novelty
-from pipeline.compute import STRIPS, Call, workers
 from pipeline.errors import UserError
+from pipeline.logistic.threads import STRIPS, Call, workers
 from pipeline.model import Model
 from pipeline.reading.options import Options
 from pipeline.reading.rows import Chunk, chunks

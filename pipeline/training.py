@@ -15,7 +15,6 @@ from tqdm import tqdm
 from pipeline import config, model, outputs
 from pipeline.columns.target import check_offset, features_and_target
 from pipeline.columns.terms import Features, Rows, Settings, prepare
-from pipeline.compute import workers
 from pipeline.errors import UserError
 from pipeline.logistic import DivergenceError, LogisticRegression, Status
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
@@ -25,6 +24,7 @@ from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.matrix import Matrix
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features
+from pipeline.logistic.threads import workers
 from pipeline.model import Model
 from pipeline.outputs import SCORE_DIGITS, WEIGHT_DIGITS, Table, rounded_weights, significant
 from pipeline.reading import CellFormat

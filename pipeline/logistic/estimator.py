@@ -29,7 +29,6 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from pipeline.compute import STRIPS, strips, workers
 from pipeline.logistic.fitting import Callback, fit_columns, random_start
 from pipeline.logistic.loss import log_probabilities, predicted, probabilities
 from pipeline.logistic.matrix import Block, Matrix, margins
@@ -37,6 +36,7 @@ from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.softmax import objective_of
 from pipeline.logistic.status import DivergenceError, Status
+from pipeline.logistic.threads import STRIPS, strips, workers
 
 WARNED = (Status.RAN_OUT, Status.STUCK, Status.SEPARATED)
 

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import Call, Run
 from pipeline.logistic.matrix import Block, as_matrix
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.threads import Call, Run
 
 BLOCK_BYTES = 2 * 2**20  # one core's share of the last two levels of cache; smaller blocks are too short for threads
 SMALL_BYTES = 768 * 1024  # data that fits in a second-level cache together with its buffers

@@ -15,13 +15,13 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from pipeline.compute import Run, workers
 from pipeline.logistic.fast_objective import GROUP, SMALL_BYTES
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.matrix import margins
 from pipeline.logistic.penalty import penalty_of
 from pipeline.logistic.softmax import objective_of
 from pipeline.logistic.status import Status
+from pipeline.logistic.threads import Run, workers
 
 CURVE_POINTS = 1000
 Rows = tuple[Any, ndarray, ndarray | None]

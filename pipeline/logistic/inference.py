@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import workers
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
@@ -33,6 +32,7 @@ from pipeline.logistic.matrix import Block, Matrix, as_matrix, margins
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.separation import separating_features, single_features
 from pipeline.logistic.status import Status
+from pipeline.logistic.threads import workers
 
 COVARIANCES = ("information", "HC0", "HC1", "cluster")
 FOLLOWS = 1e-8  # share of a feature's variance that others do not explain

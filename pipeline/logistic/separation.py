@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import strips
 from pipeline.logistic.matrix import Matrix, as_matrix
+from pipeline.logistic.threads import strips
 
 LARGEST_BYTES = 2**30  # of features that are written out; in larger data only categories of one class are found
 LARGEST_PROGRAMME = 200  # features, which take up to half a second

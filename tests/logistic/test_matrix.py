@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pipeline.compute import workers
 from pipeline.logistic import LogisticRegression, objective
 from pipeline.logistic.fast_objective import FastObjective, margins
 from pipeline.logistic.matrix import Block, Matrix, as_matrix
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.threads import workers
 
 N, DENSE, WIDTHS = 3_000, 4, (3, 40, 500)
 

@@ -15,11 +15,12 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from pipeline.logistic.fast_objective import GROUP, SMALL_BYTES
+from pipeline.logistic.binomial import GROUP
+from pipeline.logistic.fast_objective import SMALL_BYTES, FastObjective
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.matrix import margins
 from pipeline.logistic.penalty import penalty_of
-from pipeline.logistic.softmax import objective_of
+from pipeline.logistic.softmax import loss_of
 from pipeline.logistic.status import Status
 from pipeline.logistic.threads import Run, workers
 
@@ -94,8 +95,8 @@ def fit_grid(
             stop_if_halted()
             X, codes, weight = rows(fold)
         combination, column = np.repeat(group, len(positive)), np.tile(np.arange(len(positive)), len(group))
-        make = objective_of(multiclass, len(positive))
-        objective = make(X, codes, positive[column], penalty_of(l2[combination, fold], l1_ratio), weight, run=run)
+        penalty, loss = penalty_of(l2[combination, fold], l1_ratio), loss_of(multiclass, len(positive))
+        objective = FastObjective(X, codes, positive[column], penalty, weight, run=run, loss=loss)
         rate = None if learning_rate is None else np.asarray(learning_rate, dtype=np.float64)[combination]
         first = None if start is None else start(X.shape[1])[:, column]
         result = fit_columns(objective, optimizer, rate, first, max_iter, tol, stop_if_halted, combination)
@@ -103,8 +104,8 @@ def fit_grid(
             if not grid.weights[fold].size:
                 grid.weights[fold] = np.full((len(l2), len(positive), X.shape[1] + 1), np.nan)
             grid.weights[fold][combination, column] = result.weights.T
-            shown = grid.iterations[grid.iterations < len(result.costs)]
-            grid.curves[: len(shown), combination, fold, column] = result.costs[shown]
+            points = grid.iterations[grid.iterations < len(result.costs)]
+            grid.curves[: len(points), combination, fold, column] = result.costs[points]
             for name in ("n_iter", "gradient_norm", "cost"):
                 getattr(grid, name)[combination, fold, column] = getattr(result, name)
         if callback is not None:

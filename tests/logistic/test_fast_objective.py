@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.logistic import objective as plain
-from pipeline.logistic.fast_objective import FastObjective, margins
+from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.matrix import margins
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.threads import workers
 from tests.logistic.reference import breast_cancer

@@ -5,8 +5,8 @@ import pytest
 from scipy import sparse
 
 from pipeline.logistic import LogisticRegression, objective
-from pipeline.logistic.fast_objective import FastObjective, margins
-from pipeline.logistic.matrix import Block, Matrix, as_matrix
+from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.matrix import Block, Matrix, as_matrix, margins
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.threads import workers
 

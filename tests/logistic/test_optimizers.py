@@ -5,10 +5,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import DivergenceError, LogisticRegression
 from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.first_order import Gradient
 from pipeline.logistic.loss import log_loss
+from pipeline.logistic.newton import Newton
 from pipeline.logistic.objective import cost, gradient
-from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Gradient, Halving, Newton
+from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.search import FixedStep, Halving
 from tests.logistic.reference import BINARY, EXPECTED, breast_cancer, exam_scores, standardized
 
 
@@ -208,7 +211,7 @@ def by_hand(search, objective, n_steps):
 def test_steps_by_hand_are_those_of_fit(optimizer):
     X, y = breast_cancer()
     objective = FastObjective(X, y, np.array([1]), Ridge([0.1]))
-    search, direction = OPTIMIZERS[optimizer]
+    search, direction, _ = OPTIMIZERS[optimizer][0]
     options = [np.array([0.2])] if optimizer == "gradient_descent" else []
     W = by_hand(search(direction(), *options), objective, 5)
     with pytest.warns(ConvergenceWarning):

@@ -53,7 +53,7 @@ class Penalty:
 class Ridge(Penalty):
     """l2/2 ||w||^2. Hoerl and Kennard (1970).
 
-    l2 is one number, (n_columns,), or (n_features, n_columns) for a strength of each feature.
+    l2 is one number, (n_columns,), or (n_features, n_columns) for one of each feature.
     """
 
     offers = frozenset({"smooth"})
@@ -119,10 +119,10 @@ class ElasticNet(Ridge):
         return type(self)(_of_columns(self.l2, columns), _of_columns(self.l1, columns))
 
 
-def of_weights(strength: ndarray, W: ndarray) -> ndarray:
-    """A strength of each weight, of the shape of W: none for the intercept."""
+def of_weights(lambda_: ndarray, W: ndarray) -> ndarray:
+    """The lambda of each weight, of the shape of W: 0 for the intercept."""
     each = np.zeros(W.shape)
-    each[:-1] = strength
+    each[:-1] = lambda_
     return each
 
 
@@ -139,5 +139,5 @@ def penalty_of(lambda_: ArrayLike, l1_ratio: float) -> Ridge:
     return ElasticNet(lambda_ * (1 - l1_ratio), lambda_ * l1_ratio)
 
 
-def _of_columns(strength: ndarray, columns: ndarray) -> ndarray:
-    return strength[..., columns] if strength.ndim else strength
+def _of_columns(lambda_: ndarray, columns: ndarray) -> ndarray:
+    return lambda_[..., columns] if lambda_.ndim else lambda_

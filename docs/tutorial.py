@@ -310,8 +310,9 @@ print(f"the cost there: {costs[stop]:.7f}, and at the end: {costs[-1]:.7f}")
 # **Think:** why is the norm of the gradient a better rule than "the cost changed by less than 1e-6"? (Think of a tiny
 # learning rate.)
 #
-# **In the pipeline:** `FixedStep` in [search.py](../pipeline/logistic/search.py) and `Gradient` in [first_order.py](../pipeline/logistic/first_order.py); the loop is
-# `minimize` in [fitting.py](../pipeline/logistic/fitting.py); `outputs/train/costs.csv`.
+# **In the pipeline:** `FixedStep` in [search.py](../pipeline/logistic/search.py), and `Gradient` in
+# [first_order.py](../pipeline/logistic/first_order.py); the loop is `minimize` in
+# [fitting.py](../pipeline/logistic/fitting.py); `outputs/train/costs.csv`.
 #
 # ## 9. The report after training
 

@@ -82,7 +82,7 @@ class OneArray:
     def sandwich(self, loss: Loss, labels: Labels, W: ndarray, chosen: ndarray | slice, mean: bool) -> ndarray:
         """A' diag(s p q) A of each column and the chosen features and the intercept; or (1, ...), their mean."""
         squares = self.s * loss.curvature(self.A @ W, 0)
-        A = self.A[:, np.append(np.arange(self.A.shape[1] - 1)[chosen], -1)]
+        A = self.A if isinstance(chosen, slice) else self.A[:, np.append(chosen, -1)]
         roots = np.sqrt(squares.mean(axis=1, keepdims=True) if mean else squares)
         return np.array([scaled.T @ scaled for scaled in (A * root[:, None] for root in roots.T)])
 

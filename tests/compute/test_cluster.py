@@ -86,7 +86,7 @@ def test_a_fit_on_workers_is_that_in_threads_to_the_last_bit(local: LocalCluster
 
 def test_a_sweep_and_its_scores_are_those_in_threads(workers: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     matrix, y = table()
-    monkeypatch.setattr("pipeline.logistic.fast_objective.WORTH_SENDING", 0)
+    monkeypatch.setattr("pipeline.logistic.matrix.WORTH_SENDING", 0)
 
     def train() -> tuple[Any, np.ndarray]:
         found = fit_grid(

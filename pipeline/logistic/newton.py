@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from pipeline.logistic.fast_objective import FastObjective
-from pipeline.logistic.penalty import ElasticNet, of_weights, shrunk
+from pipeline.logistic.penalty import of_weights, shrunk
 from pipeline.logistic.search import Direction
 
 SWEEPS, EXACT = 1_000, 1e-13  # of the coordinates, and of a weight, times the square root of its curvature
@@ -43,7 +43,6 @@ class CoordinateNewton(Direction):
     """Newton's method for an l1 penalty."""
 
     def find(self, objective: FastObjective, W: ndarray, gradient: ndarray) -> ndarray:
-        assert isinstance(objective.penalty, ElasticNet)
         l1 = of_weights(objective.penalty.l1, W)
         columns = zip(objective.curvature(W), W.T, gradient.T, l1.T, strict=True)
         return np.column_stack([_coordinate_descent(*column) for column in columns])

@@ -19,6 +19,7 @@ class Penalty:
     """A penalty with a kink and no smooth part defines `value`, `prox` and `select`."""
 
     offers = frozenset({"prox"})
+    l1: ndarray  # of one that offers it
     is_rotation_invariant = False  # whether weights that are rotated, the intercept left out, cost the same
 
     def value(self, W: ndarray) -> ndarray:

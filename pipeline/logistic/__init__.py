@@ -30,6 +30,7 @@
 is first used.
 """
 
+from importlib import import_module
 from typing import Any
 
 from pipeline.logistic.status import DivergenceError, Status
@@ -39,7 +40,5 @@ __all__ = ["DivergenceError", "LogisticRegression", "Status"]  # noqa: F822, the
 
 def __getattr__(name: str) -> Any:
     if name == "LogisticRegression":
-        from pipeline.logistic.estimator import LogisticRegression
-
-        return LogisticRegression
+        return import_module(".estimator", __name__).LogisticRegression  # no import, so a model is shipped without it
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

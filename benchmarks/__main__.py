@@ -11,14 +11,15 @@ import warnings
 from datetime import date
 from pathlib import Path
 
-from benchmarks import cluster, defaults, fits, passes, scale, sweeps, tables
-from pipeline.compute import thread_count
+from benchmarks import cluster, defaults, fits, ladder, passes, scale, sweeps, tables
+from pipeline.logistic.threads import thread_count
 
 ALONE = {
     "tables": tables.main,
     "defaults": defaults.main,
     "scale": scale.main,
     "cluster": cluster.main,
+    "ladder": ladder.main,
 }  # with arguments of their own
 PARTS = {"passes": passes.rows, "fits": fits.rows, "sweeps": sweeps.rows}
 

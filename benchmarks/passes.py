@@ -6,10 +6,10 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model._linear_loss import LinearModelLoss
 
 from benchmarks.measure import table, timed
-from pipeline.compute import thread_count, workers
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.threads import thread_count, workers
 
 
 def rows():

@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 
-from pipeline.compute import workers
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.threads import workers
 
 RUNS = 7
 

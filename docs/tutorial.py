@@ -310,8 +310,9 @@ print(f"the cost there: {costs[stop]:.7f}, and at the end: {costs[-1]:.7f}")
 # **Think:** why is the norm of the gradient a better rule than "the cost changed by less than 1e-6"? (Think of a tiny
 # learning rate.)
 #
-# **In the pipeline:** `FixedStep` and `Gradient` in [optimizers.py](../pipeline/logistic/optimizers.py); the loop is
-# `minimize` in [fitting.py](../pipeline/logistic/fitting.py); `outputs/train/costs.csv`.
+# **In the pipeline:** `FixedStep` in [search.py](../pipeline/logistic/search.py), and `Gradient` in
+# [first_order.py](../pipeline/logistic/first_order.py); the loop is `minimize` in
+# [fitting.py](../pipeline/logistic/fitting.py); `outputs/train/costs.csv`.
 #
 # ## 9. The report after training
 
@@ -438,7 +439,7 @@ plt.legend()
 # again.
 #
 # **Think:** nobody knows the curvature at the minimum before training. How could a program use the cost, which it does
-# know, to choose the step? (`Halving` in [optimizers.py](../pipeline/logistic/optimizers.py) is an answer.)
+# know, to choose the step? (`Halving` in [search.py](../pipeline/logistic/search.py) is an answer.)
 #
 # **In the pipeline:** `train.learning_rate=auto` takes one over the bound: `safe_learning_rate` in
 # [fast_objective.py](../pipeline/logistic/fast_objective.py).
@@ -475,7 +476,7 @@ print("largest difference of a weight is below 1e-3:", bool(np.abs(v - np.append
 # **Think:** this started from zeros. From random weights many p are 0 or 1: what is p (1 - p) there, and how long is
 # the step? (The pipeline halves steps that raise the cost.)
 #
-# **In the pipeline:** `Newton` in [optimizers.py](../pipeline/logistic/optimizers.py); `-S optimizer=newton`.
+# **In the pipeline:** `Newton` in [newton.py](../pipeline/logistic/newton.py); `-S optimizer=newton`.
 #
 # ## 14. Separation: when there is no best weight
 #

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.logistic.threads import thread_count
 
 HERE = Path(__file__).parent
 STAGES, COMMANDS = (
@@ -127,6 +128,14 @@ def way_back() -> str:
     return "\nparams.yaml has the settings of this experiment. Back to those of conf/: rm params.yaml && dvc repro"
 
 
+def checked_environment() -> None:
+    """Errors: `UserError` where OMP_NUM_THREADS is no number: before any work is done."""
+    try:
+        thread_count()
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
 def explained(error: OSError, name: str) -> str:
     """What the system refused, and the next step."""
     problem = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
@@ -165,6 +174,7 @@ def main() -> None:
     # imported, and once more at exit: a second for each stage.
     gc.disable()
     try:
+        checked_environment()
         run(name, values)
         sys.stdout.flush()
     except BrokenPipeError:  # what reads the output, such as `head`, has ended

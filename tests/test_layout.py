@@ -1,6 +1,9 @@
 """The walls of the house: which module may import which, and which code DVC knows for each stage."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,21 @@ def room(module: str) -> str:
 def test_a_module_imports_only_its_own_room_and_rooms_below(module: str) -> None:
     allowed = {room(module), *ROOMS[ROOMS.index(room(module)) + 1 :]}
     assert {room(name) for name in imported(modules()[module])} <= allowed
+
+
+@pytest.mark.parametrize("module", sorted(name for name in modules() if name.startswith("pipeline.logistic")))
+def test_the_mathematics_imports_nothing_of_the_house(module: str) -> None:
+    assert {room(name) for name in imported(modules()[module])} <= {"logistic"}
+
+
+def test_a_model_predicts_without_scikit_learn_and_without_an_optimiser() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, pipeline.model; print(*sys.modules)"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert not [name for name in loaded if name.startswith(("sklearn", "scipy.optimize", "skops"))]
+    parts = {name.split(".")[2] for name in loaded if name.startswith("pipeline.logistic.")}
+    assert parts == {"calibration", "loss", "matrix", "status", "threads"}
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))

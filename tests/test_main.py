@@ -55,6 +55,13 @@ def test_help_lists_every_stage_and_command(project: Path) -> None:
     assert listed >= {*STAGES, *COMMANDS}
 
 
+def test_what_is_no_number_of_threads_is_one_message(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    status, _, err = ended("explore")
+    assert status == 1
+    assert err.strip() == "error: OMP_NUM_THREADS = 'many' is no number of threads. Set it to one: OMP_NUM_THREADS=2"
+
+
 def test_a_stage_whose_output_nobody_reads_ends_without_a_traceback_or_half_its_files(project: Path) -> None:
     run_stages("load", "split")
     process = started("train")

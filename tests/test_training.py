@@ -479,7 +479,7 @@ def test_the_size_and_the_place_of_blocks_do_not_change_a_written_byte(tmp_path,
     table["y"] = pd.Series(np.where(numbers["a"] + rng.logistic(size=n) > 0, "yes", "no"), dtype="str")
     settings = params(optimizer=optimizer, learning_rate="auto", max_iterations=40)
     learnt.write(trained_on(table, settings), tmp_path / "whole")
-    monkeypatch.setattr("pipeline.logistic.fast_objective.BLOCK_BYTES", 50_000)
+    monkeypatch.setattr("pipeline.logistic.blocks.BLOCK_BYTES", 50_000)
     make = Design.blocks
 
     def cut_and_on_disk(design: Design, rows: pd.DataFrame) -> list[Block]:

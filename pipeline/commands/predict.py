@@ -31,10 +31,10 @@ import pyarrow.parquet as parquet
 from tqdm import tqdm
 
 from pipeline.columns import novelty
-from pipeline.compute import STRIPS, Call, workers
 from pipeline.errors import UserError, warned_once
 from pipeline.files import formats
 from pipeline.files.paths import refuse_to_replace
+from pipeline.logistic.threads import STRIPS, Call, workers
 from pipeline.model import Model
 from pipeline.reading.rows import Chunk, chunks
 from pipeline.tracking import named

@@ -27,8 +27,9 @@ from weakref import WeakKeyDictionary, finalize
 import numpy as np
 
 from pipeline import compute
-from pipeline.compute import Call
 from pipeline.errors import UserError
+from pipeline.logistic import threads
+from pipeline.logistic.threads import Call
 
 LARGE = 64 * 1024  # bytes of an array that is written to the folder
 BROADCAST = 1024 * 1024  # bytes of a call that is sent to each worker once
@@ -78,7 +79,7 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
     with dask.config.set({"distributed.worker.memory.pause": False, "distributed.comm.timeouts.connect": SECONDS}):
         if scheduler is None:
             where: Any = LocalCluster(
-                n_workers=n_workers or compute.thread_count(),
+                n_workers=n_workers or threads.thread_count(),
                 threads_per_worker=1,
                 memory_limit=memory,
                 dashboard_address=None,
@@ -95,7 +96,7 @@ def connected(scheduler: str | None, n_workers: int | None, memory: str, folder:
             ) from None
         try:
             _check(client, scheduler)
-            with compute.through(Cluster(client, folder)):
+            with threads.through(Cluster(client, folder)):
                 yield
         finally:
             client.close()
@@ -292,7 +293,7 @@ def _apply(call: Call, written: list[bytes], code: str) -> list[Any]:
 
         raise UserError(OTHER_CODE.format(f"worker {get_worker().address}"))
     found = []
-    with compute.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with threads.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for task in written:
             found.append(call(_opened(task)))
             _release()
@@ -307,7 +308,7 @@ def _release() -> None:
         compute.release(limit * MAPPED)
 
 
-@lru_cache(maxsize=compute.MOST)  # all strips of a matrix: one less, and each pass would open all of them again
+@lru_cache(maxsize=threads.MOST)  # all strips of a matrix: one less, and each pass would open all of them again
 def _opened(written: bytes) -> Any:
     return pickle.loads(written)
 

@@ -29,15 +29,15 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from pipeline.compute import STRIPS, strips, workers
+from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.fitting import Callback, fit_columns, random_start
 from pipeline.logistic.loss import log_probabilities, predicted, probabilities
 from pipeline.logistic.matrix import Block, Matrix, margins
 from pipeline.logistic.optimizers import OPTIMIZERS
 from pipeline.logistic.penalty import penalty_of
-from pipeline.logistic.softmax import objective_of
+from pipeline.logistic.softmax import loss_of
 from pipeline.logistic.status import DivergenceError, Status
-from pipeline.overrides import override
+from pipeline.logistic.threads import STRIPS, strips, workers
 
 WARNED = (Status.RAN_OUT, Status.STUCK, Status.SEPARATED)
 
@@ -120,9 +120,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             start = random_start(X.shape[1], len(positive), random_state, bool(self.fit_intercept))
         with workers(1 if X.shape[0] * X.shape[1] < 100_000 else STRIPS) as run:
             penalty = penalty_of(np.full(len(positive), float(self.l2)), float(self.l1_ratio))
-            objective = objective_of(self.multiclass, len(positive))(
-                X, codes, positive, penalty, weight, bool(self.fit_intercept), run
-            )
+            loss = loss_of(self.multiclass, len(positive))
+            objective = FastObjective(X, codes, positive, penalty, weight, bool(self.fit_intercept), run, loss)
             fit = fit_columns(objective, self.optimizer, rate, start, self.max_iter, self.tol, callback)
             for k in np.flatnonzero(fit.status == Status.DIVERGED)[:1]:
                 safe = float(objective.safe_learning_rate()[:, k].min())
@@ -188,11 +187,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         starts = np.cumsum([0, *map(len, self.categories_.values())])
         codes = np.empty((len(X), len(self.categories_)), dtype=np.int32)
         for j, (name, values) in enumerate(self.categories_.items()):
-            found = values.get_indexer(X[name])
-            codes[:, j] = np.where(found < 0, starts[-1], found + starts[j])  # the last column is no feature
+            positions = values.get_indexer(X[name])
+            codes[:, j] = np.where(positions < 0, starts[-1], positions + starts[j])  # the last column is no feature
         n_base = dense.shape[1] + starts[-1] + 1
-        known = np.append(np.arange(n_base - 1), n_base)  # all base columns but that one, and the intercept
-        T = sparse.csr_matrix((np.ones(n_base), (known, np.arange(n_base))), (n_base + 1, n_base))
+        kept = np.append(np.arange(n_base - 1), n_base)  # all base columns but that one, and the intercept
+        T = sparse.csr_matrix((np.ones(n_base), (kept, np.arange(n_base))), (n_base + 1, n_base))
         matrix = Matrix([Block(dense, codes, int(starts[-1]) + 1)], T)
         return (matrix, column_or_1d(y, warn=True)) if fitting else matrix
 
@@ -219,14 +218,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 takes += " with so many features or with softmax"
             warnings.warn(
                 f"optimizer = {self.optimizer} can't take {takes}, so {used} took the steps, at most {self.max_iter:,} "
-                f"of them. To give it its own number of steps: {override('optimizer', used)}.",
+                f"of them. To give it its own number of steps, set optimizer to {used}.",
                 stacklevel=3,
             )
         if self.learning_rate != "auto" and used in ("newton", "quasi_newton"):
             warnings.warn(
                 f"learning_rate = {self.learning_rate:g} is not used, since {used} finds the length of its steps "
-                f"itself. To use it: {override('optimizer', 'gradient_descent')}; to leave it out: "
-                f"{override('train.learning_rate', 'auto')}.",
+                f"itself. To use it, set optimizer to gradient_descent; to leave it out, learning_rate to auto.",
                 stacklevel=3,
             )
 

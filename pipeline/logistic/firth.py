@@ -9,7 +9,7 @@ whose derivative is that of the likelihood with each label moved towards 1/2 by 
     A' (y - p + h (1/2 - p)),    h = diag(A I^-1 A') p (1 - p).
 
 A (n_samples, n_parameters) is X with a column of ones last. Where a plane separates the classes (`separation`), the
-likelihood grows for ever and l* does not. Intervals and tests are from the profile of l*, which is far from a parabola
+likelihood grows forever and l* does not. Intervals and tests are from the profile of l*, which is far from a parabola
 there: an interval holds the values of a weight for which 2 (max l* - l* maximised over the other weights) is below the
 quantile of chi-squared with one degree of freedom. Firth (1993), Biometrika 80; Heinze and Schemper (2002), A solution
 to the problem of separation in logistic regression, Statistics in Medicine 21.
@@ -72,9 +72,9 @@ def profile(X: ndarray, y: ndarray, confidence: float = 0.95, max_iter: int = 10
 
         def lost(value: float, j: int = j, free: ndarray = free, start: ndarray = start) -> float:
             start[j] = value  # from where the last value ended
-            found = _maximise(A, y, start, free, max_iter, tol)
-            start[:] = found.weights
-            return 2 * (best.objective - found.objective) - quantile
+            maximum = _maximise(A, y, start, free, max_iter, tol)
+            start[:] = maximum.weights
+            return 2 * (best.objective - maximum.objective) - quantile
 
         lower[j] = _crossing(lost, best.weights[j], -error[j])
         start[:] = best.weights
@@ -103,8 +103,8 @@ def _standardised(X: ndarray) -> tuple[ndarray, ndarray]:
     return np.column_stack([(X - centre) / scale, np.ones(len(X))]), change
 
 
-def _original(found: Maximum, change: ndarray) -> Maximum:
-    return found._replace(weights=change @ found.weights, covariance=change @ found.covariance @ change.T)
+def _original(maximum: Maximum, change: ndarray) -> Maximum:
+    return maximum._replace(weights=change @ maximum.weights, covariance=change @ maximum.covariance @ change.T)
 
 
 def _maximise(A: ndarray, y: ndarray, start: ndarray, free: ndarray, max_iter: int, tol: float) -> Maximum:

@@ -15,13 +15,14 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from pipeline.compute import Run, workers
-from pipeline.logistic.fast_objective import GROUP, SMALL_BYTES
-from pipeline.logistic.fitting import fit_columns
+from pipeline.logistic.binomial import GROUP
+from pipeline.logistic.fast_objective import SMALL_BYTES, FastObjective
+from pipeline.logistic.fitting import Minimum, fit_columns
 from pipeline.logistic.matrix import margins
 from pipeline.logistic.penalty import penalty_of
-from pipeline.logistic.softmax import objective_of
+from pipeline.logistic.softmax import loss_of
 from pipeline.logistic.status import Status
+from pipeline.logistic.threads import Run, workers
 
 CURVE_POINTS = 1000
 Rows = tuple[Any, ndarray, ndarray | None]
@@ -47,6 +48,16 @@ class Grid:
     def finished(self) -> ndarray:
         """Whether a combination was trained on all folds, (n_combinations,)."""
         return (self.status != Status.UNFINISHED).all(axis=(1, 2))
+
+    def record(self, result: Minimum, combination: ndarray, fold: int, column: ndarray) -> None:
+        """What columns of weights ended with, but their status."""
+        if not self.weights[fold].size:
+            self.weights[fold] = np.full((len(self.status), self.status.shape[2], len(result.weights)), np.nan)
+        self.weights[fold][combination, column] = result.weights.T
+        points = self.iterations[self.iterations < len(result.costs)]
+        self.curves[: len(points), combination, fold, column] = result.costs[points]
+        for name in ("n_iter", "gradient_norm", "cost"):
+            getattr(self, name)[combination, fold, column] = getattr(result, name)
 
     def margins(self, X: Any, fold: int, combinations: ndarray | slice = slice(None)) -> ndarray:
         """z of a fold's models, (n_rows, n_combinations, n_columns), for rows prepared like its training rows."""
@@ -78,8 +89,7 @@ def fit_grid(
     A combination that diverged is recorded as such and harms no other. Ctrl-C ends training: the combinations that are
     finished on all folds come first, and are returned.
     """
-    l2 = np.asarray(l2, dtype=np.float64)
-    l2 = np.broadcast_to(l2.reshape(len(l2), -1), (len(l2), n_folds))
+    l2 = np.asarray(l2, dtype=np.float64).reshape(np.shape(l2)[0], -1) * np.ones(n_folds)
     positive = np.array([1]) if n_classes == 2 else np.arange(n_classes)
     grid = _empty(len(l2), n_folds, len(positive), max_iter)
     halt, one_at_a_time = threading.Event(), threading.Lock()
@@ -94,50 +104,43 @@ def fit_grid(
             stop_if_halted()
             X, codes, weight = rows(fold)
         combination, column = np.repeat(group, len(positive)), np.tile(np.arange(len(positive)), len(group))
-        make = objective_of(multiclass, len(positive))
-        objective = make(X, codes, positive[column], penalty_of(l2[combination, fold], l1_ratio), weight, run=run)
+        penalty, loss = penalty_of(l2[combination, fold], l1_ratio), loss_of(multiclass, len(positive))
+        objective = FastObjective(X, codes, positive[column], penalty, weight, run=run, loss=loss)
         rate = None if learning_rate is None else np.asarray(learning_rate, dtype=np.float64)[combination]
         first = None if start is None else start(X.shape[1])[:, column]
         result = fit_columns(objective, optimizer, rate, first, max_iter, tol, stop_if_halted, combination)
         with one_at_a_time:
-            if not grid.weights[fold].size:
-                grid.weights[fold] = np.full((len(l2), len(positive), X.shape[1] + 1), np.nan)
-            grid.weights[fold][combination, column] = result.weights.T
-            shown = grid.iterations[grid.iterations < len(result.costs)]
-            grid.curves[: len(shown), combination, fold, column] = result.costs[shown]
-            for name in ("n_iter", "gradient_norm", "cost"):
-                getattr(grid, name)[combination, fold, column] = getattr(result, name)
+            grid.record(result, combination, fold, column)
         if callback is not None:
             callback(grid, fold, group)
         grid.status[combination, fold, column] = result.status  # now they are finished
 
     with workers() as run:
         try:
-            X = rows(0)[0]
-            small = X.nbytes <= SMALL_BYTES
-            size = _group_size(len(l2), len(positive), len(X) if small else 0, X.shape[1], max_iter, memory)
-            del X
-            groups = [np.arange(first, min(first + size, len(l2))) for first in range(0, len(l2), size)]
+            groups, is_small = _groups(rows(0)[0], len(l2), len(positive), max_iter, memory)
             tasks = [(group, fold) for group in groups for fold in range(n_folds)]
-            if small:
-                list(run(lambda task: train(task, map), tasks))
-            else:
-                for task in tasks:
-                    train(task, run)
+            of_tasks, of_rows = (run, map) if is_small else (map, run)  # what threads share
+            list(of_tasks(lambda task: train(task, of_rows), tasks))
         except KeyboardInterrupt:
             halt.set()
             grid.interrupted = True
     return grid
 
 
-def _group_size(n_combinations: int, n_columns: int, n_rows: int, n_features: int, max_iter: int, memory: int) -> int:
-    """Combinations of a group: their columns a multiple of GROUP where memory allows (matrix products like that)."""
+def _groups(X: Any, n_combinations: int, n_columns: int, max_iter: int, memory: int) -> tuple[list[ndarray], bool]:
+    """Combinations that are trained together on rows like X; and whether the rows are few, so a thread takes a group.
+
+    The columns of a group are a multiple of GROUP where memory allows (matrix products like that).
+    """
+    is_small, n_features = X.nbytes <= SMALL_BYTES, X.shape[1]
+    n_rows = len(X) if is_small else 0
     per_column = 8 * (max_iter + 1 + n_rows + 12 * (n_features + 1))
     in_cache = max(SMALL_BYTES // (24 * n_rows), 32) if n_rows else 256
     largest = max(1, min(in_cache, memory // per_column) // n_columns)
     even = -(-n_combinations // -(-n_combinations // largest))
     multiple = GROUP // np.gcd(GROUP, n_columns)
-    return min(-(-even // multiple) * multiple, largest)
+    size = min(-(-even // multiple) * multiple, largest)
+    return [np.arange(first, min(first + size, n_combinations)) for first in range(0, n_combinations, size)], is_small
 
 
 def _empty(n_combinations: int, n_folds: int, n_columns: int, max_iter: int) -> Grid:

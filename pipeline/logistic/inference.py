@@ -3,16 +3,13 @@
 The maximum of the likelihood is asymptotically normal. With the column of ones in X, its covariance is
 
     information   I^-1,                  I = X' diag(s p (1 - p)) X, the observed information
-    HC0           I^-1 M I^-1,           M = sum_i u_i u_i',  u_i = s_i (y_i - p_i) x_i: the "sandwich", which holds
-                                         where the model is not quite right, or rows have weights
-    HC1           n / (n - k) times HC0, k coefficients
-    cluster       the same with a sum u_g over the rows of each of G groups, whose rows depend on each other, times
-                  G / (G - 1) (n - 1) / (n - k)
+
+or a sandwich of it, which holds where the model is not quite right (`sandwich`).
 
 A penalised fit is not that maximum: its standard errors, tests, confidence intervals and AIC are not defined and left
 out; it has credible intervals (`training.credible_covariances`). The others are shown of the same model without penalty
 (`refit`). Where there is no maximum (`separation`), they are not defined either.
-McCullagh and Nelder, Generalized Linear Models, chapter 4; White (1982), Econometrica 50; Liang and Zeger (1986).
+McCullagh and Nelder, Generalized Linear Models, chapter 4.
 """
 
 import math
@@ -24,21 +21,28 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import workers
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.firth import LARGEST_PROFILE, profile
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss, sigmoid
 from pipeline.logistic.matrix import Block, Matrix, as_matrix, margins
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.sandwich import sandwich_errors
 from pipeline.logistic.separation import separating_features, single_features
 from pipeline.logistic.status import Status
+from pipeline.logistic.threads import workers
 
 COVARIANCES = ("information", "HC0", "HC1", "cluster")
 FOLLOWS = 1e-8  # share of a feature's variance that others do not explain
-MANY_CLUSTERS = 40  # Cameron and Miller (2015), Journal of Human Resources 50
 ROWS_PER_COEFFICIENT = 10  # Peduzzi and others (1996), Journal of Clinical Epidemiology 49
 LARGEST_REFIT = 2_000_000_000  # rows times squared features: about a second
+PENALISED = "standard errors, tests, confidence intervals and AIC are not defined for a penalised fit"
+SEPARATED = (
+    "no maximum of the likelihood exists: a plane separates the classes, or a part of one class from all other rows, "
+    "so weights grow forever and standard errors, tests, intervals and AIC are not defined"
+)
+LEFT_OUT = f"standard errors are left out: the coefficients are more than {LARGEST_FACTOR:,}"
+UNDEFINED = "standard errors are undefined: a feature is constant or follows from others"
 
 
 @dataclass
@@ -88,7 +92,6 @@ def inference(
     """Judge the fit coef (n_features,), intercept of y (n_samples,) in {0, 1} on X (n_samples, n_features).
 
     X is an array or a `Matrix`, which is not written out.
-
     sample_weight (n_samples,) counts repetitions of a row. With more than two classes, call it once per class, with
     y = 1 for the rows of the class.
 
@@ -103,73 +106,75 @@ def inference(
     """
     X = X if isinstance(X, Matrix) else np.asarray(X, dtype=np.float64)
     y, coef, kept = np.asarray(y), np.array(coef, dtype=np.float64), np.arange(X.shape[1])
-    weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    sample_weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     with workers() as run:
-        W = np.append(coef, intercept)
-        free = l2 == 0
-        separating = separating_features(X, y == 1, W, sample_weight, fit_intercept) if free else np.empty(0, int)
-        if free and len(groups):
-            if not fit_intercept:
-                raise ValueError("groups need an intercept: their references are part of it.")
-            coef, intercept, kept = _compared_with_references(coef, intercept, groups)
-            X = _columns(X, kept)
+        separating = np.empty(0, int)
+        if l2 == 0:
+            separating = separating_features(X, y == 1, np.append(coef, intercept), sample_weight, fit_intercept)
+            if len(groups):
+                if not fit_intercept:
+                    raise ValueError("groups need an intercept: their references are part of it.")
+                coef, intercept, kept = _compared_with_references(coef, intercept, groups)
+                X = _columns(X, kept)
         W = np.append(coef, intercept)[:, None]
-        # Sums of products, not dot products: the order of their additions is the same on any number of threads.
-        deviance, offset = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y))), as_matrix(X).offset
-        null = _null_margins(y, weight, offset) if fit_intercept else 0.0 if offset is None else offset[:, 0]
-        null_deviance = 2 * float(np.sum(weight * log_loss(null, y)))
-        coefficient, r2 = W[: len(coef) + fit_intercept, 0], 1 - deviance / null_deviance
-        note = "standard errors, tests, confidence intervals and AIC are not defined for a penalised fit"
-        fit = Inference(coefficient, kept, deviance, null_deviance, r2, note)
-        if not free:
+        fit = _deviances(X, y, W, sample_weight, fit_intercept, kept)
+        if l2 > 0:
             return fit
         if len(separating):
-            fit.separating = separating
-            fit.note = (
-                "no maximum of the likelihood exists: a plane separates the classes, or a part of one class from all "
-                "other rows, so weights grow forever and standard errors, tests, intervals and AIC are not defined"
-            )
+            fit.separating, fit.note = separating, SEPARATED
             return fit
-        n_parameters = len(coefficient)
-        fit.aic = deviance + 2 * n_parameters
-        undefined = "standard errors are undefined: a feature is constant or follows from others"
-        if n_parameters > len(X):  # then some follow from others
-            fit.note = undefined
+        n_parameters, n_rows = len(fit.coefficient), len(X) if sample_weight is None else np.sum(sample_weight)
+        fit.aic = fit.deviance + 2 * n_parameters
+        if n_parameters > min(LARGEST_FACTOR, len(X)):
+            fit.note = UNDEFINED if n_parameters > len(X) else LEFT_OUT  # of more than rows, some follow from others
             return fit
-        if n_parameters > LARGEST_FACTOR:
-            fit.note = f"standard errors are left out: the coefficients are more than {LARGEST_FACTOR:,}"
+        objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), sample_weight, fit_intercept, run)
+        inverse, scale = _inverse_root(n_rows * objective.curvature(W)[0, :n_parameters, :n_parameters])
+        if inverse is None:
+            fit.note = UNDEFINED
             return fit
-        repeats = None if sample_weight is None else weight
-        objective = FastObjective(X, y.astype(int), np.array([1]), Ridge(0.0), repeats, fit_intercept, run)
-        information = weight.sum() * objective.curvature(W)[0, :n_parameters, :n_parameters]
-        scale = np.sqrt(np.diag(information))
-        try:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                lower_factor = np.linalg.cholesky(information / np.outer(scale, scale))
-        except np.linalg.LinAlgError:
-            fit.note = undefined
-            return fit
-        inverse = np.linalg.inv(lower_factor)
-        fit.standard_error = np.sqrt(np.sum(inverse**2, axis=0)) / scale
-        source = "the observed information"
+        fit.standard_error, source = np.sqrt(np.sum(inverse**2, axis=0)) / scale, "the observed information"
         if covariance != "information":
-            bread = inverse.T @ inverse  # of features per `scale`, so that no square is too large or too small
-            of_rows = clusters if covariance == "cluster" else None
-            meat, n_sums = _scores_squared(X, y, W, weight, scale, of_rows)
-            fit.standard_error = np.sqrt(np.diag(bread @ meat @ bread)) / scale
-            fit.standard_error *= math.sqrt(_correction(covariance, len(X), n_parameters, n_sums))
-            source = f"{n_sums:,} clusters" if covariance == "cluster" else f"the {covariance} sandwich"
-            if covariance == "cluster" and n_sums < MANY_CLUSTERS:
-                source += f" (fewer than {MANY_CLUSTERS}, so they are too short)"
-    fit.z_value = coefficient / fit.standard_error
-    fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
-    fit.lower, fit.upper = coefficient - reach, coefficient + reach
+            residual = (1 if sample_weight is None else sample_weight) * (y - sigmoid(margins(X, W)[:, 0]))
+            fit.standard_error, source = sandwich_errors(as_matrix(X), residual, inverse, scale, covariance, clusters)
+    _add_tests(fit, confidence)
     fit.note = f"intervals hold with {confidence:.0%} confidence, from {source}"
     rarer = min(np.count_nonzero(y), np.count_nonzero(y == 0)) / n_parameters
     if rarer < ROWS_PER_COEFFICIENT:
         fit.note += f"; too short: the rarer class has {rarer:.1f} rows per coefficient, fewer than 10"
     return fit
+
+
+def _deviances(
+    X: Any, y: ndarray, W: ndarray, sample_weight: ndarray | None, fit_intercept: bool, kept: ndarray
+) -> Inference:  # fmt: skip
+    """The fit with what is defined for a penalised one, too."""
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    # Sums of products, not dot products: the order of their additions is the same on any number of threads.
+    deviance, offset = 2 * float(np.sum(weight * log_loss(margins(X, W)[:, 0], y))), as_matrix(X).offset
+    null = _null_margins(y, weight, offset) if fit_intercept else 0.0 if offset is None else offset[:, 0]
+    null_deviance = 2 * float(np.sum(weight * log_loss(null, y)))
+    coefficient, r2 = W[: len(W) - 1 + fit_intercept, 0], 1 - deviance / null_deviance
+    return Inference(coefficient, kept, deviance, null_deviance, r2, PENALISED)
+
+
+def _inverse_root(information: ndarray) -> tuple[ndarray | None, ndarray]:
+    """R with R' R the inverse of the information of features over `scale`; None where it is singular. And the scale."""
+    scale = np.sqrt(np.diag(information))
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.linalg.inv(np.linalg.cholesky(information / np.outer(scale, scale))), scale
+    except np.linalg.LinAlgError:
+        return None, scale
+
+
+def _add_tests(fit: Inference, confidence: float) -> None:
+    """Wald's tests and intervals, from the standard errors."""
+    assert fit.standard_error is not None
+    fit.z_value = fit.coefficient / fit.standard_error
+    fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
+    fit.lower, fit.upper = fit.coefficient - reach, fit.coefficient + reach
 
 
 def _null_margins(y: ndarray, weight: ndarray, offset: ndarray | None) -> float | ndarray:
@@ -201,7 +206,7 @@ def refit(
 ) -> Inference | None:  # fmt: skip
     """`inference` of the fit of y (n_samples,) in {0, 1} without penalty, by Newton's method; None for large data.
 
-    Where the rows of one value of a binary feature (a category) are all of one class, its weight grows for ever, and in
+    Where the rows of one value of a binary feature (a category) are all of one class, its weight grows forever, and in
     the limit these rows do not matter for the other weights. So they are left out, and so is the feature: `separating`
     has its index, `kept` has not. Features that follow from those before them are not kept either: `following`.
     """
@@ -228,11 +233,11 @@ def refit(
         independent = _independent(Z.T @ Z / len(Z))
         X, Z, centre, scale = X[:, independent], Z[:, independent], centre[independent], scale[independent]
         objective = FastObjective(_with_offset(Z, offset), y, np.array([1]), Ridge(0.0), sample_weight, True, run)
-        found = fit_columns(objective, "newton", max_iter=10, tol=1e-9)
-        if found.status[0] == Status.RAN_OUT:  # not separated, where more iterations would do nothing but cost time
-            found = fit_columns(objective, "newton", start=found.weights, max_iter=40, tol=1e-9)
-    coef = found.weights[:-1, 0] / scale
-    intercept = float(found.weights[-1, 0] - coef @ centre)
+        minimum = fit_columns(objective, "newton", max_iter=10, tol=1e-9)
+        if minimum.status[0] == Status.RAN_OUT:  # not separated, where more iterations would do nothing but cost time
+            minimum = fit_columns(objective, "newton", start=minimum.weights, max_iter=40, tol=1e-9)
+    coef = minimum.weights[:-1, 0] / scale
+    intercept = float(minimum.weights[-1, 0] - coef @ centre)
     fit = inference(
         _with_offset(X, offset), y, coef, intercept, 0.0, sample_weight, confidence=confidence, covariance=covariance,
         clusters=clusters,
@@ -248,23 +253,23 @@ def refit(
 
 def _independent(correlation: ndarray) -> ndarray:
     """Which features do not follow from those before them, (n_features,) of bool: by Cholesky's elimination."""
-    left, found = correlation.copy(), np.full(len(correlation), False)
+    left, independent = correlation.copy(), np.full(len(correlation), False)
     for j in range(len(left)):
         if left[j, j] > FOLLOWS:
-            found[j] = True
+            independent[j] = True
             left -= np.outer(left[j], left[j]) / left[j, j]
-    return found
+    return independent
 
 
 def _pure_rows(X: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:
-    """Rows that no binary feature puts into one class, (n_samples,) of bool, and the features that do (n_found,)."""
+    """Rows that no binary feature puts into one class, (n_samples,) of bool, and the features that do (n_apart,)."""
     rest, apart = np.full(len(X), True), np.empty(0, int)
     while rest.any():
-        found = [j for j in single_features(X[rest], y[rest], True) if len(np.unique(X[rest, j])) == 2]
-        if not found:
+        pure = [j for j in single_features(X[rest], y[rest], True) if len(np.unique(X[rest, j])) == 2]
+        if not pure:
             break
-        apart = np.append(apart, found)
-        for j in found:
+        apart = np.append(apart, pure)
+        for j in pure:
             for value in np.unique(X[rest, j]):
                 rows = rest & (X[:, j] == value)
                 if len(np.unique(y[rows])) == 1:
@@ -288,14 +293,10 @@ def firth_inference(
     half = np.sqrt(p * (1 - p))[:, None] * np.column_stack([X[:, kept], np.ones(len(X))]) / scale
     fit.standard_error = np.sqrt(np.diag(np.linalg.inv(half.T @ half))) / scale
     if len(X) * len(coef) ** 3 <= LARGEST_PROFILE:
-        found = profile(X[:, kept], y.astype(float), confidence)
-        fit.p_value, fit.lower, fit.upper = found.p_value, found.lower, found.upper
+        fit.lower, fit.upper, fit.p_value = profile(X[:, kept], y.astype(float), confidence)
         fit.note = f"intervals hold with {confidence:.0%} confidence, from the profile of Firth's penalised likelihood"
         return fit
-    fit.z_value = fit.coefficient / fit.standard_error
-    fit.p_value = np.array([math.erfc(abs(z) / math.sqrt(2)) for z in fit.z_value])
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * fit.standard_error
-    fit.lower, fit.upper = fit.coefficient - reach, fit.coefficient + reach
+    _add_tests(fit, confidence)
     fit.note = (
         f"intervals hold with {confidence:.0%} confidence for weights near 0, from the observed information: the data "
         f"is too large for the profile of Firth's penalised likelihood"
@@ -314,33 +315,3 @@ def _compared_with_references(
         intercept += reference
     kept = np.delete(np.arange(len(coef)), [group[0] for group in groups])
     return coef[kept], intercept, kept
-
-
-def _scores_squared(
-    X: Any, y: ndarray, W: ndarray, weight: ndarray, scale: ndarray, clusters: ndarray | None
-) -> tuple[ndarray, int]:
-    """M of the sandwich (n_parameters, n_parameters), of features over `scale`, and the number of its terms."""
-    n_clusters = 0 if clusters is None else int(clusters.max()) + 1
-    if clusters is not None and n_clusters < 2:
-        raise ValueError("covariance = 'cluster' needs clusters with at least two different codes.")
-    meat, sums = np.zeros((len(scale), len(scale))), np.zeros((n_clusters, len(scale)))
-    matrix = as_matrix(X)
-    z = margins(matrix, W)[:, 0]
-    for block, rows in matrix.strips():
-        residual = weight[rows] * (y[rows] - sigmoid(z[rows]))
-        features = np.column_stack([block.features(matrix.T), np.ones(len(residual))])
-        scores = features[:, : len(scale)] * residual[:, None] / scale
-        if clusters is None:
-            meat += scores.T @ scores
-        else:
-            np.add.at(sums, clusters[rows], scores)
-    return (meat, len(X)) if clusters is None else (sums.T @ sums, n_clusters)
-
-
-def _correction(covariance: str, n_rows: int, n_parameters: int, n_clusters: int) -> float:
-    """For the degrees of freedom of small samples."""
-    if covariance == "HC0":
-        return 1.0
-    if covariance == "HC1":
-        return n_rows / (n_rows - n_parameters)
-    return n_clusters / (n_clusters - 1) * (n_rows - 1) / (n_rows - n_parameters)

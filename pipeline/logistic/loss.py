@@ -1,9 +1,13 @@
-"""The pointwise functions of logistic regression, of margins z = X w + b, exact to the last digit at any z."""
+"""The pointwise functions of logistic regression, of margins z = X w + b, exact to the last digit at any z.
+
+What training minimises is a `Loss`: `binomial` and `softmax` are two.
+"""
 
 import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
+Labels = ndarray | None  # of each column, the class that has y = 1; None for a canonical loss, which gets y = 0
 MULTICLASS = ("one_vs_rest", "softmax")  # how models of several classes are joined
 
 
@@ -50,3 +54,37 @@ def predicted(margins: ndarray) -> ndarray:
     the first of equal ones. Probabilities would not do: those of large margins are all 1.
     """
     return (margins > 0).astype(int) if margins.ndim == 1 else margins.argmax(axis=1)
+
+
+class Loss:
+    """What a row costs: a function of its margins z and labels y in {0, 1}, both (n_rows, n_columns).
+
+    A loss defines `value(z, y)`, and its first and second derivatives by z, `residual(z, y)` and `curvature(z, y)`.
+
+    One that is A(z) - y z (`is_canonical`) is trained without its labels, which J and its gradient need in two sums
+    only: `sums` are those of A(z) and A'(z) - 1, and `residual` and `curvature` get y = 0.
+    """
+
+    offers = frozenset({"gradient", "curvature"})  # what solvers may ask of it (`optimizers.NEEDS`)
+    is_canonical = False
+    is_one_exp = False  # whether A(z) = log f and 1 - A'(z) = 1 / f for f = 1 + exp(z), as `one_exp` needs
+    n_coupled = 1  # neighbouring columns that are one model: its classes
+    bound_of_model: float | None = (
+        None  # what the curvature of a model (all its columns) never exceeds, if there is one
+    )
+
+    def value(self, z: ndarray, y: ArrayLike) -> ndarray:
+        raise NotImplementedError
+
+    def residual(self, z: ndarray, y: ArrayLike) -> ndarray:
+        raise NotImplementedError
+
+    def curvature(self, z: ndarray, y: ArrayLike) -> ndarray:
+        raise NotImplementedError
+
+    def sums(self, z: ndarray, y: ArrayLike, s: ndarray) -> tuple[ndarray, ndarray]:
+        """sum_i s_i value, (n_columns,), and s residual, (n_rows, n_columns), for row weights s (n_rows, 1) or ().
+
+        It may write into z.
+        """
+        return (s * self.value(z, y)).sum(axis=0), s * self.residual(z, y)

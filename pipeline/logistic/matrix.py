@@ -25,7 +25,7 @@ import numpy as np
 from numpy import ndarray
 from scipy import sparse
 
-from pipeline.compute import STRIPS, Call, strip_rows, workers
+from pipeline.logistic.threads import STRIPS, Call, strip_rows, workers
 
 WORTH_SENDING = 100_000_000  # multiplications of one pass: to write rows down for other machines takes longer
 

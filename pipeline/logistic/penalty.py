@@ -1,28 +1,73 @@
 """Penalties: a term of the objective that keeps weights small.
 
-A penalty has methods of the weights W (n_features + 1, n_columns), whose last row, the intercept, is never penalised:
-`value` (n_columns,), and of its smooth part `gradient` and `curvature` (the second derivatives), both of the shape of
-W. Where it has a kink at zero (`is_smooth` is False), `prox` is the step of its other part, and `smallest_subgradient`
-is zero at the optimum, as the gradient of a smooth one is. `select` returns the same penalty for some of the columns.
+A penalty is a function of the weights W (n_features + 1, n_columns), whose last row, the intercept, is never penalised.
+What a solver may ask of it is what it `offers`:
+
+    smooth   it has no kink: `gradient`, and `curvature`, the diagonal of the second derivatives, are those of all of it
+    prox     it has one, at zero: `gradient` and `curvature` are of its smooth part, and `prox` is the step of the rest
+    l1       that kink is `l1` |w|, so it can be minimised coordinate by coordinate
 """
+
+from typing import Self
 
 import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
 
-class Ridge:
-    """l2/2 ||w||^2, with l2 (n_columns,), or one number for all columns. Hoerl and Kennard (1970)."""
+class Penalty:
+    """A penalty with a kink and no smooth part defines `value`, `prox` and `select`."""
 
-    is_smooth = True
-
-    def __init__(self, l2: ArrayLike):
-        self.l2 = np.asarray(l2, dtype=np.float64)
-        self._curvature = np.empty((0, 0))
+    offers = frozenset({"prox"})
+    l1: ndarray  # of one that offers it
+    is_rotation_invariant = False  # whether weights that are rotated, the intercept left out, cost the same
 
     def value(self, W: ndarray) -> ndarray:
         """Of W, or of several W at once: (..., n_features + 1, n_columns) to (..., n_columns)."""
+        raise NotImplementedError
+
+    def gradient(self, W: ndarray, out: ndarray | None = None) -> ndarray:
+        """Of the smooth part, of the shape of W."""
+        return np.zeros(W.shape)
+
+    def curvature(self, W: ndarray) -> ndarray:
+        """The diagonal of the second derivatives of the smooth part, of the shape of W."""
+        return np.zeros(W.shape)
+
+    def prox(self, W: ndarray, step: ArrayLike) -> ndarray:
+        """The minimum over V of ||V - W||^2 / (2 step) + the part with the kink, in place; step of the shape of W."""
+        raise NotImplementedError
+
+    def slope(self, W: ndarray, gradient: ndarray) -> ndarray:
+        """What is zero at the optimum, for the gradient of the smooth part of J: how far a proximal step would move."""
+        return W - np.array([self.prox(V - g, np.ones(V.shape)) for V, g in zip(W, gradient, strict=True)])
+
+    def is_free(self, W: ndarray, tol: float) -> ndarray | np.bool_:
+        """Whether a column has no penalty, or one whose slope at W is too small for the tolerance, (n_columns,)."""
+        return np.False_
+
+    def select(self, columns: ndarray) -> Self:
+        """The same penalty for some of the columns."""
+        raise NotImplementedError
+
+
+class Ridge(Penalty):
+    """l2/2 ||w||^2. Hoerl and Kennard (1970).
+
+    l2 is one number, (n_columns,), or (n_features, n_columns) for one of each feature.
+    """
+
+    offers = frozenset({"smooth"})
+
+    def __init__(self, l2: ArrayLike):
+        self.l2 = np.asarray(l2, dtype=np.float64)
+        self.is_rotation_invariant = self.l2.ndim < 2
+        self._curvature = np.empty((0, 0))
+
+    def value(self, W: ndarray) -> ndarray:
         w = W[..., :-1, :]
+        if self.l2.ndim == 2:
+            return np.einsum("...jk,...jk,jk->...k", w, w, self.l2 / 2)
         return self.l2 / 2 * np.einsum("...jk,...jk->...k", w, w)
 
     def gradient(self, W: ndarray, out: ndarray | None = None) -> ndarray:
@@ -30,54 +75,56 @@ class Ridge:
 
     def curvature(self, W: ndarray) -> ndarray:
         if self._curvature.shape != W.shape:  # it is the same at any W, so it is kept
-            self._curvature = np.ones(W.shape) * self.l2
-            self._curvature[-1] = 0
+            self._curvature = of_weights(self.l2, W)
         return self._curvature
 
-    def is_free(self, W: ndarray, tol: float) -> ndarray:
-        """Whether a column has no penalty, or one whose slope at W is too small for the tolerance, (n_columns,)."""
-        return np.linalg.norm(self.gradient(W), axis=0) <= (self.l2 > 0) * tol
-
-    def prox(self, W: ndarray, step: ArrayLike) -> ndarray:
-        return W
-
-    def smallest_subgradient(self, W: ndarray, gradient: ndarray) -> ndarray:
+    def slope(self, W: ndarray, gradient: ndarray) -> ndarray:
         return gradient
 
-    def select(self, columns: ndarray) -> "Ridge":
-        return Ridge(self.l2[columns]) if self.l2.ndim else self
+    def is_free(self, W: ndarray, tol: float) -> ndarray | np.bool_:
+        return np.linalg.norm(self.gradient(W), axis=0) <= (self.curvature(W).max(axis=0) > 0) * tol
+
+    def select(self, columns: ndarray) -> Self:
+        return type(self)(_of_columns(self.l2, columns))
 
 
 class ElasticNet(Ridge):
-    """l1 |w| + l2/2 ||w||^2, with l1 and l2 (n_columns,): some weights are exactly zero. Zou and Hastie (2005)."""
+    """l1 |w| + l2/2 ||w||^2, with l1 and l2 as in `Ridge`: some weights are exactly zero. Zou and Hastie (2005)."""
 
-    is_smooth = False
+    offers = frozenset({"prox", "l1"})
 
     def __init__(self, l2: ArrayLike, l1: ArrayLike):
         super().__init__(l2)
-        self.l1 = np.asarray(l1, dtype=np.float64)
+        self.l1, self.is_rotation_invariant = np.asarray(l1, dtype=np.float64), False
 
     def value(self, W: ndarray) -> ndarray:
-        return super().value(W) + self.l1 * np.abs(W[..., :-1, :]).sum(axis=-2)
+        return super().value(W) + (self.l1 * np.abs(W[..., :-1, :])).sum(axis=-2)
 
-    def is_free(self, W: ndarray, tol: float) -> ndarray:
-        return super().is_free(W, tol) & (self.l1 <= tol)
+    def is_free(self, W: ndarray, tol: float) -> ndarray | np.bool_:
+        return super().is_free(W, tol) & (of_weights(self.l1, W).max(axis=0) <= tol)
 
     def prox(self, W: ndarray, step: ArrayLike) -> ndarray:
-        """The minimum over V of ||V - W||^2 / (2 step) + l1 |V|, in place: weights move towards zero and stop there."""
+        """Weights move towards zero and stop there."""
         w = W[..., :-1, :]
         w[...] = shrunk(w, np.broadcast_to(step, W.shape)[..., :-1, :] * self.l1)
         return W
 
-    def smallest_subgradient(self, W: ndarray, gradient: ndarray) -> ndarray:
-        """The shortest vector among the slopes of the cost at W, for the gradient of its smooth part."""
-        found = gradient.copy()
+    def slope(self, W: ndarray, gradient: ndarray) -> ndarray:
+        """The shortest vector among the slopes of the cost at W."""
+        shortest = gradient.copy()
         w, g = W[..., :-1, :], gradient[..., :-1, :]
-        found[..., :-1, :] = np.where(w != 0, g + np.sign(w) * self.l1, shrunk(g, self.l1))
-        return found
+        shortest[..., :-1, :] = np.where(w != 0, g + np.sign(w) * self.l1, shrunk(g, self.l1))
+        return shortest
 
-    def select(self, columns: ndarray) -> "ElasticNet":
-        return ElasticNet(self.l2[columns], self.l1[columns])
+    def select(self, columns: ndarray) -> Self:
+        return type(self)(_of_columns(self.l2, columns), _of_columns(self.l1, columns))
+
+
+def of_weights(lambda_: ndarray, W: ndarray) -> ndarray:
+    """The lambda of each weight, of the shape of W: 0 for the intercept."""
+    each = np.zeros(W.shape)
+    each[:-1] = lambda_
+    return each
 
 
 def shrunk(values: ndarray, by: ArrayLike) -> ndarray:
@@ -85,9 +132,13 @@ def shrunk(values: ndarray, by: ArrayLike) -> ndarray:
     return np.sign(values) * np.maximum(np.abs(values) - by, 0)
 
 
-def penalty_of(strength: ndarray, l1_ratio: float) -> Ridge:
-    """Ridge, or an elastic net, of the strength lambda (n_columns,) of each column."""
-    strength = np.asarray(strength, dtype=np.float64)
-    if l1_ratio == 0 or not strength.any():
-        return Ridge(strength)
-    return ElasticNet(strength * (1 - l1_ratio), strength * l1_ratio)
+def penalty_of(lambda_: ArrayLike, l1_ratio: float) -> Ridge:
+    """Ridge, or an elastic net, of the lambda of each column, (n_columns,)."""
+    lambda_ = np.asarray(lambda_, dtype=np.float64)
+    if l1_ratio == 0 or not lambda_.any():
+        return Ridge(lambda_)
+    return ElasticNet(lambda_ * (1 - l1_ratio), lambda_ * l1_ratio)
+
+
+def _of_columns(lambda_: ndarray, columns: ndarray) -> ndarray:
+    return lambda_[..., columns] if lambda_.ndim else lambda_

@@ -4,8 +4,8 @@ With signs t = 1 for y = 1 and -1 for y = 0, a direction b (the intercept includ
 
     t_i x_i' b >= 0  in every row,  and  > 0  in at least one:
 
-moving along it lowers the loss of the rows with > 0 for ever and changes no other, so weights without penalty grow
-for ever. Separation is complete where no row has 0, else it is called quasi-complete: a category that has only one
+moving along it lowers the loss of the rows with > 0 forever and changes no other, so weights without penalty grow
+forever. Separation is complete where no row has 0, else it is called quasi-complete: a category that has only one
 class is enough. Albert and Anderson (1984), Biometrika 71; Konis (2007), Linear programming algorithms for detecting
 separated data, which the linear programme below is from.
 
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from pipeline.compute import strips
 from pipeline.logistic.matrix import Matrix, as_matrix
+from pipeline.logistic.threads import strips
 
 LARGEST_BYTES = 2**30  # of features that are written out; in larger data only categories of one class are found
 LARGEST_PROGRAMME = 200  # features, which take up to half a second
@@ -33,9 +33,9 @@ SMALLEST_GAIN, ROUNDING = 1e-3, 1e-6  # of standardised features; the programme'
 def separating_features(
     X: Any, y: ndarray, W: ndarray, sample_weight: ndarray | None = None, fit_intercept: bool = True
 ) -> ndarray:
-    """Which features a separating direction moves, (n_found,) indices; none where the maximum of the likelihood exists.
+    """Which features a separating direction moves, indices; none where the maximum of the likelihood exists.
 
-    Single features that separate come first, and always are found. If there is none: all features, where the fit
+    Single features that separate come first, and are always among them. If there is none: all features, where the fit
     itself separates completely or rows are so few that some weights separate any labels; else what a linear programme
     finds, where the fit has a clear margin and features are few enough for it. Rows with weight 0 do not count.
     """
@@ -123,11 +123,11 @@ def _programme(X: ndarray, signs: ndarray, margins: ndarray, fit_intercept: bool
         if answer.x is None:
             break
         b = answer.x[:n_features] - answer.x[n_features:-1]
-        found = _margins(X, signs, np.append(b / scale, answer.x[-1] * fit_intercept - centre @ (b / scale)))
-        if found.max() < SMALLEST_GAIN:
+        gains = _margins(X, signs, np.append(b / scale, answer.x[-1] * fit_intercept - centre @ (b / scale)))
+        if gains.max() < SMALLEST_GAIN:
             break
-        wrong = np.flatnonzero(found < -ROUNDING)
+        wrong = np.flatnonzero(gains < -ROUNDING)
         if not len(wrong):
             return np.flatnonzero(np.abs(b) > ROUNDING)
-        rows = np.union1d(rows, wrong[np.argsort(found[wrong], kind="stable")[:ROWS_AT_ONCE]])
+        rows = np.union1d(rows, wrong[np.argsort(gains[wrong], kind="stable")[:ROWS_AT_ONCE]])
     return np.empty(0, int)

@@ -10,19 +10,18 @@ mean stays that of the start. Of two classes it is the same model as one column.
 Learning, 4.3.4; the bound X'X / 2 is Bohning's (1992).
 """
 
-from typing import Any
-
 import numpy as np
 from numpy import ndarray
+from numpy.typing import ArrayLike
 
-from pipeline.logistic.fast_objective import FastObjective, Strip
-from pipeline.logistic.matrix import Block
+from pipeline.logistic.binomial import Binomial
+from pipeline.logistic.loss import Loss
 from pipeline.logistic.penalty import Ridge
 
 
-def objective_of(multiclass: str, n_columns: int) -> type[FastObjective]:
-    """The objective of a model with so many columns of weights."""
-    return SoftmaxObjective if multiclass == "softmax" and n_columns > 1 else FastObjective
+def loss_of(multiclass: str, n_columns: int) -> Loss:
+    """The loss of a model with so many columns of weights."""
+    return Softmax(n_columns) if multiclass == "softmax" and n_columns > 1 else Binomial()
 
 
 def cost(W: ndarray, X: ndarray, Y: ndarray, penalty: Ridge) -> float:
@@ -43,94 +42,42 @@ def probabilities(z: ndarray) -> ndarray:
     return P / P.sum(axis=-1, keepdims=True)
 
 
-class SoftmaxObjective(FastObjective):
-    """As `FastObjective`, for columns of which each K neighbours, one for each class, are one model."""
+class Softmax(Loss):
+    """Of columns of which each n_classes neighbours are one model; each has a share of 1 / n_classes of A(z)."""
 
-    is_coupled = True
-    _curvatures_of_model = 2
+    is_canonical = True
+    bound_of_model = 1 / 2
 
-    def __init__(self, X: Any, codes: ndarray, positive: ndarray, *settings: Any, **more: Any):
-        self.n_coupled = len(np.unique(positive))
-        super().__init__(X, codes, positive, *settings, **more)
+    def __init__(self, n_classes: int):
+        self.n_coupled = n_classes
 
-    def inner(self, A: ndarray, B: ndarray) -> ndarray:
-        return self._coupled(super().inner(A, B))
+    def value(self, z: ndarray, y: ArrayLike) -> ndarray:
+        total = np.logaddexp.reduce(self._models(z), axis=2) / self.n_coupled
+        return np.repeat(total, self.n_coupled, axis=1) - y * z
 
-    def costs(self, W: ndarray, buffer: ndarray) -> ndarray:
-        return self._coupled(super().costs(W, buffer))
+    def residual(self, z: ndarray, y: ArrayLike) -> ndarray:
+        return self._probabilities(z) - y
 
-    def newton(self, W: ndarray, gradient: ndarray) -> ndarray:
-        """The curvature of each model, all of its classes together, divides the gradient; of the shape of W."""
-        K, n = self.n_coupled, len(W)
-        penalty = self.penalty.curvature(W)
-        out = np.empty_like(W)
-        for first in range(0, W.shape[1], K):
-            k = np.arange(first, first + K)
-            one = self.select(k)
-            H = one._total("joint_curvature", one.matrix.base_weights(W[:, k]), one.matrix.T)
-            H = H.reshape(K * n, K * n)
-            diagonal = np.diag(H) + penalty[:, k].T.ravel()
-            # Weights without penalty (the intercepts) may move together: a small addition makes H regular, and their
-            # mean, which is only rounding then, is taken out.
-            H[np.diag_indices(K * n)] = diagonal + 1e-10 * diagonal.max()
-            step = np.linalg.solve(H, gradient[:, k].T.ravel()).reshape(K, n).T
-            out[:, k] = step - step.mean(axis=1, keepdims=True) * (penalty[:, k] == 0)
-        return out
+    def curvature(self, z: ndarray, y: ArrayLike) -> ndarray:
+        """Of each column alone; `joint_curvature` is of all."""
+        P = self._probabilities(z)
+        return P * (1 - P)
 
-    def _coupled(self, values: ndarray) -> ndarray:
-        """Sums over the columns of each model, for each of them."""
-        models = values.reshape(*values.shape[:-1], -1, self.n_coupled)
-        return np.repeat(models.sum(axis=-1), self.n_coupled, axis=-1)
+    def joint_curvature(self, z: ndarray) -> ndarray:
+        """p_k (1[k = l] - p_l) of one model, (n_rows, n_classes, n_classes)."""
+        P = probabilities(z)
+        return P[:, :, None] * (np.eye(self.n_coupled) - P[:, None, :])
 
-    def _strip(self, *arguments: Any) -> Strip:
-        return _SoftmaxStrip(*arguments, n_classes=self.n_coupled)
-
-
-class _SoftmaxStrip(Strip):
-    """Each column has a share of 1/K of the loss of its model."""
-
-    def __init__(self, *arguments: Any, n_classes: int):
-        super().__init__(*arguments)
-        self.n_classes = n_classes
-
-    def loss_and_gradient(self, V: ndarray) -> tuple[ndarray, ndarray]:
-        """The loss without labels, (n_columns,), and [B 1]'(s (1 - P)), of the shape of V."""
-        loss = np.zeros(V.shape[1])
-
-        def residuals(block: Block, s: ndarray, _: ndarray) -> ndarray:
-            z = self._models(block.margins(V))
-            top = z.max(axis=2, keepdims=True)
-            E = np.exp(z - top)
-            total = E.sum(axis=2, keepdims=True)
-            share = (s * (np.log(total) + top)[:, :, 0]).sum(axis=0) / self.n_classes
-            np.add(loss, np.repeat(share, self.n_classes), loss)
-            return s * (1 - E / total).reshape(len(block), -1)
-
-        return loss, self._sums(residuals, V.shape[1])
-
-    def exact_loss(self, V: ndarray) -> ndarray:
-        return self.loss_and_gradient(V)[0]
-
-    def joint_curvature(self, V: ndarray, T: Any) -> ndarray:
-        """X' diag(s p_k (1[k = l] - p_l)) X of one model, (n_classes, n_features + 1, n_classes, n_features + 1)."""
-        total: Any = 0
-        for block, s, _ in self._each_block():
-            P = probabilities(block.margins(V))
-            X = np.column_stack([block.features(T), np.full(len(block), self.ones)])
-            K, n = self.n_classes, X.shape[1]
-            found = np.empty((K, n, K, n))
-            for k in range(K):
-                for j in range(k, K):
-                    found[k, :, j] = (X.T * (np.broadcast_to(s, P.shape)[:, k] * P[:, k] * ((k == j) - P[:, j]))) @ X
-                    found[j, :, k] = found[k, :, j].T
-            total = total + found
-        return total
-
-    def _squares(self, block: Block, s: ndarray, V: ndarray | None) -> ndarray:
-        if V is None:
-            return super()._squares(block, s, V)
-        P = probabilities(self._models(block.margins(V))).reshape(len(block), -1)
-        return s * P * (1 - P)
+    def sums(self, z: ndarray, y: ArrayLike, s: ndarray) -> tuple[ndarray, ndarray]:
+        models = self._models(z)
+        top = models.max(axis=2, keepdims=True)
+        E = np.exp(models - top)
+        total = E.sum(axis=2, keepdims=True)
+        share = (s * (np.log(total) + top)[:, :, 0]).sum(axis=0) / self.n_coupled
+        return np.repeat(share, self.n_coupled), s * (E / total - 1).reshape(len(z), -1)
 
     def _models(self, z: ndarray) -> ndarray:
-        return z.reshape(len(z), -1, self.n_classes)
+        return z.reshape(len(z), -1, self.n_coupled)
+
+    def _probabilities(self, z: ndarray) -> ndarray:
+        return probabilities(self._models(z)).reshape(len(z), -1)

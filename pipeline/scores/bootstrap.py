@@ -1,8 +1,8 @@
 """Intervals of scores from the bootstrap: the scores of RESAMPLES draws of as many rows, with replacement.
 
 An interval leaves out the lowest and the highest 2.5 % of them (Efron and Tibshirani, An Introduction to the Bootstrap,
-1993, chapter 13). Of more than ROWS rows, each is in a draw as often as a Poisson variable of mean 1 says, independently
-of the others: all scores are ratios of sums, so the number of rows in the draw does not matter (Chamandy et al.,
+1993, chapter 13). Of more than ROWS rows, each is in a draw as often as a Poisson variable of mean 1 says, whatever the
+others: all scores are ratios of sums, so the number of rows in the draw does not matter (Chamandy et al.,
 Estimating Uncertainty for Massive Data Streams, 2012).
 """
 

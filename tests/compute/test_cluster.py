@@ -19,13 +19,14 @@ from distributed import Client, LocalCluster
 
 from pipeline import compute
 from pipeline.commands import predict
-from pipeline.compute import Call, cluster
+from pipeline.compute import cluster
 from pipeline.errors import UserError
-from pipeline.logistic import LogisticRegression
+from pipeline.logistic import LogisticRegression, threads
 from pipeline.logistic.fast_objective import SMALL_BYTES, FastObjective
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.threads import Call
 from pipeline.reading import CellFormat
 from pipeline.training import fit
 
@@ -51,7 +52,7 @@ def workers(local: LocalCluster, tmp_path: Path) -> Iterator[Client]:
     """Let fits use the two workers, whose blocks are in `tmp_path`."""
     with (
         Client(local, set_as_default=False) as client,
-        compute.through(cluster.Cluster(client, str(tmp_path / "rows"))),
+        threads.through(cluster.Cluster(client, str(tmp_path / "rows"))),
     ):
         yield client
 
@@ -79,7 +80,7 @@ def test_a_fit_on_workers_is_that_in_threads_to_the_last_bit(local: LocalCluster
         for n_workers in (1, 2, 4):  # of four, two at a time share a process
             there = cluster.Cluster(client, str(tmp_path))
             addresses = (2 * there._present())[:n_workers]
-            with compute.through(there), pytest.MonkeyPatch.context() as patched:
+            with threads.through(there), pytest.MonkeyPatch.context() as patched:
                 patched.setattr(there, "_present", lambda chosen=addresses: chosen)
                 np.testing.assert_array_equal(fitted(matrix, y), expected)
             assert there.workers == addresses
@@ -100,7 +101,7 @@ def test_a_sweep_and_its_scores_are_those_in_threads(workers: Client, monkeypatc
         return found.weights, found.margins(matrix, 0)
 
     there = train()
-    with compute.through(None):
+    with threads.through(None):
         here = train()
     np.testing.assert_array_equal(there[0], here[0])
     np.testing.assert_array_equal(there[1], here[1])
@@ -108,7 +109,7 @@ def test_a_sweep_and_its_scores_are_those_in_threads(workers: Client, monkeypatc
 
 def test_a_worker_that_is_killed_changes_nothing(workers: Client) -> None:
     matrix, y = table()
-    with compute.through(None):
+    with threads.through(None):
         expected = fitted(matrix, y)
     killed: list[int] = []
 
@@ -121,7 +122,7 @@ def test_a_worker_that_is_killed_changes_nothing(workers: Client) -> None:
             super().evaluate(*arguments)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.logistic.estimator.objective_of", lambda *_: Killing)
+        patched.setattr("pipeline.logistic.estimator.FastObjective", Killing)
         np.testing.assert_array_equal(fitted(matrix, y), expected)
     assert killed
 
@@ -139,7 +140,7 @@ def test_workers_predict_the_rows_of_a_file_as_threads_do(
     monkeypatch.setattr("pipeline.tracking.named.model_of", lambda _: (fitted, None))
     found = []
     for name in ("there", "here"):
-        with nullcontext() if name == "there" else compute.through(None):
+        with nullcontext() if name == "there" else threads.through(None):
             predict.main(str(tmp_path / "rows.csv"), None, str(tmp_path / f"{name}.csv"))
         found.append(((tmp_path / f"{name}.csv").read_bytes(), capsys.readouterr().err))
     assert found[0] == found[1]
@@ -150,7 +151,7 @@ def test_workers_predict_the_rows_of_a_file_as_threads_do(
 def test_rows_do_not_travel_through_the_scheduler(workers: Client, tmp_path: Path) -> None:
     matrix, y = table()
     there = cluster.Cluster(workers, str(tmp_path / "seen"))
-    with compute.through(there), compute.workers() as run:
+    with threads.through(there), threads.workers() as run:
         penalty = Ridge(np.array([0.1]))
         objective = FastObjective(matrix, y, np.array([1]), penalty, run=run)
         objective.gradient(np.zeros(objective.shape))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline.compute import workers
 from pipeline.logistic import objective as plain
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.matrix import margins
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.threads import workers
 from tests.logistic.reference import breast_cancer
 
 SIZES = [200, 203, 30_000, 30_001]  # rows: one block with its column of ones; many blocks in place

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pipeline.compute import workers
 from pipeline.logistic import LogisticRegression, objective
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.matrix import Block, Matrix, as_matrix, margins
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.threads import workers
 
 N, DENSE, WIDTHS = 3_000, 4, (3, 40, 500)
 
@@ -90,7 +90,7 @@ def test_more_features_than_are_factorised_reach_the_same_optimum(optimizer, mon
     matrix, X, rng = example()
     y = (X @ rng.normal(size=300) + rng.logistic(size=N) > 0).astype(int)
     exact = LogisticRegression(0.01, optimizer="newton", tol=1e-9).fit(X, y)
-    for module in ("fast_objective", "fitting", "optimizers", "coordinates"):
+    for module in ("fast_objective", "fitting", "optimizers", "quasi_newton", "coordinates"):
         monkeypatch.setattr(f"pipeline.logistic.{module}.LARGEST_FACTOR", 20)
     rough = LogisticRegression(0.01, optimizer=optimizer, tol=1e-7).fit(matrix, y)
     assert rough.status_[0] == "converged"

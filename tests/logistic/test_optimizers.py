@@ -5,10 +5,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from pipeline.logistic import DivergenceError, LogisticRegression
 from pipeline.logistic.fast_objective import FastObjective
+from pipeline.logistic.first_order import Gradient
+from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import log_loss
+from pipeline.logistic.newton import Newton
 from pipeline.logistic.objective import cost, gradient
-from pipeline.logistic.optimizers import OPTIMIZERS, FixedStep, Gradient, Halving, Newton
-from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.optimizers import OPTIMIZERS
+from pipeline.logistic.penalty import ElasticNet, Ridge
+from pipeline.logistic.search import FixedStep, Halving
 from tests.logistic.reference import BINARY, EXPECTED, breast_cancer, exam_scores, standardized
 
 
@@ -208,7 +212,7 @@ def by_hand(search, objective, n_steps):
 def test_steps_by_hand_are_those_of_fit(optimizer):
     X, y = breast_cancer()
     objective = FastObjective(X, y, np.array([1]), Ridge([0.1]))
-    search, direction = OPTIMIZERS[optimizer]
+    search, direction, _ = OPTIMIZERS[optimizer][0]
     options = [np.array([0.2])] if optimizer == "gradient_descent" else []
     W = by_hand(search(direction(), *options), objective, 5)
     with pytest.warns(ConvergenceWarning):
@@ -299,3 +303,16 @@ def test_a_penalty_that_is_next_to_none_does_not_hide_separated_classes(optimize
         model = LogisticRegression(l2, optimizer=optimizer, max_iter=300).fit(X, [0, 0, 1, 1])
     assert model.status_[0] == "separated"
     assert LogisticRegression(0.01, optimizer=optimizer).fit(X, [0, 0, 1, 1]).status_[0] == "converged"
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "nesterov", "newton", "quasi_newton"])
+@pytest.mark.parametrize("l1", [0.0, 0.02])
+def test_a_strength_for_each_feature_is_another_scale_of_it(optimizer, l1):
+    X, y = breast_cancer()
+    X, scale, settings = X[:, :4], np.array([0.5, 1, 2, 4]), {"tol": 1e-9, "max_iter": 100_000}
+    of_features = scale[:, None] * np.ones(2)
+    uneven = ElasticNet(0.01 * of_features**2, l1 * of_features) if l1 else Ridge(0.01 * of_features**2)
+    even = ElasticNet([0.01] * 2, [l1] * 2) if l1 else Ridge([0.01] * 2)
+    ours = fit_columns(FastObjective(X, y, np.array([0, 1]), uneven), optimizer, **settings)
+    theirs = fit_columns(FastObjective(X / scale, y, np.array([0, 1]), even), "newton", **settings)
+    np.testing.assert_allclose(ours.weights[:-1] * scale[:, None], theirs.weights[:-1], atol=1e-6)

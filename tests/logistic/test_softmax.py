@@ -12,8 +12,9 @@ from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.matrix import Block, Matrix
+from pipeline.logistic.newton import Newton
 from pipeline.logistic.penalty import Ridge
-from pipeline.logistic.softmax import SoftmaxObjective, cost, gradient, probabilities
+from pipeline.logistic.softmax import Softmax, cost, gradient, probabilities
 from tests.logistic.reference import standardized
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ def test_the_gradient_of_the_formula_is_the_slope_of_its_cost():
 def test_cost_gradient_and_newton_step_are_those_of_the_formula():
     X, codes, Y, W = example()
     penalty = Ridge(np.full(4, 0.1))
-    ours = SoftmaxObjective(X, codes, np.arange(4), penalty)
+    ours = FastObjective(X, codes, np.arange(4), penalty, loss=Softmax(4))
     np.testing.assert_allclose(ours.cost(W), cost(W, X, Y, penalty))
     np.testing.assert_allclose(ours.gradient(W), gradient(W, X, Y, penalty), atol=1e-14)
     h, size = 1e-5, W.size
@@ -55,7 +56,7 @@ def test_cost_gradient_and_newton_step_are_those_of_the_formula():
         step.T[place] = h
         change = gradient(W + step, X, Y, penalty) - gradient(W - step, X, Y, penalty)
         H[:, k] = change.T.ravel() / (2 * h)
-    step = ours.newton(W, ours.gradient(W))
+    step = Newton().find(ours, W, ours.gradient(W))
     np.testing.assert_allclose(H @ step.T.ravel(), ours.gradient(W).T.ravel(), atol=1e-7)
 
 
@@ -124,7 +125,7 @@ def test_a_grid_trains_each_model_as_alone_and_codes_as_the_matrix_written_out()
 
 def test_a_safe_learning_rate_is_below_one_over_the_largest_curvature():
     X, codes, _, _ = example()
-    safe = SoftmaxObjective(X, codes, np.arange(4), Ridge(np.full(4, 0.1))).safe_learning_rate()
+    safe = FastObjective(X, codes, np.arange(4), Ridge(np.full(4, 0.1)), loss=Softmax(4)).safe_learning_rate()
     one = FastObjective(X, codes, np.arange(4), Ridge(np.full(4, 0.1))).safe_learning_rate()
     np.testing.assert_allclose(1 / safe[:-1] - 0.1, 2 * (1 / one[:-1] - 0.1))
     np.testing.assert_allclose(1 / safe[-1], 2 / one[-1])
@@ -139,8 +140,8 @@ def test_another_name_is_refused():
 
 def test_the_mean_of_the_intercepts_stays_that_of_the_start():
     X, codes, _, W = example()
-    ours = SoftmaxObjective(X, codes, np.arange(4), Ridge(np.full(4, 0.1)))
-    step = ours.newton(W, ours.gradient(W))
+    ours = FastObjective(X, codes, np.arange(4), Ridge(np.full(4, 0.1)), loss=Softmax(4))
+    step = Newton().find(ours, W, ours.gradient(W))
     assert abs(step[-1].mean()) < 1e-15
     fit = LogisticRegression(0.01, multiclass="softmax", optimizer="newton", tol=1e-9).fit(*table("wine"))
     np.testing.assert_allclose(fit.intercept_.sum(), 0, atol=1e-12)
@@ -167,7 +168,7 @@ def test_fits_of_thousands_of_features_that_stall_are_at_the_optimum():
     codes = np.column_stack([rng.integers(0, 1_001, n), rng.integers(1_001, 2_002, n)]).astype(np.int32)
     X, y = Matrix([Block(np.zeros((n, 0)), codes, 2_002)]), rng.integers(0, K, n)
     positive, models = np.tile(np.arange(K), n_models), np.repeat(np.arange(n_models), K)
-    objective = SoftmaxObjective(X, y, positive, Ridge(np.full(K * n_models, 0.1)))
+    objective = FastObjective(X, y, positive, Ridge(np.full(K * n_models, 0.1)), loss=Softmax(K))
     found = fit_columns(objective, "quasi_newton", tol=0, models=models)
     assert set(found.status) == {"stalled"}
     slope = objective.gradient(found.weights)

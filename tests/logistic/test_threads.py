@@ -3,9 +3,7 @@ import os
 import pytest
 from threadpoolctl import threadpool_info
 
-from pipeline import compute
-from pipeline.compute import LONGEST, MOST, STRIPS, strips, thread_count, workers
-from pipeline.errors import UserError
+from pipeline.logistic.threads import LONGEST, MOST, STRIPS, strips, thread_count, workers
 
 
 def blas_threads():
@@ -55,11 +53,11 @@ def test_thread_count_follows_the_environment_and_needs_no_affinity(monkeypatch)
 @pytest.mark.parametrize(("given", "n_threads"), [("4,2", 4), (" 3 ", 3)])
 def test_the_first_of_a_list_of_thread_counts_is_used(given, n_threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", given)
-    assert compute.thread_count() == n_threads
+    assert thread_count() == n_threads
 
 
 @pytest.mark.parametrize("given", ["many", "0", "-1", ",2"])
 def test_what_is_no_number_of_threads_is_one_message(given, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", given)
-    with pytest.raises(UserError, match="OMP_NUM_THREADS=2"):
-        compute.thread_count()
+    with pytest.raises(ValueError, match="OMP_NUM_THREADS=2"):
+        thread_count()

@@ -101,5 +101,11 @@ def _names(node: ast.AST, file: Path, at_import: bool) -> Iterator[str]:
                 yield child.value
             elif child.value.endswith(".html"):
                 yield (file.parent / child.value).relative_to(PACKAGE.parent).as_posix()
-        elif not (at_import and isinstance(child, ast.FunctionDef | ast.Lambda)):
+        elif not (at_import and _runs_later(child)):
             yield from _names(child, file, at_import)
+
+
+def _runs_later(node: ast.AST) -> bool:
+    """Whether it is no part of importing the module: a function, or what only a type checker sees."""
+    is_for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return is_for_types or isinstance(node, ast.FunctionDef | ast.Lambda)

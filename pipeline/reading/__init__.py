@@ -12,7 +12,20 @@ rows        the rows of a file one chunk after the other, as they are written
 options     how to read a file, and how its cells were found to be written
 """
 
+from typing import TYPE_CHECKING, Any
+
 from pipeline.reading.options import CellFormat, Options
-from pipeline.reading.table import Reading, files, read, unknown_column
+
+if TYPE_CHECKING:
+    from pipeline.reading.table import Reading, files, read, unknown_column
 
 __all__ = ["CellFormat", "Options", "Reading", "files", "read", "unknown_column"]
+
+
+def __getattr__(name: str) -> Any:
+    """What reads whole files is imported when it is first used: a served model only reads cells."""
+    if name in __all__:
+        from importlib import import_module
+
+        return getattr(import_module(".table", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,8 +21,7 @@ from pipeline.errors import CellError, UserError
 from pipeline.overrides import override
 from pipeline.reading import numbers
 from pipeline.reading.dates import as_dates, guesses, swapped
-from pipeline.reading.delimited import NUMBER
-from pipeline.reading.numbers import mask
+from pipeline.reading.numbers import NUMBER, mask
 from pipeline.reading.options import MISSING, CellFormat
 
 LARGEST = 1e300  # the sum of a column of larger ones may be infinite

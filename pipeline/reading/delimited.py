@@ -22,9 +22,9 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.overrides import override
 from pipeline.reading.decoding import SAMPLE, Text
+from pipeline.reading.numbers import NUMBER
 from pipeline.reading.options import Options
 
-NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:[+-]?inf(inity)?)"
 DATE = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*"
 BLANK = " "  # as a delimiter: any number of spaces and tabs
 USUAL, RARE = "\t;|,", BLANK + ":~"  # delimiters: the rarer within cells, the earlier

@@ -16,8 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.reading.delimited import NUMBER
-
+NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:[+-]?inf(inity)?)"
 CURRENCY = r"(?:[A-Z]{1,2}\p{Sc}|\p{Sc}|USD|EUR|GBP|JPY|CHF|INR|CNY|CAD|AUD)"
 FEW_LETTERS = r"^[^\p{L}\p{M}]*(\p{L}{1,3}[^\p{L}\p{M}]*)?$"  # a currency or an exponent
 BETWEEN_DIGITS = r"\d\s*[-/:]\s*\d"  # of dates, times and ranges

@@ -1,10 +1,12 @@
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.files.edits import refused
+from pipeline.files import edits, paths
+from pipeline.files.code import Sources
 
 STAGES = """
 stages:
@@ -29,6 +31,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_STAGE", "train")
     return tmp_path
+
+
+def refused(stage: str) -> AbstractContextManager[None]:
+    return edits.refused(stage, lambda dependencies: [])
 
 
 @pytest.mark.parametrize(
@@ -67,3 +73,22 @@ def test_a_stage_that_is_run_by_hand_may_be_edited(project, monkeypatch):
     monkeypatch.delenv("DVC_STAGE")
     with refused("train"):
         (project / "code/model.py").write_text("x = 2", encoding="utf-8")
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_code_that_is_not_that_of_the_start_is_refused(project, is_edited):
+    recorded = paths.ROOT / paths.CODE / "train"
+    recorded.parent.mkdir(parents=True)
+    recorded.write_text(Sources().of_stage("train") + "0  pipeline/new.py\n" * is_edited, encoding="utf-8")
+    if is_edited:
+        with pytest.raises(UserError, match="its code changed while the stage train ran"), refused("train"):
+            pass
+    else:
+        with refused("train"):
+            pass
+
+
+def test_files_behind_digests_are_named_by_those_who_know_them(project):
+    names = ["the file in data.path"]
+    with pytest.raises(UserError, match=r"the file in data\.path changed"), edits.refused("train", lambda _: names):
+        pass

@@ -196,7 +196,7 @@ def test_an_output_that_is_the_file_of_the_rows_is_refused(
     Path("new.csv").write_text("a\n1\n", encoding="utf-8")
     Path("link.csv").symlink_to("new.csv")
     with pytest.raises(UserError, match="is the file of the rows, which it would replace"):
-        import_module(f"pipeline.{command}").main("new.csv", None, output)
+        import_module(f"pipeline.commands.{command}").main("new.csv", None, output)
     assert Path("new.csv").read_text(encoding="utf-8") == "a\n1\n"
 
 

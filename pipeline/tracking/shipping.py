@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.files import code
-from pipeline.files.code import PACKAGE
 
 ENTRY = "pipeline.tracking.serving"  # the module that MLflow loads a model with
 REQUIREMENTS = [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "pyarrow")]
@@ -30,7 +29,7 @@ def copied() -> Iterator[Path]:
     """A temporary folder `pipeline` with a copy of the shipped code."""
     with TemporaryDirectory() as folder:
         for file in sources():
-            target = Path(folder) / PACKAGE.name / file.relative_to(PACKAGE)
+            target = Path(folder) / code.PACKAGE.name / file.relative_to(code.PACKAGE)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, target)
-        yield Path(folder) / PACKAGE.name
+        yield Path(folder) / code.PACKAGE.name

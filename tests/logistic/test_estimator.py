@@ -195,7 +195,7 @@ def test_an_optimizer_that_takes_the_place_of_the_one_asked_for_is_named_and_is_
     X = sparse.random(len(y), n_features, 0.01, format="csr", random_state=0)
     X[:, :3] = random.normal(size=(len(y), 3))
     settings = {"l2": 0.1, "max_iter": 2, **settings}
-    with pytest.warns(UserWarning, match=rf"optimizer = {settings['optimizer']} can't.*-S optimizer={used}\."):
+    with pytest.warns(UserWarning, match=rf"optimizer = {settings['optimizer']} can't.*set optimizer to {used}\."):
         exchanged = LogisticRegression(**settings).fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -208,7 +208,10 @@ def test_an_optimizer_that_takes_the_place_of_the_one_asked_for_is_named_and_is_
 def test_a_learning_rate_without_use_is_a_warning_whose_ways_out_work(optimizer):
     X, y = breast_cancer()
     settings = {"max_iter": 1, "optimizer": optimizer, "learning_rate": 0.01}
-    with pytest.warns(UserWarning, match=r"learning_rate = 0.01 is not used.*-S optimizer=gradient_descent; .*=auto\."):
+    with pytest.warns(
+        UserWarning,
+        match=r"learning_rate = 0.01 is not used.*set optimizer to gradient_descent; .*learning_rate to auto\.",
+    ):
         LogisticRegression(**settings).fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)

@@ -212,9 +212,9 @@ def by_hand(search, objective, n_steps):
 def test_steps_by_hand_are_those_of_fit(optimizer):
     X, y = breast_cancer()
     objective = FastObjective(X, y, np.array([1]), Ridge([0.1]))
-    search, direction, _ = OPTIMIZERS[optimizer][0]
+    solver = OPTIMIZERS[optimizer][0]
     options = [np.array([0.2])] if optimizer == "gradient_descent" else []
-    W = by_hand(search(direction(), *options), objective, 5)
+    W = by_hand(solver.search(solver.direction(), *options), objective, 5)
     with pytest.warns(ConvergenceWarning):
         model = LogisticRegression(0.1, 0.2, optimizer, max_iter=5, tol=1e-12).fit(X, y)
     np.testing.assert_allclose(W[:-1, 0], model.coef_[0], rtol=1e-12)

@@ -481,7 +481,7 @@ print("largest difference of a weight is below 1e-3:", bool(np.abs(v - np.append
 # ## 14. Separation: when there is no best weight
 #
 # Without a penalty, and with classes that a plane separates, twice the weights are always better: each row is right
-# and becomes more certain. The cost falls for ever and the weights grow for ever.
+# and becomes more certain. The cost falls forever and the weights grow forever.
 
 # %%
 x = np.array([[-2.0], [-1.0], [1.0], [2.0]])

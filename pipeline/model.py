@@ -140,9 +140,9 @@ class Model:
         """
         block, V = self.design.block(frame), self.sign * self.weights
         n_dense = self.design.n_dense
-        parts = np.concatenate([block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]], axis=1)
+        contributions = np.concatenate([block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]], axis=1)
         is_of_group = self.design.group_of == np.arange(len(self.design.groups))[:, None]
-        return np.einsum("tp,npk->ntk", is_of_group.astype(float), parts) - self.average
+        return np.einsum("tp,npk->ntk", is_of_group.astype(float), contributions) - self.average
 
     def set_average(self, rows: Matrix) -> None:
         """Let contributions be relative to the average of these rows of the base matrix."""
@@ -162,7 +162,7 @@ class Model:
         where none of the model's columns is there.
         """
         self._check_columns(raw)
-        return pd.DataFrame({name: self._typed(name, self._given(raw, name)) for name in self.columns})
+        return pd.DataFrame({name: self._typed(name, self._column(raw, name)) for name in self.columns})
 
     def read_each(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[Any, str]]:
         """As `read`, but without the rows that can't be read: for these the reason, by their label in the index."""
@@ -170,7 +170,7 @@ class Model:
         frame: dict[str, pd.Series] = {}
         reasons: dict[Any, str] = {}
         for name in self.columns:
-            column = self._given(raw, name)
+            column = self._column(raw, name)
             try:
                 frame[name] = self._typed(name, column)
             except UserError:
@@ -191,28 +191,28 @@ class Model:
         halves = [self._sorted_out(name, half) for half in (column[: len(column) // 2], column[len(column) // 2 :])]
         return pd.concat([typed for typed, _ in halves]), halves[0][1] | halves[1][1]
 
-    def _given(self, raw: pd.DataFrame, name: str) -> pd.Series:
+    def _column(self, raw: pd.DataFrame, name: str) -> pd.Series:
         return raw[name] if name in raw else pd.Series(None, raw.index, object)
 
     def _typed(self, name: str, column: pd.Series) -> pd.Series:
         """A column of raw cells as numbers, dates or strings."""
-        given = cells.served(column.rename(name), self.categories.get(name), self.cell_format.decimal or ".")
+        as_strings = cells.served(column.rename(name), self.categories.get(name), self.cell_format.decimal or ".")
         return (
-            cells.parse(given, name, self.cell_format, f"{self.design.columns[name]}s")[0]
+            cells.parse(as_strings, name, self.cell_format, f"{self.design.columns[name]}s")[0]
             .to_pandas()
             .set_axis(column.index)
         )
 
     def _check_columns(self, raw: pd.DataFrame) -> None:
         names = self.columns
-        given = raw.columns.tolist()
-        if twice := [name for name in names if given.count(name) > 1]:
+        present = raw.columns.tolist()
+        if twice := [name for name in names if present.count(name) > 1]:
             raise UserError(f"column {twice[0]!r} is there twice. Leave one out.")
-        absent = [name for name in names if name not in given]
+        absent = [name for name in names if name not in present]
         if len(absent) == len(names):
             raise UserError(
                 f"none of the model's columns is there. It needs {', '.join(map(repr, names))}; the rows have "
-                f"{', '.join(map(repr, given)) or 'no columns'}."
+                f"{', '.join(map(repr, present)) or 'no columns'}."
             )
         if absent:
             warnings.warn(f"columns that are not there count as missing: {', '.join(map(repr, absent))}", stacklevel=3)

@@ -1,13 +1,25 @@
-"""README and docs: links lead somewhere, commands exist, and the page of settings is that of conf/."""
+"""README and docs: links lead somewhere, commands exist, settings and the document of a model are as they say."""
 
+import json
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
+import jsonschema
+import numpy as np
+import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, train_params
 
+from pipeline import model
 from pipeline.__main__ import COMMANDS, STAGES
+from pipeline.columns.terms.design import KINDS
+from pipeline.columns.terms.line import Missing
+from pipeline.config import Train
+from pipeline.logistic import calibration
+from pipeline.reading import CellFormat
+from pipeline.training import fit
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "benchmarks" / "README.md"])
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
@@ -35,7 +47,8 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
 def test_commands_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     if page.name != "CHANGELOG.md":  # it has the names of old commands, too
-        assert set(re.findall(r"python -m pipeline ([a-z_]+)", text)) <= {*STAGES, *COMMANDS}
+        made_there = set(re.findall(r"Write `pipeline/(?:stages|commands)/(\w+)\.py`", text))  # by a recipe
+        assert set(re.findall(r"python -m pipeline ([a-z_]+)", text)) <= {*STAGES, *COMMANDS} | made_there
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"(?m)^([a-z]+):", makefile))
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= targets
@@ -63,3 +76,124 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         }
         waiting = links - seen
     assert set(ROOT.glob("docs/**/*.md")) <= seen
+
+
+SCHEMA = json.loads((ROOT / "docs" / "model.schema.json").read_text(encoding="utf-8"))
+
+
+def table_of_all_kinds(n: int = 120) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "age": np.where(np.arange(n) % 7 == 0, np.nan, random.integers(20, 70, n).astype(float)),
+            "balance": random.normal(size=n),
+            "sold": pd.date_range("2024-01-30", periods=n, freq="D").where(np.arange(n) % 9 > 0),
+            "town": pd.Series([["Rome", "Oslo", None][k] for k in random.integers(0, 3, n)], dtype="str"),
+            "exposure": random.normal(size=n),
+        }
+    )
+    return table.assign(
+        target=pd.Series(np.where(table["balance"] + random.normal(size=n) > 0, "yes", "no"), dtype="str")
+    )
+
+
+def saved(table: pd.DataFrame, params: Train, cell_format: CellFormat, path: Path) -> tuple[model.Model, dict]:
+    """A model of the table with corrected probabilities, and the document that it is saved as."""
+    fitted = fit.train(table, params, cell_format).model
+    codes = pd.factorize(table["target"], sort=True)[0]
+    correct = calibration.isotonic if len(fitted.classes_) == 2 else calibration.temperature
+    fitted.calibration = correct(fitted.probabilities(table), codes, np.ones(len(table)))
+    model.save(fitted, path)
+    return fitted, json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(params=["all kinds", "numbers", "three classes"])
+def example(request: Any, tmp_path: Path) -> tuple[pd.DataFrame, model.Model, dict]:
+    table, newton = table_of_all_kinds(), {"optimizer": "newton", "learning_rate": "auto", "lambda": 0.1}
+    params, cell_format = train_params(**newton), CellFormat()
+    if request.param == "all kinds":
+        pairs = [["age", "town"], ["age", "balance"]]
+        params = train_params(**newton, features="curves", interactions=pairs, offset="exposure", positive="no")
+        cell_format = CellFormat(("?",), ",", ".", {"sold": "%d.%m.%Y"}, {"town": {"R": "Rome"}})
+    elif request.param == "numbers":
+        table = table[["balance", "exposure", "target"]]
+    else:
+        third = pd.Series(np.where(table["exposure"] > 0.5, "perhaps", table["target"]), dtype="str")
+        table, params = table.assign(target=third), train_params(**newton, multiclass="softmax")
+    fitted, document = saved(table, params, cell_format, tmp_path / "model.json")
+    return table, fitted, document
+
+
+def test_a_saved_model_is_a_document_of_the_schema(example: tuple[pd.DataFrame, model.Model, dict]) -> None:
+    document = example[2]
+    jsonschema.validate(document, SCHEMA)
+    of_schema = jsonschema.Draft202012Validator(SCHEMA)
+    for key in SCHEMA["required"]:
+        assert not of_schema.is_valid({**document, "terms": [], key: [[]]}), key
+    assert not of_schema.is_valid({**document, "terms": [], "more": 1})
+
+
+def test_the_schema_describes_every_kind_of_term_and_every_key() -> None:
+    kinds = {entry["properties"]["kind"]["const"] for entry in SCHEMA["$defs"].values() if "properties" in entry}
+    assert kinds == {kind.kind for kind in (*KINDS, Missing)}
+    entries = [SCHEMA, *(entry for entry in SCHEMA["$defs"].values() if "properties" in entry)]
+    for entry in entries:
+        for key, value in entry["properties"].items():
+            assert key == "kind" or value["description"]
+
+
+class Reader:
+    """The margins of rows of typed columns from a document alone, as its schema says."""
+
+    def __init__(self, document: dict) -> None:
+        self.intercept, self.terms = document["intercept"], document["terms"]
+        names = {"day_of_week": "weekday"}
+        self.lines, self.coded = dict[str, dict](), dict[str, dict]()
+        for term in self.terms:
+            if "scale" in term:
+                part = f": {names.get(term['part'], term['part'])}" if "part" in term else ""
+                self.lines[term["column"] + part] = term
+            elif term["kind"] in ("categories", "curve"):
+                self.coded[term.get("line", term.get("column"))] = term
+
+    def number(self, line: dict, row: pd.Series) -> float:
+        cell = row[line["column"]]
+        return np.nan if pd.isna(cell) else getattr(cell, line["part"]) if "part" in line else cell
+
+    def place(self, term: dict, row: pd.Series) -> int:
+        """Which base column is 1."""
+        if term["kind"] == "pair":
+            places = [self.place(self.coded[name], row) for name in term["terms"]]
+            one, other = (groups[place] for groups, place in zip(term["groups"], places, strict=True))
+            return one * (max(term["groups"][1]) + 1) + other
+        if term["kind"] == "curve":
+            number = self.number(self.lines[term["line"]], row)
+            return len(term["points"]) if np.isnan(number) else sum(edge <= number for edge in term["edges"])
+        cell = None if pd.isna(row[term["column"]]) else row[term["column"]]
+        return term["categories"].index(cell) if cell in term["categories"] else len(term["categories"])
+
+    def effect(self, term: dict, row: pd.Series) -> Any:
+        if term["kind"] == "offset":
+            return row[term["column"]]
+        weights = np.array(term["effects"])
+        if term["kind"] == "missing":
+            return float(pd.isna(row[term["column"]])) * weights[0]
+        if "scale" in term:
+            base = (self.number(term, row) - term["centre"]) / term["scale"]
+            return (term["fill"] if np.isnan(base) else base) * weights[0]
+        return weights[self.place(term, row)]
+
+    def margins(self, frame: pd.DataFrame) -> np.ndarray:
+        return np.array(
+            [self.intercept + sum(self.effect(term, row) for term in self.terms) for _, row in frame.iterrows()]
+        )
+
+
+def test_the_margins_are_those_that_the_schema_makes_of_the_document(
+    example: tuple[pd.DataFrame, model.Model, dict],
+) -> None:
+    table, fitted, document = example
+    columns = fitted.read(table)
+    assert set(columns) <= set(document["columns"])
+    margins = fitted.margins(columns).reshape(len(table), -1)
+    np.testing.assert_allclose(margins, Reader(document).margins(columns), rtol=1e-9, atol=1e-9)

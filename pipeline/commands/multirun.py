@@ -49,30 +49,30 @@ class Study:
     def __init__(self, values: dict[str, Any], params: Params, overrides: list[str], root: Path, track: Track) -> None:
         self.values, self.params, self.overrides, self.root, self.track = values, params, overrides, root, track
         with beside("data", params.data.model_dump()), reported_warnings():
-            parts = dataset.split(dataset.load(params.data), params.split, params.data)
-            self.training_rows = stored.in_memory(parts.train)
+            rows = dataset.split(dataset.load(params.data), params.split, params.data)
+            self.training_rows = stored.in_memory(rows.train)
             classes, sweep = features_and_target(self.training_rows)[1], params.sweep
-            self.weight = None if parts.train_weight is None else parts.train_weight.to_numpy(dtype=np.float64)
-            self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
-            settled, self.settled = selection.without_lambda(parts.train, params.train, parts.key, self.weight)
+            self.weight = None if rows.train_weight is None else rows.train_weight.to_numpy(dtype=np.float64)
+            self.folds = splitting.folds(classes, sweep.folds, sweep.seed, rows.key)
+            settled, self.settled = selection.without_lambda(rows.train, params.train, rows.key, self.weight)
             self.settings = settled.model_copy(update={"interactions": params.train.interactions})
-            self.key = parts.key
+            self.key = rows.key
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, combinations: list[Combination]) -> None:
         """Train those that are new, and show all. On Ctrl-C: keep what was finished, then exit."""
-        known = set(zip(self.scored["lambda"], self.scored["learning_rate"], strict=True))
-        new = [pair for pair in dict.fromkeys(combinations) if pair not in known]
+        scored = set(zip(self.scored["lambda"], self.scored["learning_rate"], strict=True))
+        new = [pair for pair in dict.fromkeys(combinations) if pair not in scored]
         if not new:
             return
         sweep = self.params.sweep
         added = cross_validate(self.training_rows, self.settings, sweep, new, self.folds, self.weight, self.key)
-        self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if known else added.combinations
+        self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if scored else added.combinations
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:
             self.keep(added.interrupted)
         if added.interrupted:
-            finished, all_of_them = len(self.scored), len(known) + len(new)
+            finished, all_of_them = len(self.scored), len(scored) + len(new)
             print(f"interrupted: {finished} of {all_of_them} combinations are finished", file=sys.stderr)
             sys.exit(130)
 
@@ -169,8 +169,8 @@ def _run(jobs: Sequence[DictConfig], studies: dict[str, Study | str], track: Tra
             study = f"{' '.join(group[0][0].hydra.overrides.task)}: {error}"
             print(f"\nfailed: {study}")
         studies[key] = study
-    found = [(studies[key], pair) for key, _, pair in placed]
-    return [study.loss(pair) if isinstance(study, Study) else math.inf for study, pair in found]
+    study_pairs = [(studies[key], pair) for key, _, pair in placed]
+    return [study.loss(pair) if isinstance(study, Study) else math.inf for study, pair in study_pairs]
 
 
 def _study(job: DictConfig, number: int, track: Track) -> Study:

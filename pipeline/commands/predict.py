@@ -56,11 +56,11 @@ def main(file: str, model: str | None, output: str | None) -> None:
     n_rows, n_wrong, unlike = 0, 0, novelty.Counts()
     read = map(Part, chunks(Path(file), fitted.columns, options))
     with warned_once(), writing(output) as write, workers() as run, tqdm(unit=" rows", disable=None) as bar:
-        while parts := list(islice(read, STRIPS)):
-            fitted.read(parts[0].rows.head(0))  # warns here of columns that are not there
-            for part, (table, wrong, counts) in zip(parts, run(Call("predicted", (fitted,)), parts), strict=True):
+        while blocks := list(islice(read, STRIPS)):
+            fitted.read(blocks[0].rows.head(0))  # warns here of columns that are not there
+            for block, (table, wrong, counts) in zip(blocks, run(Call("predicted", (fitted,)), blocks), strict=True):
                 for place in sorted(wrong):
-                    print(f"{file}, {part.rows.index.name} {place}: {wrong[place]}", file=sys.stderr)
+                    print(f"{file}, {block.rows.index.name} {place}: {wrong[place]}", file=sys.stderr)
                 if len(table):
                     write(table)
                 n_rows, n_wrong, unlike = n_rows + len(table), n_wrong + len(wrong), novelty.added(unlike, counts)
@@ -95,28 +95,28 @@ class Part:
 def predictions(fitted: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """One line for each row of typed columns, after its place in the file."""
     (probable, decided, P), classes = fitted.predicted(frame), fitted.classes_
-    shown = [fitted.positive_class] if len(classes) == 2 else [str(label) for label in classes]
-    places = np.flatnonzero(np.isin(classes.astype(str), shown))
+    labels = [fitted.positive_class] if len(classes) == 2 else [str(label) for label in classes]
+    places = np.flatnonzero(np.isin(classes.astype(str), labels))
     table = {frame.index.name: frame.index, "class": probable}
-    for name, column in zip(shown, P[:, places].T, strict=True):
+    for name, column in zip(labels, P[:, places].T, strict=True):
         table[f"probability_{name}"] = formats.significant(column, formats.SCORE_DIGITS)
     table["decision"] = decided
-    parts = fitted.contributions(frame)
-    column = 0 if parts.shape[2] == 1 else np.searchsorted(classes, decided)
-    values = parts[np.arange(len(frame)), :, column].round(9)
+    contributions = fitted.contributions(frame)
+    column = 0 if contributions.shape[2] == 1 else np.searchsorted(classes, decided)
+    values = contributions[np.arange(len(frame)), :, column].round(9)
     largest = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :LARGEST]
-    words = [_words(frame, term) for term in fitted.design.groups]
+    cells = [_cells(frame, term) for term in fitted.design.groups]
     for k in range(largest.shape[1]):
         table[f"contribution_{k + 1}"] = [
-            f"{words[term][row]} ({values[row, term]:+.2f})" for row, term in enumerate(largest[:, k].tolist())
+            f"{cells[term][row]} ({values[row, term]:+.2f})" for row, term in enumerate(largest[:, k].tolist())
         ]
     return pd.DataFrame(table)
 
 
-def _words(frame: pd.DataFrame, term: tuple[str, ...]) -> list[str]:
+def _cells(frame: pd.DataFrame, term: tuple[str, ...]) -> list[str]:
     """What each row has in a column, or in a pair of columns: `age = 52`, `sex is missing`."""
     columns = [[f"{name} is missing" if pd.isna(x) else f"{name} = {_cell(x)}" for x in frame[name]] for name in term]
-    return [" and ".join(parts) for parts in zip(*columns, strict=True)]
+    return [" and ".join(of_row) for of_row in zip(*columns, strict=True)]
 
 
 def _cell(value: Any) -> str:

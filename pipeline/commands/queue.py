@@ -59,8 +59,8 @@ def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
 def statuses() -> dict[str, str]:
     """Queued, Running, Failed or Success for each experiment that the queue knows, by name."""
     listed = dvc("queue", "status").stdout
-    found = re.findall(r"^\w{7} +(\S+) .* (Queued|Running|Failed|Success) *$", listed, re.MULTILINE)
-    return dict(reversed(found))  # DVC lists the newest first
+    states = re.findall(r"^\w{7} +(\S+) .* (Queued|Running|Failed|Success) *$", listed, re.MULTILINE)
+    return dict(reversed(states))  # DVC lists the newest first
 
 
 def withdraw(names: list[str]) -> None:
@@ -82,11 +82,11 @@ def withdraw(names: list[str]) -> None:
 
 def table(names: list[str], keys: list[str]) -> pd.DataFrame:
     """One row per experiment: how it ended, the values that were swept, the scores on the test rows."""
-    found = experiments.listed().drop_duplicates("experiment").set_index("experiment").reindex(names)
-    found["state"] = found["state"].replace("", "success")
+    listed = experiments.listed().drop_duplicates("experiment").set_index("experiment").reindex(names)
+    listed["state"] = listed["state"].replace("", "success")
     swept = {key: f"param {GROUPS.get(key, key)}" for key in keys}
     columns = {"state": "state", **swept, **{score: f"score {score}" for score in SHOWN}}
-    return pd.DataFrame({name: found[column] for name, column in columns.items() if column in found})
+    return pd.DataFrame({name: listed[column] for name, column in columns.items() if column in listed})
 
 
 def reason(name: str) -> str:

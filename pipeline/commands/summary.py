@@ -44,7 +44,7 @@ def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str
 
     `reason` is why there are no intervals, where `inferred` has none.
     """
-    found = report.odds(effects, inferred, FEATURES, reason)
-    lines = [found["header"], ["---"] * len(found["header"]), *found["rows"]]
+    odds_table = report.odds(effects, inferred, FEATURES, reason)
+    lines = [odds_table["header"], ["---"] * len(odds_table["header"]), *odds_table["rows"]]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"{table}\n\n{found['note']}" if found["note"] else table
+    return f"{table}\n\n{odds_table['note']}" if odds_table["note"] else table

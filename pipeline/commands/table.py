@@ -74,7 +74,7 @@ def _preview(params: config.Params) -> None:
     """Roles, classes and warnings, from the functions that the stages load and split call."""
     with beside("data", params.data.model_dump()), reported_warnings():
         loaded = dataset.load(params.data)
-        parts = dataset.split(loaded, params.split, params.data)
+        split_rows = dataset.split(loaded, params.split, params.data)
         target, report = loaded.table.columns[-1], loaded.report
         print(f"{params.data.source}: {len(loaded.table):,} rows, {len(report):,} columns\n")
         used = report["role"].isin([*FEATURES, *SPECIAL])
@@ -83,9 +83,9 @@ def _preview(params: config.Params) -> None:
         if not used.all():
             print(f"\nleft out:\n{_aligned(rows[~used].to_numpy().tolist())}")
         counts = loaded.table[target].value_counts().sort_index()
-        print(f"\nclasses of {_shown(target)}:")
+        print(f"\nclasses of {_shortened(target)}:")
         print(_aligned([str(name), f"{count:,} rows"] for name, count in counts.items()))
-        print(f"\n{len(parts.train):,} training rows, {len(parts.test):,} test rows")
+        print(f"\n{len(split_rows.train):,} training rows, {len(split_rows.test):,} test rows")
 
 
 def _list_columns(data: config.TableData, path: str, overrides: Sequence[str]) -> None:
@@ -109,8 +109,8 @@ def _list_columns(data: config.TableData, path: str, overrides: Sequence[str]) -
     print("\nColumns that could be the target, the most likely first:")
     for name in proposed:
         counts = frame[name].value_counts()
-        shown = [f"{_cell(value)}: {count:,} rows" for value, count in counts.head(EXAMPLES).items()]
-        print(f"  {_shown(name)} ({', '.join(shown)}{', ...' if len(counts) > EXAMPLES else ''})")
+        frequent = [f"{_cell(value)}: {count:,} rows" for value, count in counts.head(EXAMPLES).items()]
+        print(f"  {_shortened(name)} ({', '.join(frequent)}{', ...' if len(counts) > EXAMPLES else ''})")
     print("\nTo see what the pipeline would do with one of them:")
     for name in proposed:
         word = assignment("data.target", name) if OVERRIDE.match(name) or name.startswith("-") else name
@@ -119,7 +119,7 @@ def _list_columns(data: config.TableData, path: str, overrides: Sequence[str]) -
 
 def _likely_targets(frame: pd.DataFrame) -> list[str]:
     """Columns of few classes: with a usual name first; then strings or two numbers; then the last, the first column."""
-    found = []
+    targets = []
     for place, name in enumerate(map(str, frame.columns)):
         column = frame[name].dropna()
         is_number = types.is_numeric_dtype(column)
@@ -128,8 +128,8 @@ def _likely_targets(frame: pd.DataFrame) -> list[str]:
         counts = column.value_counts()
         if 2 <= len(counts) <= CLASSES and counts.min() >= 2:
             is_last, is_count = place == len(frame.columns) - 1, is_number and len(counts) > 2
-            found.append((TARGETS.search(name) is None, is_count, not is_last, place > 0, len(counts), place, name))
-    return [name for *_, name in sorted(found)[:PROPOSED]]
+            targets.append((TARGETS.search(name) is None, is_count, not is_last, place > 0, len(counts), place, name))
+    return [name for *_, name in sorted(targets)[:PROPOSED]]
 
 
 def _from_here(path: Path) -> str:
@@ -150,10 +150,10 @@ def _cell(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
-    return _shown(str(value), CELL)
+    return _shortened(str(value), CELL)
 
 
-def _shown(text: str, length: int = LENGTH) -> str:
+def _shortened(text: str, length: int = LENGTH) -> str:
     """`text` on one line of the terminal."""
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= length else f"{text[: length - 3]}..."
@@ -161,7 +161,7 @@ def _shown(text: str, length: int = LENGTH) -> str:
 
 def _aligned(rows: Iterable[Sequence[str]]) -> str:
     """Rows of as many cells each, in columns; the last column is not cut."""
-    lines = [[*map(_shown, row[:-1]), row[-1]] for row in rows]
+    lines = [[*map(_shortened, row[:-1]), row[-1]] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  " + "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()

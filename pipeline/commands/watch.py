@@ -62,7 +62,7 @@ def main(file: str, model: str | None, output: str | None) -> None:
     if not watch.n_rows:
         raise UserError(f"{file} has no row that can be read{f' ({n_wrong:,} that cannot)' if n_wrong else ''}.")
     changes, judged = watch.changes(), watch.judged()
-    print(_shown(changes, judged, watch.n_rows))
+    print(_page(changes, judged, watch.n_rows))
     if n_wrong:
         print(f"{n_wrong:,} rows can't be read: `python -m pipeline predict {file}` has the reasons", file=sys.stderr)
     if n_unknown:
@@ -85,12 +85,12 @@ def _classes(fitted: Model, rows: pd.DataFrame, target: str) -> np.ndarray | Non
     if target not in rows:
         return None
     classes = [str(label) for label in fitted.classes_]
-    given = cells.served(rows[target], classes)
-    known = cells.parse(given, target, fitted.cell_format, "strings")[0].to_pandas()
-    return known.astype(object).where(known.isin(classes), None).to_numpy()
+    as_strings = cells.served(rows[target], classes)
+    labels = cells.parse(as_strings, target, fitted.cell_format, "strings")[0].to_pandas()
+    return labels.astype(object).where(labels.isin(classes), None).to_numpy()
 
 
-def _shown(changes: pd.DataFrame, judged: pd.DataFrame | None, n_rows: int) -> str:
+def _page(changes: pd.DataFrame, judged: pd.DataFrame | None, n_rows: int) -> str:
     """Both tables, for the terminal."""
     table = changes.head(LISTED)
     lines = pd.DataFrame(
@@ -106,9 +106,9 @@ def _shown(changes: pd.DataFrame, judged: pd.DataFrame | None, n_rows: int) -> s
             "verdict": table["verdict"],
         }
     )
-    parts = [f"{n_rows:,} rows", lines.to_string(index=False, justify="left")]
+    paragraphs = [f"{n_rows:,} rows", lines.to_string(index=False, justify="left")]
     if len(changes) > LISTED:
-        parts.append(f"and {len(changes) - LISTED:,} columns that changed less")
+        paragraphs.append(f"and {len(changes) - LISTED:,} columns that changed less")
     if judged is not None:
         cells = {
             "": judged["score"],
@@ -116,8 +116,8 @@ def _shown(changes: pd.DataFrame, judged: pd.DataFrame | None, n_rows: int) -> s
             "test rows": _intervals(judged, "test"),
             "verdict": judged["verdict"],
         }
-        parts += ["", pd.DataFrame(cells).to_string(index=False, justify="left")]
-    return "\n".join(parts)
+        paragraphs += ["", pd.DataFrame(cells).to_string(index=False, justify="left")]
+    return "\n".join(paragraphs)
 
 
 def _pairs(table: pd.DataFrame, name: str) -> list[str]:

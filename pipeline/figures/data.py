@@ -43,13 +43,13 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     information.
     """
     used = report[report["column"].isin(list(bars)) & (report["role"] != "target")]
-    shown = used.sort_values("information", ascending=False, kind="stable").head(PANELS)
-    n_rows = -(-len(shown) // 3)
+    drawn = used.sort_values("information", ascending=False, kind="stable").head(PANELS)
+    n_rows = -(-len(drawn) // 3)
     figure = Figure(figsize=(9, 0.4 + 1.7 * n_rows))
     grid = figure.subplots(n_rows, 3, squeeze=False).ravel()
-    for axes in grid[len(shown) :]:
+    for axes in grid[len(drawn) :]:
         axes.set_axis_off()
-    for axes, row in zip(grid, shown.to_dict("records"), strict=False):
+    for axes, row in zip(grid, drawn.to_dict("records"), strict=False):
         is_date = row["role"] == "date"
         _bars(axes, bars[row["column"]], is_date)
         axes.set_title(f"{short(row['column'], 30)}  ({row['information']:.0%})", fontsize=8)
@@ -61,7 +61,7 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
         Patch(color=colour, label=short(label)) for colour, label in zip(colours(len(labels)), labels, strict=True)
     ]
     figure.legend(handles=handles[:10], loc="outside lower right", ncols=10)
-    which = f"the {len(shown)} of {len(used)} columns that explain most" if len(used) > len(shown) else "columns"
+    which = f"the {len(drawn)} of {len(used)} columns that explain most" if len(used) > len(drawn) else "columns"
     figure.suptitle(f"{which}, each with its share of the target's entropy", x=0.01, ha="left", fontsize=10)
     return figure
 
@@ -80,8 +80,8 @@ def _bars(axes: Axes, column: dict, is_date: bool) -> None:
     edges = np.array(column["edges"])
     if is_date:  # matplotlib's own dates end in the year 9999, where some tables have their "never"
         ticks = edges[[0, -1]]
-        shown = slice(0, 10) if np.ptp(ticks) > DAY else slice(11, 16)
-        axes.set_xticks(ticks, [str(date)[shown] for date in ticks.astype("datetime64[s]")])
+        letters = slice(0, 10) if np.ptp(ticks) > DAY else slice(11, 16)
+        axes.set_xticks(ticks, [str(date)[letters] for date in ticks.astype("datetime64[s]")])
     bottom = np.zeros(len(edges) - 1)
     for colour, counts in zip(colours(len(column["counts"])), column["counts"].values(), strict=True):
         axes.stairs(bottom + counts, edges, baseline=bottom, color=colour, fill=True)

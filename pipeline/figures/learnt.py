@@ -108,13 +108,13 @@ def pairs(cells: pd.DataFrame) -> Figure:
     largest: dict[str, str] = {}
     for name, label in sorted(sizes, key=lambda key: -sizes[key]):
         largest.setdefault(name, label)
-    shown = list(largest.items())[:SURFACES]
-    n_columns = min(3, len(shown))
-    n_rows = -(-len(shown) // n_columns)
+    drawn = list(largest.items())[:SURFACES]
+    n_columns = min(3, len(drawn))
+    n_rows = -(-len(drawn) // n_columns)
     figure = Figure(figsize=(3.6 * n_columns + 0.4, 3.1 * n_rows + 0.5))
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     limit = max(float(cells["effect"].abs().quantile(0.99)), 1e-9)
-    for axes, (name, label) in zip(panels, shown, strict=False):
+    for axes, (name, label) in zip(panels, drawn, strict=False):
         part = cells[(cells["pair"] == name) & (cells["class"] == label)]
         first, second = name.split(" x ", 1)
         grid = part.pivot(index="first", columns="second", values="effect")  # noqa: PD010
@@ -129,11 +129,11 @@ def pairs(cells: pd.DataFrame) -> Figure:
         axes.grid(visible=False)
         if len(cells["class"].unique()) > 1:
             axes.set_title(short(label, 24), fontsize=9)
-    for axes in panels[len(shown) :]:
+    for axes in panels[len(drawn) :]:
         axes.set_axis_off()
     figure.colorbar(image, ax=panels.tolist(), shrink=0.5, label="effect on the log-odds")
-    hidden = len(largest) - len(shown)
-    figure.suptitle(f"pairs{f' (the {len(shown)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
+    hidden = len(largest) - len(drawn)
+    figure.suptitle(f"pairs{f' (the {len(drawn)} largest effects of {len(largest)})' if hidden else ''}", fontsize=11)
     return figure
 
 

@@ -34,9 +34,9 @@ def heat_map(combinations: pd.DataFrame, score: str, winner: pd.Series) -> Figur
         if not np.isfinite(value):
             axes.add_patch(_square(i, j, facecolor="#f3f4f6", edgecolor="#d5d8dd", hatch="////", linewidth=0))
         if values.size <= LETTERED:
-            shown = f"{value:.3f}" if np.isfinite(value) else "diverged"
+            text = f"{value:.3f}" if np.isfinite(value) else "diverged"
             light = np.isfinite(value) and norm(value) < 0.6
-            axes.text(j, i, shown, color="white" if light else "black", **middle)
+            axes.text(j, i, text, color="white" if light else "black", **middle)
     i, j = list(grid.index).index(winner["lambda"]), list(grid.columns).index(winner["learning_rate"])
     axes.add_patch(_square(i, j, fill=False, edgecolor=ORANGE, linewidth=3))
     axes.set_xticks(range(len(grid.columns)), map(_number, grid.columns))
@@ -117,8 +117,8 @@ def _lambda_axis(axes: Axes, lambdas: pd.Series | pd.Index, n_ticks: int = 8) ->
     axes.set_xscale("log")
     if len(np.unique(x)) == 1:
         axes.set_xlim(x[0] / step, x[0] * step)
-    shown = np.unique(x, return_index=True)[1][:: -(-len(x) // n_ticks)]
-    axes.set_xticks(x[shown], [_number(values[i]) for i in shown])
+    labelled = np.unique(x, return_index=True)[1][:: -(-len(x) // n_ticks)]
+    axes.set_xticks(x[labelled], [_number(values[i]) for i in labelled])
     axes.set_xticks([], minor=True)
     return x
 

@@ -22,20 +22,20 @@ class Sources:
     """The source files of this package, each looked at once."""
 
     def __init__(self) -> None:
-        self.kept, self.known = Kept("code.json"), dict[Path, dict[str, Any]]()
+        self.kept, self.digest_by_file = Kept("code.json"), dict[Path, dict[str, Any]]()
 
     def needed(self, module: str, at_import: bool = False) -> list[Path]:
         """The files that `module` needs, its own included, and those that they name in strings.
 
         at_import  only what is imported when the module is, not what a function imports when it is called
         """
-        found: set[Path] = set()
+        needed_files: set[Path] = set()
         waiting = files_of(module)
         while waiting:
-            found |= waiting
+            needed_files |= waiting
             names = {name for file in waiting for name in self.of(file)["at import" if at_import else "names"]}
-            waiting = {file for name in names for file in files_of(name)} - found
-        return sorted(found)
+            waiting = {file for name in names for file in files_of(name)} - needed_files
+        return sorted(needed_files)
 
     def digests(self, module: str, at_import: bool = False) -> str:
         """A line for each file that `module` needs: the digest of its code, and its name."""
@@ -48,9 +48,9 @@ class Sources:
 
     def of(self, file: Path) -> dict[str, Any]:
         """The digest of its code, and the names that it imports."""
-        if file not in self.known:
-            self.known[file] = self.kept.of(file, _looked_at)
-        return self.known[file]
+        if file not in self.digest_by_file:
+            self.digest_by_file[file] = self.kept.of(file, _looked_at)
+        return self.digest_by_file[file]
 
 
 def _looked_at(file: Path) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def files_of(name: str) -> set[Path]:
     """
     if "/" in name:
         return {PACKAGE.parent / name} if (PACKAGE.parent / name).is_file() else set()
-    top, *parts = name.split(".")
-    paths = [PACKAGE.joinpath(*parts[:n]) for n in range(len(parts) + 1)] if top == PACKAGE.name else []
+    top, *steps = name.split(".")
+    paths = [PACKAGE.joinpath(*steps[:n]) for n in range(len(steps) + 1)] if top == PACKAGE.name else []
     candidates = {file for path in paths for file in (path / "__init__.py", path.with_suffix(".py"))}
     return {file for file in candidates if file.is_file()}
 

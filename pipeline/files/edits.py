@@ -1,7 +1,7 @@
 """Files that are edited while a stage runs.
 
 DVC hashes the inputs of a stage after its command. An edit in between would be recorded as what the outputs were made
-from, and `dvc repro` would skip the stage for ever: https://github.com/treeverse/dvc/issues/11058.
+from, and `dvc repro` would skip the stage forever: https://github.com/treeverse/dvc/issues/11058.
 """
 
 import os
@@ -46,16 +46,16 @@ def refused(stage: str, others: Callable[[Collection[str]], list[str]]) -> Itera
 
 def _inputs(entry: dict[str, Any]) -> dict[str, Any]:
     """The state of each file that the stage depends on, and the values of its parameters."""
-    found: dict[str, Any] = {}
+    states: dict[str, Any] = {}
     for dependency in map(Path, entry["deps"]):
         folders = os.walk(dependency, followlinks=True)
         below = [Path(folder, name) for folder, _, names in folders for name in names]
         for file in below if dependency.is_dir() else [dependency]:
             if file.suffix != ".pyc" and file.is_file():
                 state = file.stat()
-                found[file.as_posix()] = state.st_mtime_ns, state.st_size
+                states[file.as_posix()] = state.st_mtime_ns, state.st_size
     params = _read(PARAMS) if "params" in entry else {}
-    return found | {f"{PARAMS}, {key}": _value(params, key.split(".")) for key in entry.get("params", [])}
+    return states | {f"{PARAMS}, {key}": _value(params, key.split(".")) for key in entry.get("params", [])}
 
 
 def _value(params: Any, path: list[str]) -> Any:

@@ -63,8 +63,8 @@ def save_metrics(metrics: dict[str, Any], result: Result) -> None:
 
 
 def load_metrics(result: Result) -> dict[str, Any]:
-    found = load_json(result.metrics)
-    return found[result.section] if result.section else found
+    metrics = load_json(result.metrics)
+    return metrics[result.section] if result.section else metrics
 
 
 def load_json(path: Path) -> Any:

@@ -28,9 +28,9 @@ class Kept:
     def of(self, file: Path, compute: Callable[[Path], Any]) -> Any:
         """The value of a file, in terms that JSON has, computed if the file is not what it was."""
         path, state = str(file.resolve()), _state(file)
-        known = self.values.get(path)
-        if isinstance(known, dict) and known.get("state") == state and "value" in known:
-            return known["value"]
+        entry = self.values.get(path)
+        if isinstance(entry, dict) and entry.get("state") == state and "value" in entry:
+            return entry["value"]
         value = compute(file)
         if _state(file) == state and time.time_ns() - state[1] > RECENT:
             self.values[path], self.is_new = {"state": state, "value": value}, True

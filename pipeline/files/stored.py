@@ -64,7 +64,7 @@ class StoredTable:
         """The first rows, in memory."""
         return in_memory(self.take(np.arange(min(n, len(self)))))
 
-    def parts(self) -> Iterator[pa.Table]:
+    def groups(self) -> Iterator[pa.Table]:
         """The rows that each group of rows in the file has. `rows` are in ascending order."""
         file, end = parquet.ParquetFile(self.path), 0
         for group in range(file.num_row_groups):
@@ -92,7 +92,7 @@ def in_memory(table: Table) -> pd.DataFrame:
 def frames(table: Table) -> Iterator[pd.DataFrame]:
     """The rows in groups; at least one, which may be empty."""
     if isinstance(table, StoredTable):
-        yield from (part.to_pandas() for part in table.parts())
+        yield from (part.to_pandas() for part in table.groups())
     else:
         yield from (table.iloc[start : start + GROUP_ROWS] for start in range(0, max(len(table), 1), GROUP_ROWS))
 
@@ -106,11 +106,11 @@ def progress(total: int, verb: str, unit: str) -> Any:
 
 def row_hashes(table: Table) -> np.ndarray:
     """A number for each row, (n_rows,), that equal rows share; it depends on the order of the columns."""
-    found = np.zeros(len(table), dtype=np.uint64)
+    hashes = np.zeros(len(table), dtype=np.uint64)
     for name in table.columns:
-        found *= np.uint64(1_000_003)
-        found ^= pd.util.hash_pandas_object(table[name], index=False).to_numpy(dtype=np.uint64)
-    return found
+        hashes *= np.uint64(1_000_003)
+        hashes ^= pd.util.hash_pandas_object(table[name], index=False).to_numpy(dtype=np.uint64)
+    return hashes
 
 
 def save_table(table: Table, path: Path) -> None:
@@ -119,8 +119,8 @@ def save_table(table: Table, path: Path) -> None:
     Only strings are dictionary-encoded: for numbers it takes long to find out that they do not repeat.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = table.parts() if isinstance(table, StoredTable) else _groups(table)
-    first = next(parts)
+    groups = table.groups() if isinstance(table, StoredTable) else _groups(table)
+    first = next(groups)
     strings = [
         field.name for field in first.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     ]
@@ -128,7 +128,7 @@ def save_table(table: Table, path: Path) -> None:
         parquet.ParquetWriter(path, first.schema, use_dictionary=strings, compression="snappy") as file,
         progress(len(table), "write", " rows") as bar,
     ):
-        for part in chain([first], parts):
+        for part in chain([first], groups):
             file.write_table(part)
             bar.update(len(part))
 

@@ -18,7 +18,8 @@
     optimizers.py      what each of them needs, and what stands in for it
     coordinates.py     exact changes of variables: features far from zero, more features than rows
     separation.py      whether weights without penalty grow forever
-    fitting.py         the loop around them, and when it stops (status.py)
+    status.py          when training stops, and what to do then
+    fitting.py         the loop around them
     estimator.py       scikit-learn's interface
     inference.py       standard errors, tests, intervals
     sandwich.py        robust and clustered standard errors

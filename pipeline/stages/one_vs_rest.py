@@ -21,16 +21,16 @@ def main(root: Path) -> None:
     intervals.cluster_codes(None, params.train.standard_errors)
     with reported_warnings() as warned:
         loaded = dataset.load(params.data)
-        parts = dataset.split(loaded, params.split, params.data)
-        trained = fit.train(parts.train, params.train, loaded.cell_format)
-    dataset.write(parts, params.data, warned, place.folder)
+        split_rows = dataset.split(loaded, params.split, params.data)
+        trained = fit.train(split_rows.train, params.train, loaded.cell_format)
+    dataset.write(split_rows, params.data, warned, place.folder)
     learnt.write(trained, place.folder, warned)
     print(
         result.write(
             trained.start,
             trained.model,
-            parts.train,
-            parts.test,
+            split_rows.train,
+            split_rows.test,
             place.folder,
             place,
             params.data.title,

@@ -13,5 +13,5 @@ COMPUTE = "rows"
 def main(root: Path) -> None:
     loaded, data = dataset.read_back(paths.ROOT), config.read("data")
     with reported_warnings() as warned:
-        parts = dataset.split(loaded, config.read("split"), data)
-    dataset.write(parts, data, warned, root)
+        split_rows = dataset.split(loaded, config.read("split"), data)
+    dataset.write(split_rows, data, warned, root)

@@ -44,7 +44,7 @@ def main(root: Path) -> None:
         if validation.interrupted:
             raise KeyboardInterrupt
         results.write(validation, folder)
-        found = choice.choose(validation.combinations, sweep.score)
+        winners = choice.choose(validation.combinations, sweep.score)
     except UserError as error:
         print(f"warning: there is no winner: {error}")
         record["warnings"].append(f"The sweep has no winner: {error}")
@@ -53,12 +53,12 @@ def main(root: Path) -> None:
     weights_by_lambda = path(table, train, sweep, validation.combinations, weight)
     formats.save_csv(weights_by_lambda, folder / paths.PATHS, formats.WEIGHT_DIGITS)
     title = formats.load_json(paths.ROOT / paths.SPLIT_SUMMARY)["data"]
-    results.draw(validation, weights_by_lambda, found, sweep, folder / paths.PICTURES, title)
-    named = choice.as_json(found)
+    results.draw(validation, weights_by_lambda, winners, sweep, folder / paths.PICTURES, title)
+    named = choice.as_json(winners)
     chosen = named[sweep.refit]
     pair = config.Combination(chosen["lambda"], chosen["learning_rate"])
     with reported_warnings() as warned:
-        row = getattr(found, sweep.refit)
+        row = getattr(winners, sweep.refit)
         choice.warn(row, validation.combinations, sweep.score, validation.folds[pair], train.max_iterations)
     record["warnings"] += warned
     settings = train.model_copy(

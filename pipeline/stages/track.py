@@ -17,14 +17,14 @@ def main(root: Path) -> None:
     params = config.load()
     training_rows = stored.StoredTable(paths.ROOT / paths.TRAINING_ROWS)
     sweep = records.sweep_record(params, training_rows, paths.ROOT, "sweep")
-    found: list[Record | Sweep] = [records.main_record(params), records.one_vs_rest_record(params)]
+    results: list[Record | Sweep] = [records.main_record(params), records.one_vs_rest_record(params)]
     if sweep is not None:
-        found.append(sweep)
+        results.append(sweep)
     settings = config.read("tracking")
-    log.log(found, settings)
+    log.log(results, settings)
     if settings.promote is not None:
         try:
             promotion.promote(None, settings.promote)
         except promotion.RefusedError as reason:
             print(reason)
-    formats.save_json([record.digest for record in found], root / paths.RECEIPT)
+    formats.save_json([record.digest for record in results], root / paths.RECEIPT)

@@ -8,6 +8,7 @@ curve       what a number adds beside its line
 pair        two terms that act together
 offset      a known part of the log-odds
 design      the terms of a table together
+fields      the values of a saved model, each checked when it is taken
 """
 
 from pipeline.columns.terms.categories import Categories

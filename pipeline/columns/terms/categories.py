@@ -35,8 +35,8 @@ class Categories(Term):
         return [cls(str(name), _distinct(table[name])) for name in table.select_dtypes("str").columns]
 
     def encode(self, table: Table) -> Piece:
-        found = pc.index_in(_strings(table[self.columns[0]]), pa.array(self.categories, pa.large_string()))
-        return Piece(codes=pc.fill_null(found, len(self.categories)).to_numpy())
+        codes = pc.index_in(_strings(table[self.columns[0]]), pa.array(self.categories, pa.large_string()))
+        return Piece(codes=pc.fill_null(codes, len(self.categories)).to_numpy())
 
     def state(self) -> dict[str, Any]:
         return {"column": self.columns[0], "categories": self.categories}
@@ -85,5 +85,5 @@ def _strings(column: pd.Series) -> pa.Array | pa.ChunkedArray:
 
 
 def _distinct(column: pd.Series) -> list[str | None]:
-    found = pc.unique(_strings(column))
-    return pc.take(found, pc.sort_indices(found)).to_pylist()  # missing last
+    categories = pc.unique(_strings(column))
+    return pc.take(categories, pc.sort_indices(categories)).to_pylist()  # missing last

@@ -63,10 +63,10 @@ class Curve(Term):
         for line in earlier if settings.has_bins else []:
             if isinstance(line, Line):
                 numbers = line.numbers(table[line.columns[0]])
-                known = numbers[~np.isnan(numbers)]
-                distinct = np.unique(known)
+                present = numbers[~np.isnan(numbers)]
+                distinct = np.unique(present)
                 if len(distinct) > 1:
-                    curves.append(cls(line, *_bins(line, known, distinct)))
+                    curves.append(cls(line, *_bins(line, present, distinct)))
         return curves
 
     @property
@@ -143,24 +143,24 @@ class Curve(Term):
         return [f"{mean.round(12):.4g}" for mean in means] + ["missing"]
 
 
-def _bins(line: Line, known: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _bins(line: Line, present: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Edges and points: a bin for each distinct number, or `BINS` with about as many rows each."""
     if len(distinct) <= BINS:
         return between(distinct[:-1], distinct[1:]), line.standardised(distinct)
-    quantiles = np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])
+    quantiles = np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1])
     first = np.unique(np.append(0, np.searchsorted(distinct, quantiles)))  # of each bin, its smallest number
     edges = between(distinct[first[1:] - 1], distinct[first[1:]])
-    place = np.searchsorted(edges, known, side="right")
+    place = np.searchsorted(edges, present, side="right")
     counts = np.bincount(place, minlength=len(first))
-    return edges, np.bincount(place, line.standardised(known), len(first)) / counts
+    return edges, np.bincount(place, line.standardised(present), len(first)) / counts
 
 
 def between(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """A number above each `low` and at most `high`: the middle with few digits, where that is between them."""
     middle = low / 2 + high / 2
     short = np.array([float(f"{number:.{EDGE_DIGITS}g}") for number in middle.tolist()])
-    found = np.where((low < short) & (short <= high), short, middle)
-    return np.where((low < found) & (found <= high), found, high)
+    edges = np.where((low < short) & (short <= high), short, middle)
+    return np.where((low < edges) & (edges <= high), edges, high)
 
 
 def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarray:

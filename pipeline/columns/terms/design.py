@@ -72,8 +72,8 @@ class Design:
 
         Errors: `UserError` for values that do not fit.
         """
-        known: tuple[type[Term], ...] = (*KINDS, Missing)
-        kinds = {term.kind: term for term in known}
+        all_kinds: tuple[type[Term], ...] = (*KINDS, Missing)
+        kinds = {term.kind: term for term in all_kinds}
         columns = state.section("columns")
         terms: list[Term] = []
         for part in state.sections("terms"):
@@ -121,10 +121,10 @@ class Design:
         """The base matrix of the rows of a table, which has these columns, in any order."""
         return self.blocks(table, [slice(None)])[0]
 
-    def blocks(self, table: Table, parts: Sequence[slice | np.ndarray]) -> list[Block]:
-        """A block for each of `parts`, which are rows of the table. One term after another is in memory."""
+    def blocks(self, table: Table, row_sets: Sequence[slice | np.ndarray]) -> list[Block]:
+        """A block for each of `row_sets`, which are rows of the table. One term after another is in memory."""
         n_coded = len(self.widths) - self.n_dense
-        sizes = [len(table) if isinstance(rows, slice) else len(rows) for rows in parts]
+        sizes = [len(table) if isinstance(rows, slice) else len(rows) for rows in row_sets]
         n_bytes = sum(sizes) * (8 * self.n_dense + 4 * n_coded)
         dense = [empty((size, self.n_dense), np.float64, n_bytes) for size in sizes]
         codes = [empty((size, n_coded), np.int32, n_bytes) for size in sizes]
@@ -132,13 +132,13 @@ class Design:
         for term in self.terms:
             piece = term.encode(table)
             for j, column in enumerate(piece.dense, term.dense):
-                for numbers, rows in zip(dense, parts, strict=True):
+                for numbers, rows in zip(dense, row_sets, strict=True):
                     numbers[:, j] = column[rows]
             if piece.codes is not None:
-                for code, rows in zip(codes, parts, strict=True):
+                for code, rows in zip(codes, row_sets, strict=True):
                     code[:, term.code] = piece.codes[rows] + term.start
             offset = offset if piece.offset is None else piece.offset[:, None]
-        offsets = [None if offset is None else offset[rows] for rows in parts]
+        offsets = [None if offset is None else offset[rows] for rows in row_sets]
         return [Block(*block[:2], self.n_sparse, block[2]) for block in zip(dense, codes, offsets, strict=True)]
 
 
@@ -206,8 +206,8 @@ class Features:
 
     def positions(self, terms: Iterable[Term]) -> np.ndarray:
         """The features of some terms, in their order."""
-        found = [positions for term in terms for other, positions in self.spans if other is term]
-        return np.concatenate([np.empty(0, int), *found])
+        features = [positions for term in terms for other, positions in self.spans if other is term]
+        return np.concatenate([np.empty(0, int), *features])
 
     def of_pieces(self, pieces: Sequence[tuple[Term, Piece]]) -> np.ndarray:
         """The features of these terms, in their order, for rows with these pieces, (n_rows, n_chosen)."""

@@ -75,8 +75,8 @@ class Fields:
         return Fields(self._taken(key, "a section", lambda value: isinstance(value, Mapping)), f"{self._where}, {key}")
 
     def sections(self, key: str) -> list["Fields"]:
-        found = self._list(key, "a list of sections", dict)
-        return [Fields(values, f"{self._where}, {key}[{k}]") for k, values in enumerate(found)]
+        sections = self._list(key, "a list of sections", dict)
+        return [Fields(values, f"{self._where}, {key}[{k}]") for k, values in enumerate(sections)]
 
     def value(self, key: str) -> Any:
         """Whatever it is; None where it is not there."""

@@ -79,19 +79,19 @@ class Line(Term):
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         j = self.dense
-        known, n_missing, median = rows.dense(j), 0, 0.0
+        present, n_missing, median = rows.dense(j), 0, 0.0
         if self.missing is not None:
             is_missing = rows.dense(self.missing.dense) == 1
-            known, n_missing = known[~is_missing], int(is_missing.sum())
-            median = float(np.median(known)) if len(known) else -self.centre / self.scale  # 0 in its own units
+            present, n_missing = present[~is_missing], int(is_missing.sum())
+            median = float(np.median(present)) if len(present) else -self.centre / self.scale  # 0 in its own units
         n = len(rows)
-        mean = (known.sum() + n_missing * median) / n
-        variance = (((known - mean) ** 2).sum() + n_missing * (median - mean) ** 2) / n
+        mean = (present.sum() + n_missing * median) / n
+        variance = (((present - mean) ** 2).sum() + n_missing * (median - mean) ** 2) / n
         # Rounding is no variation: as in scikit-learn's StandardScaler, and also that of the base matrix, whose numbers
         # are not near 0 where these rows are constant and others are not.
-        level = max(abs(self.centre / self.scale), abs(mean))
+        magnitude = max(abs(self.centre / self.scale), abs(mean))
         with np.errstate(over="ignore"):
-            is_constant = variance <= n * EPSILON * variance + (n * level * EPSILON) ** 2
+            is_constant = variance <= n * EPSILON * variance + (n * magnitude * EPSILON) ** 2
             deviation = 1 / self.scale if is_constant else np.sqrt(variance)
         factor = 0.0 if is_constant else 1 / deviation  # nothing can be learnt from a constant
         entries = {j: factor, rows.intercept: -mean * factor}
@@ -151,8 +151,8 @@ def line_of(line: Line, cells: pd.Series) -> Line:
 
 def range_of(column: np.ndarray) -> np.ndarray:
     """The minimum, the 5 % and the 95 % quantile, and the maximum of the numbers that are known, (4,)."""
-    known = column[~np.isnan(column)]
-    return np.quantile(known, [0, 0.05, 0.95, 1], method="inverted_cdf") if len(known) else UNKNOWN
+    present = column[~np.isnan(column)]
+    return np.quantile(present, [0, 0.05, 0.95, 1], method="inverted_cdf") if len(present) else UNKNOWN
 
 
 def centre_and_scale(column: np.ndarray) -> tuple[float, float, float]:
@@ -160,13 +160,13 @@ def centre_and_scale(column: np.ndarray) -> tuple[float, float, float]:
 
     The square of 1e-170 or 1e300 is no float64, so they are computed in a unit of the column's own, a power of two.
     """
-    known = column[~np.isnan(column)]
-    if not len(known):
+    present = column[~np.isnan(column)]
+    if not len(present):
         return 0.0, 1.0, 0.0
-    unit = np.ldexp(1.0, np.frexp(max(known.max(), -known.min()))[1])
-    centre, deviation = (known / unit).mean(), (known / unit).std()
+    unit = np.ldexp(1.0, np.frexp(max(present.max(), -present.min()))[1])
+    centre, deviation = (present / unit).mean(), (present / unit).std()
     scale = float(deviation * unit) or 1.0
-    return float(centre * unit), scale, float(standardised(np.median(known), centre * unit, scale))
+    return float(centre * unit), scale, float(standardised(np.median(present), centre * unit, scale))
 
 
 def standardised(column: Any, centre: float, scale: float) -> Any:

@@ -6,6 +6,7 @@ formats     spreadsheets, Parquet and other formats that are no delimited text
 delimited   how a delimited text is written: delimiter, quotes, header
 body        delimited text to columns
 cells       the cells of a column to numbers, strings or dates
+numbers     strings to numbers
 dates       strings to dates
 held        columns in memory or in files
 rows        the rows of a file one chunk after the other, as they are written

@@ -9,7 +9,11 @@ sweeps    a sweep's run, with one child run per combination
 shipping  the code and the requirements that are stored with a model
 serving   the model as MLflow loads and serves it
 registry  models by name
-ui        the addresses of the runs, and MLflow's pages
+named     the model that a command is given by name
+promotion  the champion, and who may replace it
+pages     the addresses of the runs, and MLflow's pages
+live      the cost while a model is trained
+experiments  the experiments of DVC, as a table
 
 A run is found by a tag with the digest of what it records, so the same result is never logged twice, whoever made it:
 `dvc repro`, an experiment in a copy of the repository, or another machine on the same server. Its status FINISHED is

@@ -199,7 +199,7 @@ def _found(rows: Rows, strength: float, params: config.Train, n: int) -> list[tu
     P = P[:, 1:] if P.shape[1] == 2 else P
     Y = rows.y[:, None] == model.classes_[-P.shape[1] :]
     weight = np.array(1.0) if rows.weight is None else rows.weight[:, None]
-    return promising_pairs(design, Z, weight * (Y - P), weight * P * (1 - P), n)
+    return promising_pairs(design.terms, Z, weight * (Y - P), weight * P * (1 - P), n)
 
 
 def _fit(

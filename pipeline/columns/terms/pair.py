@@ -17,7 +17,7 @@ intelligible models with pairwise interactions.
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,9 +28,6 @@ from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Ter
 from pipeline.errors import UserError
 from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Matrix
-
-if TYPE_CHECKING:
-    from pipeline.columns.terms.design import Design
 
 GROUPS = 32  # of each column of a pair: bins with about as many rows each, or its most frequent categories
 COARSE = 8  # groups of each column in a score test
@@ -126,14 +123,14 @@ def _centred(indicators: sparse.csr_matrix, groups: np.ndarray, counts: np.ndarr
 
 
 def promising_pairs(
-    design: "Design", rows: Matrix, residuals: np.ndarray, curvatures: np.ndarray, n: int
+    terms: Sequence[Term], rows: Matrix, residuals: np.ndarray, curvatures: np.ndarray, n: int
 ) -> list[tuple[str, str]]:
     """The names of at most `n` pairs that would lower the cost most, the best first.
 
     residuals, curvatures  (n_rows, n_columns), of a model without pairs on `rows`
     """
     groups = {}
-    for term in design.terms:
+    for term in terms:
         if term.is_ordered is not None:
             codes = np.concatenate([block.codes[:, term.code] for block in rows.blocks]) - term.start
             groups[term.name] = term.groups(np.bincount(codes, minlength=term.n_codes), COARSE)[codes]

@@ -98,7 +98,7 @@ def test_score_tests_find_the_pair_of_residuals_made_by_hand():
     design, _, Z = prepare(X, Settings(bins=True))
     p = np.full(N, 0.5)
     residuals = (rng.random(N) < sigmoid(3 * X["height"] * X["weight"])) - p
-    found = promising_pairs(design, Z, np.asarray(residuals)[:, None], (p * (1 - p))[:, None], 3)
+    found = promising_pairs(design.terms, Z, np.asarray(residuals)[:, None], (p * (1 - p))[:, None], 3)
     assert found[0] == ("height", "weight")
 
 

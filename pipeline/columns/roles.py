@@ -16,7 +16,7 @@ from pipeline.columns import splitting
 from pipeline.errors import UserError
 from pipeline.overrides import override
 from pipeline.reading import unknown_column
-from pipeline.reading.cells import PAIRS
+from pipeline.reading.served import PAIRS
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
 SPECIAL = ("target", "weight", "offset")

@@ -23,7 +23,7 @@ from pipeline.evaluation.drift import Watch
 from pipeline.files import formats, paths
 from pipeline.files.paths import refuse_to_replace
 from pipeline.model import Model
-from pipeline.reading import cells
+from pipeline.reading import served, typed
 from pipeline.reading.rows import chunks
 from pipeline.tracking import named
 
@@ -85,8 +85,8 @@ def _classes(fitted: Model, rows: pd.DataFrame, target: str) -> np.ndarray | Non
     if target not in rows:
         return None
     classes = [str(label) for label in fitted.classes_]
-    given = cells.served(rows[target], classes)
-    known = cells.parse(given, target, fitted.cell_format, "strings")[0].to_pandas()
+    given = served.spelt(rows[target], classes)
+    known = typed.parse(given, target, fitted.cell_format, "strings")[0].to_pandas()
     return known.astype(object).where(known.isin(classes), None).to_numpy()
 
 

@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT
 
 from pipeline import config
-from pipeline.files import formats, paths, stored
+from pipeline.files import code, formats, paths, stored
 from pipeline.tracking import records, shipping
 from pipeline.tracking.sweeps import Sweep
 
@@ -40,7 +40,8 @@ def package(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     """A copy of the package, from which models are shipped."""
     folder = tmp_path_factory.mktemp("copy") / "pipeline"
     shutil.copytree(shipping.PACKAGE, folder)
-    monkeypatch.setattr(shipping, "PACKAGE", folder)
+    for module in (shipping, code):
+        monkeypatch.setattr(module, "PACKAGE", folder)
     return folder
 
 
@@ -81,17 +82,17 @@ def test_an_experiment_that_changes_a_setting_of_explore_alone_is_logged(project
 
 def test_a_change_of_the_shipped_code_is_logged_and_of_other_code_is_not(project: Path, package: Path) -> None:
     run_stage("track")
-    for name in ("figures/__init__.py", "training.py", "tracking/log.py"):
+    for name in ("figures/__init__.py", "reading/cells.py", "tracking/log.py"):
         with (package / name).open("a") as file:
-            file.write("# not shipped\n")
+            file.write("SHIPPED = False\n")
     run_stage("track")
     assert len(logged("evaluate")) == 1
-    with (package / "reading" / "cells.py").open("a") as file:
-        file.write("# a correction\n")
+    with (package / "reading" / "typed.py").open("a") as file:
+        file.write("CORRECTED = True\n")
     run_stage("track")
     corrected, _ = logged("evaluate")
     folder = Path(mlflow.artifacts.download_artifacts(f"runs:/{corrected.info.run_id}/iris"))
-    assert (folder / "code" / "pipeline" / "reading" / "cells.py").read_text().endswith("# a correction\n")
+    assert (folder / "code" / "pipeline" / "reading" / "typed.py").read_text().endswith("CORRECTED = True\n")
 
 
 def test_a_change_of_the_requirements_is_logged(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,11 @@ def features(roles: pd.DataFrame) -> list[str]:
     return roles.loc[roles["role"].isin(FEATURES), "column"].tolist()
 
 
+def are_times(dates: pd.Series) -> bool:
+    """Whether these are times of day, which are read as those of one day."""
+    return bool(dates.min() >= EPOCH and dates.max() < MIDNIGHT)
+
+
 def named(roles: pd.DataFrame, role: str) -> str | None:
     """The column with a role of `SPECIAL`; None where there is none."""
     names = roles.loc[roles["role"] == role, "column"].tolist()
@@ -213,8 +218,7 @@ def _decided(column: pd.Series, is_blank: bool) -> tuple[str, str]:
         if counts_rows or is_level or (is_number and not is_blank and _are_whole(known)):
             return "identifier", "the index of a data frame, which was saved with it"
     if types.is_datetime64_dtype(column):
-        are_times = known.max() < MIDNIGHT and known.min() >= EPOCH
-        kind, form = ("times", "%H:%M") if are_times else ("dates", "%Y-%m-%d")
+        kind, form = ("times", "%H:%M") if are_times(known) else ("dates", "%Y-%m-%d")
         return "date", f"{kind} from {known.min():{form}} to {known.max():{form}}"
     if is_number:
         return _decided_numbers(known, distinct, len(column))

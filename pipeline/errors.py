@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +12,22 @@ class UserError(Exception):
 
 
 class CellError(UserError):
-    """A cell that can't be read. `reason` is the message without the number of its row and what to do."""
+    """A cell that can't be read.
 
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+    reason    the message without the number of its row and what to do
+    step      what to do, with {} for each of the `settings`, by key and value
+
+    Who uses a served model can't change settings, so these are not in its message, but in that of `advised`.
+    """
+
+    def __init__(self, problem: str, reason: str, step: str, settings: tuple[tuple[str, Any], ...] = ()) -> None:
+        super().__init__(f"{problem}." if settings else f"{problem}. {step}.")
+        self.problem, self.reason, self.step, self.settings = problem, reason, step, settings
+
+    def advised(self, override: Callable[[str, Any], str]) -> str:
+        """The message with the settings, each as `override` writes it."""
+        step = self.step.format(*(override(*setting) for setting in self.settings)) if self.settings else self.step
+        return f"{self.problem}. {step}."
 
 
 @contextmanager

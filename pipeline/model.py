@@ -32,7 +32,7 @@ from pipeline.files.stored import Table
 from pipeline.logistic.calibration import calibrated
 from pipeline.logistic.loss import MULTICLASS, predicted, probabilities
 from pipeline.logistic.matrix import Matrix, margins
-from pipeline.reading import CellFormat, cells
+from pipeline.reading import CellFormat, served, typed
 
 FORMAT = "logistic-regression-1"
 # Of effects. With nine, the seventh digit of one probability in a hundred would not be that of the fit.
@@ -196,9 +196,9 @@ class Model:
 
     def _typed(self, name: str, column: pd.Series) -> pd.Series:
         """A column of raw cells as numbers, dates or strings."""
-        as_strings = cells.served(column.rename(name), self.categories.get(name), self.cell_format.decimal or ".")
+        as_strings = served.spelt(column.rename(name), self.categories.get(name), self.cell_format.decimal or ".")
         return (
-            cells.parse(as_strings, name, self.cell_format, f"{self.design.columns[name]}s")[0]
+            typed.parse(as_strings, name, self.cell_format, f"{self.design.columns[name]}s")[0]
             .to_pandas()
             .set_axis(column.index)
         )

@@ -21,7 +21,18 @@ ROOMS = (
     *("figures", "scores", "compute", "files", "logistic", "overrides", "errors"),
 )
 # The rooms whose docstring is a map of their files.
-MAPPED = ("columns/terms", "figures", "files", "logistic", "scores", "training")
+MAPPED = (
+    "columns",
+    "columns/terms",
+    "evaluation",
+    "figures",
+    "files",
+    "logistic",
+    "reading",
+    "scores",
+    "tracking",
+    "training",
+)
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 

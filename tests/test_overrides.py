@@ -176,7 +176,10 @@ PRINTERS: dict[str, Callable[[str, Path], str]] = {
         lambda: sentinels.warn(pd.DataFrame({name: [-999, *NORMAL[1:]], "b": NORMAL}), codes(name))
     ),
     "dates": lambda name, folder: messages(
-        lambda: leaks.warn_of_dates(pd.DataFrame({"column": [name], "role": "date", "reason": "dates"}))
+        lambda: leaks.warn_of_dates(
+            pd.DataFrame({name: pd.to_datetime(["2024-01-01"])}),
+            pd.DataFrame({"column": [name], "role": "date"}),
+        )
     ),
     "classes that differ in capitals": lambda name, folder: messages(
         lambda: target.with_target(frame_of("a", NORMAL, [name, name.upper(), "k"] * 20), "y")

@@ -71,7 +71,7 @@ def test_names_of_the_table_are_text_and_nothing_is_loaded_from_elsewhere(page):
 def test_the_page_has_the_scores_columns_settings_and_warnings_of_the_files(page):
     html, root = page
     text = Page(html).text
-    scores = formats.load_metrics(paths.main_result(root))["test"]
+    scores = paths.main_result(root).load_metrics()["test"]
     assert f"log-loss {scores['log_loss']:.3f} [" in text
     columns = formats.load_columns(root / paths.COLUMNS)
     assert all(reason in text for reason in columns["reason"])
@@ -85,8 +85,8 @@ def test_the_rule_of_the_decision_and_each_threshold_stand_beside_the_scores_whe
     rule = "recall of at least decision.recall = 0.9."
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root.parent)
-        metrics = formats.load_metrics(paths.main_result())
-        formats.save_metrics(metrics, paths.one_vs_rest())
+        metrics = paths.main_result().load_metrics()
+        paths.one_vs_rest().save_metrics(metrics)
         summary.main()
         record = records.main_record(config.load())
     printed = capsys.readouterr().out

@@ -96,7 +96,7 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
                 )
     _check_classes(table[target], {"training": train[target], "test": test[target]}, params)
     if isinstance(params, config.RandomSplit):
-        leaks.warn_of_dates(report)
+        leaks.warn_of_dates(table, report)
     repeated = leaks.repeated_rows(train, test, features)
     if len(repeated):
         warnings.warn(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.columns import splitting
 from pipeline.columns.profile import as_numbers, binned
-from pipeline.columns.roles import features
+from pipeline.columns.roles import are_times, features
 from pipeline.files import stored
 from pipeline.files.stored import Table
 from pipeline.overrides import override
@@ -122,10 +122,9 @@ def _by_tree(column: pd.Series, is_class: np.ndarray, halves: Halves) -> np.ndar
     return tree.fit(values[learnt], is_class[learnt], weight[learnt]).predict(values[scored])
 
 
-def warn_of_dates(report: pd.DataFrame) -> None:
+def warn_of_dates(frame: Table, report: pd.DataFrame) -> None:
     """One warning where features are dates (no times of day), for rows that are split at random."""
-    is_date = (report["role"] == "date") & ~report["reason"].str.startswith("times")
-    names = report.loc[is_date, "column"].tolist()
+    names = [name for name in report.loc[report["role"] == "date", "column"] if not are_times(frame[name])]
     if names:
         warnings.warn(
             f"Rows are split at random, but {', '.join(map(repr, names))} "

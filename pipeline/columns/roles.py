@@ -16,7 +16,7 @@ from pipeline.columns import splitting
 from pipeline.errors import UserError
 from pipeline.overrides import override
 from pipeline.reading import unknown_column
-from pipeline.reading.cells import PAIRS
+from pipeline.reading.served import PAIRS
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
 SPECIAL = ("target", "weight", "offset")
@@ -109,6 +109,11 @@ def decide(
 def features(roles: pd.DataFrame) -> list[str]:
     """The columns that the model takes."""
     return roles.loc[roles["role"].isin(FEATURES), "column"].tolist()
+
+
+def are_times(dates: pd.Series) -> bool:
+    """Whether these are times of day, which are read as those of one day."""
+    return bool(dates.min() >= EPOCH and dates.max() < MIDNIGHT)
 
 
 def named(roles: pd.DataFrame, role: str) -> str | None:
@@ -213,8 +218,7 @@ def _decided(column: pd.Series, is_blank: bool) -> tuple[str, str]:
         if counts_rows or is_level or (is_number and not is_blank and _are_whole(known)):
             return "identifier", "the index of a data frame, which was saved with it"
     if types.is_datetime64_dtype(column):
-        are_times = known.max() < MIDNIGHT and known.min() >= EPOCH
-        kind, form = ("times", "%H:%M") if are_times else ("dates", "%Y-%m-%d")
+        kind, form = ("times", "%H:%M") if are_times(known) else ("dates", "%Y-%m-%d")
         return "date", f"{kind} from {known.min():{form}} to {known.max():{form}}"
     if is_number:
         return _decided_numbers(known, distinct, len(column))

@@ -26,7 +26,7 @@ def main() -> None:
     print()
     data = {paths.main_result(): config.read("data"), paths.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
-        scored = formats.load_metrics(result)
+        scored = result.load_metrics()
         print(f"{source.title:<28}" + "".join(f"{name:>16}" for name in MODELS.values()))
         for name in scored["test"]:
             print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))

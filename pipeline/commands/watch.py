@@ -23,7 +23,7 @@ from pipeline.evaluation.drift import Watch
 from pipeline.files import formats, paths
 from pipeline.files.paths import refuse_to_replace
 from pipeline.model import Model
-from pipeline.reading import cells
+from pipeline.reading import served, typed
 from pipeline.reading.rows import chunks
 from pipeline.tracking import named
 
@@ -85,8 +85,8 @@ def _classes(fitted: Model, rows: pd.DataFrame, target: str) -> np.ndarray | Non
     if target not in rows:
         return None
     classes = [str(label) for label in fitted.classes_]
-    as_strings = cells.served(rows[target], classes)
-    labels = cells.parse(as_strings, target, fitted.cell_format, "strings")[0].to_pandas()
+    as_strings = served.spelt(rows[target], classes)
+    labels = typed.parse(as_strings, target, fitted.cell_format, "strings")[0].to_pandas()
     return labels.astype(object).where(labels.isin(classes), None).to_numpy()
 
 

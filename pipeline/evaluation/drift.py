@@ -149,6 +149,7 @@ class Watch:
                     "psi": value,
                     "by_chance": chance,
                     "verdict": _verdict(value, chance),
+                    "changed": value > max(chance, CHANGED),
                     "missing_before": before[-1] / before.sum(),
                     "missing_now": now[-1] / now.sum(),
                     "new_categories": sum(count for _, count in new) / now.sum(),

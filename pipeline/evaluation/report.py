@@ -91,7 +91,7 @@ def write_watch(
         file=file,
         data=described,
         n_rows=n_rows,
-        changed=changes.loc[changes["verdict"].str.startswith("changed"), "column"].tolist(),
+        changed=changes.loc[changes["changed"], "column"].tolist(),
         changes=changes.to_dict("records"),
         scores=[] if judged is None else judged.to_dict("records"),
         picture=picture,

@@ -78,7 +78,7 @@ def write(
     and weights that training left below the folder `training`, too.
     """
     rule = None if settings is None or settings.method == "none" else settings
-    compared = compare(start, trained, training_rows, test_rows, weights, rule, stored.load_key(training))
+    compared = compare(start, trained, training_rows, test_rows, weights, rule, stored.load_key(training / paths.KEY))
     after, metrics, folder = compared.models["test"], compared.metrics, result.folder / paths.EVALUATION
     importance = checks.importance(trained, test_rows)
     y, (test_X, _) = features_and_target(training_rows)[1], features_and_target(test_rows)
@@ -91,7 +91,7 @@ def write(
             trained, rule, after.predictions, thresholds.costs(rule, test_X), weights[1], training, folder, title
         )
         report = f"{report}\n{text}"
-    formats.save_metrics(metrics, result)
+    result.save_metrics(metrics)
     formats.save_csv(table, folder / "scores.csv")
     formats.save_csv(importance, folder / "importance.csv", references.BLACK_BOX_DIGITS)
     formats.save_text(report, folder / "report.txt")

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.files.paths import Result
-
 WEIGHT_DIGITS, SCORE_DIGITS = 9, 7
 NAMES = ("class", "feature", "curve", "pair", "first", "second")  # columns of strings, whatever is in them
 
@@ -55,16 +53,6 @@ def save_json(values: Any, path: Path, digits: int = SCORE_DIGITS) -> None:
 def save_text(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def save_metrics(metrics: dict[str, Any], result: Result) -> None:
-    """The scores of a result, by model, which `load_metrics` reads back."""
-    save_json({result.section: metrics} if result.section else metrics, result.metrics)
-
-
-def load_metrics(result: Result) -> dict[str, Any]:
-    metrics = load_json(result.metrics)
-    return metrics[result.section] if result.section else metrics
 
 
 def load_json(path: Path) -> Any:

@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.errors import UserError
+from pipeline.files import formats
 
 ROOT = Path("outputs")
 RECEIPT = Path("track/receipt.json")
@@ -73,6 +74,14 @@ class Result(NamedTuple):
     folder: Path  # with split/, train/ and evaluate/ in it
     metrics: Path
     section: str | None = None  # of the metrics file, so that no two files have a metric of the same name
+
+    def save_metrics(self, metrics: dict[str, Any]) -> None:
+        """The scores, by model, which `load_metrics` reads back."""
+        formats.save_json({self.section: metrics} if self.section else metrics, self.metrics)
+
+    def load_metrics(self) -> dict[str, Any]:
+        scores = formats.load_json(self.metrics)
+        return scores[self.section] if self.section else scores
 
 
 def main_result(root: Path = ROOT) -> Result:

@@ -10,8 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from pipeline.files.paths import KEY
-
 GROUP_ROWS = 2**18  # of a Parquet file, which are read and written together
 
 
@@ -143,9 +141,9 @@ def load_table(path: Path) -> pd.DataFrame:
     return parquet.read_table(path).to_pandas(self_destruct=True)
 
 
-def load_key(root: Path) -> pd.Series | None:
-    """The group or the time of each training row, named "group" or "time", below `root`; None for a random split."""
-    return load_table(root / KEY).iloc[:, 0] if (root / KEY).exists() else None
+def load_key(path: Path) -> pd.Series | None:
+    """The group or the time of each training row, named "group" or "time"; None for a random split."""
+    return load_table(path).iloc[:, 0] if path.exists() else None
 
 
 def load_weights(path: Path) -> np.ndarray | None:

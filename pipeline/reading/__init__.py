@@ -5,7 +5,11 @@ decoding    bytes to text: compression and encoding
 formats     spreadsheets, Parquet and other formats that are no delimited text
 delimited   how a delimited text is written: delimiter, quotes, header
 body        delimited text to columns
-cells       the cells of a column to numbers, strings or dates
+cells       what a column is: numbers, strings or dates
+advice      warnings and errors about what it is read as
+typed       a column whose kind is known
+strings     the distinct strings of a column
+served      how cells that a model is served were spelt in training
 numbers     strings to numbers
 dates       strings to dates
 held        columns in memory or in files

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import compute
-from pipeline.errors import UserError
+from pipeline.errors import CellError, UserError
 from pipeline.overrides import override
 from pipeline.reading import body, cells, decoding, delimited, formats, held
 from pipeline.reading.options import CellFormat, Options
@@ -67,7 +67,8 @@ def read(
             compute.release()
             pa.default_memory_pool().release_unused()
     except UserError as error:
-        raise UserError(" ".join([f"{path}, {error}", *notes])) from None
+        message = error.advised(override) if isinstance(error, CellError) else str(error)
+        raise UserError(" ".join([f"{path}, {message}", *notes])) from None
     for note in notes:
         warnings.warn(f"{path}: {note}", stacklevel=2)
     frame = pd.concat(frames, axis=1)

@@ -28,7 +28,7 @@ def main(root: Path) -> None:
     table = stored.StoredTable(paths.ROOT / paths.TRAINING_ROWS)
     classes = features_and_target(table)[1]
     fit.check_positive(asked.positive, np.unique(classes))
-    folder, key = root / paths.SWEEP, stored.load_key(paths.ROOT)
+    folder, key = root / paths.SWEEP, stored.load_key(paths.ROOT / paths.KEY)
     weight = stored.load_weights(paths.ROOT / paths.TRAINING_WEIGHTS)
     fit.check_weights(weight, classes)
     clusters = intervals.cluster_codes(key, asked.standard_errors)

@@ -17,7 +17,7 @@ def main(root: Path, hear: Hear | None = None) -> None:
     """`hear` is called with the iteration and the cost of the model that is trained on all rows."""
     table = stored.StoredTable(paths.ROOT / paths.TRAINING_ROWS)
     cell_format = CellFormat(**formats.load_json(paths.ROOT / paths.CELL_FORMAT))
-    asked, key = config.read("train"), stored.load_key(paths.ROOT)
+    asked, key = config.read("train"), stored.load_key(paths.ROOT / paths.KEY)
     weight = stored.load_weights(paths.ROOT / paths.TRAINING_WEIGHTS)
     settings = config.read("decision")
     clusters = intervals.cluster_codes(key, asked.standard_errors)

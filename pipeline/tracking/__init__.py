@@ -3,6 +3,7 @@
 records   what is logged: the files of the stages, read back
 log       each record that the store does not have yet
 stores    where runs are stored, and what is there already
+moved     the artifacts of a repository that was moved
 models    a model and its data sets
 runs      a model's run
 sweeps    a sweep's run, with one child run per combination

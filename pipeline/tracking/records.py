@@ -105,7 +105,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     """
     params = params | {"train": _settled(params["train"], result.folder / paths.CANDIDATES)}
     found, fit, data = _files(folders), params["train"], _data(params)
-    scores = formats.load_metrics(result)
+    scores = result.load_metrics()
     columns = formats.load_json(result.folder / paths.TRAINING_SUMMARY)
     decision = config.section_of(params, "decision", "params.yaml").sentence if "decision" in params else ""
     warnings = [line for file in warned if file.exists() for line in formats.load_json(file)["warnings"]]

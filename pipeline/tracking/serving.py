@@ -13,6 +13,9 @@ So the signature stays the declaration that a user and a model registry read, an
 reads the cells itself, as it read those of the training table, with its own errors. In text/csv a category of digits
 arrives as a number; the model knows its spelling.
 
+MLflow has no setting for that (https://github.com/mlflow/mlflow/issues/12990 and 5144): its server and each `predict`
+ask `Model.get_input_schema`, which is replaced here, at the end of this file, for models that this file loads.
+
 Source: https://mlflow.org/docs/latest/ml/model/signatures, mlflow/pyfunc/scoring_server/__init__.py
 """
 

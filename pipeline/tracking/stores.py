@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 from uuid import uuid4
 
 from filelock import FileLock
@@ -30,11 +30,11 @@ import mlflow
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.exceptions import MlflowException
 from requests import RequestException
-from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from pipeline.config import Tracking
 from pipeline.errors import UserError
+from pipeline.tracking import moved
 
 DIGEST = "result.digest"
 ATTEMPT = "result.attempt"  # its own for each run
@@ -100,7 +100,9 @@ def opened(settings: Tracking, step: str = GO_ON) -> Iterator[str]:
                 mlflow.set_tracking_uri(uri)
                 _make_tables()
                 _close_dead()
-                _follow_moved_repository(uri)
+                artifacts = repository() / ARTIFACTS
+                if uri == _database("mlflow.db") and artifacts.is_dir():
+                    moved.follow(repository() / "mlflow.db", artifacts)
             except Exception as error:  # each database's driver has errors of its own for a bad address
                 raise _unusable(uri, error, step) from None
             yield uri
@@ -158,37 +160,6 @@ def _close_dead() -> None:
             client.set_terminated(run.info.run_id, "KILLED")
             for model in models(run):
                 client.delete_logged_model(model.model_id)
-
-
-def _follow_moved_repository(uri: str) -> None:
-    """Where the repository with its database was moved or copied: let the runs' artifacts, which moved with it, follow.
-
-    MLflow writes down their absolute places, and has no call to change them.
-    """
-    folder = repository() / ARTIFACTS
-    if uri != _database("mlflow.db") or not folder.is_dir():
-        return
-    here = folder.as_uri()
-    places = {place.artifact_location for place in mlflow.MlflowClient().search_experiments(ViewType.ALL)}
-    parents = {place.rpartition("/")[0] for place in places if place.startswith("file://")}
-    moved = {place for place in parents if Path(unquote(urlsplit(place).path)).resolve() != folder.resolve()}
-    engine = create_engine(uri)
-    with engine.begin() as database:
-        for there in sorted(place for place in moved if place.endswith(f"/{ARTIFACTS}")):
-            for table, column in (
-                ("experiments", "artifact_location"),
-                ("runs", "artifact_uri"),
-                ("logged_models", "artifact_location"),
-            ):
-                database.execute(
-                    text(
-                        f"UPDATE {table} SET {column} = :here || substr({column}, length(:there) + 1) "
-                        f"WHERE substr({column}, 1, length(:there) + 1) = :there || '/'"
-                    ),
-                    {"here": here, "there": there},
-                )
-            print(f"{ARTIFACTS}/ was moved from {urlsplit(there).path}: its runs are found here again")
-    engine.dispose()
 
 
 def experiment(name: str, uri: str, description: str) -> Experiment:

@@ -115,7 +115,9 @@ def test_dates_in_rows_that_are_split_at_random_are_a_warning_and_times_of_day_a
         ("y", "target", ""),
     ]
     report = pd.DataFrame(roles, columns=["column", "role", "reason"])
-    leaks.warn_of_dates(report.iloc[1:])
+    frame = pd.DataFrame({"sold": ["1970-01-01 08:00", "2020-03-01"], "at": ["1970-01-01", "1970-01-01 23:59"]})
+    frame = frame.apply(pd.to_datetime, format="ISO8601")
+    leaks.warn_of_dates(frame, report.iloc[1:])
     assert not recwarn.list
     with pytest.warns(UserWarning, match="'sold' is a date.*-S split=time -S split.column=sold"):
-        leaks.warn_of_dates(report)
+        leaks.warn_of_dates(frame, report)

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat, cells, read
+from pipeline.reading.served import spelt
 
 
 def test_decimals_differ_from_groups_of_three_digits_and_from_dates(table):
@@ -162,7 +163,7 @@ def test_none_is_missing_in_a_target_of_numbers():
 )
 def test_true_and_false_are_served_as_they_were_spelt_in_training(categories, served, expected):
     column = pd.Series(served, dtype=object, name="smoker")
-    assert cells.parse(cells.served(column, categories), "smoker", CellFormat(), "strings")[0].to_pylist() == expected
+    assert cells.parse(spelt(column, categories), "smoker", CellFormat(), "strings")[0].to_pylist() == expected
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_true_and_false_are_served_as_they_were_spelt_in_training(categories, se
 )
 def test_true_and_false_that_can_not_be_understood_are_one_message(categories, served):
     with pytest.raises(UserError, match=rf"'smoker': '{str(served).lower()}' is a truth value.*{categories[0]!r}"):
-        cells.served(pd.Series([served], dtype=object, name="smoker"), categories)
+        spelt(pd.Series([served], dtype=object, name="smoker"), categories)
 
 
 def test_a_word_that_the_user_put_into_the_target_is_no_warning(recwarn):
@@ -181,5 +182,5 @@ def test_a_word_that_the_user_put_into_the_target_is_no_warning(recwarn):
 
 @pytest.mark.parametrize("cells_served", [[True, False], [True, None, 3.5, "4"], [1, 0.0, None]])
 def test_true_is_one_in_a_column_of_numbers(cells_served):
-    found, _ = cells.parse(cells.served(pd.Series(cells_served), None), "a", CellFormat(), "numbers")
+    found, _ = cells.parse(spelt(pd.Series(cells_served), None), "a", CellFormat(), "numbers")
     assert found.to_pylist() == [None if cell is None else float(cell) for cell in cells_served]

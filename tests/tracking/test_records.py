@@ -83,21 +83,21 @@ def test_a_change_of_the_shipped_code_is_logged_and_of_other_code_or_a_comment_i
     project: Path, package: Path
 ) -> None:
     run_stage("track")
-    for name in ("figures/learnt.py", "training/fit.py", "tracking/log.py"):
+    for name in ("figures/learnt.py", "reading/cells.py", "tracking/log.py"):
         with (package / name).open("a") as file:
             file.write("NOT_SHIPPED = True\n")
     run_stage("track")
     assert len(logged("evaluate")) == 1
-    with (package / "reading" / "cells.py").open("a") as file:
+    with (package / "reading" / "typed.py").open("a") as file:
         file.write("# a comment\n")
     run_stage("track")
     assert len(logged("evaluate")) == 1
-    with (package / "reading" / "cells.py").open("a") as file:
+    with (package / "reading" / "typed.py").open("a") as file:
         file.write("CORRECTED = True\n")
     run_stage("track")
     corrected, _ = logged("evaluate")
     folder = Path(mlflow.artifacts.download_artifacts(f"runs:/{corrected.info.run_id}/iris"))
-    assert (folder / "code" / "pipeline" / "reading" / "cells.py").read_text().endswith("CORRECTED = True\n")
+    assert (folder / "code" / "pipeline" / "reading" / "typed.py").read_text().endswith("CORRECTED = True\n")
 
 
 def test_a_change_of_the_requirements_is_logged(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,187 @@
+"""What is said of a column that could be read in another way: warnings, or an error, with the settings that decide."""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.overrides import override
+from pipeline.reading import numbers
+from pipeline.reading.numbers import NUMBER, mask
+from pipeline.reading.options import MISSING, CellFormat
+from pipeline.reading.strings import EXACT, Strings, n_cells
+from pipeline.reading.typed import places
+
+MOSTLY = 0.9  # share of numbers from which a cell that is not a number is taken for a mistake
+CATEGORIES = 20  # so few distinct strings are more likely categories (`0`, `1`, `2`, `3+`)
+ASKED = (  # proposed as a string that means missing; RE2's syntax
+    r"^(?i:\W*(unk(nown)?|unspecified|undefined|undetermined|not[ _-]?(available|applicable|known|reported|recorded|"
+    r"given|provided|stated|specified|collected|tested|done|asked)|no[ _-]?(data|info(rmation)?|answer|response|value)|"
+    r"(privacy[ _-]?)?suppressed|withheld|redacted|confidential|refused|declined|missing|none|n\W?[ad]\W?|nil|null|"
+    r"blank|empty|error|invalid|pending|tb[acd]|do(n't|nt| not) know|x+|\W+)\W*)$"
+)
+UNIT = r"(%|[$€£¥]|°[CF]|USD|EUR|GBP|[kcm]?m|k?g|lbs?|in|ft|k?Wh?|m?s|h|[kKMB]|bn|years?|yrs?|days?|months?)"
+QUANTITY = rf"^[(+-]*\s*[$€£¥]?\s*\d[\d,.]*\s*{UNIT}?\)?$"
+BOUND = r"^([<>≤≥~≈±]|<=|>=)\s*[+-]?[\d.,]+\s*%?$"  # `<0.1`, below what could be measured
+NEARLY = r"^\W*\d[\d.,]*\W*$"  # a number with a mark of a footnote
+
+
+def judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, form: str = "") -> bool:
+    """Whether most known cells are numbers or dates, and the rest was reported. Errors: `UserError` if not a warning.
+
+    Few distinct strings are categories, and many with digits in them are codes: a warning. All else is an error.
+    """
+    if not fits.any() or not other.any():
+        return False
+    asked = other & mask(pc.match_substring_regex(strings.distinct, ASKED))
+    n_fits, n_other = strings.cells(fits), strings.cells(other & ~asked)
+    distinct, others = int(fits.sum()), int(other.sum())
+    if n_fits <= n_other and distinct <= max(CATEGORIES, 10 * others):
+        return False
+    name, cells = strings.name, strings.cells(fits | other)
+    are_few = distinct + others <= CATEGORIES and 2 * (distinct + others) <= cells
+    are_few &= noun == "number" or n_fits < MOSTLY * cells
+    digits = mask(pc.match_substring_regex(strings.distinct, r"\d")) & other
+    nearly = mask(pc.match_substring_regex(strings.distinct, NEARLY)) & other
+    bounds = mask(pc.match_substring_regex(strings.distinct, BOUND)) & other
+    quantities = mask(pc.match_substring_regex(strings.distinct, QUANTITY)) & other
+    are_codes = (
+        noun == "number"
+        and n_fits < MOSTLY * cells
+        and (strings.cells(digits & ~bounds & ~quantities & ~nearly) > strings.cells(other) / 2)
+    )
+    steps = []
+    proposed = strings.most_frequent(asked, 5) or (strings.most_frequent(other, 5) if others <= 3 else [])
+    if proposed and (asked.any() or not digits.any()):
+        mean = f"{', '.join(map(repr, proposed))} mean{'s' * (len(proposed) == 1)}"
+        steps.append(f"If {mean} missing: {override('data.more_missing', proposed)}.")
+    if bounds.any():
+        bound = strings.most_frequent(bounds, 1)[0]
+        number = re.sub(r"[^\d.]", "", bound)
+        steps.append(f"If a number should stand for {bound!r}: {override('data.replace', {name: {bound: number}})}.")
+    as_categories = override("data.roles", {name: "categorical"})
+    leave_out = f"To leave it out: {override('data.drop', [name])}."
+    if are_few or are_codes:
+        kind = "categories" if are_few else "codes"
+        shown = f"{strings.shown(other)} {'is' if others == 1 else 'are'} no {noun}{'s' * (others > 1)}"
+        steps += [f"To read it so without this warning: {as_categories}.", leave_out]
+        strings.warn(
+            f"{n_fits / cells:.0%} of the known cells are {noun}s, but {shown}, so it is read as strings "
+            f"({kind}: {distinct + others:,} distinct). {' '.join(steps)}"
+        )
+        return True
+    steps += [f"To read this column as strings: {as_categories}.", leave_out]
+    most = "most cells" if 2 * n_fits > cells else f"the other {distinct:,} distinct cells"
+    problem = f"is not a {noun}{form}, but {most} of this column are"
+    counted = f"{n_fits / cells:.1%} of the known cells are {noun}s" + (
+        f"; the others are {strings.shown(other)}" if others > 1 else ""
+    )
+    raise strings.error(other, problem, f"{counted}. Correct the file. {' '.join(steps)}".rstrip("."))
+
+
+def are_long_codes(strings: Strings, is_number: np.ndarray) -> bool:
+    """Whether most numbers are whole and have more digits than a float64 keeps; warns if so, and if some have."""
+    long = np.flatnonzero(mask(pc.match_substring_regex(strings.distinct, r"^[+-]?[1-9]\d{15,}$")) & is_number)
+    exceed = np.zeros_like(is_number)
+    exceed[[place for place in long if abs(int(strings.distinct[int(place)].as_py())) > EXACT]] = True
+    if not exceed.any():
+        return False
+    if 2 * strings.cells(exceed) < strings.cells(is_number):
+        strings.warn(
+            f"{strings.shown(exceed)} has more digits than a number keeps, and is rounded. If it stands for a missing "
+            f"cell: {override('data.more_missing', strings.most_frequent(exceed, 3))}. If the column holds codes: "
+            f"{override('data.roles', {strings.name: 'categorical'})}."
+        )
+        return False
+    strings.warn(
+        f"{n_cells(strings.cells(exceed))} such as {strings.most_frequent(exceed, 1)[0]} have more digits than a "
+        f"number keeps, so the column is read as strings (codes). If it holds quantities: "
+        f"{override('data.roles', {strings.name: 'numeric'})}."
+    )
+    return True
+
+
+def warn_of_missing(strings: Strings, which: np.ndarray, kind: str) -> None:
+    if which.any():
+        strings.warn(
+            f"{strings.shown(which)} is read as missing, because all other cells are {kind}. If it is a category: "
+            f"{override('data.roles', {strings.name: 'categorical'})}."
+        )
+
+
+def warn_of_notations(strings: Strings, found: numbers.Numbers) -> None:
+    """Numbers that are not written plainly: how many, an example, and how it is read."""
+    if not found.notations:
+        return
+    which = np.any([*found.notations.values()], axis=0)
+    example = strings.most_frequent(which, 1)[0]
+    value = found.read[pc.index(strings.distinct, example).as_py()].as_py()
+    text = (
+        f"{strings.cells(which):,} of {strings.cells(strings.known):,} cells are written like {example!r}, which is "
+        f"read as the number {value:.15g} ({', '.join(found.notations)})."
+    )
+    plain = found.known & ~which
+    if "percent" in found.notations and plain.any():
+        text += f" Cells without % are taken for percent, too: {strings.most_frequent(plain, 1)[0]!r}."
+    if "digit groups" in found.notations:
+        grouped = strings.most_frequent(found.notations["digit groups"], 1)[0]
+        if mark := re.search(r"\d([,.' ])\d{2,3}", grouped):
+            setting = override("data.thousands", mark[1])
+            text += f" To read every such cell in this way, also when the model is served: {setting}."
+    strings.warn(f"{text} If that is wrong: {override('data.roles', {strings.name: 'categorical'})}.")
+
+
+def warn_of_quantities(strings: Strings, is_number: np.ndarray) -> None:
+    quantity = mask(pc.match_substring_regex(strings.distinct, f"{QUANTITY}|{BOUND}")) & strings.known & ~is_number
+    if quantity.any() and 2 * strings.cells(quantity | is_number) > strings.cells(strings.known):
+        strings.warn(
+            f"{n_cells(strings.cells(quantity))} such as {strings.most_frequent(quantity, 1)[0]!r} are read as "
+            f"strings, not as numbers. If they should be numbers, remove units from the file. To read them as "
+            f"strings without this warning: {override('data.roles', {strings.name: 'categorical'})}."
+        )
+
+
+def warn_of_defaults(strings: Strings, cell_format: CellFormat) -> None:
+    """Strings that mean missing unless the user's own list, which replaces the default, leaves them out."""
+    left_out = pa.array(sorted({*MISSING} - {*cell_format.missing_values}), pa.large_string())
+    which = strings.known & mask(pc.is_in(strings.distinct, left_out))
+    if which.any():
+        strings.warn(
+            f"{strings.shown(which)} is read as a category, because data.missing_values, which replaces the default "
+            f"list, does not contain it. To add strings to the default list, use data.more_missing instead."
+        )
+
+
+def judge_dates(strings: Strings, readings: Mapping[str, pd.Series]) -> None:
+    """The same of dates, which are read in several formats."""
+    if not readings:
+        return
+    are_dates = {date_format: read.notna() for date_format, read in readings.items()}
+    best = max(are_dates, key=lambda date_format: are_dates[date_format].sum())
+    known = strings.distinct.to_pandas()[are_dates[best].index]
+    is_date = are_dates[best] & ~known.str.fullmatch(NUMBER)  # 2024 is a number, and a year in ISO 8601
+    if not judged(strings, places(strings, is_date), places(strings, ~is_date), "date", f" of the format {best}"):
+        _warn_of_two_forms(strings, {form: places(strings, which) for form, which in are_dates.items()}, best)
+
+
+def _warn_of_two_forms(strings: Strings, are_dates: Mapping[str, np.ndarray], best: str) -> None:
+    """Where two formats of dates together read most cells, neither alone."""
+    rest = {form: which & ~are_dates[best] for form, which in are_dates.items()}
+    other = max(rest, key=lambda form: strings.cells(rest[form]))
+    forms = {best: are_dates[best], other: rest[other]}
+    if all(map(np.any, forms.values())) and sum(map(strings.cells, forms.values())) >= MOSTLY * strings.cells(
+        strings.known
+    ):
+        shown = " and ".join(
+            f"{n_cells(strings.cells(which))} of the format {form}, such as {strings.most_frequent(which, 1)[0]!r}"
+            for form, which in forms.items()
+        )
+        strings.warn(
+            f"dates are written in two ways, {shown}, so it is read as strings. To have dates, write all of them in "
+            f"one way in the file. To read it as strings without this warning: "
+            f"{override('data.roles', {strings.name: 'categorical'})}. To leave it out: "
+            f"{override('data.drop', [strings.name])}."
+        )

@@ -1,0 +1,229 @@
+"""A column whose kind is known, as numbers, dates or strings: all that a served model needs of this room.
+
+Errors name the first cell that does not fit, and count such cells.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import CellError
+from pipeline.reading import numbers
+from pipeline.reading.dates import as_dates, guesses, swapped
+from pipeline.reading.numbers import NUMBER, Numbers, mask
+from pipeline.reading.options import CellFormat
+from pipeline.reading.strings import EXACT, Strings, cell_error, encoded, largest
+
+LARGEST = 1e300  # the sum of a column of larger ones may be infinite
+YEARS = -62_135_596_800_000_000, 253_402_300_799_999_999  # 1 to 9999, in microseconds after 1970
+THOUSANDS = r"^[+-]?[1-9]\d{0,2}([,.'\s\x{a0}\x{202f}]\d{3})+([.,]\d+)?$"  # RE2's syntax
+TIME = pa.timestamp("us")
+CORRECT = "Correct it, or, if it means missing, add it to data.more_missing"
+AS_STRINGS = "Correct it, or read this column as strings: {}"
+Column: TypeAlias = pa.Array | pa.ChunkedArray
+
+
+def parse(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str) -> tuple[Column, str | None]:
+    """`column` as float64, string or timestamp, and the format of its dates if these were strings.
+
+    `kind` is numbers, strings or dates. Errors: `CellError` for a cell that does not fit it.
+    """
+    with readable(column, name):
+        stored = as_stored(column, name, cell_format, kind)
+        if not isinstance(stored, Strings):
+            return stored, None
+        if kind == "strings":
+            return stored.as_strings(), None
+        if kind == "dates":
+            found = dates(stored, cell_format, certain=True)
+            return found.column, found.date_format
+        read, other = read_numbers(stored, cell_format)
+        if other.any():
+            raise stored.error(other, "is not a number", CORRECT)
+        return finite(stored.spread(read.read), name, cell_format), None
+
+
+@contextmanager
+def readable(column: pa.ChunkedArray, name: str) -> Iterator[None]:
+    """An error for a type of Arrow that none of the three kinds can hold."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        reason = f"column {name!r} of {column.type} can't be read as numbers, strings or dates: {error}"
+        step = "Change it in the file, or leave it out: {}"
+        raise CellError(reason, reason, step, (("data.drop", [name]),)) from None
+
+
+def as_stored(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str | None) -> Column | Strings:
+    """The numbers, dates or booleans of `column`, if its type or `kind` shows which they are, or else its strings."""
+    stored = column.type
+    if pa.types.is_dictionary(stored):
+        column, stored = column.cast(stored.value_type), stored.value_type
+    if pa.types.is_time(stored):  # on 1970-01-01: year, month and day are constant, and so no features
+        return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME)
+    if pa.types.is_temporal(stored) and kind in (None, "dates"):
+        if pa.types.is_timestamp(stored) and stored.tz:
+            column = pc.local_timestamp(column)  # the hour that clocks showed: summer time makes no feature
+        return _without_missing(within_years(column.cast(TIME, safe=False), name), cell_format)
+    is_string = pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored)
+    is_boolean = pa.types.is_boolean(stored) and kind != "numbers"  # the strings "true" and "false", not 1 and 0
+    is_whole = pa.types.is_integer(stored) or (pa.types.is_decimal(stored) and stored.scale == 0)
+    may_be_codes = kind is None and is_whole and largest(column) > EXACT
+    is_given = kind in ("strings", "classes", "dates") or name in cell_format.replace
+    if not (is_string or is_boolean or may_be_codes or is_given):
+        return finite(column.cast(pa.float64(), safe=False), name, cell_format)
+    strings = encoded(column, name, cell_format)
+    return strings.as_strings() if is_boolean and kind != "classes" else strings
+
+
+def read_numbers(strings: Strings, cell_format: CellFormat) -> tuple[Numbers, np.ndarray]:
+    """The strings as numbers, and which neither are numbers nor mean missing, (n_distinct,).
+
+    Errors: `CellError` where those have a decimal mark or separator that a setting would read.
+    """
+    found = numbers.read(strings.but_missing, cell_format.decimal, cell_format.thousands)
+    other = strings.known & ~found.known & ~strings.rarely_missing
+    if not other.any():
+        return found, other
+    grouped = mask(pc.match_substring_regex(found.written, THOUSANDS)) & other
+    if grouped.any() and not (other & ~grouped).any():
+        step, settings = _grouping(found.written.filter(pa.array(grouped)))
+        raise strings.error(grouped, "has a thousands separator", step, *settings)
+    mark = "." if cell_format.decimal == "," else ","
+    decimals = mask(pc.match_substring_regex(found.written, rf"^[+-]?\d+[{mark}]\d+$")) & other
+    if decimals.any() and not (other & ~decimals).any():
+        word = "comma" if mark == "," else "point"
+        raise strings.error(decimals, f"has a decimal {word}", "Set it: {}", ("data.decimal", mark))
+    return found, other
+
+
+def _grouping(grouped: pa.Array) -> tuple[str, list[tuple[str, str]]]:
+    """The settings that read numbers such as `1.234.567,8` or `1,234`."""
+    marks = [re.sub(r"[+\-\d]", "", string) for string in grouped.to_pylist()]
+    longest = max(marks, key=len)
+    step, settings = "Set it: {}", [("data.thousands", longest[0])]
+    if longest[-1] != longest[0]:
+        step, settings = f"{step} {{}}", [*settings, ("data.decimal", longest[-1])]
+    if longest in (",", "."):
+        step, settings = f"{step}; or, if it is a decimal mark, {{}}", [*settings, ("data.decimal", longest)]
+    return step, settings
+
+
+class Dates(NamedTuple):
+    """A column of strings as dates, and their format; where `column` is None it holds no dates alone.
+
+    readings  the distinct strings in each format that they might have
+    """
+
+    column: pa.Array | None
+    date_format: str | None = None
+    readings: Mapping[str, pd.Series] = MappingProxyType({})
+
+
+def dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> Dates:
+    """Errors: `UserError` where it is `certain` that the column holds dates, and where most cells are of one format."""
+    is_missing = strings.rarely_missing
+    known = strings.distinct.to_pandas()[strings.known & ~is_missing]
+    if not len(known):
+        return Dates(pa.nulls(len(strings.positions), TIME) if certain else None)
+    given = cell_format.date_format
+    if given is not None and not isinstance(given, str):
+        given = given.get(strings.name)
+    formats = [given] if given else guesses(known)
+    if certain or formats:
+        formats = [*dict.fromkeys([*formats, "ISO8601"])]
+    readings = {date_format: as_dates(known, date_format) for date_format in formats}
+    complete = {date_format: read for date_format, read in readings.items() if read.notna().all()}
+    if complete:
+        first, read = next(iter(complete.items()))
+        if not given and any(not others.equals(read) for others in complete.values()):
+            raise strings.error(
+                strings.known & ~is_missing,
+                f"can be read as {' or '.join(complete)}",
+                "Set the format that is right, such as {}",
+                ("data.date_format", first),
+            )
+        values = pa.Array.from_pandas(read.reindex(range(len(strings.distinct))), type=TIME)
+        return Dates(strings.spread(_without_missing(values, cell_format)), first)
+    _refuse_durations(strings, known, readings, certain=certain)
+    categorical = ("data.roles", {strings.name: "categorical"})
+    for date_format, read in readings.items():
+        other_order = readings.get(swapped(date_format))
+        if other_order is not None and read.notna().any() and (read.notna() | other_order.notna()).all():
+            example = strings.most_frequent(places(strings, other_order.isna()), 1)[0]
+            problem = f"is not a date of the format {date_format}, but {example!r} is: day and month change places"
+            step = f"Write all dates in one order. {AS_STRINGS}"
+            raise strings.error(places(strings, read.isna()), problem, step, categorical)
+    shapes = known.str.replace(r"\d+", "0", regex=True)
+    for date_format, read in readings.items():
+        is_date = read.notna()
+        alike = is_date.any() and shapes[~is_date].isin(shapes[is_date]).all()  # 2023-02-30 among dates
+        if alike or (is_date.any() and certain):
+            problem = f"is not a date of the format {date_format}"
+            raise strings.error(places(strings, ~is_date), problem, AS_STRINGS, categorical)
+    if certain:
+        problem = f"is not a date of the format {given}" if given else "is not a date of a known format"
+        raise strings.error(strings.known, problem, "Set data.date_format, or change the column's role in data.roles")
+    return Dates(None, None, readings)
+
+
+def places(strings: Strings, which: pd.Series) -> np.ndarray:
+    """Which of the distinct strings are those, by position in `which`, (n_distinct,)."""
+    return np.isin(np.arange(len(strings.distinct)), which.index[which])
+
+
+def _refuse_durations(strings: Strings, known: pd.Series, formats: Collection[str], *, certain: bool) -> None:
+    """An error for `41:38:44` among cells that could be times of day: no format of dates reads it."""
+    parts = known.str.extract(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").astype(float)
+    late = parts[0] >= 24
+    if parts[0].isna().any() or not late.any() or not (certain or (~late).any()) or not any("%H" in f for f in formats):
+        return
+    hours, minutes, seconds = parts.fillna({2: 0})[late].iloc[0]
+    raise strings.error(
+        places(strings, late),
+        "is no time of day, which ends before 24:00, but perhaps a duration",
+        f"Write durations as numbers in the file, such as {hours + minutes / 60 + seconds / 3600:.6g} hours. To leave "
+        "the column out: {}",
+        ("data.drop", [strings.name]),
+    )
+
+
+def _without_missing(dates: pa.Array | pa.ChunkedArray, cell_format: CellFormat) -> pa.Array | pa.ChunkedArray:
+    """The dates, null for those that mean missing, such as 9999-12-31."""
+    written = [string for string in cell_format.missing_values if re.match(r"\d{4}-\d\d-\d\d", string)]
+    missing = pa.Array.from_pandas(as_dates(pd.Series(written, dtype="str"), "ISO8601").dropna(), type=TIME)
+    return pc.if_else(pc.is_in(dates, missing), pa.scalar(None, TIME), dates) if len(missing) else dates
+
+
+def finite(column: pa.Array | pa.ChunkedArray, name: str, cell_format: CellFormat) -> pa.Array | pa.ChunkedArray:
+    """Finite numbers, and null for those that mean missing."""
+    if unknown := [float(string) for string in cell_format.missing_values if re.fullmatch(NUMBER, string)]:
+        column = pc.if_else(pc.is_in(column, pa.array(unknown)), pa.scalar(None, pa.float64()), column)
+    _refuse(
+        column,
+        pc.greater(pc.abs(column), LARGEST),
+        name,
+        f"is infinite, or its absolute value is larger than {LARGEST:g}",
+    )
+    return column
+
+
+def within_years(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    microseconds = column.cast(pa.int64())
+    outside = pc.or_(pc.less(microseconds, YEARS[0]), pc.greater(microseconds, YEARS[1]))
+    _refuse(microseconds, outside, name, "microseconds after 1970 is a date outside the years 1 to 9999")
+    return column
+
+
+def _refuse(column: pa.Array | pa.ChunkedArray, wrong: pa.Array | pa.ChunkedArray, name: str, problem: str) -> None:
+    """An error if some numbers are `wrong`: it names the first and counts them all."""
+    if count := pc.sum(wrong).as_py():
+        row = pc.index(wrong, True).as_py()
+        raise cell_error(name, row, str(column[row].as_py()), problem, count, CORRECT)

@@ -24,6 +24,7 @@ from pipeline.config import Combination
 from pipeline.files.formats import rounded_weights
 from pipeline.files.stored import Table
 from pipeline.logistic import Status
+from pipeline.logistic.estimator import row_weights
 from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.grid import Rows as GridRows
@@ -32,7 +33,7 @@ from pipeline.logistic.matrix import Block, Matrix
 from pipeline.scores.scores import scores
 from pipeline.training import selection
 from pipeline.training.choice import best_by_lambda
-from pipeline.training.fit import row_weights, smallest
+from pipeline.training.fit import smallest
 
 WORST_LAST = list(Status)
 TRAINING, HELD_OUT = 2, 1

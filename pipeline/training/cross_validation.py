@@ -28,7 +28,7 @@ from pipeline.logistic.estimator import row_weights
 from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.grid import Rows as GridRows
-from pipeline.logistic.loss import predicted, probabilities
+from pipeline.logistic.loss import log_losses, predicted, probabilities
 from pipeline.logistic.matrix import Block, Matrix
 from pipeline.scores.scores import scores
 from pipeline.training import selection
@@ -232,14 +232,11 @@ def _scores(margins: np.ndarray, rows: Rows, classes: np.ndarray, train: config.
         return dict.fromkeys(["log_loss", score], np.nan)
     margins = margins[:, 0] if len(classes) == 2 else margins
     P, codes, weight = probabilities(margins, train.multiclass), rows.held_out_codes, rows.held_out_weight
-    # As scikit-learn's log_loss, whose checks would take longer than the training did.
-    log_loss = float(-np.average(np.log(np.maximum(P[np.arange(len(P)), codes], np.finfo(float).eps)), weights=weight))
+    log_loss = float(np.average(log_losses(P, codes), weights=weight))
     if score == "log_loss":
         return {"log_loss": log_loss}
-    return {
-        "log_loss": log_loss,
-        **scores(classes[codes], classes[predicted(margins)], P, classes, train.positive, weight, score),
-    }
+    judged = scores(classes[codes], classes[predicted(margins)], P, classes, train.positive, weight)
+    return {"log_loss": log_loss, score: judged[score]}
 
 
 def _diverged_at(status: np.ndarray, n_iter: np.ndarray, iterations: np.ndarray, costs: np.ndarray) -> int | None:

@@ -17,9 +17,10 @@ from pipeline.evaluation.thresholds import FOLDS, SEED, chosen, costs, curve
 from pipeline.files.formats import SCORE_DIGITS, significant
 from pipeline.files.stored import Table, in_memory
 from pipeline.logistic.calibration import calibrated, isotonic, temperature
+from pipeline.logistic.loss import log_losses
 from pipeline.model import Model
 from pipeline.reading import CellFormat
-from pipeline.scores import curves, scores
+from pipeline.scores import curves
 from pipeline.training import fit, selection
 
 
@@ -95,13 +96,13 @@ def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray, weight:
     """
     counted = weight > 0
     P, codes, fold, weight = P[counted], codes[counted], fold[counted], weight[counted]
-    before = scores.log_losses(P, codes)
+    before = log_losses(P, codes)
     best, least = None, np.average(before, weights=weight)
     for find in (temperature, isotonic) if P.shape[1] == 2 else (temperature,):
         after = np.empty(len(codes))
         for k in np.unique(fold):
             held_out = fold == k
-            after[held_out] = scores.log_losses(
+            after[held_out] = log_losses(
                 calibrated(P[held_out], find(P[~held_out], codes[~held_out], weight[~held_out])), codes[held_out]
             )
         gains = np.array([np.average((before - after)[fold == k], weights=weight[fold == k]) for k in np.unique(fold)])

@@ -32,7 +32,7 @@ from pipeline.files import formats, paths, stored
 from pipeline.overrides import beside
 from pipeline.training import choice, selection
 from pipeline.training import sweep as results
-from pipeline.training.cross_validation import Validation, cross_validate
+from pipeline.training.sweep import Validation, score_grid
 
 SHOWN = 20  # combinations on the terminal at most
 Track = Callable[[dict[str, Any], pd.DataFrame, Path, bool], None]  # values, training rows, folder, interrupted
@@ -55,8 +55,8 @@ class Study:
             self.weight = None if parts.train_weight is None else parts.train_weight.to_numpy(dtype=np.float64)
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
             settled, self.settled = selection.without_lambda(parts.train, params.train, parts.key, self.weight)
-            self.settings = settled.model_copy(update={"interactions": params.train.interactions})
-            self.key = parts.key
+            self.settings = settled
+            self.in_folds = selection.for_grid(parts.train, params.train, settled, self.folds, parts.key, self.weight)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, combinations: list[Combination]) -> None:
@@ -66,7 +66,7 @@ class Study:
         if not new:
             return
         sweep = self.params.sweep
-        added = cross_validate(self.training_rows, self.settings, sweep, new, self.folds, self.weight, self.key)
+        added = score_grid(self.training_rows, self.settings, sweep, new, self.folds, self.weight, self.in_folds)
         self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if known else added.combinations
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:

@@ -30,6 +30,7 @@ from pipeline.config.composition import CONF, check_groups
 from pipeline.errors import UserError, reported_warnings
 from pipeline.files import formats, paths, stored
 from pipeline.overrides import beside
+from pipeline.scores.scores import LOSSES
 from pipeline.training import choice, selection
 from pipeline.training import sweep as results
 from pipeline.training.sweep import Validation, score_grid
@@ -100,7 +101,7 @@ class Study:
         score = self.params.sweep.score
         row = self.scored[(self.scored["lambda"] == pair.l2) & (self.scored["learning_rate"] == pair.learning_rate)]
         value = float(row[score].iloc[0])
-        return math.inf if math.isnan(value) else value if score in choice.LOSSES else -value
+        return math.inf if math.isnan(value) else value if score in LOSSES else -value
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, or curves, each with its best lambda
-    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`columns.terms.pair`), found anew inside each fold
+    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
 than its standard error. Of the numbers of pairs, the smallest is chosen than which the best is not clearly better. Of

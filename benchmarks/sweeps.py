@@ -19,7 +19,7 @@ from pipeline.config import composition
 from pipeline.logistic import DivergenceError, LogisticRegression
 from pipeline.logistic.grid import fit_grid
 from pipeline.logistic.loss import log_loss, sigmoid
-from pipeline.training.cross_validation import cross_validate
+from pipeline.training.sweep import score_grid
 
 C = np.logspace(-4, 4, 10)
 
@@ -55,7 +55,7 @@ def sweep():
     grid = [config.Combination(*pair) for pair in zip(l2.tolist(), rates.tolist(), strict=True)]
     folds = splitting.folds(table["target"].to_numpy(), 5, 0)
     settings = table, params.train, params.sweep, grid, folds
-    yield "this project, together", timed(lambda: cross_validate(*settings), 1)[0], ""
+    yield "this project, together", timed(lambda: score_grid(*settings), 1)[0], ""
     X, y = load_breast_cancer(return_X_y=True)
     folds = np.arange(len(y)) % 5
     start = time.perf_counter()

@@ -17,7 +17,7 @@ from pipeline.figures import performance
 from pipeline.files import formats, paths
 from pipeline.reading import CellFormat
 from pipeline.scores import bootstrap, curves
-from pipeline.training import decision, fit, learnt
+from pipeline.training import decision, fit, learnt, selection
 
 pytestmark = pytest.mark.slow
 
@@ -45,13 +45,13 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def folds(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    fold, P = decision.out_of_fold(table, TRAIN, CellFormat(), None, np.ones(len(table)))
+    fold, P = decision.out_of_fold(table, TRAIN, None, np.ones(len(table)))
     return fold, P[:, 1]
 
 
 def decided(table: pd.DataFrame, **values: object) -> model.Model:
     fitted = fit.train(table, TRAIN, CellFormat()).model
-    decision.decide(fitted, table, TRAIN, settings(**values), CellFormat())
+    decision.decide(fitted, table, TRAIN, settings(**values))
     return fitted
 
 
@@ -61,6 +61,23 @@ def test_each_row_is_predicted_by_a_model_that_has_not_seen_it(table: pd.DataFra
     X, _ = features_and_target(table)
     others = fit.train(table[fold != 3].reset_index(drop=True), TRAIN, CellFormat()).model
     np.testing.assert_allclose(p[fold == 3], others.probabilities(X[fold == 3])[:, 1], rtol=1e-9)
+
+
+def test_lambda_is_chosen_without_the_fold_that_is_predicted(table: pd.DataFrame) -> None:
+    rows, asked = table.iloc[:300], TRAIN.model_copy(update={"l2": "auto"})
+    fold, P = decision.out_of_fold(rows, asked, None, np.ones(300))
+    others = rows[fold != 2].reset_index(drop=True)
+    expected = fit.train(others, selection.resolved(others, asked)[0], CellFormat()).model
+    X, _ = features_and_target(rows)
+    np.testing.assert_allclose(P[fold == 2], expected.probabilities(X[fold == 2]), rtol=1e-9)
+
+
+def test_a_threshold_is_chosen_for_firths_penalty_too(table: pd.DataFrame) -> None:
+    firth = TRAIN.model_copy(update={"penalty": "firth", "l2": 0.0})
+    rows = table.iloc[:200]
+    fold, P = decision.out_of_fold(rows, firth, None, np.ones(200))
+    others = fit.train(rows[fold != 1].reset_index(drop=True), firth, CellFormat()).model
+    np.testing.assert_allclose(P[fold == 1], others.probabilities(rows[fold == 1].iloc[:, :-1]), rtol=1e-6)
 
 
 def test_no_threshold_costs_less_within_the_training_rows(table: pd.DataFrame, folds: tuple) -> None:
@@ -98,7 +115,7 @@ def test_a_budget_flags_the_highest_rows(table: pd.DataFrame, folds: tuple, high
 def test_the_threshold_is_saved_served_and_evaluated(table: pd.DataFrame, tmp_path: Path) -> None:
     trained = fit.train(table, TRAIN, CellFormat())
     wanted = settings("cost", false_alarm=1.0, miss=9.0)
-    curve = decision.decide(trained.model, table, TRAIN, wanted, CellFormat())
+    curve = decision.decide(trained.model, table, TRAIN, wanted)
     learnt.write(trained, tmp_path)
     formats.save_csv(curve, tmp_path / paths.THRESHOLDS)
     loaded, (X, y) = model.load(tmp_path / paths.MODEL), features_and_target(table)
@@ -126,7 +143,7 @@ def test_the_threshold_is_saved_served_and_evaluated(table: pd.DataFrame, tmp_pa
 def test_the_positive_class_may_be_the_first_one(table: pd.DataFrame) -> None:
     params = TRAIN.model_copy(update={"positive": "a no"})
     fitted = fit.train(table, params, CellFormat()).model
-    decision.decide(fitted, table, params, settings("floor", recall=0.99), CellFormat())
+    decision.decide(fitted, table, params, settings("floor", recall=0.99))
     X, y = features_and_target(table)
     assert recall_score(y, fitted.classify(X), pos_label="a no") == pytest.approx(0.99, abs=0.01)
 
@@ -137,7 +154,7 @@ def test_honest_probabilities_are_left_alone_and_those_of_class_weights_correcte
         params = TRAIN.model_copy(update={"class_weight": weight})
         fitted = fit.train(table, params, CellFormat()).model
         spoilt = fitted.probabilities(X)[:, 1].mean()
-        decision.decide(fitted, table, params, settings("none", calibration="auto"), CellFormat())
+        decision.decide(fitted, table, params, settings("none", calibration="auto"))
         assert (fitted.calibration is not None) == is_corrected
         assert fitted.probabilities(X)[:, 1].mean() == pytest.approx((y == "yes").mean(), rel=0.02)
         assert (spoilt > 0.3) == is_corrected
@@ -146,7 +163,7 @@ def test_honest_probabilities_are_left_alone_and_those_of_class_weights_correcte
 def test_the_class_is_the_more_probable_one_after_a_correction_too(table: pd.DataFrame, tmp_path: Path) -> None:
     params = TRAIN.model_copy(update={"class_weight": "balanced"})
     fitted = fit.train(table, params, CellFormat()).model
-    decision.decide(fitted, table, params, settings("none", calibration="auto"), CellFormat())
+    decision.decide(fitted, table, params, settings("none", calibration="auto"))
     model.save(fitted, tmp_path / "model.json")
     loaded, X = model.load(tmp_path / "model.json"), table.iloc[:, :-1]
     np.testing.assert_array_equal(loaded.probabilities(X), fitted.probabilities(X))
@@ -178,8 +195,8 @@ def test_many_classes_have_no_threshold() -> None:
     params = train_params(optimizer="newton", learning_rate="auto")
     fitted = fit.train(iris, params, CellFormat()).model
     with pytest.raises(UserError, match=r"decision.method = floor is for two classes, but there are 3: setosa"):
-        decision.decide(fitted, iris, params, settings("floor", recall=0.9), CellFormat())
-    decision.decide(fitted, iris, params, settings("none", calibration="auto"), CellFormat())
+        decision.decide(fitted, iris, params, settings("floor", recall=0.9))
+    decision.decide(fitted, iris, params, settings("none", calibration="auto"))
     assert fitted.threshold is None
 
 
@@ -239,7 +256,7 @@ def test_a_row_of_weight_two_counts_as_two_in_the_correction_and_one_of_weight_z
 
 def test_prior_and_black_box_decide_by_the_same_rule_and_the_cost_is_a_row_of_the_scores(table, tmp_path):
     trained, wanted = fit.train(table, TRAIN, CellFormat()), settings("cost", false_alarm=1.0, miss=9.0)
-    formats.save_csv(decision.decide(trained.model, table, TRAIN, wanted, CellFormat()), tmp_path / paths.THRESHOLDS)
+    formats.save_csv(decision.decide(trained.model, table, TRAIN, wanted), tmp_path / paths.THRESHOLDS)
     learnt.write(trained, tmp_path)
     place = paths.main_result(tmp_path)
     report = result.write(trained.start, trained.model, table, table, tmp_path, place, "mine", settings=wanted)

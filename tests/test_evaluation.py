@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, train_params
+from sklearn import metrics
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -43,6 +44,37 @@ def written(table, rows, folder, groups=None, **changes):
     return trained
 
 
+def scikit_learns(y, predicted, P, classes, positive=None, weight=None):
+    codes, guessed = np.searchsorted(classes, y), np.searchsorted(classes, predicted)
+    labels, w = np.arange(len(classes)), {"sample_weight": weight}
+    hits = codes[:, None] == (labels if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1])))
+    column = P if len(classes) > 2 else P[:, classes == (positive or classes[1])]
+    macro = {"average": "macro", "zero_division": 0, **w}
+    return {
+        "accuracy": metrics.accuracy_score(codes, guessed, **w),
+        "f1_macro": metrics.f1_score(codes, guessed, **macro),
+        "precision_macro": metrics.precision_score(codes, guessed, **macro),
+        "recall_macro": metrics.recall_score(codes, guessed, **macro),
+        "roc_auc": metrics.roc_auc_score(hits, column, **w),
+        "average_precision": metrics.average_precision_score(hits, column, **w),
+        "log_loss": metrics.log_loss(codes, P, labels=labels, **w),
+        "brier_score": metrics.brier_score_loss(codes, P, labels=labels, **w),
+    }
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_every_score_is_that_of_scikit_learn(n_classes, is_weighted):
+    rng, n, classes = np.random.default_rng(n_classes), 2_500, np.array(list("abcd"[:n_classes]))
+    P = rng.dirichlet(np.ones(n_classes), n).round(4)
+    P /= P.sum(axis=1, keepdims=True)
+    y = classes[[rng.choice(n_classes, p=p) for p in P]]
+    predicted, weight = classes[P.argmax(axis=1)], rng.integers(1, 5, n) / 4 if is_weighted else None
+    for positive in classes[:2] if n_classes == 2 else [None]:
+        found = scores.scores(y, predicted, P, classes, positive, weight)
+        assert found == pytest.approx(scikit_learns(y, predicted, P, classes, positive, weight), rel=1e-9)
+
+
 @pytest.mark.parametrize("name", ["breast_cancer", "wine"])
 def test_the_scores_of_a_draw_are_scikit_learns_scores_of_its_rows(name):
     table, rows = split(name)
@@ -55,7 +87,7 @@ def test_the_scores_of_a_draw_are_scikit_learns_scores_of_its_rows(name):
     drawn = np.random.default_rng(bootstrap.SEED).integers(0, len(y), (bootstrap.RESAMPLES, len(y)))
     for k in (0, 1, 500, 999):
         i = drawn[k]
-        expected = scores.scores(y[i], predicted[i], P[i], model.classes_)
+        expected = scikit_learns(y[i], predicted[i], P[i], model.classes_)
         assert found.iloc[k].to_dict() == pytest.approx(expected, rel=1e-9)
 
 
@@ -108,7 +140,7 @@ def test_the_scores_of_a_draw_of_many_rows_are_scikit_learns_of_weighted_rows(n_
     monkeypatch.setattr(bootstrap, "_counts", lambda n: iter([kept]))
     draws = bootstrap.resampled(y, {"model": model}, np.array(["no", "yes"]))["model"]
     for k in range(3):
-        expected = scores.scores(y, *model, np.array(["no", "yes"]), weight=kept[:, k])
+        expected = scikit_learns(y, *model, np.array(["no", "yes"]), weight=kept[:, k])
         assert draws.iloc[k].to_dict() == pytest.approx(expected, rel=1e-3)
 
 
@@ -145,7 +177,7 @@ def test_importance_is_that_of_all_rows_where_positives_are_rare():
     trained = train_on(table.iloc[::2].reset_index(drop=True), **{"lambda": 1e-4})
     found = checks.importance(trained.model, table).set_index("column")["importance"]
     X, y = features_and_target(table)
-    both = of_scikit_learn(trained)
+    both = scikit_learns(trained)
     expected = permutation_importance(both, X, y, scoring="neg_log_loss", n_repeats=5, random_state=1)
     assert found["x"] == pytest.approx(expected.importances_mean[0], rel=0.3)
 

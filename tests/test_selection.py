@@ -10,7 +10,7 @@ from pipeline import config
 from pipeline.columns import splitting
 from pipeline.reading import CellFormat
 from pipeline.training import decision, fit, selection
-from pipeline.training.cross_validation import cross_validate
+from pipeline.training.sweep import score_grid
 
 
 def table(n, shape):
@@ -77,7 +77,7 @@ def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(m
     monkeypatch.setattr(selection, "PAIRS", (1,))
     table, folds = rows_of_which_a_fold_has_a_pair_of_its_own()
     losses = []
-    fold, P = decision.out_of_fold(table, KEPT, CellFormat(), None, np.ones(len(table)))
+    fold, P = decision.out_of_fold(table, KEPT, None, np.ones(len(table)))
     for k, (learnt, held_out) in enumerate(folds):
         alone = table.iloc[learnt].reset_index(drop=True)
         settled = selection.resolved(alone, KEPT)[0]
@@ -97,7 +97,8 @@ def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(m
         max_combinations=1,
         memory=64,
     )
-    found = cross_validate(table, KEPT, sweep, sweep.combinations, folds).combinations
+    in_folds = selection.for_grid(table, KEPT, KEPT, folds, None, None)
+    found = score_grid(table, KEPT, sweep, sweep.combinations, folds, None, in_folds).combinations
     assert found["log_loss"].squeeze() == pytest.approx(np.mean(losses), rel=0.01)
 
 
@@ -106,7 +107,7 @@ def test_pairs_of_pure_noise_make_no_log_loss_out_of_fold_better_than_that_of_th
     rng, n = np.random.default_rng(seed), 300
     noise = pd.DataFrame(rng.normal(size=(n, 8))).rename(columns="x{}".format)
     table = noise.assign(y=rng.permutation(np.repeat(["no", "yes"], n // 2))).astype({"y": "str"})
-    _, P = decision.out_of_fold(table, KEPT, CellFormat(), None, np.ones(n))
+    _, P = decision.out_of_fold(table, KEPT, None, np.ones(n))
     gains = np.log(P[np.arange(n), (table["y"] == "yes").astype(int)] / 0.5)
     assert gains.mean() <= gains.std(ddof=1) / np.sqrt(n)
 

@@ -14,7 +14,7 @@ from pipeline.columns import dataset, splitting
 from pipeline.config.sections import Params
 from pipeline.evaluation import result
 from pipeline.logistic import LogisticRegression
-from pipeline.training import cross_validation, fit, learnt
+from pipeline.training import fit, learnt, sweep
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +88,6 @@ def test_its_cross_validation_is_that_of_the_sweep(rendered, params):
     printed = re.findall(r"(?m)^lambda ([\d.]+) *: log-loss of held-out rows ([\d.]+)$", rendered[0])
     grid = [config.Combination(float(strength), "auto") for strength, _ in printed]
     folds = splitting.folds(table.iloc[:, -1], params.sweep.folds, params.sweep.seed)
-    found = cross_validation.cross_validate(table, train, params.sweep, grid, folds).combinations
+    found = sweep.score_grid(table, train, params.sweep, grid, folds).combinations
     assert len(printed) == 6
     np.testing.assert_allclose(found["log_loss"], [float(loss) for _, loss in printed], atol=5e-5)

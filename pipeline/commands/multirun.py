@@ -30,9 +30,10 @@ from pipeline.config.composition import CONF, check_groups
 from pipeline.errors import UserError, reported_warnings
 from pipeline.files import formats, paths, stored
 from pipeline.overrides import beside
+from pipeline.scores.scores import LOSSES
 from pipeline.training import choice, selection
 from pipeline.training import sweep as results
-from pipeline.training.cross_validation import Validation, cross_validate
+from pipeline.training.sweep import Validation, score_grid
 
 SHOWN = 20  # combinations on the terminal at most
 Track = Callable[[dict[str, Any], pd.DataFrame, Path, bool], None]  # values, training rows, folder, interrupted
@@ -55,8 +56,8 @@ class Study:
             self.weight = None if rows.train_weight is None else rows.train_weight.to_numpy(dtype=np.float64)
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, rows.key)
             settled, self.settled = selection.without_lambda(rows.train, params.train, rows.key, self.weight)
-            self.settings = settled.model_copy(update={"interactions": params.train.interactions})
-            self.key = rows.key
+            self.settings = settled
+            self.in_folds = selection.for_grid(rows.train, params.train, settled, self.folds, rows.key, self.weight)
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, combinations: list[Combination]) -> None:
@@ -66,7 +67,7 @@ class Study:
         if not new:
             return
         sweep = self.params.sweep
-        added = cross_validate(self.training_rows, self.settings, sweep, new, self.folds, self.weight, self.key)
+        added = score_grid(self.training_rows, self.settings, sweep, new, self.folds, self.weight, self.in_folds)
         self.scored = pd.concat([self.scored, added.combinations], ignore_index=True) if scored else added.combinations
         self.curves = pd.concat([self.curves, added.curves], ignore_index=True)
         if not self.scored.empty:
@@ -100,7 +101,7 @@ class Study:
         score = self.params.sweep.score
         row = self.scored[(self.scored["lambda"] == pair.l2) & (self.scored["learning_rate"] == pair.learning_rate)]
         value = float(row[score].iloc[0])
-        return math.inf if math.isnan(value) else value if score in choice.LOSSES else -value
+        return math.inf if math.isnan(value) else value if score in LOSSES else -value
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,10 +13,10 @@ import pandas as pd
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.files.stored import Table, in_memory
+from pipeline.logistic.loss import log_losses
 from pipeline.model import Model
 from pipeline.overrides import override
 from pipeline.scores.bootstrap import interval
-from pipeline.scores.scores import log_losses
 
 LOST = 0.2  # of what a model gains over the prior in training, the share that is much not to find in test
 IMPORTANCE_ROWS, REPEATS, SEED = 500, 5, 0

@@ -21,6 +21,7 @@ from pandas.api import types
 from scipy.stats import chi2
 
 from pipeline.columns.profile import as_numbers, places
+from pipeline.evaluation.tables import score_names
 from pipeline.files.formats import SCORE_DIGITS, significant
 from pipeline.files.stored import Table
 from pipeline.model import Model
@@ -40,8 +41,7 @@ def reference(
     training is the training rows, the target last; predictions and judged are those of the test rows (`evaluation`).
     """
     row = judged[(judged["model"] == "trained") & (judged["rows"] == "test")].iloc[0]
-    names = [name for name in judged.columns[2:] if not name.endswith(("_lower", "_upper"))]
-    names = [name for name in names if name not in scores.OF_DECISION]
+    names = [name for name in score_names(judged) if name not in scores.OF_DECISION]
     return {
         "data": title,
         "target": str(training.columns[-1]),

@@ -17,6 +17,7 @@ import pandas as pd
 
 from pipeline import config
 from pipeline.columns.roles import FEATURES, SPECIAL
+from pipeline.evaluation.tables import score_cells
 from pipeline.figures import data, drawing
 from pipeline.files import formats, paths
 from pipeline.files.paths import Result
@@ -107,15 +108,10 @@ def _template(name: str) -> jinja2.Template:
 
 def score_table(scores: pd.DataFrame) -> dict[str, Any]:
     """The models, and for each score their values with intervals, as strings."""
-    names = [name for name in scores.columns[2:] if not name.endswith(("_lower", "_upper"))]
     models = [f"{row.model}, training rows" if row.rows == "training" else row.model for row in scores.itertuples()]
-    rows = []
-    for name in names:
-        cells = []
-        for row in scores.to_dict("records"):
-            low, high = row[f"{name}_lower"], row[f"{name}_upper"]
-            cells.append(f"{row[name]:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]"))
-        rows.append((SCORES.get(name, name.replace("_", " ").removesuffix(" macro")), cells))
+    rows = [
+        (SCORES.get(name, name.replace("_", " ").removesuffix(" macro")), cells) for name, cells in score_cells(scores)
+    ]
     return {"models": models, "rows": rows}
 
 

@@ -142,21 +142,24 @@ def score_table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFr
     return pd.DataFrame(rows)
 
 
+def score_names(table: pd.DataFrame) -> list[str]:
+    """The scores that a `score_table` has."""
+    return [name for name in table.columns[2:] if not name.endswith(("_lower", "_upper"))]
+
+
+def score_cells(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Each score of a `score_table`, and what the model of each row has, with its interval."""
+
+    def cell(value: float, low: float, high: float) -> str:
+        return f"{value:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
+
+    columns = {name: table[[name, f"{name}_lower", f"{name}_upper"]].to_numpy(float) for name in score_names(table)}
+    return [(name, [cell(*row) for row in rows]) for name, rows in columns.items()]
+
+
 def readable(table: pd.DataFrame) -> str:
     """The table of scores with the models as columns."""
-    scores = [name for name in table.columns[2:] if not name.endswith(("_lower", "_upper"))]
-    cells = [
-        [
-            row[name] if pd.isna(row[f"{name}_lower"]) else (row[name], row[f"{name}_lower"], row[f"{name}_upper"])
-            for row in table.to_dict("records")
-        ]
-        for name in scores
-    ]
-    shown = [
-        [f"{cell[0]:.3f} [{cell[1]:.3f}, {cell[2]:.3f}]" if isinstance(cell, tuple) else f"{cell:.3f}" for cell in row]
-        for row in cells
-    ]
-    lines = [["", *drawing.model_labels(table)], *([name, *row] for name, row in zip(scores, shown, strict=True))]
+    lines = [["", *drawing.model_labels(table)], *([name, *cells] for name, cells in score_cells(table))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.logistic.loss import log_losses
+
 LARGEST = 3.0  # of |log T|
 
 
@@ -22,10 +24,8 @@ def temperature(P: np.ndarray, codes: np.ndarray, weight: np.ndarray) -> dict[st
     """The T of the smallest log-loss."""
     from scipy.optimize import minimize_scalar
 
-    rows = np.arange(len(codes))
-
     def loss(log_t: float) -> float:
-        losses = -np.log(calibrated(P, {"temperature": np.exp(log_t)})[rows, codes])
+        losses = log_losses(calibrated(P, {"temperature": np.exp(log_t)}), codes)
         return float(np.average(losses, weights=weight))
 
     return {"temperature": float(np.exp(minimize_scalar(loss, bounds=(-LARGEST, LARGEST), method="bounded").x))}

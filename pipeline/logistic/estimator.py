@@ -114,7 +114,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         codes = np.concatenate([np.searchsorted(self.classes_, y[rows]).astype(small) for rows in strips(len(y))])
         positive = np.array([1]) if len(self.classes_) == 2 else np.arange(len(self.classes_))
         rate = None if self.learning_rate == "auto" else np.full(len(positive), float(self.learning_rate))
-        weight, start = self._row_weights(codes, sample_weight, X), None
+        weight, start = self._row_weights(codes, sample_weight), None
         if self.init == "random":
             random_state = check_random_state(self.random_state)
             start = random_start(X.shape[1], len(positive), random_state, bool(self.fit_intercept))
@@ -195,7 +195,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         matrix = Matrix([Block(dense, codes, int(starts[-1]) + 1)], T)
         return (matrix, column_or_1d(y, warn=True)) if fitting else matrix
 
-    def _row_weights(self, codes: ndarray, sample_weight: Any, X: Any) -> ndarray | None:
+    def _row_weights(self, codes: ndarray, sample_weight: Any) -> ndarray | None:
         if sample_weight is None and self.class_weight is None:
             return None
         weight = _check_sample_weight(sample_weight, codes, dtype=np.float64, ensure_non_negative=True)
@@ -205,10 +205,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             if unknown:
                 raise ValueError(f"class_weight has a weight for {unknown[0]!r}, but the classes of y are {classes}.")
             return weight * np.array([self.class_weight.get(label, 1.0) for label in classes])[codes]
-        if self.class_weight == "balanced":
-            present = np.bincount(codes, weights=weight)
-            return weight * (weight.sum() / (len(present) * np.where(present > 0, present, 1)))[codes]
-        return weight
+        return row_weights(self.class_weight, codes, weight)
 
     def _warn_of_replaced(self, used: str) -> None:
         """Where `used` took the steps instead of `optimizer`, or none of the length that was asked for."""
@@ -255,3 +252,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         for name, (allowed, right) in rules.items():
             if not right:
                 raise ValueError(f"{name} = {getattr(self, name)!r} is not allowed: it must be {allowed}.")
+
+
+def row_weights(class_weight: str | None, codes: ndarray, weight: ndarray | None) -> ndarray | None:
+    """The weight of each row (n_samples,), that of its class ("balanced") included; None where all weigh the same."""
+    if class_weight is None:
+        return weight
+    weight = np.ones(len(codes)) if weight is None else weight
+    totals = np.bincount(codes, weight)
+    return weight * (weight.sum() / (len(totals) * np.where(totals > 0, totals, 1)))[codes]

@@ -47,6 +47,11 @@ def log_probabilities(margins: ndarray, multiclass: str = "one_vs_rest") -> ndar
     return L - np.logaddexp.reduce(L, axis=1, keepdims=True)
 
 
+def log_losses(P: ndarray, codes: ndarray) -> ndarray:
+    """The log-loss of each row, for probabilities P (n_samples, n_classes) and classes as codes (n_samples,)."""
+    return -np.log(np.maximum(P[np.arange(len(codes)), codes], np.finfo(P.dtype).eps))
+
+
 def predicted(margins: ndarray) -> ndarray:
     """The index of the predicted class of each row, (n_samples,).
 

@@ -4,13 +4,14 @@ Scores of more than two classes are means over the classes ("macro"); ROC and av
 the rest. Source: https://scikit-learn.org/stable/modules/model_evaluation.html
 """
 
-import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn import metrics
+
+from pipeline.logistic.loss import log_losses
 
 LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
 OF_DECISION = ("threshold", "cost")  # beside the scores where `decision` is set
@@ -58,38 +59,100 @@ def scores(
     classes: np.ndarray,
     positive: str | None = None,
     weight: np.ndarray | None = None,
-    only: str | None = None,
 ) -> dict[str, float]:
-    """Every score by its name, or the one that `only` names. Other parameters as for `evaluate`."""
-    weighted: dict = {"sample_weight": weight}
-    average = {"average": "macro", "zero_division": 0, **weighted}
-    codes, every_code = [np.searchsorted(classes, labels) for labels in (y, predicted)], np.arange(len(classes))
-    indicators = (codes[0][:, None] == every_code).astype(int)
-    judged = every_code if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
-    counted = np.ones(len(y)) if weight is None else weight
-    share = np.average(indicators[:, judged], axis=0, weights=counted) if counted.any() else np.zeros(len(judged))
-    judged = judged[(share > 0) & (share < 1)]
-    ranked, judgement = (indicators[:, judged], probabilities[:, judged]), (codes[0], probabilities)
-
-    def area(score: Callable[..., float]) -> float:
-        return score(*ranked, **weighted) if len(judged) else math.nan
-
-    every = {
-        "accuracy": lambda: metrics.accuracy_score(*codes, **weighted),
-        "f1_macro": lambda: metrics.f1_score(*codes, **average),
-        "precision_macro": lambda: metrics.precision_score(*codes, **average),
-        "recall_macro": lambda: metrics.recall_score(*codes, **average),
-        "roc_auc": lambda: area(metrics.roc_auc_score),
-        "average_precision": lambda: area(metrics.average_precision_score),
-        "log_loss": lambda: metrics.log_loss(*judgement, labels=every_code, **weighted),
-        "brier_score": lambda: metrics.brier_score_loss(*judgement, labels=every_code, **weighted),
-    }
-    return {name: float(score()) for name, score in every.items() if only in (None, name)}
+    """Every score by its name. Parameters as for `evaluate`."""
+    counts = np.ones(len(y)) if weight is None else weight
+    scorer = Scorer(np.searchsorted(classes, y), predicted, probabilities, classes, positive)
+    return {name: float(values[0]) for name, values in scorer.scores(counts[:, None]).items()}
 
 
-def log_losses(P: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """The log-loss of each row, for probabilities P (n_samples, n_classes) and classes as codes (n_samples,)."""
-    return -np.log(np.maximum(P[np.arange(len(codes)), codes], np.finfo(P.dtype).eps))
+class Scorer:
+    """What the scores of a model need of each row, so that they are sums weighted by how often each row counts.
+
+    codes   (n_samples,), the class of each row by its position in `classes`
+    levels  of a probability, at most, that areas under curves are computed from; None for as many as there are
+    """
+
+    def __init__(
+        self,
+        codes: np.ndarray,
+        predicted: np.ndarray,
+        P: np.ndarray,
+        classes: np.ndarray,
+        positive: str | None = None,
+        levels: int | None = None,
+    ) -> None:
+        judged = np.arange(len(classes)) if len(classes) > 2 else np.flatnonzero(classes == (positive or classes[1]))
+        guessed = np.searchsorted(classes, predicted)
+        errors = (P - np.eye(len(classes))[codes]) ** 2
+        squares = errors.sum(axis=1) / (2 if len(classes) == 2 else 1)
+        self.n_classes = len(classes)
+        places = [2 * _levels(P[:, k], codes == k, levels) + (codes == k) for k in judged]
+        sizes = [len(classes) ** 2, *(2 * (int(place.max()) // 2 + 1) for place in places), 1, 1]
+        self.starts, none = np.cumsum([0, *sizes]), np.zeros_like(codes)
+        cells = np.column_stack([codes * len(classes) + guessed, *places, none, none]) + self.starts[:-1]
+        values = np.ones(cells.shape)
+        values[:, -2:] = np.column_stack([log_losses(P, codes), squares])
+        ends = cells.shape[1] * np.arange(len(cells) + 1)
+        self.sums = sparse.csc_matrix((values.ravel(), cells.ravel(), ends), (self.starts[-1], len(cells)))
+
+    def scores(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Each score (n_draws,) of draws that have each row so many times, or with so much weight.
+
+        counts  (n_samples, n_draws)
+        """
+        pairs, *of_levels, log_loss, squares = np.split(self.sums @ counts, self.starts[1:-1])
+        confusion = pairs.T.reshape(-1, self.n_classes, self.n_classes)
+        hits, n = np.einsum("bkk->bk", confusion), confusion.sum(axis=(1, 2))
+        actual, guessed = confusion.sum(axis=2), confusion.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision, recall, f1 = (
+                np.where(of > 0, hits / of, 0.0) for of in (guessed, actual, (actual + guessed) / 2)
+            )
+            is_there = (actual + guessed) > 0  # a class that is neither there nor predicted does not count
+            f1, precision, recall = ((s * is_there).sum(axis=1) / is_there.sum(axis=1) for s in (f1, precision, recall))
+            accuracy, log_loss, brier_score = hits.sum(axis=1) / n, log_loss[0] / n, squares[0] / n
+            areas = np.array([_areas(sums) for sums in of_levels])  # NaN where a draw lacks the class
+            roc_auc, average_precision = np.nansum(areas, axis=0) / (~np.isnan(areas)).sum(axis=0)
+        return {
+            "accuracy": accuracy,
+            "f1_macro": f1,
+            "precision_macro": precision,
+            "recall_macro": recall,
+            "roc_auc": roc_auc,
+            "average_precision": average_precision,
+            "log_loss": log_loss,
+            "brier_score": brier_score,
+        }
+
+
+def _levels(probability: np.ndarray, is_class: np.ndarray, most: int | None) -> np.ndarray:
+    """The level of each row (n_samples,), a whole number from 0 up that grows with the probability.
+
+    Rows of the same probability have the same level. So have those of other classes with none of the class between
+    them: both areas are the same without their order. Above `most`, some of these levels are one.
+    """
+    values, place = np.unique(probability, return_inverse=True)
+    has_class = np.bincount(place, is_class, len(values)) > 0
+    starts = has_class | np.append(True, has_class[:-1])
+    level = starts.cumsum() - 1
+    n = level[-1] + 1
+    return (level * min(most or n, n) // n)[place]
+
+
+def _areas(sums: np.ndarray) -> np.ndarray:
+    """Areas under the ROC and precision-recall curves (2, n_draws); NaN where a draw has one class only.
+
+    sums (2 n_levels, n_draws) are those of the other rows and of the rows of the class, for each level in turn.
+    """
+    misses, hits = sums[::2], sums[1::2]
+    misses_below, hits_below = misses.cumsum(axis=0), hits.cumsum(axis=0)
+    n_misses, n_hits = misses_below[-1], hits_below[-1]
+    roc = np.sum(hits * (misses_below - misses / 2), axis=0) / (n_hits * n_misses)
+    hits_above = n_hits - hits_below + hits  # of rows whose probability is at least this
+    above = hits_above + n_misses - misses_below + misses
+    precision = np.divide(hits_above, above, out=np.zeros_like(above), where=above > 0)
+    return np.where((n_hits > 0) & (n_misses > 0), [roc, np.sum(hits * precision, axis=0) / n_hits], np.nan)
 
 
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:

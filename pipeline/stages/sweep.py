@@ -18,7 +18,6 @@ from pipeline.files import formats, paths, stored
 from pipeline.reading import CellFormat
 from pipeline.training import choice, fit, intervals, learnt, selection
 from pipeline.training import sweep as results
-from pipeline.training.cross_validation import combinations, cross_validate, path
 
 COMPUTE = "fits"
 
@@ -39,8 +38,10 @@ def main(root: Path) -> None:
             folds = splitting.folds(classes, sweep.folds, sweep.seed, key)
             train, settled = selection.without_lambda(table, asked, key, weight)
         record["warnings"] = warned
-        in_folds = train.model_copy(update={"interactions": asked.interactions})
-        validation = cross_validate(table, in_folds, sweep, combinations(sweep, train), folds, weight, key)
+        in_folds = selection.for_grid(table, asked, train, folds, key, weight)
+        validation = results.score_grid(
+            table, train, sweep, results.combinations(sweep, train), folds, weight, in_folds
+        )
         if validation.interrupted:
             raise KeyboardInterrupt
         results.write(validation, folder)
@@ -50,7 +51,7 @@ def main(root: Path) -> None:
         record["warnings"].append(f"The sweep has no winner: {error}")
         formats.save_json(record, root / paths.WINNER)
         return
-    weights_by_lambda = path(table, train, sweep, validation.combinations, weight)
+    weights_by_lambda = results.path(table, train, sweep, validation.combinations, weight)
     formats.save_csv(weights_by_lambda, folder / paths.PATHS, formats.WEIGHT_DIGITS)
     title = formats.load_json(paths.ROOT / paths.SPLIT_SUMMARY)["data"]
     results.draw(validation, weights_by_lambda, winners, sweep, folder / paths.PICTURES, title)

@@ -25,8 +25,7 @@ def main(root: Path, hear: Hear | None = None) -> None:
     with reported_warnings() as warned:
         params, candidates = selection.resolved(table, asked, key, weight)
         trained = fit.train(table, params, cell_format, weight, hear)
-        in_folds = params.model_copy(update={"interactions": asked.interactions})
-        thresholds = decision.decide(trained.model, table, in_folds, settings, cell_format, key, weight)
+        thresholds = decision.decide(trained.model, table, asked, settings, key, weight, params)
     learnt.write(trained, root, warned, clusters)
     if candidates is not None:
         formats.save_csv(candidates, root / paths.CANDIDATES)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline import config
 from pipeline.errors import UserError
-from pipeline.training.choice import LOSSES
+from pipeline.scores.scores import LOSSES
 
 WIDTH = 100  # characters of a line
 CELL = 24  # of a value

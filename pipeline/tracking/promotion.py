@@ -12,9 +12,9 @@ from pipeline import config
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
 from pipeline.files import paths, stored
+from pipeline.logistic.loss import log_losses
 from pipeline.model import Model
-from pipeline.scores.bootstrap import CONFIDENCE, RESAMPLES, SEED
-from pipeline.scores.scores import log_losses
+from pipeline.scores.bootstrap import interval, mean_draws
 
 
 class RefusedError(UserError):
@@ -68,11 +68,8 @@ class Difference:
             "log-loss": [float(np.average(values, weights=weight)) for values in losses],
             "accuracy": [float(np.average(values, weights=weight)) for values in correct],
         }
-        each, rng = losses[0] - losses[1], np.random.default_rng(SEED)
-        drawn = (rng.integers(0, len(each), len(each)) for _ in range(RESAMPLES))
-        means = [np.average(each[rows], weights=weight[rows]) for rows in drawn]
-        ends = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        self.mean, self.interval = float(np.average(each, weights=weight)), (float(ends[0]), float(ends[1]))
+        each = losses[0] - losses[1]
+        self.mean, self.interval = float(np.average(each, weights=weight)), interval(mean_draws(each, weight))
 
     def shown(self, new: str, old: str) -> str:
         """A table of the scores of both."""

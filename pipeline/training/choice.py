@@ -18,9 +18,7 @@ import pandas as pd
 from pipeline.errors import UserError
 from pipeline.logistic import Status
 from pipeline.overrides import override
-
-LOSSES = ("log_loss", "brier_score")  # of the scores, those that are better when lower
-
+from pipeline.scores.scores import LOSSES
 
 OUTLIER = 0.01  # probability that a fold is taken for an outlier where none is
 

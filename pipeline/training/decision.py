@@ -12,29 +12,31 @@ import pandas as pd
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
+from pipeline.columns.terms import Settings
 from pipeline.errors import UserError
 from pipeline.evaluation.thresholds import FOLDS, SEED, chosen, costs, curve
 from pipeline.files.formats import SCORE_DIGITS, significant
 from pipeline.files.stored import Table, in_memory
 from pipeline.logistic.calibration import calibrated, isotonic, temperature
+from pipeline.logistic.loss import log_losses, probabilities
 from pipeline.model import Model
-from pipeline.reading import CellFormat
-from pipeline.scores import curves, scores
+from pipeline.scores import curves
 from pipeline.training import fit, selection
+from pipeline.training.cross_validation import Fold, cross_validate, prepared
 
 
 def decide(
     fitted: Model,
     table: Table,
-    train: config.Train,
+    asked: config.Train,
     settings: config.Decision,
-    cell_format: CellFormat,
     key: pd.Series | None = None,
     weight: np.ndarray | None = None,
+    settled: config.Train | None = None,
 ) -> pd.DataFrame | None:
-    """Set the threshold and the calibration of `fitted`, a model of the rows of `table` with the settings `train`.
+    """Set the threshold and the calibration of `fitted`, a model of the rows of `table` with the settings `asked`.
 
-    Where `train.interactions` is `auto`, each fold has pairs of its own.
+    What is `auto` in these is chosen anew inside each fold; `settled` has what was chosen from all rows.
 
     Returned is what each threshold would have given (`curve`), None where nothing was to be chosen. `key` is the group
     or the time of each row, as for `splitting.folds`, `weight` its weight (n_samples,). Errors: `UserError` for
@@ -52,7 +54,7 @@ def decide(
     false_alarm, miss = costs(settings, features_and_target(table)[0])
     weight = np.ones(len(y)) if weight is None else weight
     codes = np.searchsorted(fitted.classes_, y)
-    fold, P = out_of_fold(table, train, cell_format, key, weight)
+    fold, P = out_of_fold(table, asked, key, weight, settled)
     held_out = np.flatnonzero(fold >= 0)
     fold, P, codes = fold[held_out], P[held_out], codes[held_out]
     if settings.calibration == "auto":
@@ -73,19 +75,45 @@ def decide(
 
 
 def out_of_fold(
-    table: pd.DataFrame, train: config.Train, cell_format: CellFormat, key: pd.Series | None, weight: np.ndarray
+    table: pd.DataFrame,
+    asked: config.Train,
+    key: pd.Series | None,
+    weight: np.ndarray,
+    settled: config.Train | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The fold that each row is held out in, -1 for none, and its probabilities (n_samples, n_classes) then."""
     X, y = features_and_target(table)
-    fold, P = np.full(len(y), -1), np.zeros((len(y), len(np.unique(y))))
+    classes, codes = np.unique(y, return_inverse=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the same as of the model of all rows
-        for k, (rows, others) in enumerate(splitting.folds(y, FOLDS, SEED, key)):
-            part = table.iloc[rows].reset_index(drop=True)
-            settled = selection.of_fold(table, train, rows, key, weight)
-            fitted = fit.train(part, settled, cell_format, weight[rows]).model
-            fold[others], P[others] = k, fitted.probabilities(X.iloc[others])
+        cut = splitting.folds(y, FOLDS, SEED, key)
+        params = selection.in_folds(table, asked, settled or asked, cut, key, weight)
+        folds = prepared(X, codes, cut, [Settings.of(each) for each in params], weight, is_shared=False)
+    if asked.penalty == "firth":
+        margins = {k: _margins_of_firth(fold, params[k]) for k, fold in enumerate(folds)}
+    else:
+        l2 = np.array([[each.l2 for each in params]])
+        rate = None if asked.learning_rate == "auto" else np.array([asked.learning_rate])
+        grid, judged = cross_validate(folds, asked, l2, rate, lambda margins, _: margins, len(classes))
+        if grid.interrupted:
+            raise KeyboardInterrupt
+        margins = {k: of_fold for (_, k), of_fold in judged.items()}
+    fold, P = np.full(len(y), -1), np.zeros((len(y), len(classes)))
+    for k, of_fold in margins.items():
+        if not np.isfinite(of_fold).all():
+            raise UserError(
+                f"train.learning_rate = {asked.learning_rate} is too large for the rows of one fold, by which the "
+                f"threshold and the calibration are chosen. Set a smaller one, or auto: -S train.learning_rate=auto."
+            )
+        held_out = folds[k].held_out.positions
+        fold[held_out], P[held_out] = k, probabilities(of_fold, asked.multiclass)
     return fold, P
+
+
+def _margins_of_firth(fold: Fold, params: config.Train) -> np.ndarray:
+    Z, codes, *_ = fold.training
+    start = fit.classifier(params).set_params(max_iter=0).fit(Z, codes)
+    return fit.fit_firth(start, Z, codes, fold.features.partitions, params).decision_function(fold.held_out.Z)
 
 
 def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray, weight: np.ndarray) -> dict | None:
@@ -95,13 +123,13 @@ def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray, weight:
     """
     counted = weight > 0
     P, codes, fold, weight = P[counted], codes[counted], fold[counted], weight[counted]
-    before = scores.log_losses(P, codes)
+    before = log_losses(P, codes)
     best, least = None, np.average(before, weights=weight)
     for find in (temperature, isotonic) if P.shape[1] == 2 else (temperature,):
         after = np.empty(len(codes))
         for k in np.unique(fold):
             held_out = fold == k
-            after[held_out] = scores.log_losses(
+            after[held_out] = log_losses(
                 calibrated(P[held_out], find(P[~held_out], codes[~held_out], weight[~held_out])), codes[held_out]
             )
         gains = np.array([np.average((before - after)[fold == k], weights=weight[fold == k]) for k in np.unique(fold)])

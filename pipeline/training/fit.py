@@ -241,15 +241,6 @@ def check_positive(positive: str | None, classes: np.ndarray) -> None:
         raise UserError(f"train.positive = {positive!r} should be one of two classes; the classes are {list(classes)}.")
 
 
-def row_weights(class_weight: str | None, codes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
-    """The weight of each row (n_samples,), that of its class ("balanced") included; None where all weigh the same."""
-    if class_weight is None:
-        return weight
-    weight = np.ones(len(codes)) if weight is None else weight
-    totals = np.bincount(codes, weight)
-    return weight * (weight.sum() / (len(totals) * np.where(totals > 0, totals, 1)))[codes]
-
-
 def smallest(coef: np.ndarray, intercept: np.ndarray, groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The smallest of all weights (n_columns, n_features) with the same margins, and their intercepts (n_columns,).
 

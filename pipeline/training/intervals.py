@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
+from pipeline.logistic.estimator import row_weights
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.inference import Inference, firth_inference, inference, refit
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.threads import workers
-from pipeline.training.fit import Training, row_weights, shortened
+from pipeline.training.fit import Training, shortened
 
 REACH = NormalDist().inv_cdf(0.975)  # standard deviations, of intervals of 95 %
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 does that"

@@ -2,7 +2,7 @@
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, or curves, each with its best lambda
-    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`columns.pairs`), found anew inside each fold
+    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
 than its standard error. Of the numbers of pairs, the smallest is chosen than which the best is not clearly better. Of
@@ -12,7 +12,7 @@ lambda, is best for all of them but for chance.
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,23 +21,25 @@ from sklearn.exceptions import ConvergenceWarning
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import check_offset, features_and_target
-from pipeline.columns.terms import Design, Features, Settings, prepare
+from pipeline.columns.terms import Design, Settings, prepare
 from pipeline.columns.terms.pair import promising_pairs
 from pipeline.errors import UserError
 from pipeline.files.formats import significant
 from pipeline.files.stored import Table, in_memory
 from pipeline.logistic import LogisticRegression
-from pipeline.logistic.grid import Grid, fit_grid
-from pipeline.logistic.grid import Rows as GridRows
-from pipeline.logistic.loss import log_probabilities
+from pipeline.logistic.loss import log_losses, probabilities
 from pipeline.logistic.matrix import Matrix
 from pipeline.overrides import assignment
+from pipeline.training.cross_validation import Rows as FoldRows
+from pipeline.training.cross_validation import cross_validate, prepared
+from pipeline.training.fit import classifier
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
 PAIRS = (1, 2, 5, 10, 20)
 FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
 TOLERANCE = 1e-4  # of the gradient norm: the log-loss is then exact to far more digits than its standard error
+FAST = {"optimizer": "quasi_newton", "learning_rate": "auto", "class_weight": None, "max_iterations": 10_000}
 KEYS = ("features", "interactions")  # besides lambda
 
 
@@ -53,6 +55,10 @@ class Rows(NamedTuple):
         return Rows(in_memory(self.X.take(rows)), self.y[rows], None if self.weight is None else self.weight[rows])
 
 
+def has_auto(params: config.Train) -> bool:
+    return "auto" in (params.l2, params.features, params.interactions)
+
+
 def resolved(
     table: Table, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
 ) -> tuple[config.Train, pd.DataFrame | None]:
@@ -62,7 +68,7 @@ def resolved(
     `key` is the group or the time of each row, as for `splitting.folds`, `weight` its weight (n_samples,). Errors:
     `UserError` where no folds can be cut.
     """
-    if "auto" not in (params.l2, params.features, params.interactions):
+    if not has_auto(params):
         return params, None
     X, y = features_and_target(table)
     check_offset(params.offset, np.unique(y))
@@ -84,7 +90,8 @@ def resolved(
     best = -1
     for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
         first = len(losses)
-        for l2, loss in zip(lambdas, _losses(rows, kind, share * strengths, folds, params).T, strict=True):
+        settings = [Settings.of(params.model_copy(update={"features": kind}))] * len(folds)
+        for l2, loss in zip(lambdas, _losses(rows, settings, share * strengths, folds, params).T, strict=True):
             add(kind, 0, l2, loss)
         found = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         best = found if best < 0 else _better(best, found, losses)
@@ -104,6 +111,20 @@ def resolved(
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
+def for_grid(
+    table: Table,
+    asked: config.Train,
+    settled: config.Train,
+    folds: Sequence[splitting.Fold],
+    key: pd.Series | None,
+    weight: np.ndarray | None,
+) -> list[config.Train]:
+    """As `in_folds` for a grid of lambdas of its own, none where nothing but lambda is chosen."""
+    if not any(getattr(asked, name) == "auto" for name in KEYS):
+        return []
+    return in_folds(table, asked.model_copy(update={"l2": "auto"}), settled, folds, key, weight)
+
+
 def without_lambda(
     table: Table, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
 ) -> tuple[config.Train, list[str]]:
@@ -115,19 +136,31 @@ def without_lambda(
     return settled, [assignment(f"train.{name}", getattr(settled, name)) for name in chosen]
 
 
-def of_fold(
-    table: Table, params: config.Train, rows: np.ndarray, key: pd.Series | None, weight: np.ndarray | None
-) -> config.Train:
-    """`params` with what `resolved` chooses from these training rows of a fold alone; of too few rows no pairs."""
-    if params.interactions != "auto":
-        return params
-    key = None if key is None else key.iloc[rows].reset_index(drop=True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of fewer folds
-            return resolved(table.take(rows), params, key, None if weight is None else weight[rows])[0]
-    except UserError:
-        return params.model_copy(update={"interactions": []})
+def in_folds(
+    table: Table,
+    asked: config.Train,
+    settled: config.Train,
+    folds: Sequence[splitting.Fold],
+    key: pd.Series | None,
+    weight: np.ndarray | None,
+) -> list[config.Train]:
+    """`asked` with what `resolved` chooses from the training rows of each fold alone.
+
+    Where these are too few to choose from: `settled`, what was chosen from all rows, but no pairs.
+    """
+    if not has_auto(asked):
+        return [asked] * len(folds)
+    found = []
+    for rows, _ in folds:
+        of_rows = None if key is None else key.iloc[rows].reset_index(drop=True)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of fewer folds
+                found.append(resolved(table.take(rows), asked, of_rows, None if weight is None else weight[rows])[0])
+        except UserError:
+            without_pairs: dict[str, Any] = {"interactions": []} if asked.interactions == "auto" else {}
+            found.append(settled.model_copy(update=without_pairs))
+    return found
 
 
 def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
@@ -136,65 +169,49 @@ def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
 
 
 def _losses(
-    rows: Rows, kind: str, strengths: np.ndarray, folds: list[splitting.Fold], params: config.Train
+    rows: Rows,
+    settings: Sequence[Settings],
+    strengths: np.ndarray,
+    folds: list[splitting.Fold],
+    params: config.Train,
+    is_shared: bool = True,
 ) -> np.ndarray:
-    """The held-out log-loss of each strength on each fold, (n_folds, n_strengths)."""
+    """The held-out log-loss of each strength on each fold, (n_folds, n_strengths), with the settings of each fold."""
     classes, codes = np.unique(rows.y, return_inverse=True)
-    settings = Settings.of(params.model_copy(update={"features": kind}))
-    design = Design.fit(rows.X, settings)
-    block = design.block(rows.X)
-    maps = [Features(design, Matrix([block[learnt]]), settings).T for learnt, _ in folds]
-    found = np.empty((len(folds), len(strengths)))
 
-    def weights(part: np.ndarray) -> np.ndarray | None:
-        return None if rows.weight is None else rows.weight[part]
+    def log_loss(margins: np.ndarray, held_out: FoldRows) -> float:
+        P = probabilities(margins, params.multiclass)
+        return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
 
-    def training_rows(fold: int) -> GridRows:
-        learnt = folds[fold][0]
-        return Matrix([block[learnt]], maps[fold]), codes[learnt], weights(learnt)
-
-    def judge(fit: Grid, fold: int, group: np.ndarray) -> None:
-        held_out = folds[fold][1]
-        margins = fit.margins(Matrix([block[held_out]], maps[fold]), fold, group)
-        margins = margins[:, :, 0] if len(classes) == 2 else margins
-        for place, k in enumerate(group):
-            found[fold, k] = _log_loss(margins[:, place], codes[held_out], weights(held_out), params)
-
-    fitted = fit_grid(
-        training_rows,
-        len(folds),
+    fit, found = cross_validate(
+        prepared(rows.X, codes, folds, settings, rows.weight, is_shared),
+        params.model_copy(update={**FAST, "tolerance": TOLERANCE}),
         strengths[:, None] / np.array([len(learnt) for learnt, _ in folds]),
-        n_classes=len(classes),
-        multiclass=params.multiclass,
-        l1_ratio=params.l1_ratio,
-        optimizer="quasi_newton",
-        tol=TOLERANCE,
-        callback=judge,
+        None,
+        log_loss,
+        len(classes),
+        from_zero=True,
     )
-    if fitted.interrupted:
+    if fit.interrupted:
         raise KeyboardInterrupt
-    return found
+    return np.array([[found[k, fold] for k in range(len(strengths))] for fold in range(len(folds))])
 
 
 def _losses_of_pairs(rows: Rows, strength: float, folds: list[splitting.Fold], params: config.Train) -> np.ndarray:
     """The held-out log-loss with each number of pairs on each fold, (n_folds, n_numbers)."""
-    codes = np.unique(rows.y, return_inverse=True)[1]
-    found = np.empty((len(folds), len(PAIRS)))
-    for fold, (learnt, held_out) in enumerate(folds):
-        training, others = rows.take(learnt), rows.take(held_out)
-        pairs = _found(training, strength, params, max(PAIRS))
-        for place, n in enumerate(PAIRS):
-            design, features, _, model = _fit(training, strength, Settings.of(params, pairs=pairs[:n]), params)
-            margins = model.decision_function(Matrix([design.block(others.X)], features.T))
-            found[fold, place] = _log_loss(margins, codes[held_out], others.weight, params)
-    return found
+    pairs = [_found(rows.take(learnt), strength, params, max(PAIRS)) for learnt, _ in folds]
+    parts = []
+    for n in PAIRS:
+        settings = [Settings.of(params, pairs=of_fold[:n]) for of_fold in pairs]
+        parts.append(_losses(rows, settings, np.array([strength]), folds, params, is_shared=False))
+    return np.hstack(parts)
 
 
 def _found(rows: Rows, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []
-    design, _, Z, model = _fit(rows, strength, Settings.of(params, bins=True), params)
+    design, Z, model = _fit(rows, strength, Settings.of(params, bins=True), params)
     P = model.predict_proba(Z)
     P = P[:, 1:] if P.shape[1] == 2 else P
     Y = rows.y[:, None] == model.classes_[-P.shape[1] :]
@@ -204,21 +221,10 @@ def _found(rows: Rows, strength: float, params: config.Train, n: int) -> list[tu
 
 def _fit(
     rows: Rows, strength: float, settings: Settings, params: config.Train
-) -> tuple[Design, Features, Matrix, LogisticRegression]:
-    design, features, Z = prepare(rows.X, settings)
-    model = LogisticRegression(
-        strength / len(rows.y),
-        multiclass=params.multiclass,
-        l1_ratio=params.l1_ratio,
-        optimizer="quasi_newton",
-        tol=TOLERANCE,
-        max_iter=1000,
-    )
+) -> tuple[Design, Matrix, LogisticRegression]:
+    design, _, Z = prepare(rows.X, settings)
+    fast = params.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
+    model = classifier(fast).set_params(init="zeros")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return design, features, Z, model.fit(Z, rows.y, rows.weight)
-
-
-def _log_loss(margins: np.ndarray, codes: np.ndarray, weight: np.ndarray | None, params: config.Train) -> float:
-    L = log_probabilities(margins, params.multiclass)
-    return float(-np.average(L[np.arange(len(codes)), codes], weights=weight))
+        return design, Z, model.fit(Z, rows.y, rows.weight)

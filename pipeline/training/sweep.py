@@ -1,20 +1,124 @@
-"""The files and pictures of a sweep, and the command that adopts its winner."""
+"""Score a grid of combinations of lambda and learning rate by cross-validation; its files, pictures and command."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from pipeline import config
+from pipeline.columns import splitting
+from pipeline.columns.target import features_and_target
+from pipeline.columns.terms import Settings, prepare
+from pipeline.config import Combination
 from pipeline.figures import sweeps as figures
 from pipeline.figures.drawing import save
 from pipeline.files import formats, paths, stored
+from pipeline.files.stored import Table
+from pipeline.logistic import Status
+from pipeline.logistic.loss import log_losses, predicted, probabilities
 from pipeline.overrides import assignment, options
+from pipeline.scores.scores import scores
 from pipeline.training import choice
-from pipeline.training.cross_validation import Validation
+from pipeline.training.cross_validation import Rows, cross_validate, grid_of, keep_smallest, prepared
 
 CHOSEN = ("train.lambda", "train.learning_rate")
+WORST_LAST = list(Status)
+SWING = 1.01  # times the lowest cost
+
+
+class Validation(NamedTuple):
+    """How each combination did: NaN for the scores of one that diverged, no row for one that was not finished."""
+
+    # lambda, learning_rate, each score and its standard error over folds, iterations, status
+    combinations: pd.DataFrame
+    curves: pd.DataFrame  # lambda, learning_rate, iteration, cost: the mean over folds and classes
+    interrupted: bool
+    folds: Mapping[Combination, list[float]] = MappingProxyType({})  # the chosen score of each fold
+
+
+def combinations(sweep: config.Sweep, train: config.Train) -> list[Combination]:
+    """The grid. Optimisers that find their own step have no learning rate, so their grid is the lambdas alone."""
+    if train.optimizer in ("newton", "quasi_newton"):
+        return list(dict.fromkeys(pair._replace(learning_rate="auto") for pair in sweep.combinations))
+    return sweep.combinations
+
+
+def score_grid(
+    table: Table,
+    train: config.Train,
+    sweep: config.Sweep,
+    grid: list[Combination],
+    folds: list[splitting.Fold],
+    weight: np.ndarray | None = None,
+    in_folds: Sequence[config.Train] = (),
+) -> Validation:
+    """Score every combination of `grid` on the rows of `table`; all other settings are those of `train`.
+
+    weight (n_samples,) is that of each row, in training and in the scores; in_folds has the settings that were chosen
+    inside each fold, where some were (`selection.in_folds`).
+
+    Ctrl-C ends the training, and what was finished is returned.
+    """
+    X, y = features_and_target(table)
+    classes, codes = np.unique(y, return_inverse=True)
+    settings = [Settings.of(params) for params in in_folds or [train] * len(folds)]
+    fit, scored = cross_validate(
+        prepared(X, codes, folds, settings, weight),
+        train,
+        *_arrays(grid),
+        lambda margins, rows: _scores(margins, rows, classes, train, sweep.score),
+        len(classes),
+        memory=sweep.memory * 2**20,
+        title="sweep",
+    )
+    rows, curves, by_combination = [], [], {}
+    for k in np.flatnonzero(fit.finished).tolist():
+        unstable = _diverged_at(fit.status[k], fit.n_iter[k], fit.iterations, fit.curves[:, k])
+        by_fold = [scored[k, fold] for fold in range(len(folds))]
+        by_combination[grid[k]] = [fold_scores[sweep.score] for fold_scores in by_fold]
+        rows.append(_row(grid[k], fit.status[k], fit.n_iter[k], by_fold, unstable))
+        curves.append(_curve(grid[k], fit.iterations, fit.curves[:, k], unstable))
+    return Validation(
+        pd.DataFrame(rows),
+        pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
+        fit.interrupted,
+        by_combination,
+    )
+
+
+def _arrays(grid: list[Combination]) -> tuple[np.ndarray, np.ndarray]:
+    rates = [np.nan if pair.learning_rate == "auto" else pair.learning_rate for pair in grid]
+    return np.array([pair.l2 for pair in grid]), np.array(rates)
+
+
+def path(
+    table: Table,
+    train: config.Train,
+    sweep: config.Sweep,
+    scored: pd.DataFrame,
+    weight: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Weights on all rows of `table`, with the best learning rate of each lambda: lambda, class, feature, weight."""
+    X, y = features_and_target(table)
+    classes, codes = np.unique(y, return_inverse=True)
+    best = choice.best_by_lambda(scored, sweep.score)
+    grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
+    _, features, Z = prepare(X, Settings.of(train))
+    rows, (l2, rates) = Rows(Z, codes, weight, np.arange(len(codes))), _arrays(grid)
+    (weights,) = grid_of([rows], train, l2, rates, len(classes), memory=sweep.memory * 2**20).weights
+    keep_smallest(weights, l2, np.arange(len(grid)), features)
+    weights = weights[:, :, :-1]
+    labels = list(classes)
+    if len(classes) == 2:
+        labels = [train.positive or classes[1]]
+        weights = weights if labels[0] == classes[1] else -weights
+    names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
+    flat = formats.rounded_weights(weights.reshape(len(names), -1))
+    found = pd.DataFrame(flat, columns=features.names, index=names)
+    return pd.Series(found.rename_axis(columns="feature").stack(), name="weight").reset_index()  # noqa: PD013
 
 
 def write(validation: Validation, folder: Path) -> None:
@@ -74,3 +178,55 @@ def draw(
 
 def _number(value: float | str) -> str:
     return value if isinstance(value, str) else repr(float(value)).removesuffix(".0")  # all its digits, no more
+
+
+def _scores(margins: np.ndarray, rows: Rows, classes: np.ndarray, train: config.Train, score: str) -> dict[str, float]:
+    """Log-loss and the chosen score of margins (n_held_out,), or (n_held_out, n_classes)."""
+    if not np.isfinite(margins).all():
+        return dict.fromkeys(["log_loss", score], np.nan)
+    P = probabilities(margins, train.multiclass)
+    found = {"log_loss": float(np.average(log_losses(P, rows.codes), weights=rows.weight))}
+    if score not in found:
+        labels = classes[rows.codes], classes[predicted(margins)]
+        found[score] = scores(*labels, P, classes, train.positive, rows.weight)[score]
+    return found
+
+
+def _diverged_at(status: np.ndarray, n_iter: np.ndarray, iterations: np.ndarray, costs: np.ndarray) -> int | None:
+    """The iteration at which a combination diverged, None if it did not.
+
+    status and n_iter are (n_folds, n_columns), costs (n_points, n_folds, n_columns). A column that used all iterations
+    and ended above its lowest cost swings to and fro, since the learning rate is too large. Where it is after thousands
+    of steps depends on the last digit of the first ones, so it counts as diverged from its first rise.
+    """
+    ends = n_iter[status == Status.DIVERGED].tolist()
+    swings = status == Status.RAN_OUT
+    swings[swings] = costs[-1, swings] > SWING * costs[:, swings].min(axis=0)
+    if swings.any():
+        rises = (np.diff(costs[:, swings], axis=0) > 0).any(axis=1)
+        ends.append(int(iterations[1 + rises.argmax()]))
+    return min(ends, default=None)
+
+
+def _row(
+    pair: Combination, status: np.ndarray, n_iter: np.ndarray, scored: list[dict[str, float]], diverged_at: int | None
+) -> dict:
+    """status and n_iter are (n_folds, n_columns); `scored` has the scores of each fold."""
+    row: dict = {"lambda": pair.l2, "learning_rate": pair.learning_rate}
+    for name in scored[0]:
+        values = np.array([fold[name] if diverged_at is None else np.nan for fold in scored])
+        row[name] = values.mean()
+        row[f"{name}_standard_error"] = values.std(ddof=1) / np.sqrt(len(values))
+    if diverged_at is not None:
+        return row | {"iterations": diverged_at, "status": Status.DIVERGED}
+    return row | {"iterations": int(n_iter.max()), "status": max(status.ravel(), key=WORST_LAST.index)}
+
+
+def _curve(pair: Combination, iterations: np.ndarray, costs: np.ndarray, diverged_at: int | None) -> pd.DataFrame:
+    """The mean of costs (n_points, n_folds, n_columns); a column that stopped keeps its last cost."""
+    table = pd.DataFrame(costs.reshape(len(costs), -1))
+    mean = table.loc[: table.last_valid_index()].ffill().mean(axis="columns")
+    if diverged_at is not None:
+        mean = mean[iterations[: len(mean)] <= diverged_at]
+    shown = iterations[: len(mean)]
+    return pd.DataFrame({"lambda": pair.l2, "learning_rate": pair.learning_rate, "iteration": shown, "cost": mean})

@@ -14,7 +14,7 @@ from pipeline.files import formats, paths, stored
 from pipeline.reading import CellFormat
 from pipeline.tracking import records
 from pipeline.training import choice, fit, learnt
-from pipeline.training.cross_validation import combinations, cross_validate
+from pipeline.training.sweep import combinations, score_grid
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +99,7 @@ def test_folds_are_cut_by_the_group_that_split_the_rows(project: Path) -> None:
 
     def log_losses(key: pd.Series | None) -> pd.Series:
         folds = splitting.folds(rows["target"].to_numpy(str), params.folds, params.seed, key)
-        return cross_validate(rows, settings, params, combinations(params, settings), folds).combinations["log_loss"]
+        return score_grid(rows, settings, params, combinations(params, settings), folds).combinations["log_loss"]
 
     written = pd.read_csv(SWEEP / paths.COMBINATIONS)["log_loss"]
     pd.testing.assert_series_equal(written, log_losses(group), rtol=1e-6)

@@ -17,7 +17,7 @@ from pipeline.config import Combination, Sweep, Train, section_of
 from pipeline.errors import UserError
 from pipeline.reading import CellFormat, Options
 from pipeline.training import fit
-from pipeline.training.cross_validation import Validation, combinations, cross_validate, path
+from pipeline.training.sweep import Validation, combinations, path, score_grid
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ DESCENT = NEWTON.model_copy(update={"optimizer": "gradient_descent", "tolerance"
 
 
 def cross_validated(table: pd.DataFrame, train: Train, sweep: Sweep, grid: list[Combination]) -> Validation:
-    return cross_validate(table, train, sweep, grid, cut(table, sweep))
+    return score_grid(table, train, sweep, grid, cut(table, sweep))
 
 
 def cut(table: pd.DataFrame, sweep: Sweep) -> list[splitting.Fold]:
@@ -158,7 +158,7 @@ def test_without_penalty_a_category_that_no_training_row_has_is_scored_as_train_
     table = pd.DataFrame({"size": size, "colour": colours, "y": y}).astype({"colour": "str", "y": "str"})
     train = NEWTON.model_copy(update={"l2": 0.0, "min_rows": 1, "seed": 5})
     folds = [(np.arange(60), np.arange(60, 62)), (np.arange(2, 62), np.arange(2))]
-    (row,) = cross_validate(table, train, settings(), [Combination(0.0, "auto")], folds).combinations.to_dict("records")
+    (row,) = score_grid(table, train, settings(), [Combination(0.0, "auto")], folds).combinations.to_dict("records")
     losses = []
     for rows, held_out in folds:
         fitted = fit.train(table.iloc[rows], train, CellFormat()).model

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.files import paths, stored
+from pipeline.logistic.loss import log_losses
 from pipeline.model import load
-from pipeline.scores.scores import log_losses
 from pipeline.tracking import promotion, registry, stores
 
 from .conftest import SETTINGS, run_stage, runs, set_params, train_on, write_table

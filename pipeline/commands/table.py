@@ -24,7 +24,7 @@ from pipeline import config, reading
 from pipeline.columns import dataset
 from pipeline.columns.roles import FEATURES, SPECIAL
 from pipeline.config import composition
-from pipeline.config.sections import UNSET
+from pipeline.config.section import UNSET
 from pipeline.errors import reported_warnings
 from pipeline.overrides import assignment, beside, options
 

@@ -13,12 +13,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError, create_model
 
+from pipeline.config.data import Data, TableData
+from pipeline.config.section import Section
 from pipeline.config.sections import (
     BudgetDecision,
     Combination,
     Compute,
     CostDecision,
-    Data,
     Decision,
     Evaluate,
     Explore,
@@ -29,10 +30,8 @@ from pipeline.config.sections import (
     NoDecision,
     Params,
     RandomSplit,
-    Section,
     Split,
     Sweep,
-    TableData,
     TimeSplit,
     Tracking,
     Train,

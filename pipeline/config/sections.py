@@ -4,129 +4,14 @@ The defaults are in `conf/` alone. `lambda` is a keyword of Python, so the field
 `pipeline.logistic.LogisticRegression`.
 """
 
-import re
 from itertools import product
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-FORMAT = re.compile(  # the end of a file's name
-    r"(?i)(?<=.)(\.(arff|arrow|csv|dat|data|dta|feather|json|ods|orc|parquet|pq|psv|sas7bdat|sav|tab|tsv|txt|xls|xlsm|xlsx"
-    r"|xpt|zsav))?(\.(bz2|gz|xz|zip|zstd?))?$"
-)
-UNSET = "???"  # OmegaConf's mark for a value that has to be given
-
-
-def _name(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Name = Annotated[str, BeforeValidator(_name)]  # of a column or a class, which may be called 24
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-L2 = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-LearningRate = Positive | Literal["auto"]
-Score = Literal[
-    "accuracy",
-    "f1_macro",
-    "precision_macro",
-    "recall_macro",
-    "roc_auc",
-    "average_precision",
-    "log_loss",
-    "brier_score",
-]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        if unknown := sorted(set(values) - set(known)):
-            seen = ", ".join(f"{key} = {values[key]!r}" for key in unknown)
-            raise PydanticCustomError("unknown_key", f"no such key: {seen}; the keys here are {', '.join(known)}")
-        return {key: value for key, value in values.items() if value != UNSET}
-
-
-Bundled = Literal["breast_cancer", "iris", "wine", "digits"]
-
-
-class BundledData(Section):
-    name: Bundled
-
-    @property
-    def title(self) -> str:
-        return self.name
-
-    @property
-    def source(self) -> str:
-        return f"scikit-learn's {self.name}"
-
-
-class Expectation(Section):
-    """What must hold of a column; a rule that is not given is not checked."""
-
-    type: Literal["number", "string", "date"] | None = None
-    minimum: float | str | None = None
-    maximum: float | str | None = None
-    allowed: list[float | str] | None = None
-    unique: bool | None = None
-    missing: bool | None = None
-
-
-class TableData(Section):
-    name: Literal["table"]
-    path: Annotated[str, Field(min_length=1)]
-    target: Annotated[Name, Field(min_length=1)]
-    columns: list[Name] | None
-    drop: list[Name]
-    roles: dict[Name, Literal["numeric", "categorical", "boolean", "date", "drop"]]
-    expectations: dict[Name, Expectation]
-    replace: dict[Name, dict[Name, Name]]
-    weight: Name | None
-    offset: Name | None
-    missing_values: list[Name]
-    more_missing: list[Name]
-    date_format: str | dict[Name, str] | None
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
-    decimal: Literal[".", ","] | None
-    thousands: Annotated[str, Field(min_length=1, max_length=1)] | None
-    quote: Annotated[str, Field(min_length=1, max_length=1)] | None
-    escape: Annotated[str, Field(min_length=1, max_length=1)] | None
-    skip: Annotated[int, Field(ge=0)] | None
-    comment: Annotated[str, Field(min_length=1)] | None
-    sheet: Annotated[int, Field(ge=0)] | str | None
-    encoding: str | None
-    compression: Literal["none", "gzip", "bz2", "xz", "zstd", "zip"] | None
-    header: bool | None
-    names: list[Name] | None
-
-    @property
-    def title(self) -> str:
-        """The folders below data/ and the file, without its format; `iris.csv` beside the bundled iris.
-
-        It names the experiment and the registered model, so that of two tables each has its own.
-        """
-        path = Path(self.path)
-        folders = path.parts[1:-1] if path.parts[:1] == ("data",) else ()
-        file = path.name.strip(".")
-        name = FORMAT.sub("", file)
-        return "-".join([*folders, file if name in get_args(Bundled) and not folders else name])
-
-    @property
-    def source(self) -> str:
-        return self.path
-
-
-Data = Annotated[BundledData | TableData, Field(discriminator="name")]
+from pipeline.config.data import BundledData, Data
+from pipeline.config.section import L2, LearningRate, Name, Positive, Score, Section, Seed, Share
 
 
 class Explore(Section):

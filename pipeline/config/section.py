@@ -1,0 +1,45 @@
+"""What every section of `params.yaml` has in common: the check of its keys, and the types of its values."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+UNSET = "???"  # OmegaConf's mark for a value that has to be given
+
+
+def _name(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Name = Annotated[str, BeforeValidator(_name)]  # of a column or a class, which may be called 24
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+L2 = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LearningRate = Positive | Literal["auto"]
+Score = Literal[
+    "accuracy",
+    "f1_macro",
+    "precision_macro",
+    "recall_macro",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier_score",
+]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        if unknown := sorted(set(values) - set(known)):
+            seen = ", ".join(f"{key} = {values[key]!r}" for key in unknown)
+            raise PydanticCustomError("unknown_key", f"no such key: {seen}; the keys here are {', '.join(known)}")
+        return {key: value for key, value in values.items() if value != UNSET}

@@ -55,9 +55,9 @@ class Study:
             classes, sweep = features_and_target(self.training_rows)[1], params.sweep
             self.weight = None if parts.train_weight is None else parts.train_weight.to_numpy(dtype=np.float64)
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, parts.key)
-            settled, self.settled = selection.without_lambda(parts.train, params.train, parts.key, self.weight)
-            self.settings = settled
-            self.in_folds = selection.for_grid(parts.train, params.train, settled, self.folds, parts.key, self.weight)
+            self.settings, self.in_folds, self.settled = selection.without_lambda(
+                parts.train, params.train, self.folds, parts.key, self.weight
+            )
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, combinations: list[Combination]) -> None:

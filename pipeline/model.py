@@ -27,7 +27,6 @@ from pipeline.columns import novelty
 from pipeline.columns.terms import Categories, Design, Offset
 from pipeline.columns.terms.fields import Fields
 from pipeline.errors import UserError
-from pipeline.files.formats import significant
 from pipeline.files.stored import Table
 from pipeline.logistic.calibration import calibrated
 from pipeline.logistic.loss import MULTICLASS, predicted, probabilities
@@ -35,8 +34,9 @@ from pipeline.logistic.matrix import Matrix, margins
 from pipeline.reading import CellFormat, served, typed
 
 FORMAT = "logistic-regression-1"
-# Of effects. With nine, the seventh digit of one probability in a hundred would not be that of the fit.
-DIGITS = 12
+# Of the weights of base columns, rounded before they are stored. With nine digits, the seventh digit of one probability
+# in a hundred would not be that of the fit.
+EFFECT_DIGITS = 12
 
 
 class Model:
@@ -65,7 +65,7 @@ class Model:
         cell_format: CellFormat,
         made_of: Mapping[str, Any],
     ) -> None:
-        self.design, self.weights = design, significant(weights, DIGITS)
+        self.design, self.weights = design, weights
         self.classes_, self.multiclass, self.positive = classes, multiclass, positive
         self.cell_format, self.made_of = cell_format, dict(made_of)
         self.threshold: float | None = None

@@ -97,7 +97,7 @@ def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(m
         max_combinations=1,
         memory=64,
     )
-    in_folds = selection.for_grid(table, KEPT, KEPT, folds, None, None)
+    _, in_folds, _ = selection.without_lambda(table, KEPT, folds)
     found = score_grid(table, KEPT, sweep, sweep.combinations, folds, None, in_folds).combinations
     assert found["log_loss"].squeeze() == pytest.approx(np.mean(losses), rel=0.01)
 

@@ -55,9 +55,9 @@ class Study:
             classes, sweep = features_and_target(self.training_rows)[1], params.sweep
             self.weight = None if rows.train_weight is None else rows.train_weight.to_numpy(dtype=np.float64)
             self.folds = splitting.folds(classes, sweep.folds, sweep.seed, rows.key)
-            settled, self.settled = selection.without_lambda(rows.train, params.train, rows.key, self.weight)
-            self.settings = settled
-            self.in_folds = selection.for_grid(rows.train, params.train, settled, self.folds, rows.key, self.weight)
+            self.settings, self.in_folds, self.settled = selection.without_lambda(
+                rows.train, params.train, self.folds, rows.key, self.weight
+            )
         self.scored, self.curves = pd.DataFrame(columns=["lambda", "learning_rate"]), pd.DataFrame()
 
     def train(self, combinations: list[Combination]) -> None:

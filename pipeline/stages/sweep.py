@@ -36,9 +36,8 @@ def main(root: Path) -> None:
     try:
         with reported_warnings() as warned:
             folds = splitting.folds(classes, sweep.folds, sweep.seed, key)
-            train, settled = selection.without_lambda(table, asked, key, weight)
+            train, in_folds, settled = selection.without_lambda(table, asked, folds, key, weight)
         record["warnings"] = warned
-        in_folds = selection.for_grid(table, asked, train, folds, key, weight)
         validation = results.score_grid(
             table, train, sweep, results.combinations(sweep, train), folds, weight, in_folds
         )

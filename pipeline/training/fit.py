@@ -21,7 +21,7 @@ from pipeline.logistic.firth import firth
 from pipeline.logistic.inference import ROWS_PER_COEFFICIENT
 from pipeline.logistic.matrix import Matrix
 from pipeline.logistic.separation import separating_features
-from pipeline.model import Model
+from pipeline.model import EFFECT_DIGITS, Model
 from pipeline.overrides import override
 from pipeline.reading import CellFormat
 
@@ -115,7 +115,7 @@ def train(
     start_model, model = (
         Model(
             design,
-            features.T @ np.vstack([fit.coef_.T, fit.intercept_]),
+            significant(features.T @ np.vstack([fit.coef_.T, fit.intercept_]), EFFECT_DIGITS),
             fitted.classes_,
             params.multiclass,
             params.positive,

@@ -111,29 +111,24 @@ def resolved(
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
-def for_grid(
-    table: Table,
-    asked: config.Train,
-    settled: config.Train,
-    folds: Sequence[splitting.Fold],
-    key: pd.Series | None,
-    weight: np.ndarray | None,
-) -> list[config.Train]:
-    """As `in_folds` for a grid of lambdas of its own, none where nothing but lambda is chosen."""
-    if not any(getattr(asked, name) == "auto" for name in KEYS):
-        return []
-    return in_folds(table, asked.model_copy(update={"l2": "auto"}), settled, folds, key, weight)
-
-
 def without_lambda(
-    table: Table, params: config.Train, key: pd.Series | None = None, weight: np.ndarray | None = None
-) -> tuple[config.Train, list[str]]:
-    """`params` with what was chosen, at the best lambda, for a grid of lambdas of its own; and that as overrides."""
+    table: Table,
+    params: config.Train,
+    folds: Sequence[splitting.Fold],
+    key: pd.Series | None = None,
+    weight: np.ndarray | None = None,
+) -> tuple[config.Train, list[config.Train], list[str]]:
+    """For a grid of lambdas of its own, `params` with what was chosen at the best lambda.
+
+    Returned are those of all rows, those of each fold (`in_folds`), and what was chosen as overrides.
+    """
     chosen = [name for name in KEYS if getattr(params, name) == "auto"]
     if not chosen:
-        return params, []
-    settled = resolved(table, params.model_copy(update={"l2": "auto"}), key, weight)[0]
-    return settled, [assignment(f"train.{name}", getattr(settled, name)) for name in chosen]
+        return params, [params] * len(folds), []
+    asked = params.model_copy(update={"l2": "auto"})
+    settled = resolved(table, asked, key, weight)[0]
+    overrides = [assignment(f"train.{name}", getattr(settled, name)) for name in chosen]
+    return settled, in_folds(table, asked, settled, folds, key, weight), overrides
 
 
 def in_folds(

@@ -132,6 +132,6 @@ def test_a_pair_of_a_column_that_is_not_there_is_one_message():
 def test_the_choice_is_printed_as_overrides_that_hydra_reads():
     from pipeline.config import composition, parse, section_of
 
-    settled, overrides = selection.without_lambda(table(by_category, 1_000), AUTO)
+    settled, _, overrides = selection.without_lambda(table(by_category, 1_000), AUTO, [])
     composed = section_of(parse(composition.compose([*overrides]), "conf/"), "train", "conf/")
     assert (composed.features, composed.pairs) == (settled.features, settled.pairs)

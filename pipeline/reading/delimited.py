@@ -98,14 +98,7 @@ def sniff(text: Text, path: Path, options: Options, expected: Sequence[str] = ()
     wider = header and bool(some) and all(len(row) == len(names) + 1 for row in some)
     trailing = wider and not any(row[-1].strip() for row in some)
     has_row_names = wider and not trailing and len({row[0] for row in some}) == len(some)
-    named = list(options.names or (names if header else [""] * len(names)))
-    if len(named) != len(names):
-        raise UserError(
-            f"{path} has {len(names)} columns, but data.names has {len(named)}. Give one name per column in data.names."
-        )
-    named = [name or f"column_{place}" for place, name in enumerate(named, start=1)]
-    if has_row_names:
-        named.insert(0, ROW_NAMES)
+    named = _named(names, path, options, header=header, has_row_names=has_row_names)
     cells = [(place, cell.strip()) for row in body for place, cell in enumerate(row[: len(named)])]
     mark = f"{layout.delimiter} {layout.quote}".encode()
     seen = {cell.strip() for row in body[:-1] for cell in row}
@@ -124,6 +117,19 @@ def sniff(text: Text, path: Path, options: Options, expected: Sequence[str] = ()
         padded={place: cell for place, cell in cells if re.fullmatch(r"0+[1-9]\d*", cell)},
         footer=footer_of(text, layout, options.comment, len(named), seen),
     )
+
+
+def _named(names: list[str], path: Path, options: Options, *, header: bool, has_row_names: bool) -> list[str]:
+    """The name of each column. Errors: `UserError` where `data.names` has another number of names than of columns."""
+    named = list(options.names or (names if header else [""] * len(names)))
+    if len(named) != len(names):
+        raise UserError(
+            f"{path} has {len(names)} columns, but data.names has {len(named)}. Give one name per column in data.names."
+        )
+    named = [name or f"column_{place}" for place, name in enumerate(named, start=1)]
+    if has_row_names:
+        named.insert(0, ROW_NAMES)
+    return named
 
 
 def _sample(text: Text, options: Options) -> tuple[str, str]:

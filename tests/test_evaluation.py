@@ -177,7 +177,7 @@ def test_importance_is_that_of_all_rows_where_positives_are_rare():
     trained = train_on(table.iloc[::2].reset_index(drop=True), **{"lambda": 1e-4})
     found = checks.importance(trained.model, table).set_index("column")["importance"]
     X, y = features_and_target(table)
-    both = scikit_learns(trained)
+    both = of_scikit_learn(trained)
     expected = permutation_importance(both, X, y, scoring="neg_log_loss", n_repeats=5, random_state=1)
     assert found["x"] == pytest.approx(expected.importances_mean[0], rel=0.3)
 

@@ -6,7 +6,7 @@ What is left out, and an identifier that repeats, are warnings.
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -88,22 +88,27 @@ def decide(
             f"The target {target!r} is the only column. Keep at least one feature: change data.columns or data.drop."
         )
     if not features(roles):
-        left_out = [row for row in decisions if row[1] not in SPECIAL]
-        if not left_out:
-            raise UserError(f"No column is left to predict {target!r} from. Keep at least one feature.")
-        shown = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
-        usable = [(name, as_feature) for name, *_ in left_out if (as_feature := _usable_as(frame[name]))]
-        advice = f"To use one as a feature, give it a role, such as {override('data.roles', dict(usable[:1]))}."
-        raise UserError(
-            f"No column is left to predict {target!r} from ({shown}). "
-            f"{advice if usable else 'Add columns to the file that repeat values or hold numbers.'}"
-        )
+        raise _no_feature(frame, target, decisions)
     _warn_of_left_out(roles, frame)
     for name, role in roles[["column", "role"]].itertuples(index=False):
         if role not in SPECIAL and name not in given:
             is_alone = features(roles) == [name]  # that of the groups is no feature
             _warn_of_repeated(frame[name], role, None if is_alone else frame[target])
     return roles
+
+
+def _no_feature(frame: pd.DataFrame, target: str, decisions: Sequence[tuple[str, str, str]]) -> UserError:
+    """The error where every column is left out, with what can be done."""
+    left_out = [row for row in decisions if row[1] not in SPECIAL]
+    if not left_out:
+        return UserError(f"No column is left to predict {target!r} from. Keep at least one feature.")
+    shown = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
+    usable = [(name, as_feature) for name, *_ in left_out if (as_feature := _usable_as(frame[name]))]
+    advice = f"To use one as a feature, give it a role, such as {override('data.roles', dict(usable[:1]))}."
+    return UserError(
+        f"No column is left to predict {target!r} from ({shown}). "
+        f"{advice if usable else 'Add columns to the file that repeat values or hold numbers.'}"
+    )
 
 
 def features(roles: pd.DataFrame) -> list[str]:

@@ -5,33 +5,28 @@ those of its strips (or reads them, from a URL). After that only weights go out 
 another. The sums are added here in the order of the strips, as those of threads are. Strips of a worker that is lost
 are opened by another one.
 
-Source: https://distributed.dask.org/en/stable/resilience.html
-"""
+Source: https://distributed.dask.org/en/stable/resilience.html"""
 
-import io
 import logging
-import pickle
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_here
 from contextlib import ExitStack, contextmanager
-from functools import cache, lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 
 from pipeline import compute
+from pipeline.compute.arrays import opened, remove, without_arrays
 from pipeline.errors import UserError
 from pipeline.logistic import threads
 from pipeline.logistic.threads import Call
 
-LARGE = 64 * 1024  # bytes of an array that is written to the folder
 BROADCAST = 1024 * 1024  # bytes of a call that is sent to each worker once
 SECONDS = 20  # to wait for a scheduler and for workers
 COMPARED = ("python", "dask", "distributed", "numpy")  # versions that should agree
@@ -168,7 +163,6 @@ def _code(package: str) -> Any:
     def digest() -> str | None:
         from hashlib import sha256
         from importlib.util import find_spec
-        from pathlib import Path
 
         spec = find_spec(package)
         if spec is None or not spec.submodule_search_locations:
@@ -278,8 +272,8 @@ class Cluster:
 
     def _write(self, task: Any) -> None:
         if task not in self.written:
-            self.written[task], files = _without_arrays(task, self.folder)
-            finalize(task, _remove, files)
+            self.written[task], files = without_arrays(task, self.folder)
+            finalize(task, remove, files)
 
 
 def _answers() -> bool:
@@ -295,7 +289,7 @@ def _apply(call: Call, written: list[bytes], code: str) -> list[Any]:
     found = []
     with threads.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for task in written:
-            found.append(call(_opened(task)))
+            found.append(call(opened(task)))
             _release()
     return found
 
@@ -306,54 +300,3 @@ def _release() -> None:
 
     if limit := get_worker().memory_manager.memory_limit:
         compute.release(limit * MAPPED)
-
-
-@lru_cache(maxsize=threads.MOST)  # all strips of a matrix: one less, and each pass would open all of them again
-def _opened(written: bytes) -> Any:
-    return pickle.loads(written)
-
-
-def _without_arrays(task: Any, folder: str) -> tuple[bytes, list[str]]:
-    """`task` as bytes that name its large arrays, and the files that these were written to."""
-    buffer, files = io.BytesIO(), []
-
-    class Pickler(pickle.Pickler):
-        def reducer_override(self, value: Any) -> Any:
-            if type(value) not in (np.ndarray, np.memmap) or value.nbytes < LARGE:
-                return NotImplemented
-            name = f"{folder.rstrip('/')}/{uuid4().hex}"
-            with _file(name, "wb") as file:
-                file.write(np.ascontiguousarray(value).data)
-            files.append(name)
-            return _array, (name, value.dtype.str, value.shape)
-
-    Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(task)
-    return buffer.getvalue(), files
-
-
-def _array(name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The array in a file, mapped; or from a URL, read."""
-    if "://" not in name:
-        return compute.mapped(np.memmap(name, dtype, "r", shape=shape)).view(np.ndarray)
-    with _file(name, "rb") as file:
-        return np.frombuffer(file.read(), dtype).reshape(shape)
-
-
-def _file(name: str, mode: str) -> Any:
-    if "://" not in name:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        return Path(name).open(mode)
-    import fsspec
-
-    return fsspec.open(name, mode)
-
-
-def _remove(files: list[str]) -> None:
-    for name in files:
-        if "://" not in name:
-            Path(name).unlink(missing_ok=True)
-        elif not sys.is_finalizing():
-            import fsspec
-
-            system, path = fsspec.core.url_to_fs(name)
-            system.rm(path)

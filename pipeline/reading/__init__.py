@@ -3,7 +3,9 @@
 table       a file to a frame with three kinds of columns
 decoding    bytes to text: compression and encoding
 formats     spreadsheets, Parquet and other formats that are no delimited text
-delimited   how a delimited text is written: delimiter, quotes, header
+delimited   how a delimited text is written: delimiter, quotes, decimal mark
+header      its header, and what stands above and below the rows
+json        a table in JSON
 body        delimited text to columns
 cells       what a column is: numbers, strings or dates
 advice      warnings and errors about what it is read as

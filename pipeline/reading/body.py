@@ -23,7 +23,8 @@ from pipeline.errors import UserError
 from pipeline.overrides import override
 from pipeline.reading import held
 from pipeline.reading.decoding import Text
-from pipeline.reading.delimited import BLANK, Dialect
+from pipeline.reading.delimited import Dialect
+from pipeline.reading.header import BLANK
 
 FEW = 1 << 22  # bytes that Arrow reads at once
 EXACT = 2**53  # a float64 holds each whole number up to here

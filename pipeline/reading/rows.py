@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
-from pipeline.reading import body, decoding, delimited, formats
+from pipeline.reading import body, decoding, delimited, formats, json
 from pipeline.reading.options import Options
 from pipeline.reading.table import SHEETS, unique_names
 
@@ -53,8 +53,8 @@ def _chunks(path: Path, expected: list[str], options: Options, size: int) -> Ite
     elif kind == "text":
         text = decoding.text(path)
         formats.refuse_foreign(text.start(512), path)
-        if formats.is_json(text):
-            yield from _batches(formats.json_table(text, path).to_batches(size))
+        if json.is_json(text):
+            yield from _batches(json.json_table(text, path).to_batches(size))
         elif known := formats.arff(text, path, Options()):
             yield from _lines(text, path, [], known[0], options, size)
         else:

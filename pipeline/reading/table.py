@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline import compute
 from pipeline.errors import CellError, UserError
 from pipeline.overrides import override
-from pipeline.reading import body, cells, decoding, delimited, formats, held
+from pipeline.reading import body, cells, decoding, delimited, formats, header, held, json
 from pipeline.reading.options import CellFormat, Options
 
 KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
@@ -185,8 +185,8 @@ def _file(
         return _Stored(_columns(formats.columns(path, kind), path, kind, options, kinds), decimal, kinds, [])
     text = decoding.text(path, options.compression, options.encoding)
     formats.refuse_foreign(text.start(512), path)
-    if formats.is_json(text):
-        table = formats.json_table(text, path)
+    if json.is_json(text):
+        table = json.json_table(text, path)
         columns = formats.Columns(table.column_names, [], table.select)
         return _Stored(_columns(columns, path, "JSON", options, kinds), decimal, kinds, [])
     if known := formats.arff(text, path, options):
@@ -208,7 +208,7 @@ def _text(
     text = delimited.unwrapped(text, options)
     dialect = delimited.sniff(text, path, options, expected)
     names = unique_names(dialect.names)
-    row_names = [name for name in names[:1] if name == delimited.ROW_NAMES]
+    row_names = [name for name in names[:1] if name == header.ROW_NAMES]
     kept = [names[place] for place in _kept(dialect.names, options, kinds, path, row_names=row_names)]
     strings = {
         *as_strings,
@@ -295,7 +295,7 @@ def _kept(
         raise UserError(
             f"{path}: data.columns and data.drop leave no column. Keep at least the target and one feature."
         )
-    is_text = list(row_names) == [delimited.ROW_NAMES]
+    is_text = list(row_names) == [header.ROW_NAMES]
     for name in sorted(left_out.intersection(row_names) - set(options.drop)):
         why = "the header has one name less than the rows have cells" if is_text else "pandas saved it as the index"
         warnings.warn(

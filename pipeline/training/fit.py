@@ -127,18 +127,23 @@ def train(
     model.set_average(Z)
     training = Training(start_model, model, fitted, features, params, Z, y, weight)
     if Status.SEPARATED in fitted.status_:
-        for label, coef, intercept in training.columns_of_weights:
-            found = separating_features(Z, y == label, np.append(coef, intercept))
-            if len(found):
-                warnings.warn(
-                    f"train.lambda = {params.l2:g}{' is next to none' if params.l2 else ''}, but no best weights exist "
-                    f"for {label!r}: with {shortened(names[found])}, rows of one class are separated from all others, "
-                    f"so weights grow until training stops and have no standard errors, intervals and p values. Set a "
-                    f"penalty (-S train.lambda=0.01; of two classes with intervals: -S train.penalty=firth), pool a "
-                    f"category of only one class with others (train.min_rows), or leave the column out (data.drop).",
-                    stacklevel=2,
-                )
+        _warn_of_separation(training)
     return training
+
+
+def _warn_of_separation(training: Training) -> None:
+    names, lambda_ = training.features.names, training.params.l2
+    for label, coef, intercept in training.columns_of_weights:
+        separating = separating_features(training.rows, training.y == label, np.append(coef, intercept))
+        if len(separating):
+            warnings.warn(
+                f"train.lambda = {lambda_:g}{' is next to none' if lambda_ else ''}, but no best weights exist "
+                f"for {label!r}: with {shortened(names[separating])}, rows of one class are separated from all others, "
+                f"so weights grow until training stops and have no standard errors, intervals and p values. Set a "
+                f"penalty (-S train.lambda=0.01; of two classes with intervals: -S train.penalty=firth), pool a "
+                f"category of only one class with others (train.min_rows), or leave the column out (data.drop).",
+                stacklevel=3,
+            )
 
 
 def _fitted(

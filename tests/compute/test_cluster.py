@@ -44,7 +44,7 @@ def local() -> Iterator[LocalCluster]:
 
 @pytest.fixture(autouse=True)
 def _small_arrays_are_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "LARGE", 1000)
+    monkeypatch.setattr("pipeline.compute.arrays.LARGE", 1000)
 
 
 @pytest.fixture

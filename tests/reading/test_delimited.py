@@ -233,7 +233,7 @@ def test_a_quote_or_escape_is_never_taken_for_the_delimiter(table, key, mark, mo
         assert marks["delimiter"] not in (marks["quotechar"], marks["escapechar"])
         return reader(stream, **marks)
 
-    monkeypatch.setattr("pipeline.reading.delimited.csv.reader", strict)
+    monkeypatch.setattr("pipeline.reading.header.csv.reader", strict)
     other = ";" if mark != ";" else ","
     assert table(f"a{other}b\n1{other}2\n3{other}4\n", **{key: mark}).to_numpy().tolist() == [[1, 2], [3, 4]]
     with pytest.raises(UserError, match="are both"):

@@ -111,7 +111,7 @@ def opened(settings: Tracking, step: str = GO_ON) -> Iterator[str]:
 
 
 def _make_tables() -> None:
-    """Let MLflow make the tables of a new database. Where other clones do so too, all but one fail, and wait for it."""
+    """Let MLflow make the tables of a new database. Where several clones do so at once, one succeeds first."""
     for seconds in (1, 2, 4, 8, 16):
         try:
             mlflow.MlflowClient().search_experiments(max_results=1)

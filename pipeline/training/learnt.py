@@ -31,7 +31,7 @@ def weights(training: Training) -> pd.DataFrame:
 
     Of each class, the features of the largest effect (the weight per standard deviation, without its sign) come first.
 
-    Weights of a curve or a pair have its name in the column `curve`, which a model without them has not.
+    The column `curve` names the curve or pair of a weight. Without curves and pairs there is no such column.
 
     The unit of a category is 1: where the cell has it, against where not. An odds ratio is exp(weight): the factor by
     which the odds of the class grow when the feature grows by one standard deviation, or by one of its own units.

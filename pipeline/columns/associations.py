@@ -53,14 +53,14 @@ def strong(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Pair]:
     names = features(roles)
     sample = _sample(frame[names])
     is_string = {name: types.is_string_dtype(sample[name]) for name in names}
-    found = _of_numbers(sample[[name for name in names if not is_string[name]]])
+    pairs = _of_numbers(sample[[name for name in names if not is_string[name]]])
     few = [name for name in names if is_string[name] or sample[name].nunique() <= FEW][:COLUMNS]
     codes = {name: _codes(sample[name]) for name in few}
     for place, first in enumerate(few):
         for second in few[place + 1 :]:
             if is_string[first] or is_string[second]:
-                found.append(_pair(first, second, codes))
-    return sorted((pair for pair in found if pair.association > STRONG), key=lambda pair: -pair.association)
+                pairs.append(_pair(first, second, codes))
+    return sorted((pair for pair in pairs if pair.association > STRONG), key=lambda pair: -pair.association)
 
 
 def inflation(frame: pd.DataFrame) -> dict[str, float]:
@@ -87,14 +87,14 @@ def shared(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Shared]:
         for code in (np.flatnonzero(counts[: 1 + len(categories)] >= FEWEST) - 1).tolist():
             key = np.packbits(codes == code).tobytes()
             groups.setdefault(key, []).append((name, None if code < 0 else categories[code]))
-    found = []
+    shared_groups = []
     for group in (group for group in groups.values() if len(group) > 1):
         rows = _has(frame[group[0][0]], group[0][1])
         same = [(name, category) for name, category in group if (_has(frame[name], category) == rows).all()]
         if len(same) > 1:
             words = [f"{name} is missing" if category is None else f"{name} = {category}" for name, category in same]
-            found.append(Shared(words, int(rows.sum())))
-    return sorted(found, key=lambda group: -group.n_rows)
+            shared_groups.append(Shared(words, int(rows.sum())))
+    return sorted(shared_groups, key=lambda group: -group.n_rows)
 
 
 def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
@@ -105,13 +105,13 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
     factors = inflation(frame[[name for name in features(roles) if name not in following]])
     high = {name: factor for name, factor in factors.items() if factor > INFLATED and name not in paired}
     if high:
-        shown = ", ".join(
+        examples = ", ".join(
             f"{name} ({'over 1,000' if factor > 1000 else f'{factor:.0f}'})"
             for name, factor in list(high.items())[:SHOWN]
         )
         drop = override("data.drop", [next(iter(high))])
         warnings.warn(
-            f"These columns nearly follow from others (variance inflation above {INFLATED}): {shown}. Their weights "
+            f"These columns nearly follow from others (variance inflation above {INFLATED}): {examples}. Their weights "
             f"can't be told apart, and their intervals are wide; to leave one out: {drop}.",
             stacklevel=2,
         )
@@ -120,11 +120,11 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
         (False, "follow from a finer one", "{1} from {0}"),
     ):
         if alike := [pair for pair in pairs if pair.is_mutual == is_mutual]:
-            shown = "; ".join(f"{between.format(*pair)} ({pair.association:.2f})" for pair in alike[:SHOWN])
+            examples = "; ".join(f"{between.format(*pair)} ({pair.association:.2f})" for pair in alike[:SHOWN])
             more = f"; and {len(alike) - SHOWN:,} more pairs" if len(alike) > SHOWN else ""
             drop = override("data.drop", [alike[0].second])
             warnings.warn(
-                f"These columns {what} (association above {STRONG:g}): {shown}{more}. Don't read the weight of one "
+                f"These columns {what} (association above {STRONG:g}): {examples}{more}. Don't read the weight of one "
                 f"alone; to leave one out: {drop}.",
                 stacklevel=2,
             )
@@ -133,14 +133,14 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
 
 def _warn_of_shared(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
     if groups := shared(frame, roles):
-        shown = "; ".join(
+        examples = "; ".join(
             f"{', '.join(group.categories[:SHOWN])}{', ...' if len(group.categories) > SHOWN else ''} "
             f"({group.n_rows:,} rows)"
             for group in groups[:SHOWN]
         )
         more = f"; and {len(groups) - SHOWN:,} more groups" if len(groups) > SHOWN else ""
         warnings.warn(
-            f"These categories of different columns are the same rows: {shown}{more}. The model divides one effect "
+            f"These categories of different columns are the same rows: {examples}{more}. The model divides one effect "
             f"among them, so don't read the weight of one alone: outputs/train/effects.csv has their joint odds ratio.",
             stacklevel=3,
         )

@@ -114,22 +114,22 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
     return Parts(train, test, key, left_out, *weights)
 
 
-def write(parts: Parts, data: config.Data, warned: list[str], root: Path) -> None:
+def write(split: Parts, data: config.Data, warned: list[str], root: Path) -> None:
     """The rows, the key and a summary with the title of the data and the warnings, below `root`."""
-    stored.save_table(parts.train, root / paths.TRAINING_ROWS)
-    stored.save_table(parts.test, root / paths.TEST_ROWS)
-    if len(parts.left_out.columns):
-        stored.save_table(parts.left_out, root / paths.TEST_LEFT_OUT)
-    for series, path in ((parts.train_weight, paths.TRAINING_WEIGHTS), (parts.test_weight, paths.TEST_WEIGHTS)):
+    stored.save_table(split.train, root / paths.TRAINING_ROWS)
+    stored.save_table(split.test, root / paths.TEST_ROWS)
+    if len(split.left_out.columns):
+        stored.save_table(split.left_out, root / paths.TEST_LEFT_OUT)
+    for series, path in ((split.train_weight, paths.TRAINING_WEIGHTS), (split.test_weight, paths.TEST_WEIGHTS)):
         if series is not None:
             stored.save_table(series.to_frame(), root / path)
-    if parts.key is not None:
-        stored.save_table(parts.key.to_frame(), root / paths.KEY)
+    if split.key is not None:
+        stored.save_table(split.key.to_frame(), root / paths.KEY)
     summary = {
         "data": data.title,
-        "training_rows": len(parts.train),
-        "test_rows": len(parts.test),
-        "features": len(parts.train.columns) - 1,
+        "training_rows": len(split.train),
+        "test_rows": len(split.test),
+        "features": len(split.train.columns) - 1,
         "warnings": warned,
     }
     formats.save_json(summary, root / paths.SPLIT_SUMMARY)
@@ -157,9 +157,9 @@ def _read_like(path: Path, data: config.TableData, table: Table, cell_format: Ce
     """Another file with the columns of `table`, in its order and types. Errors: `UserError` where it differs."""
     role = {"float64": "numeric", "str": "categorical", "datetime64[us]": "date"}
     kinds = {str(name): role[str(kind)] for name, kind in table.dtypes.items()}
-    known = asdict(cell_format)
-    same = known | {
-        key: {name: value for name, value in (known[key] or {}).items() if name in table}
+    settings = asdict(cell_format)
+    same = settings | {
+        key: {name: value for name, value in (settings[key] or {}).items() if name in table}
         for key in ("date_format", "replace")
     }
     options = replace(options_of(data), **same, columns=list(table.columns), drop=())
@@ -195,10 +195,10 @@ def _positions(
     return splitting.stratified(table[table.columns[-1]], params.test_size, params.seed)
 
 
-def _check_classes(target: pd.Series, parts: dict[str, pd.Series], params: config.Split) -> None:
+def _check_classes(target: pd.Series, sides: dict[str, pd.Series], params: config.Split) -> None:
     settings = [f"split.{key}" for key in ("test_size", "seed", "path") if hasattr(params, key)]
     classes = target.value_counts().index.tolist()
-    for side, labels in parts.items():
+    for side, labels in sides.items():
         if absent := sorted(set(target.unique()) - set(labels.unique())):
             raise UserError(
                 f"split.method = {params.method!r} leaves no {side} row with {target.name} = {absent[0]!r} "

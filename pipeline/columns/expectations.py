@@ -32,11 +32,11 @@ def check(frame: pd.DataFrame, expectations: Mapping[str, Mapping[str, Any]], so
         if name not in frame:
             raise unknown_column(name, frame.columns, "data.expectations")
         for rule, value in {"missing": True, **rules}.items():
-            column, shown = frame[name], f"column {name!r}, {rule}: {value}"
+            column, requirement = frame[name], f"column {name!r}, {rule}: {value}"
             if (breaks := _breaks(column, rule, value)).any():
-                lines.append(f"{shown}: {_rows(column[breaks], np.flatnonzero(breaks) + 1)}")
+                lines.append(f"{requirement}: {_rows(column[breaks], np.flatnonzero(breaks) + 1)}")
             elif rule == "type" and type_of(column) != value:
-                lines.append(f"{shown}: the column is read as another type, which data.roles can change")
+                lines.append(f"{requirement}: the column is read as another type, which data.roles can change")
     if lines:
         raise UserError(
             "\n  ".join([f"{source} breaks data.expectations:", *lines])
@@ -46,13 +46,13 @@ def check(frame: pd.DataFrame, expectations: Mapping[str, Mapping[str, Any]], so
 
 def _breaks(column: pd.Series, rule: str, value: Any) -> pd.Series:
     """Which cells break the rule, (n_rows,). A missing cell breaks none but `missing`."""
-    known, kind = column.notna(), type_of(column)
+    is_known, kind = column.notna(), type_of(column)
     if rule == "missing":
-        return ~known & (not value)
+        return ~is_known & (not value)
     if rule == "unique":
-        return known & value & column.duplicated(keep=False)
+        return is_known & value & column.duplicated(keep=False)
     if rule == "type":
-        return known & ~_fits(column, value)
+        return is_known & ~_fits(column, value)
     try:
         if kind == "string" and rule != "allowed":
             raise TypeError("strings have no minimum and no maximum")
@@ -63,7 +63,7 @@ def _breaks(column: pd.Series, rule: str, value: Any) -> pd.Series:
             + ("Use `allowed`, or `type: number`." if kind == "string" else f"Give a {kind}.")
         ) from None
     if rule == "allowed":
-        return known & ~column.isin(values)
+        return is_known & ~column.isin(values)
     return column < values[0] if rule == "minimum" else column > values[0]
 
 

@@ -61,7 +61,7 @@ def disguised_targets(frame: Table, report: pd.DataFrame, target: str) -> list[L
     order = np.random.default_rng(0).permutation(len(sample))
     place = pd.Series(codes[order]).groupby(codes[order]).cumcount().to_numpy()
     halves = Halves(order[place % 2 == 0], order[place % 2 == 1], weight)
-    found = []
+    leaks = []
     for name in features(report):
         column = sample[name]
         distance = _distances(binned(column, column.nunique()), codes, weight)
@@ -74,8 +74,8 @@ def disguised_targets(frame: Table, report: pd.DataFrame, target: str) -> list[L
                 is_string = pd.api.types.is_string_dtype(column)
                 score = halves.score((_by_category if is_string else _by_tree)(column, is_class, halves), is_class)
             if score >= PERFECT:
-                found.append(Leak(name, str(labels[k]), by_missing >= PERFECT, score))
-    return found
+                leaks.append(Leak(name, str(labels[k]), by_missing >= PERFECT, score))
+    return leaks
 
 
 def warn_of_leaks(frame: Table, report: pd.DataFrame, target: str) -> None:

@@ -27,19 +27,19 @@ Counts = dict[str, Counter[int | str]]  # by column: how many cells there are of
 
 def counts(design: Design, frame: pd.DataFrame) -> Counts:
     """How many cells of typed rows are unlike those that the terms were fitted on."""
-    found: Counts = {}
+    tally: Counts = {}
     for name, term in _compared(design).items():
         cells = frame[name].dropna()
         if isinstance(term, Categories):
             strings = pa.array(cells, pa.large_string())
             unseen = strings.filter(pc.invert(pc.is_in(strings, pa.array(term.categories, pa.large_string()))))
             distinct = Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(unseen).to_pylist()})
-            found[name] = Counter({CELLS: len(cells), UNSEEN: len(unseen)}) + Counter(dict(distinct.most_common(KEPT)))
+            tally[name] = Counter({CELLS: len(cells), UNSEEN: len(unseen)}) + Counter(dict(distinct.most_common(KEPT)))
         else:
             x, (lowest, low, high, highest) = term.numbers(cells), term.range
             kinds = {OUTSIDE: (x < lowest) | (x > highest), LOW: x < low, HIGH: x > high}
-            found[name] = Counter({CELLS: len(x), **{kind: int(which.sum()) for kind, which in kinds.items()}})
-    return found
+            tally[name] = Counter({CELLS: len(x), **{kind: int(which.sum()) for kind, which in kinds.items()}})
+    return tally
 
 
 def _compared(design: Design) -> dict[str, Categories | Line]:
@@ -65,7 +65,7 @@ def messages(design: Design, total: Counts) -> Iterator[str]:
         count = total.get(name, Counter())
         if isinstance(term, Categories):
             if count[UNSEEN] >= SHARE * max(count[CELLS], 1):
-                yield _unseen(name, count, [known for known in term.categories if known is not None])
+                yield _unseen(name, count, [category for category in term.categories if category is not None])
         elif text := (_later if term.part else _outside)(count, term):
             yield f"column {name!r}: {text}"
 
@@ -73,18 +73,18 @@ def messages(design: Design, total: Counts) -> Iterator[str]:
 def _unseen(name: str, count: Counter[int | str], categories: list[str]) -> str:
     frequent = max((key for key in count if isinstance(key, str)), key=lambda key: (count[key], key))
     if alike := _nearest(frequent, categories):
-        known = f"did you mean {alike!r}?"
+        hint = f"did you mean {alike!r}?"
     else:
-        known = f"training had {', '.join(map(repr, categories[:3]))}{', ...' if len(categories) > 3 else ''}"
+        hint = f"training had {', '.join(map(repr, categories[:3]))}{', ...' if len(categories) > 3 else ''}"
     return (
         f"column {name!r}: {count[UNSEEN]:,} of {count[CELLS]:,} cells are categories that training did not have, such "
-        f"as {frequent!r} ({known})"
+        f"as {frequent!r} ({hint})"
     )
 
 
 def _nearest(category: str, categories: list[str]) -> str | None:
     """The category of training that is written most alike; case and spaces matter least."""
-    plain = {"".join(known.casefold().split()): known for known in reversed(categories)}
+    plain = {"".join(candidate.casefold().split()): candidate for candidate in reversed(categories)}
     close = difflib.get_close_matches("".join(category.casefold().split()), list(plain), n=1)
     return plain[close[0]] if close else None
 

@@ -35,26 +35,26 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
     rows = []
     for name, role, reason in roles.itertuples(index=False):
         column = frame[name]
-        known = column.dropna()
+        cells = column.dropna()
         row = {"column": name, "role": role, "reason": reason, "type": type_of(column)}
-        row["missing"] = len(column) - len(known)
-        if types.is_string_dtype(known):
-            counts = known.value_counts()
+        row["missing"] = len(column) - len(cells)
+        if types.is_string_dtype(cells):
+            counts = cells.value_counts()
             row |= {"distinct": len(counts), "commonest": "; ".join(f"{k}: {n:,}" for k, n in counts.head(3).items())}
-        elif types.is_numeric_dtype(known) and len(known):
-            ordered = np.sort(known.to_numpy(float))  # once: each of these takes long where cells are in no order
+        elif types.is_numeric_dtype(cells) and len(cells):
+            ordered = np.sort(cells.to_numpy(float))  # once: each of these takes long where cells are in no order
             unit = np.ldexp(1.0, np.frexp(max(-ordered[0], ordered[-1]))[1])  # where the square of 1e300 is finite
             row |= {
                 "distinct": 1 + np.count_nonzero(ordered[1:] != ordered[:-1]),
                 "minimum": ordered[0],
                 "median": np.median(ordered),
                 "maximum": ordered[-1],
-                "mean": known.mean(),
-                "deviation": (known / unit).std(ddof=0) * unit,
+                "mean": cells.mean(),
+                "deviation": (cells / unit).std(ddof=0) * unit,
             }
         else:
-            row |= {"distinct": known.nunique(), "minimum": known.min(), "median": known.median()}
-            row["maximum"] = known.max()
+            row |= {"distinct": cells.nunique(), "minimum": cells.min(), "median": cells.median()}
+            row["maximum"] = cells.max()
         row["information"] = information(binned(column, row["distinct"]), classes) if name != target else np.nan
         rows.append(row)
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
@@ -65,7 +65,7 @@ def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, d
 
     Edges of dates are seconds after 1970.
     """
-    found = {}
+    bars = {}
     codes, classes = pd.factorize(frame[target], sort=True)
     for name, role in roles[["column", "role"]].itertuples(index=False):
         if role not in (*FEATURES, "target"):
@@ -84,8 +84,8 @@ def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, d
         is_shown = place >= 0
         flat = codes[is_shown] * n_bars + place[is_shown].astype(np.int64)
         table = np.bincount(flat, minlength=len(classes) * n_bars).reshape(len(classes), n_bars)
-        found[name] = axis | {"counts": dict(zip(classes, table.tolist(), strict=True))}
-    return found
+        bars[name] = axis | {"counts": dict(zip(classes, table.tolist(), strict=True))}
+    return bars
 
 
 def places(strings: pd.Series, categories: Sequence[str] | pd.Index) -> np.ndarray:
@@ -93,8 +93,8 @@ def places(strings: pd.Series, categories: Sequence[str] | pd.Index) -> np.ndarr
 
     As `pd.Index.get_indexer`, which makes a Python object of each string first.
     """
-    found = pc.index_in(*(pa.array(side, pa.large_string(), from_pandas=True) for side in (strings, categories)))
-    return pc.fill_null(found, -1).to_numpy()
+    positions = pc.index_in(*(pa.array(side, pa.large_string(), from_pandas=True) for side in (strings, categories)))
+    return pc.fill_null(positions, -1).to_numpy()
 
 
 def information(x: np.ndarray, y: np.ndarray) -> float:
@@ -127,8 +127,8 @@ def binned(column: pd.Series, distinct: int) -> np.ndarray:
     if types.is_string_dtype(column) or distinct <= BINS:
         return pd.factorize(column)[0]
     numbers = as_numbers(column)
-    known = np.sort(numbers[~np.isnan(numbers)])
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[:-1]))  # a value that fills several bins has one
+    ordered = np.sort(numbers[~np.isnan(numbers)])
+    edges = np.unique(np.quantile(ordered, np.linspace(0, 1, BINS + 1)[:-1]))  # a value that fills several bins has one
     return np.where(np.isnan(numbers), -1, _below(edges, numbers, np.greater))
 
 

@@ -42,7 +42,7 @@ SENTENCE = 4  # words in a cell
 def decide(
     frame: pd.DataFrame,
     target: str,
-    given: Mapping[str, str] | None = None,
+    user_roles: Mapping[str, str] | None = None,
     *,
     weight: str | None = None,
     offset: str | None = None,
@@ -50,12 +50,12 @@ def decide(
     """One row per column of `frame`: `column`, `role`, `reason`.
 
     Roles: target; numeric, categorical, boolean, date (the features); weight, offset; identifier, text, constant, empty
-    and drop (left out). A column in `given` has the role that it gives; `reading.read` has checked that its cells allow
-    it.
+    and drop (left out). A column in `user_roles` has the role that it gives; `reading.read` has checked that its cells
+    allow it.
     Errors: `UserError` for a column that doesn't exist, and when no feature is left.
     """
-    given = given or {}
-    for name, role in given.items():
+    user_roles = user_roles or {}
+    for name, role in user_roles.items():
         if name not in frame:
             raise unknown_column(name, frame.columns, "data.roles")
         if name == target:
@@ -66,7 +66,7 @@ def decide(
             continue
         if column not in frame:
             raise unknown_column(column, frame.columns, f"data.{role}")
-        if column in special or column in given:
+        if column in special or column in user_roles:
             other = f"data.{special[column]}" if column in special else f"data.roles.{column}"
             raise UserError(f"data.{role} = {column!r}, but it is {other}, too. Remove one of the two.")
         _check_numbers(frame[column], role)
@@ -76,8 +76,8 @@ def decide(
     for place, name in enumerate(map(str, frame.columns)):
         if name in special:
             role, reason = special[name], f"data.{special[name]}"
-        elif name in given:
-            role, reason = given[name], f"data.roles.{name}"
+        elif name in user_roles:
+            role, reason = user_roles[name], f"data.roles.{name}"
         else:
             is_blank = has_header and place == 0 and UNNAMED.fullmatch(name) is not None
             role, reason = _decided(frame[name], is_blank)
@@ -91,7 +91,7 @@ def decide(
         raise _no_feature(frame, target, decisions)
     _warn_of_left_out(roles, frame)
     for name, role in roles[["column", "role"]].itertuples(index=False):
-        if role not in SPECIAL and name not in given:
+        if role not in SPECIAL and name not in user_roles:
             is_alone = features(roles) == [name]  # that of the groups is no feature
             _warn_of_repeated(frame[name], role, None if is_alone else frame[target])
     return roles
@@ -102,11 +102,11 @@ def _no_feature(frame: pd.DataFrame, target: str, decisions: Sequence[tuple[str,
     left_out = [row for row in decisions if row[1] not in SPECIAL]
     if not left_out:
         return UserError(f"No column is left to predict {target!r} from. Keep at least one feature.")
-    shown = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
+    reasons = "; ".join(f"{name}: {role}, {reason}" for name, role, reason in left_out)
     usable = [(name, as_feature) for name, *_ in left_out if (as_feature := _usable_as(frame[name]))]
     advice = f"To use one as a feature, give it a role, such as {override('data.roles', dict(usable[:1]))}."
     return UserError(
-        f"No column is left to predict {target!r} from ({shown}). "
+        f"No column is left to predict {target!r} from ({reasons}). "
         f"{advice if usable else 'Add columns to the file that repeat values or hold numbers.'}"
     )
 
@@ -131,7 +131,7 @@ def _check_numbers(column: pd.Series, role: str) -> None:
     """Row weights and offsets are known numbers, weights from 0 up and not all 0."""
     name = str(column.name)
     if not types.is_numeric_dtype(column):
-        raise UserError(f"data.{role} = {name!r} is no column of numbers: {_shown(column.dropna().iloc[0])}.")
+        raise UserError(f"data.{role} = {name!r} is no column of numbers: {_text(column.dropna().iloc[0])}.")
     if n_missing := int(column.isna().sum()):
         raise UserError(
             f"data.{role} = {name!r} is missing in {n_missing:,} of {len(column):,} rows. Fill these cells in, or "
@@ -139,7 +139,7 @@ def _check_numbers(column: pd.Series, role: str) -> None:
         )
     if role == "weight" and (column.min() < 0 or column.sum() == 0):
         raise UserError(
-            f"data.weight = {name!r} has numbers from {_shown(column.min())} to {_shown(column.max())}; weights are "
+            f"data.weight = {name!r} has numbers from {_text(column.min())} to {_text(column.max())}; weights are "
             f"from 0 up, and not all 0."
         )
 
@@ -149,12 +149,12 @@ def _warn_of_left_out(roles: pd.DataFrame, frame: pd.DataFrame) -> None:
     if left_out.empty:
         return
     groups = left_out.groupby(["role", "reason"], sort=False)["column"]
-    shown = "; ".join(f"{', '.join(names)} ({role}: {reason})" for (role, reason), names in groups)
+    reasons = "; ".join(f"{', '.join(names)} ({role}: {reason})" for (role, reason), names in groups)
     usable = {name: as_feature for name in left_out["column"] if (as_feature := _usable_as(frame[name]))}
     advice = f" To use one as a feature, give it a role: {override('data.roles', dict([*usable.items()][:1]))}."
     count = "1 column is" if len(left_out) == 1 else f"{len(left_out):,} columns are"
     warnings.warn(
-        f"{count} left out: {shown}.{advice * bool(usable)}",
+        f"{count} left out: {reasons}.{advice * bool(usable)}",
         stacklevel=3,
     )
 
@@ -175,12 +175,12 @@ def _warn_of_repeated(column: pd.Series, role: str, classes: pd.Series | None) -
     """
     if role in ("boolean", "date") or not _names_identifier(str(column.name), repeats=True):
         return
-    known = column.dropna()
-    counts = known.value_counts()
-    if len(counts) <= 2 or len(counts) == len(known) or (types.is_numeric_dtype(column) and not _are_whole(known)):
+    cells = column.dropna()
+    counts = cells.value_counts()
+    if len(counts) <= 2 or len(counts) == len(cells) or (types.is_numeric_dtype(column) and not _are_whole(cells)):
         return
     steps = []
-    if classes is not None and splitting.can_be_grouped(known, classes[known.index]):
+    if classes is not None and splitting.can_be_grouped(cells, classes[cells.index]):
         first = f"fill in its {column.isna().sum():,} missing cells, and then " * bool(column.isna().any())
         steps.append(
             f"If rows of one identifier belong together, {first}don't let it be in training and in test rows: "
@@ -191,7 +191,7 @@ def _warn_of_repeated(column: pd.Series, role: str, classes: pd.Series | None) -
     if steps:
         warnings.warn(
             f"column {column.name!r} has the name of an identifier, and rows share it: {len(counts):,} distinct in "
-            f"{len(known):,} rows ({_shown(counts.index[0])} in {counts.iloc[0]:,}). {' '.join(steps)}",
+            f"{len(cells):,} rows ({_text(counts.index[0])} in {counts.iloc[0]:,}). {' '.join(steps)}",
             stacklevel=3,
         )
 
@@ -208,64 +208,64 @@ def _names_identifier(name: str, *, repeats: bool) -> bool:
 
 
 def _decided(column: pd.Series, is_blank: bool) -> tuple[str, str]:
-    known = column.dropna()
+    cells = column.dropna()
     is_number = types.is_numeric_dtype(column)
-    distinct = known.head(HEAD).nunique()
-    if distinct <= 2 or not is_number or _are_whole(known):  # of others it does not matter, and takes long
-        distinct = known.nunique()
+    distinct = cells.head(HEAD).nunique()
+    if distinct <= 2 or not is_number or _are_whole(cells):  # of others it does not matter, and takes long
+        distinct = cells.nunique()
     if distinct == 0:
         return "empty", "every cell is missing"
-    if distinct == 1 and len(known) == len(column):
-        return "constant", f"every cell is {_shown(known.iloc[0])}"
-    counts_rows = distinct == len(column) and (_are_whole(known) if is_number else not is_blank)
+    if distinct == 1 and len(cells) == len(column):
+        return "constant", f"every cell is {_text(cells.iloc[0])}"
+    counts_rows = distinct == len(column) and (_are_whole(cells) if is_number else not is_blank)
     if INDEX.fullmatch(str(column.name)) or is_blank:
         is_level = str(column.name).startswith("__index")
-        if counts_rows or is_level or (is_number and not is_blank and _are_whole(known)):
+        if counts_rows or is_level or (is_number and not is_blank and _are_whole(cells)):
             return "identifier", "the index of a data frame, which was saved with it"
     if types.is_datetime64_dtype(column):
-        kind, form = ("times", "%H:%M") if are_times(known) else ("dates", "%Y-%m-%d")
-        return "date", f"{kind} from {known.min():{form}} to {known.max():{form}}"
+        kind, form = ("times", "%H:%M") if are_times(cells) else ("dates", "%Y-%m-%d")
+        return "date", f"{kind} from {cells.min():{form}} to {cells.max():{form}}"
     if is_number:
-        return _decided_numbers(known, distinct, len(column))
-    return _decided_strings(known, distinct)
+        return _decided_numbers(cells, distinct, len(column))
+    return _decided_strings(cells, distinct)
 
 
-def _decided_numbers(known: pd.Series, distinct: int, rows: int) -> tuple[str, str]:
-    whole = _are_whole(known)
-    if whole and distinct == rows and known.max() - known.min() == rows - 1:
+def _decided_numbers(cells: pd.Series, distinct: int, rows: int) -> tuple[str, str]:
+    whole = _are_whole(cells)
+    if whole and distinct == rows and cells.max() - cells.min() == rows - 1:
         return "identifier", "consecutive whole numbers, one per row"
-    if whole and distinct == len(known) and 2 * distinct > rows and _names_identifier(str(known.name), repeats=False):
+    if whole and distinct == len(cells) and 2 * distinct > rows and _names_identifier(str(cells.name), repeats=False):
         return "identifier", "a different whole number in each row, with the name of an identifier"
-    if whole and _is_repeated_identifier(known, distinct):
+    if whole and _is_repeated_identifier(cells, distinct):
         return "identifier", f"{distinct:,} distinct whole numbers, with the name of an identifier"
     if distinct == 2:
-        return "numeric", f"numbers, {_shown(known.min())} or {_shown(known.max())}"
-    return "numeric", f"{'whole numbers' if whole else 'numbers'} from {_shown(known.min())} to {_shown(known.max())}"
+        return "numeric", f"numbers, {_text(cells.min())} or {_text(cells.max())}"
+    return "numeric", f"{'whole numbers' if whole else 'numbers'} from {_text(cells.min())} to {_text(cells.max())}"
 
 
-def _decided_strings(known: pd.Series, distinct: int) -> tuple[str, str]:
-    if distinct <= 2 and any({string.lower() for string in known.unique()} <= {*pair} for pair in PAIRS):
-        return "boolean", " or ".join(map(repr, sorted(known.unique())))
-    share = f"{distinct:,} distinct strings in {len(known):,} cells"
-    if _is_repeated_identifier(known, distinct):
+def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
+    if distinct <= 2 and any({string.lower() for string in cells.unique()} <= {*pair} for pair in PAIRS):
+        return "boolean", " or ".join(map(repr, sorted(cells.unique())))
+    share = f"{distinct:,} distinct strings in {len(cells):,} cells"
+    if _is_repeated_identifier(cells, distinct):
         return "identifier", f"{share}, with the name of an identifier"
-    counts = known.value_counts()
-    covered = counts[counts >= FREQUENT].sum() / len(known)
-    if covered < COVERED and distinct > 2 and (distinct > UNIQUE * len(known) or distinct > MANY):
-        n_words = [len(string.split()) for string in known.iloc[:1000]]
+    counts = cells.value_counts()
+    covered = counts[counts >= FREQUENT].sum() / len(cells)
+    if covered < COVERED and distinct > 2 and (distinct > UNIQUE * len(cells) or distinct > MANY):
+        n_words = [len(string.split()) for string in cells.iloc[:1000]]
         if sum(n_words) >= SENTENCE * len(n_words):
             return "text", f"{share}, of several words"
         return "identifier", share
     return "categorical", f"strings, {distinct:,} distinct"
 
 
-def _is_repeated_identifier(known: pd.Series, distinct: int) -> bool:
-    return distinct > FEW and len(known) < FEW * distinct and _names_identifier(str(known.name), repeats=True)
+def _is_repeated_identifier(cells: pd.Series, distinct: int) -> bool:
+    return distinct > FEW and len(cells) < FEW * distinct and _names_identifier(str(cells.name), repeats=True)
 
 
 def _are_whole(numbers: pd.Series) -> bool:
     return bool((np.rint(numbers) == numbers).all())  # forty times faster than `% 1`
 
 
-def _shown(value: object) -> str:
+def _text(value: object) -> str:
     return f"{value:{'.15g' if value % 1 == 0 else 'g'}}" if isinstance(value, float) else repr(value)

@@ -43,14 +43,14 @@ class Sentinel(NamedTuple):
 
 def suspects(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Sentinel]:
     """The sentinels among the features that are numbers or dates; `roles` is what `roles.decide` returns."""
-    found = []
+    sentinels = []
     for name in features(roles):
-        known = frame[name].dropna()
-        if types.is_datetime64_dtype(known):
-            found += _of(name, known.to_numpy("datetime64[us]").astype(float), DATES, known)
-        elif types.is_numeric_dtype(known):
-            found += _of(name, known.to_numpy(float), NUMBERS, known)
-    return found
+        cells = frame[name].dropna()
+        if types.is_datetime64_dtype(cells):
+            sentinels += _of(name, cells.to_numpy("datetime64[us]").astype(float), DATES, cells)
+        elif types.is_numeric_dtype(cells):
+            sentinels += _of(name, cells.to_numpy(float), NUMBERS, cells)
+    return sentinels
 
 
 def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
@@ -59,19 +59,19 @@ def warn(frame: pd.DataFrame, roles: pd.DataFrame) -> None:
     for sentinel in suspects(frame, roles):
         by_value.setdefault(sentinel.value, []).append(sentinel)
     for value, where in by_value.items():
-        shown = ", ".join(
+        columns = ", ".join(
             f"{each.column!r} ({each.cells:,} cells; the nearest other is {each.nearest})" for each in where
         )
         setting = override("data.more_missing", [value])
         one = override("data.replace", {where[0].column: {value: "NA"}})
         warnings.warn(
-            f"{value} is far from all other values of {shown}. If it means missing, in every column: {setting}. "
+            f"{value} is far from all other values of {columns}. If it means missing, in every column: {setting}. "
             f"In one column only: {one}.",
             stacklevel=2,
         )
 
 
-def _of(name: str, values: np.ndarray, codes: np.ndarray, known: pd.Series) -> list[Sentinel]:
+def _of(name: str, values: np.ndarray, codes: np.ndarray, cells: pd.Series) -> list[Sentinel]:
     if not len(values) or not (np.isin([values.min(), values.max()], codes) | (np.abs(values).max() > FILLS)).any():
         return []
     distinct, first, counts = np.unique(values, return_index=True, return_counts=True)
@@ -81,19 +81,19 @@ def _of(name: str, values: np.ndarray, codes: np.ndarray, known: pd.Series) -> l
         return []
     low, high = np.quantile(np.repeat(others, counts[~is_code]), [0.01, 0.99])
     spread = (high - low) or (others[-1] - others[0])
-    found = []
+    sentinels = []
     for place in np.flatnonzero(is_code):
         value, count = distinct[place], int(counts[place])
         nearest = others[np.argmin(np.abs(others - value))]
         is_edge = value < others[0] or value > others[-1]
         is_far = is_edge and abs(value - nearest) > spread
-        only_negative = value < 0 <= others[0] and not types.is_datetime64_dtype(known)
+        only_negative = value < 0 <= others[0] and not types.is_datetime64_dtype(cells)
         if is_far or (only_negative and (value < -1 or count >= LEAST_SHARE * len(values))):
-            at = known.iloc[first[place]]
-            near = known.iloc[np.flatnonzero(values == nearest)[0]]
-            found.append(Sentinel(name, _shown(at), count, _shown(near)))
-    return found
+            at = cells.iloc[first[place]]
+            near = cells.iloc[np.flatnonzero(values == nearest)[0]]
+            sentinels.append(Sentinel(name, _text(at), count, _text(near)))
+    return sentinels
 
 
-def _shown(value: object) -> str:
+def _text(value: object) -> str:
     return value.date().isoformat() if isinstance(value, pd.Timestamp) else f"{value:.15g}"

@@ -24,27 +24,27 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     Warns of dropped rows, of imbalance and of more columns than rows. Errors: `UserError` for a target that is missing
     everywhere, constant, different in each row, a number to estimate, or with a class of one row.
     """
-    known = known_rows(frame, target)
-    counts = known[target].value_counts()
+    rows = known_rows(frame, target)
+    counts = rows[target].value_counts()
     classes = _ordered(counts.index.tolist())
-    shown = ", ".join(f"{name!r}: {counts[name]:,}" for name in classes[:10])
-    if len(known) < 2:
-        raise UserError(f"Rows with a known {target!r}: {len(known)}. A model needs at least two rows of each class.")
+    sizes = ", ".join(f"{name!r}: {counts[name]:,}" for name in classes[:10])
+    if len(rows) < 2:
+        raise UserError(f"Rows with a known {target!r}: {len(rows)}. A model needs at least two rows of each class.")
     if len(classes) < 2:
         raise UserError(
             f"The target {target!r} is {classes[0]!r} in every row. Set data.target to a column with at least two "
             f"classes."
         )
     are_numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
-    hint = REGRESSION if are_numbers and (len(classes) > BANDS or len(classes) == len(known)) else ""
-    if len(classes) == len(known):
+    hint = REGRESSION if are_numbers and (len(classes) > BANDS or len(classes) == len(rows)) else ""
+    if len(classes) == len(rows):
         raise UserError(
-            f"The target {target!r} is different in every row ({shown}, ...). {hint}"
+            f"The target {target!r} is different in every row ({sizes}, ...). {hint}"
             f"Set data.target to a column of classes."
         )
     if len(classes) > CLASSES:
         raise UserError(
-            f"The target {target!r} has {len(classes):,} classes ({shown}, ...), but at most {CLASSES} are allowed. "
+            f"The target {target!r} has {len(classes):,} classes ({sizes}, ...), but at most {CLASSES} are allowed. "
             f"{hint}Join rare classes with data.replace, or set data.target to another column."
         )
     if counts.min() < 2:
@@ -62,30 +62,30 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
             f"them: {override('data.replace', {target: dict.fromkeys(same[0][1:], same[0][0])})}.",
             stacklevel=2,
         )
-    if counts.min() < RARE * len(known) / len(classes):
+    if counts.min() < RARE * len(rows) / len(classes):
         warnings.warn(
-            f"The classes of {target!r} are uneven ({shown}), so accuracy alone is misleading. To give each class the "
+            f"The classes of {target!r} are uneven ({sizes}), so accuracy alone is misleading. To give each class the "
             f"same weight: -S train.class_weight=balanced.",
             stacklevel=2,
         )
-    if frame.shape[1] > len(known):
+    if frame.shape[1] > len(rows):
         warnings.warn(
-            f"The table has {frame.shape[1]:,} columns but {len(known):,} rows, so the model needs a strong penalty: "
+            f"The table has {frame.shape[1]:,} columns but {len(rows):,} rows, so the model needs a strong penalty: "
             f"raise train.lambda.",
             stacklevel=2,
         )
-    return known
+    return rows
 
 
 def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFrame:
     """The rows whose target is known; a warning, which begins with `source`, counts the others."""
     is_known = frame[target].notna()
-    known = frame.reset_index(drop=True) if is_known.all() else held.rows(frame, is_known)  # the first is no copy
-    if dropped := len(frame) - len(known):
+    rows = frame.reset_index(drop=True) if is_known.all() else held.rows(frame, is_known)  # the first is no copy
+    if dropped := len(frame) - len(rows):
         warnings.warn(
             f"{source}{dropped:,} of {len(frame):,} rows have no {target!r}; they are left out.", stacklevel=3
         )
-    return known
+    return rows
 
 
 def without_class(target: str, rare: list[str], classes: list[str]) -> str:

@@ -83,8 +83,8 @@ def compose(overrides: Sequence[str] = ()) -> str:
         ) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         check_groups(overrides)
-        given = "".join(f"\n  {override}" for override in overrides)
-        source = f"conf/ with these settings can't be composed:{given}\n" if overrides else "conf/ can't be composed: "
+        lines = "".join(f"\n  {override}" for override in overrides)
+        source = f"conf/ with these settings can't be composed:{lines}\n" if overrides else "conf/ can't be composed: "
         raise UserError(f"{source}{error}") from None
 
 
@@ -110,9 +110,9 @@ def check_groups(overrides: Sequence[str]) -> None:
         choices = value.list if isinstance(value, ChoiceSweep) else [value]
         names = [name for choice in choices for name in (choice if isinstance(choice, list) else [choice])]
         if {str(getattr(name, "text", name)).removesuffix(".yaml") for name in names} - {*files}:
-            key, _, given = text.lstrip("+").partition("=")
+            key, _, stem = text.lstrip("+").partition("=")
             raise UserError(
-                f"{key} = {given} is no file of {group}/, which has {', '.join(files)}. Name one of these, such as "
+                f"{key} = {stem} is no file of {group}/, which has {', '.join(files)}. Name one of these, such as "
                 f"{override(key, files[0])}; a setting of the group has a key of its own, as in -S train.lambda=0.1."
             )
 
@@ -190,7 +190,7 @@ def _dvc_hash(path: Path) -> str | None:
     if not path.is_dir():
         return None
     files = sorted((file.relative_to(path).parts, file) for file in path.rglob("*") if file.is_file())
-    entries = [{"md5": _dvc_hash(file), "relpath": "/".join(parts)} for parts, file in files]
+    entries = [{"md5": _dvc_hash(file), "relpath": "/".join(names)} for names, file in files]
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
 
 

@@ -38,8 +38,8 @@ class Section(BaseModel):
     def _known_keys(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        if unknown := sorted(set(values) - set(known)):
+        keys = [field.alias or name for name, field in cls.model_fields.items()]
+        if unknown := sorted(set(values) - set(keys)):
             seen = ", ".join(f"{key} = {values[key]!r}" for key in unknown)
-            raise PydanticCustomError("unknown_key", f"no such key: {seen}; the keys here are {', '.join(known)}")
+            raise PydanticCustomError("unknown_key", f"no such key: {seen}; the keys here are {', '.join(keys)}")
         return {key: value for key, value in values.items() if value != UNSET}

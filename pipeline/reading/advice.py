@@ -66,10 +66,10 @@ def judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, for
     leave_out = f"To leave it out: {override('data.drop', [name])}."
     if are_few or are_codes:
         kind = "categories" if are_few else "codes"
-        shown = f"{strings.shown(other)} {'is' if others == 1 else 'are'} no {noun}{'s' * (others > 1)}"
+        misfits = f"{strings.examples(other)} {'is' if others == 1 else 'are'} no {noun}{'s' * (others > 1)}"
         steps += [f"To read it so without this warning: {as_categories}.", leave_out]
         strings.warn(
-            f"{n_fits / cells:.0%} of the known cells are {noun}s, but {shown}, so it is read as strings "
+            f"{n_fits / cells:.0%} of the known cells are {noun}s, but {misfits}, so it is read as strings "
             f"({kind}: {distinct + others:,} distinct). {' '.join(steps)}"
         )
         return True
@@ -77,7 +77,7 @@ def judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, for
     most = "most cells" if 2 * n_fits > cells else f"the other {distinct:,} distinct cells"
     problem = f"is not a {noun}{form}, but {most} of this column are"
     counted = f"{n_fits / cells:.1%} of the known cells are {noun}s" + (
-        f"; the others are {strings.shown(other)}" if others > 1 else ""
+        f"; the others are {strings.examples(other)}" if others > 1 else ""
     )
     raise strings.error(other, problem, f"{counted}. Correct the file. {' '.join(steps)}".rstrip("."))
 
@@ -91,9 +91,9 @@ def are_long_codes(strings: Strings, is_number: np.ndarray) -> bool:
         return False
     if 2 * strings.cells(exceed) < strings.cells(is_number):
         strings.warn(
-            f"{strings.shown(exceed)} has more digits than a number keeps, and is rounded. If it stands for a missing "
-            f"cell: {override('data.more_missing', strings.most_frequent(exceed, 3))}. If the column holds codes: "
-            f"{override('data.roles', {strings.name: 'categorical'})}."
+            f"{strings.examples(exceed)} has more digits than a number keeps, and is rounded. If it stands for a "
+            f"missing cell: {override('data.more_missing', strings.most_frequent(exceed, 3))}. If the column holds "
+            f"codes: {override('data.roles', {strings.name: 'categorical'})}."
         )
         return False
     strings.warn(
@@ -107,27 +107,27 @@ def are_long_codes(strings: Strings, is_number: np.ndarray) -> bool:
 def warn_of_missing(strings: Strings, which: np.ndarray, kind: str) -> None:
     if which.any():
         strings.warn(
-            f"{strings.shown(which)} is read as missing, because all other cells are {kind}. If it is a category: "
+            f"{strings.examples(which)} is read as missing, because all other cells are {kind}. If it is a category: "
             f"{override('data.roles', {strings.name: 'categorical'})}."
         )
 
 
-def warn_of_notations(strings: Strings, found: numbers.Numbers) -> None:
+def warn_of_notations(strings: Strings, numerals: numbers.Numbers) -> None:
     """Numbers that are not written plainly: how many, an example, and how it is read."""
-    if not found.notations:
+    if not numerals.notations:
         return
-    which = np.any([*found.notations.values()], axis=0)
+    which = np.any([*numerals.notations.values()], axis=0)
     example = strings.most_frequent(which, 1)[0]
-    value = found.read[pc.index(strings.distinct, example).as_py()].as_py()
+    value = numerals.read[pc.index(strings.distinct, example).as_py()].as_py()
     text = (
-        f"{strings.cells(which):,} of {strings.cells(strings.known):,} cells are written like {example!r}, which is "
-        f"read as the number {value:.15g} ({', '.join(found.notations)})."
+        f"{strings.cells(which):,} of {strings.cells(strings.is_known):,} cells are written like {example!r}, which is "
+        f"read as the number {value:.15g} ({', '.join(numerals.notations)})."
     )
-    plain = found.known & ~which
-    if "percent" in found.notations and plain.any():
+    plain = numerals.is_number & ~which
+    if "percent" in numerals.notations and plain.any():
         text += f" Cells without % are taken for percent, too: {strings.most_frequent(plain, 1)[0]!r}."
-    if "digit groups" in found.notations:
-        grouped = strings.most_frequent(found.notations["digit groups"], 1)[0]
+    if "digit groups" in numerals.notations:
+        grouped = strings.most_frequent(numerals.notations["digit groups"], 1)[0]
         if mark := re.search(r"\d([,.' ])\d{2,3}", grouped):
             setting = override("data.thousands", mark[1])
             text += f" To read every such cell in this way, also when the model is served: {setting}."
@@ -135,8 +135,8 @@ def warn_of_notations(strings: Strings, found: numbers.Numbers) -> None:
 
 
 def warn_of_quantities(strings: Strings, is_number: np.ndarray) -> None:
-    quantity = mask(pc.match_substring_regex(strings.distinct, f"{QUANTITY}|{BOUND}")) & strings.known & ~is_number
-    if quantity.any() and 2 * strings.cells(quantity | is_number) > strings.cells(strings.known):
+    quantity = mask(pc.match_substring_regex(strings.distinct, f"{QUANTITY}|{BOUND}")) & strings.is_known & ~is_number
+    if quantity.any() and 2 * strings.cells(quantity | is_number) > strings.cells(strings.is_known):
         strings.warn(
             f"{n_cells(strings.cells(quantity))} such as {strings.most_frequent(quantity, 1)[0]!r} are read as "
             f"strings, not as numbers. If they should be numbers, remove units from the file. To read them as "
@@ -147,10 +147,10 @@ def warn_of_quantities(strings: Strings, is_number: np.ndarray) -> None:
 def warn_of_defaults(strings: Strings, cell_format: CellFormat) -> None:
     """Strings that mean missing unless the user's own list, which replaces the default, leaves them out."""
     left_out = pa.array(sorted({*MISSING} - {*cell_format.missing_values}), pa.large_string())
-    which = strings.known & mask(pc.is_in(strings.distinct, left_out))
+    which = strings.is_known & mask(pc.is_in(strings.distinct, left_out))
     if which.any():
         strings.warn(
-            f"{strings.shown(which)} is read as a category, because data.missing_values, which replaces the default "
+            f"{strings.examples(which)} is read as a category, because data.missing_values, which replaces the default "
             f"list, does not contain it. To add strings to the default list, use data.more_missing instead."
         )
 
@@ -161,8 +161,8 @@ def judge_dates(strings: Strings, readings: Mapping[str, pd.Series]) -> None:
         return
     are_dates = {date_format: read.notna() for date_format, read in readings.items()}
     best = max(are_dates, key=lambda date_format: are_dates[date_format].sum())
-    known = strings.distinct.to_pandas()[are_dates[best].index]
-    is_date = are_dates[best] & ~known.str.fullmatch(NUMBER)  # 2024 is a number, and a year in ISO 8601
+    candidates = strings.distinct.to_pandas()[are_dates[best].index]
+    is_date = are_dates[best] & ~candidates.str.fullmatch(NUMBER)  # 2024 is a number, and a year in ISO 8601
     if not judged(strings, places(strings, is_date), places(strings, ~is_date), "date", f" of the format {best}"):
         _warn_of_two_forms(strings, {form: places(strings, which) for form, which in are_dates.items()}, best)
 
@@ -173,14 +173,14 @@ def _warn_of_two_forms(strings: Strings, are_dates: Mapping[str, np.ndarray], be
     other = max(rest, key=lambda form: strings.cells(rest[form]))
     forms = {best: are_dates[best], other: rest[other]}
     if all(map(np.any, forms.values())) and sum(map(strings.cells, forms.values())) >= MOSTLY * strings.cells(
-        strings.known
+        strings.is_known
     ):
-        shown = " and ".join(
+        ways = " and ".join(
             f"{n_cells(strings.cells(which))} of the format {form}, such as {strings.most_frequent(which, 1)[0]!r}"
             for form, which in forms.items()
         )
         strings.warn(
-            f"dates are written in two ways, {shown}, so it is read as strings. To have dates, write all of them in "
+            f"dates are written in two ways, {ways}, so it is read as strings. To have dates, write all of them in "
             f"one way in the file. To read it as strings without this warning: "
             f"{override('data.roles', {strings.name: 'categorical'})}. To leave it out: "
             f"{override('data.drop', [strings.name])}."

@@ -42,36 +42,36 @@ def _with_classes(strings: Strings, cell_format: CellFormat) -> Strings:
         [*cell_format.replace.get(strings.name, {}).values()], pa.large_string()
     )  # so the user has decided
     letters = mask(pc.match_substring_regex(strings.distinct, r"\pL")) & ~mask(pc.is_in(strings.distinct, wanted))
-    is_none = mask(pc.equal(pc.utf8_lower(strings.distinct), "none")) & ~strings.known
-    are_numbers = pc.match_substring_regex(strings.distinct.filter(pa.array(strings.known)), f"^({NUMBER})$")
+    is_none = mask(pc.equal(pc.utf8_lower(strings.distinct), "none")) & ~strings.is_known
+    are_numbers = pc.match_substring_regex(strings.distinct.filter(pa.array(strings.is_known)), f"^({NUMBER})$")
     if not pc.any(pc.invert(are_numbers)).as_py():
         is_none[:] = False
     for which, text, other in (  # and what the first one could be replaced by
         (is_none, "kept as a class. If it means that the class is not known", "NA"),
-        (letters & ~strings.known & ~is_none, "read as missing. If it is a class, give it another name", "no_{}"),
+        (letters & ~strings.is_known & ~is_none, "read as missing. If it is a class, give it another name", "no_{}"),
     ):
         for string in strings.most_frequent(which, 1):
             example = override("data.replace", {strings.name: {string: other.format(string)}})
-            strings.warn(f"{strings.shown(which)} in the target is {text}: {example}.")
-    return replace(strings, known=strings.known | is_none)
+            strings.warn(f"{strings.examples(which)} in the target is {text}: {example}.")
+    return replace(strings, is_known=strings.is_known | is_none)
 
 
 def _inferred(strings: Strings, cell_format: CellFormat) -> tuple[Column, str | None]:
-    if not strings.known.any():
+    if not strings.is_known.any():
         return pa.nulls(len(strings.positions), pa.float64()), None
-    found, other = typed.read_numbers(strings, cell_format)
-    if not other.any() and found.known.any():
-        if advice.are_long_codes(strings, found.known):
-            return replace(strings, known=found.known).as_strings(), None
+    numerals, other = typed.read_numbers(strings, cell_format)
+    if not other.any() and numerals.is_number.any():
+        if advice.are_long_codes(strings, numerals.is_number):
+            return replace(strings, is_known=numerals.is_number).as_strings(), None
         advice.warn_of_missing(strings, strings.rarely_missing, "numbers")
-        advice.warn_of_notations(strings, found)
-        return typed.finite(strings.spread(found.read), strings.name, cell_format), None
+        advice.warn_of_notations(strings, numerals)
+        return typed.finite(strings.spread(numerals.read), strings.name, cell_format), None
     dates = typed.dates(strings, cell_format, certain=False)
     if dates.column is not None:
         advice.warn_of_missing(strings, strings.rarely_missing, "dates")
         return dates.column, dates.date_format
     advice.judge_dates(strings, dates.readings)
-    if not advice.judged(strings, found.known, other, "number"):
-        advice.warn_of_quantities(strings, found.known)
+    if not advice.judged(strings, numerals.is_number, other, "number"):
+        advice.warn_of_quantities(strings, numerals.is_number)
     advice.warn_of_defaults(strings, cell_format)
     return strings.as_strings(), None

@@ -22,7 +22,7 @@ def guesses(strings: pd.Series) -> list[str]:
     """The formats, as `strptime` takes them, that some of the strings may have: ten are tried."""
     like_dates = strings[strings.str.contains(r"\d.*[-/. :].*\d") & (strings.str.len() <= LONGEST)]
     like_dates = like_dates.iloc[:: max(len(like_dates) // 10, 1)][:10]
-    found: list[str | None] = [
+    date_formats: list[str | None] = [
         date_format
         for string in like_dates
         for shape, formats in FORMATS.items()
@@ -31,8 +31,8 @@ def guesses(strings: pd.Series) -> list[str]:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas warns that day or month may come first; both are tried
-        found += [_guess(string, day_first) for day_first in (False, True) for string in like_dates]
-    return [guess for guess in dict.fromkeys(found) if guess and not re.match("%Y.%d", guess)]
+        date_formats += [_guess(string, day_first) for day_first in (False, True) for string in like_dates]
+    return [guess for guess in dict.fromkeys(date_formats) if guess and not re.match("%Y.%d", guess)]
 
 
 def _guess(string: str, day_first: bool) -> str | None:
@@ -66,4 +66,4 @@ def as_dates(strings: pd.Series, date_format: str) -> pd.Series:
 
 def swapped(date_format: str) -> str:
     """The format with day and month in each other's place."""
-    return re.sub("%[dm]", lambda found: {"%d": "%m", "%m": "%d"}[found[0]], date_format)
+    return re.sub("%[dm]", lambda match: {"%d": "%m", "%m": "%d"}[match[0]], date_format)

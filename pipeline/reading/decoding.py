@@ -115,12 +115,12 @@ def _decompressed(path: Path, compression: str | None) -> Text:
     damage = (EOFError, OSError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
     try:
         with openers[kind](path) as stream:
-            parts, size = [], 0
-            while part := stream.read(BLOCK):
-                size += len(part)
+            blocks, size = [], 0
+            while block := stream.read(BLOCK):
+                size += len(block)
                 check_growth(path, size)
-                parts.append(part)
-            return Text(b"".join(parts))
+                blocks.append(block)
+            return Text(b"".join(blocks))
     except damage as error:
         step = "It is incomplete or damaged: copy it again"
         step += f", or set data.compression to something else than {kind}." if compression else "."
@@ -151,10 +151,10 @@ def _only_file(path: Path) -> IO[bytes]:
 def _as_utf8(data: Text, path: Path, encoding: str | None) -> Text:
     """The text as UTF-8. Warns when the encoding is assumed."""
     start = data.start(4)
-    known = encoding or next((name for mark, name in MARKS.items() if start.startswith(mark)), None)
+    codec = encoding or next((name for mark, name in MARKS.items() if start.startswith(mark)), None)
     try:
-        if codecs.lookup(known or "utf-8").name not in ("utf-8", "utf-8-sig"):
-            decoded = Text(data.whole().decode(known or "utf-8").encode())
+        if codecs.lookup(codec or "utf-8").name not in ("utf-8", "utf-8-sig"):
+            decoded = Text(data.whole().decode(codec or "utf-8").encode())
             _check(decoded, path)
             return decoded
         wrong = _check(data, path)
@@ -168,7 +168,7 @@ def _as_utf8(data: Text, path: Path, encoding: str | None) -> Text:
             f"data.encoding = {encoding!r} is not a known encoding. The usual ones are utf-8, cp1252 and utf-16."
         ) from None
     except UnicodeError as error:
-        raise _undecodable(data, getattr(error, "start", 0), str(known), path) from None
+        raise _undecodable(data, getattr(error, "start", 0), str(codec), path) from None
 
 
 def _undecodable(data: Text, at: int, encoding: str, path: Path) -> UserError:
@@ -206,13 +206,13 @@ def _assumed(data: bytes, path: Path) -> bytes:
     foreign = [number for number, line in enumerate(lines) if not line.isascii()]
     wrong = [number for number in foreign if not _is_utf8(lines[number])]
     some = b"\n".join(lines[number] for number in wrong[:1000])
-    known = _old_encoding(some)
-    example = some.decode(known, "replace").split("\n")[0].strip()[:60]
+    encoding = _old_encoding(some)
+    example = some.decode(encoding, "replace").split("\n")[0].strip()[:60]
     step = (
         "If letters look wrong, set data.encoding to the file's encoding: -S data.encoding=cp1250 (Central European), "
         "cp1253 (Greek), gb18030 (Chinese)."
     )
-    name = NAMES[known]
+    name = NAMES[encoding]
     if 2 * len(wrong) <= len(foreign):
         warnings.warn(
             f"{path} is UTF-8, but {len(wrong):,} of {len(lines):,} lines are not (the first: line {wrong[0] + 1}). "
@@ -220,13 +220,13 @@ def _assumed(data: bytes, path: Path) -> bytes:
             stacklevel=5,
         )
         for number in wrong:
-            lines[number] = _decoded(lines[number], known, path, number).encode()
+            lines[number] = _decoded(lines[number], encoding, path, number).encode()
         return b"\n".join(lines)
     warnings.warn(
         f"{path} is not UTF-8 (line {wrong[0] + 1}), so it is read as {name}, such as {example!r}. {step}", stacklevel=5
     )
     return b"\n".join(
-        _decoded(line, known, path, number).encode() if not line.isascii() else line
+        _decoded(line, encoding, path, number).encode() if not line.isascii() else line
         for number, line in enumerate(lines)
     )
 

@@ -62,31 +62,31 @@ def sniff(text: Text, path: Path, options: Options, expected: Sequence[str] = ()
     `expected` are names that the header should hold, the target first. Warns of lines above and below the header that
     are left out. Errors: `UserError` for a text without rows, and for options that do not fit it.
     """
-    given = _given_delimiter(text, options)
+    delimiter = _delimiter(text, options)
     sample, first_line = _sample(text, options)
     if options.header is False or options.names:
         expected, lines = (), 0
     else:
         lines = HEADER_LINES if options.skip is None else 10**9
         expected = expected if options.skip is None else ()
-    layout = _layout(sample, given, options, expected, lines)
+    layout = _layout(sample, delimiter, options, expected, lines)
     rows, ends = layout.rows, layout.ends
     if not rows:
         where = f" after data.skip = {options.skip} lines" if options.skip else ""
         raise UserError(f"{path} has no row that can be read{where}. Give a file with a header and rows.")
-    found = layout.header(expected, lines)
-    if found is None and expected and given is None and max(map(len, rows)) == 1:
+    header_row = layout.header(expected, lines)
+    if header_row is None and expected and delimiter is None and max(map(len, rows)) == 1:
         raise UserError(
             f"{path} has no column {expected[0]!r}, and the character between its cells could not be found out. The "
             f"first line is {first_line[:100]!r}. Set data.target to a name in it, or set the character: "
             f"-S 'data.delimiter=\";\"'."
         )
-    first = found if found is not None else 0 if options.skip is not None else rows_above(rows)
+    first = header_row if header_row is not None else 0 if options.skip is not None else rows_above(rows)
     warn_of_lines_above(rows[:first], ends[first] - sum(cell.count("\n") for cell in rows[first]), path)
     names = names_of(rows[first])
     header = options.header
     if header is None:
-        has_values = found is None and any(is_value(cell, options.missing_values) for cell in names)
+        has_values = header_row is None and any(is_value(cell, options.missing_values) for cell in names)
         header = options.names is None and not has_values
     below = rows_below(rows[first + 1 :], options.missing_values) if header else 0
     body = rows[first + header + below :]
@@ -161,18 +161,18 @@ def unwrapped(text: Text, options: Options) -> Text:
 
     Some programs quote a row as if it were a cell; quotes inside are then written twice. The header may be without.
     """
-    given = _given_delimiter(text, options)
+    delimiters = _delimiter(text, options) or USUAL
     start = text.start(SAMPLE).decode("utf-8-sig", errors="ignore")
     lines = [line for line in re.split(LINE_END, start)[: HEADER_LINES + 1] if line.strip()][:HEADER_LINES]
     for quote in options.quote or "\"'":
         mark = re.escape(quote)
         whole = rf"{mark}((?:[^{mark}\r\n]|{mark}{mark})*){mark}[ \t]*"
-        found = [re.fullmatch(whole, line) for line in lines]
-        inside = [match[1].replace(2 * quote, quote) for match in found if match]
-        first = next((place for place, match in enumerate(found) if match), 0)
+        matches = [re.fullmatch(whole, line) for line in lines]
+        inside = [match[1].replace(2 * quote, quote) for match in matches if match]
+        first = next((place for place, match in enumerate(matches) if match), 0)
         if len(inside) < 2 or len(inside) < SURE * (len(lines) - first):
             continue
-        for delimiter in {*(given or USUAL)} - {quote, options.escape}:
+        for delimiter in {*delimiters} - {quote, options.escape}:
             widths = {len(row) for row in laid_out("\n".join(inside), delimiter, quote, options.escape).rows}
             if len(widths) == 1 and widths != {1}:
                 line = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?%b(\r?)$" % whole.encode())
@@ -184,12 +184,12 @@ def _inside(quote: bytes, line: re.Match[bytes]) -> bytes:
     return line[1].replace(2 * quote, quote) + line[2]
 
 
-def _given_delimiter(text: Text, options: Options) -> str | None:
-    given = options.delimiter
+def _delimiter(text: Text, options: Options) -> str | None:
+    delimiter = options.delimiter
     declared = re.match(rb"(?i)(?:\xef\xbb\xbf)?sep=(.)\r?\n", text.start(9))  # written by Excel
-    if given is None and declared:
-        given = declared[1].decode("latin-1")
-    for key, value in {"delimiter": given, "quote": options.quote, "escape": options.escape}.items():
+    if delimiter is None and declared:
+        delimiter = declared[1].decode("latin-1")
+    for key, value in {"delimiter": delimiter, "quote": options.quote, "escape": options.escape}.items():
         if value is not None and (len(value) != 1 or value in "\r\n" or (key == "delimiter" and value in "\"'")):
             raise UserError(
                 f"data.{key} = {value!r} should be one character, such as ',' or ';', and not a quote."
@@ -198,18 +198,18 @@ def _given_delimiter(text: Text, options: Options) -> str | None:
             )
         if value == BLANK and key != "delimiter":
             raise UserError(f"data.{key} is a space, which no CSV reader takes. Set another character, or null.")
-    if (options.quote or '"') == given:
-        raise UserError(f"data.delimiter and data.quote are both {given!r}. Change one of them.")
-    if given is not None and options.escape == given:
-        raise UserError(f"data.delimiter and data.escape are both {given!r}. Change one of them.")
-    return given
+    if (options.quote or '"') == delimiter:
+        raise UserError(f"data.delimiter and data.quote are both {delimiter!r}. Change one of them.")
+    if delimiter is not None and options.escape == delimiter:
+        raise UserError(f"data.delimiter and data.escape are both {delimiter!r}. Change one of them.")
+    return delimiter
 
 
-def _layout(sample: str, given: str | None, options: Options, expected: Sequence[str], lines: int) -> Layout:
+def _layout(sample: str, delimiter: str | None, options: Options, expected: Sequence[str], lines: int) -> Layout:
     """The delimiter, quote and escape with which most rows have as many cells as the header."""
     layouts = {
         mark: _quoted(sample, mark, options, expected, lines)
-        for mark in given or USUAL + RARE
+        for mark in delimiter or USUAL + RARE
         if mark not in (options.quote, options.escape)
     }
 
@@ -217,13 +217,13 @@ def _layout(sample: str, given: str | None, options: Options, expected: Sequence
         layout = layouts[mark]
         header = layout.header(expected, lines)
         share = layout.agreement(header)
-        share = share if given or mark in USUAL or share >= SURE else 0
+        share = share if delimiter or mark in USUAL or share >= SURE else 0
         return header is not None and share >= 0.5, mark in USUAL and share >= 0.5, share
 
     best = max(layouts, key=rank)
     if "," in layouts and rank(best)[2] == 0:
         best = ","
-    if not given and rank(BLANK)[2] and best != BLANK and rank(BLANK)[0] >= rank(best)[0]:
+    if not delimiter and rank(BLANK)[2] and best != BLANK and rank(BLANK)[0] >= rank(best)[0]:
         body = layouts[best].rows[1:]
         if sum(any(map(_are_numbers, row)) for row in body) > 0.5 * len(body):
             best = BLANK
@@ -232,9 +232,9 @@ def _layout(sample: str, given: str | None, options: Options, expected: Sequence
 
 def _are_numbers(cell: str) -> bool:
     """Whether a cell holds several numbers with blanks between them, and not one number in groups of three digits."""
-    parts = cell.replace(",", ".").split()
+    tokens = cell.replace(",", ".").split()
     grouped = re.fullmatch(r"[+-]?\d{1,3}([ \t]\d{3})+([.,]\d+)?", cell.strip())
-    return len(parts) > 1 and not grouped and all(re.fullmatch(NUMBER, part) for part in parts)
+    return len(tokens) > 1 and not grouped and all(re.fullmatch(NUMBER, token) for token in tokens)
 
 
 def _quoted(sample: str, delimiter: str, options: Options, expected: Sequence[str], lines: int) -> Layout:
@@ -259,5 +259,5 @@ def _fits(layout: Layout, usual: Layout, sample: str) -> bool:
         return re.search(rf'\\"(?!"|\s*({re.escape(layout.delimiter)}|[\r\n]|\Z))', sample) is not None
     width = max(map(len, usual.rows), default=0)
     columns = ([row[place].strip() for row in usual.rows[1:] if place < len(row)] for place in range(width))
-    known = ([cell for cell in column if cell] for column in columns)
-    return any(len(cells) > 1 and all(re.fullmatch("'.*'", cell) for cell in cells) for cells in known)
+    filled_columns = ([cell for cell in column if cell] for column in columns)
+    return any(len(cells) > 1 and all(re.fullmatch("'.*'", cell) for cell in cells) for cells in filled_columns)

@@ -265,17 +265,17 @@ def arff(text: Text, path: Path, options: Options) -> tuple[Options, dict[str, s
     if not head:
         raise UserError(f"{path} is ARFF, but has no line @data. Write it again, or save it as CSV.")
     attribute = r"""(?im)^\s*@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\S+)\s+(\S.*)$"""
-    found = re.findall(attribute, start[: head.start()])
-    names = [re.sub(r"\\(.)", r"\1", name[1:-1]) if name[0] in "'\"" else name for name, _ in found]
+    specs = re.findall(attribute, start[: head.start()])
+    names = [re.sub(r"\\(.)", r"\1", name[1:-1]) if name[0] in "'\"" else name for name, _ in specs]
     if re.match(r"(\s*(%[^\n]*)?\n)*\s*\{", start[head.end() :]):
         raise UserError(
             f"{path} is a sparse ARFF file, which is not read. Save it as CSV: in Weka, filter "
             f"SparseToNonSparse and save as CSV; then set data.path."
         )
-    kinds = {name: "strings" for name, (_, kind) in zip(names, found, strict=True) if re.match("(?i)[{]|string", kind)}
+    kinds = {name: "strings" for name, (_, kind) in zip(names, specs, strict=True) if re.match("(?i)[{]|string", kind)}
     body = start[head.end() :]
     quote = "'" if body.count("'") >= body.count('"') and "'" in body else '"'
-    known = replace(
+    arff_options = replace(
         options,
         names=names,
         header=False,
@@ -285,4 +285,4 @@ def arff(text: Text, path: Path, options: Options) -> tuple[Options, dict[str, s
         quote=options.quote or quote,
         escape=options.escape or ("\\" if "\\" + quote in body else None),
     )
-    return known, kinds
+    return arff_options, kinds

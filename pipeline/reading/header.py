@@ -38,15 +38,15 @@ class Layout:
 
         Of equal ones, the first that has as many cells as most rows.
         """
-        found = []
+        ranks = []
         width = Counter(map(len, self.rows)).most_common(1)[0][0] if self.rows else 0
         for place, row in enumerate(self.rows):
             if self.ends[place] > lines:
                 break
             cells = set(names_of(row))
             if expected and expected[0] in cells:
-                found.append((len(cells & set(expected)), len(row) in (width, width - 1), -place))
-        return -max(found)[-1] if found else None
+                ranks.append((len(cells & set(expected)), len(row) in (width, width - 1), -place))
+        return -max(ranks)[-1] if ranks else None
 
     def agreement(self, header: int | None) -> float:
         """Share of the rows that have as many cells as the header; without a header, as most rows have.
@@ -100,8 +100,8 @@ def rows_below(rows: list[list[str]], missing: Collection[str]) -> int:
     for below in range(min(BELOW, len(rows) - 3), 0, -1):
         body = rows[below : below + HEADER_LINES]
         columns = zip(*(row for row in body if len(row) == len(rows[0])), strict=False)
-        known = [[cell for cell in column if cell.strip() not in missing] for column in columns]
-        numeric = [place for place, cells in enumerate(known) if cells and all(map(is_number, cells))]
+        known_cells = [[cell for cell in column if cell.strip() not in missing] for column in columns]
+        numeric = [place for place, cells in enumerate(known_cells) if cells and all(map(is_number, cells))]
         if len(numeric) < 2:
             continue
         strings = [
@@ -114,7 +114,7 @@ def rows_below(rows: list[list[str]], missing: Collection[str]) -> int:
     return 0
 
 
-def footer_of(text: Text, layout: Layout, comment: str | None, width: int, known: set[str]) -> str | None:
+def footer_of(text: Text, layout: Layout, comment: str | None, width: int, cells_above: set[str]) -> str | None:
     """A sentence on the last line of the text, if it looks like a total or a note."""
     end = text.end(4096).decode("utf-8", "ignore").rstrip()
     start, _, line = end.replace("\r", "\n").rpartition("\n")
@@ -123,10 +123,10 @@ def footer_of(text: Text, layout: Layout, comment: str | None, width: int, known
         return None
     cells = [cell.strip() for cell in rows[0]]
     filled = [cell for cell in cells if cell]
-    is_total = next((cell for cell in filled if re.fullmatch(TOTAL, cell) and cell not in known), None)
+    is_total = next((cell for cell in filled if re.fullmatch(TOTAL, cell) and cell not in cells_above), None)
     if len(filled) != 1 and not is_total:
         return None
-    if not is_total and (is_number(filled[0]) or filled[0] in known or not cells[0]):
+    if not is_total and (is_number(filled[0]) or filled[0] in cells_above or not cells[0]):
         return None
     place = line.find(is_total or filled[0])
     prefix = line[: place + len(is_total or filled[0])][:30] if place >= 0 else line[:10]
@@ -145,8 +145,8 @@ def is_value(cell: str, missing: Collection[str]) -> bool:
 
 def decimal_of(cells: list[str]) -> str:
     """A comma if some cells have decimals after a comma and none after a point; groups of three may be thousands."""
-    found = [re.fullmatch(r"[+-]?(\d+)([.,])(\d+)", cell) for cell in cells]
-    marks = {match[2] for match in found if match and not re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", match[0].lstrip("+-"))}
+    matches = [re.fullmatch(r"[+-]?(\d+)([.,])(\d+)", cell) for cell in cells]
+    marks = {each[2] for each in matches if each and not re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", each[0].lstrip("+-"))}
     return "," if marks == {","} else "."
 
 

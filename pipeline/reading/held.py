@@ -17,7 +17,7 @@ def joined(batches: pa.RecordBatchReader, n_bytes: float) -> pa.Table:
     from tqdm import tqdm  # which a model that is served has no need of
 
     some: list[pa.RecordBatch] = []
-    parts, size = [], 0
+    tables, size = [], 0
 
     def copied() -> pa.Table:
         table = pa.Table.from_batches(some, batches.schema).combine_chunks()
@@ -28,11 +28,11 @@ def joined(batches: pa.RecordBatchReader, n_bytes: float) -> pa.Table:
             some.append(batch)
             size += batch.nbytes
             if size >= TOGETHER:
-                parts.append(copied())
+                tables.append(copied())
                 some, size = [], 0
                 compute.release()
             bar.update(batch.num_rows)
-    return pa.concat_tables([*parts, copied()])
+    return pa.concat_tables([*tables, copied()])
 
 
 def column(frame: pd.DataFrame, n_bytes: float) -> pd.DataFrame:

@@ -38,13 +38,13 @@ def json_table(text: Text, path: Path) -> pa.Table:
     rows: list[Any] = []
     for number, line in enumerate(lines, start=1):
         try:
-            found = json.loads(line) if line.strip() else []
+            value = json.loads(line) if line.strip() else []
         except (ValueError, RecursionError) as error:
             place = f"line {getattr(error, 'lineno', number) if is_list else number}"
             raise UserError(
                 f"{path}, {place} is not JSON: {line[:60]!r}. Give a list of objects, or one object in each line."
             ) from None
-        rows += found if isinstance(found, list) else [found]
+        rows += value if isinstance(value, list) else [value]
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{path} is JSON, but no list of objects. Give one object for each row.")
     names = list(dict.fromkeys(name for row in rows for name in row))

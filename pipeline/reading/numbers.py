@@ -56,7 +56,7 @@ class Numbers(NamedTuple):
     written: pa.Array
 
     @property
-    def known(self) -> np.ndarray:
+    def is_number(self) -> np.ndarray:
         """Which strings are numbers."""
         return mask(self.read.is_valid())
 
@@ -67,15 +67,15 @@ def read(strings: pa.Array, decimal: str | None, thousands: str | None) -> Numbe
     Strings with two currencies, or with groups that contradict each other, are not read.
     """
     text = _plain(strings, decimal, thousands)
-    is_number, known = mask(pc.match_substring_regex(text, f"^({NUMBER})$")), mask(strings.is_valid())
+    is_number, is_known = mask(pc.match_substring_regex(text, f"^({NUMBER})$")), mask(strings.is_valid())
     notations: dict[str, np.ndarray] = {}
     written = strings
-    if not is_number[known].all():
-        written, notations = _undecorated(strings, known & ~is_number)
+    if not is_number[is_known].all():
+        written, notations = _undecorated(strings, is_known & ~is_number)
         candidates = _plain(written, decimal, thousands)
         is_read = mask(pc.match_substring_regex(candidates, f"^({NUMBER})$")) & ~is_number
         text, is_number = pc.if_else(pa.array(is_read), candidates, text), is_number | is_read
-        if thousands is None and not is_number[known].all():
+        if thousands is None and not is_number[is_known].all():
             text, is_number, notations["digit groups"] = _ungrouped(written, text, is_number, notations["currency"])
         if (priced := notations["currency"] & is_number).any():
             signs = pc.extract_regex(strings.filter(pa.array(priced)), f"(?P<sign>{CURRENCY})").field("sign")
@@ -109,16 +109,16 @@ def _undecorated(strings: pa.Array, which: np.ndarray) -> tuple[pa.Array, dict[s
         pc.match_substring_regex(strings, BETWEEN_DIGITS)
     )
     part = strings.filter(pa.array(which))
-    found = dict.fromkeys(["signs of Unicode", *(name for name, _, _ in STEPS)], np.zeros(len(part), dtype=bool))
+    notations = dict.fromkeys(["signs of Unicode", *(name for name, _, _ in STEPS)], np.zeros(len(part), dtype=bool))
     if not pc.all(pc.string_is_ascii(part)).as_py():
         before, part = part, pa.array([_ascii(string) for string in part.to_pylist()], part.type)
-        found["signs of Unicode"] = mask(pc.not_equal(before, part))
+        notations["signs of Unicode"] = mask(pc.not_equal(before, part))
     for name, pattern, replacement in STEPS:
         before, part = part, pc.replace_substring_regex(part, pattern, replacement)
-        found[name] = found[name] | mask(pc.not_equal(before, part))
+        notations[name] = notations[name] | mask(pc.not_equal(before, part))
     places = np.flatnonzero(which)
     written = pc.replace_with_mask(strings, pa.array(which), part)
-    return written, {name: np.isin(np.arange(len(strings)), places[had]) for name, had in found.items()}
+    return written, {name: np.isin(np.arange(len(strings)), places[had]) for name, had in notations.items()}
 
 
 def _ascii(string: str) -> str:

@@ -55,8 +55,8 @@ def _chunks(path: Path, expected: list[str], options: Options, size: int) -> Ite
         formats.refuse_foreign(text.start(512), path)
         if json.is_json(text):
             yield from _batches(json.json_table(text, path).to_batches(size))
-        elif known := formats.arff(text, path, Options()):
-            yield from _lines(text, path, [], known[0], options, size)
+        elif arff := formats.arff(text, path, Options()):
+            yield from _lines(text, path, [], arff[0], options, size)
         else:
             yield from _lines(text, path, expected, Options(), options, size)
     elif kind == "Parquet":
@@ -80,14 +80,14 @@ def _batches(batches: Iterator[pa.RecordBatch] | list[pa.RecordBatch]) -> Iterat
 
 
 def _lines(
-    text: decoding.Text, path: Path, expected: list[str], found: Options, given: Options, size: int
+    text: decoding.Text, path: Path, expected: list[str], file_options: Options, options: Options, size: int
 ) -> Iterator[Chunk]:
-    text = delimited.unwrapped(text, given)
+    text = delimited.unwrapped(text, options)
     start = text.start(decoding.SAMPLE).decode("utf-8-sig", "ignore")
     first = [name for name in expected if name in start][:1]  # `sniff` looks for the header by the first name
-    dialect = delimited.sniff(text, path, found, [*first, *expected])
-    if len(given.names or ()) == len(dialect.names) and not {*expected} & {*dialect.names}:
-        dialect = delimited.sniff(text, path, given)
+    dialect = delimited.sniff(text, path, file_options, [*first, *expected])
+    if len(options.names or ()) == len(dialect.names) and not {*expected} & {*dialect.names}:
+        dialect = delimited.sniff(text, path, options)
     names, width = unique_names(dialect.names), len(dialect.names)
     stream = io.TextIOWrapper(body.plain(text, dialect).open(), "utf-8-sig", newline="")
     reader = csv.reader(islice(stream, dialect.skip, None), delimiter=dialect.delimiter, quotechar=dialect.quote)

@@ -38,27 +38,27 @@ def spelt(column: pd.Series, categories: Collection[object] | None, decimal: str
 
 def _in_training(name: object, categories: Collection[object]) -> Callable[[object], str]:
     """How a cell was spelt in training."""
-    known = {category.casefold(): category for category in categories if isinstance(category, str)}
-    pair = next((pair for pair in PAIRS if known and set(known) <= set(pair)), None)
-    spelt = {word: known.get(pair[side]) for words in PAIRS for side, word in enumerate(words)} if pair else {}
-    numbers = Counter(float(category) for category in known if re.fullmatch(NUMBER, category))
-    by_number = {float(word): known[word] for word in known if re.fullmatch(NUMBER, word) and numbers[float(word)] == 1}
+    forms = {category.casefold(): category for category in categories if isinstance(category, str)}
+    pair = next((pair for pair in PAIRS if forms and set(forms) <= set(pair)), None)
+    spelt = {word: forms.get(pair[side]) for words in PAIRS for side, word in enumerate(words)} if pair else {}
+    numbers = Counter(float(category) for category in forms if re.fullmatch(NUMBER, category))
+    by_number = {float(word): forms[word] for word in forms if re.fullmatch(NUMBER, word) and numbers[float(word)] == 1}
 
     def spell(cell: object) -> str:
         string = _as_string(cell, "true", "false")
         word = string.strip().casefold()
-        if string.strip() in known.values():
+        if string.strip() in forms.values():
             return string
-        found = spelt.get(word) or (known.get(word) if word in ("true", "false") else None)
-        if found is None and not isinstance(cell, str | bool | np.bool_):
-            found = by_number.get(float(word)) if re.fullmatch(NUMBER, word) else None
-        if found is None and (word in ("true", "false") or word in spelt):
-            shown = ", ".join(map(repr, list(known.values())[:5])) + (", ..." if len(known) > 5 else "")
+        category = spelt.get(word) or (forms.get(word) if word in ("true", "false") else None)
+        if category is None and not isinstance(cell, str | bool | np.bool_):
+            category = by_number.get(float(word)) if re.fullmatch(NUMBER, word) else None
+        if category is None and (word in ("true", "false") or word in spelt):
+            examples = ", ".join(map(repr, list(forms.values())[:5])) + (", ..." if len(forms) > 5 else "")
             raise UserError(
-                f"column {name!r}: {string!r} is a truth value, but the model was trained with {shown}. Use one of "
+                f"column {name!r}: {string!r} is a truth value, but the model was trained with {examples}. Use one of "
                 f"these; leave the cell empty if it is not known."
             )
-        return found or string
+        return category or string
 
     return spell
 

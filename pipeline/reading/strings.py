@@ -30,24 +30,24 @@ class Strings:
     """A column of strings.
 
     distinct   each string once
-    known      (n_distinct,), which of them do not mean missing
+    is_known   (n_distinct,), which of them do not mean missing
     positions  (n_rows,), for each row the position of its string in `distinct`, -1 if the cell was null already
     """
 
     name: str
     distinct: pa.Array
-    known: np.ndarray
+    is_known: np.ndarray
     positions: np.ndarray
 
     @property
     def but_missing(self) -> pa.Array:
         """The distinct strings, null for those that mean missing."""
-        return pc.if_else(pa.array(self.known), self.distinct, None)
+        return pc.if_else(pa.array(self.is_known), self.distinct, None)
 
     @property
     def rarely_missing(self) -> np.ndarray:
         """The strings that mean missing only where all others are numbers or dates."""
-        return self.known & mask(pc.is_in(self.distinct, pa.array(RARELY_MISSING, pa.large_string())))
+        return self.is_known & mask(pc.is_in(self.distinct, pa.array(RARELY_MISSING, pa.large_string())))
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -63,7 +63,7 @@ class Strings:
         places = places[np.argsort(-self.counts[places], kind="stable")][:n]
         return self.distinct.take(pa.array(places)).to_pylist()
 
-    def shown(self, which: np.ndarray, n: int = 3) -> str:
+    def examples(self, which: np.ndarray, n: int = 3) -> str:
         """The most frequent of these strings with their numbers of cells: `'unknown' (40 cells), 'x' (1 cell)`."""
         strings, counts = self.most_frequent(which, n), sorted(self.counts[which], reverse=True)
         few = [f"{string[:60]!r} ({n_cells(count)})" for string, count in zip(strings, counts, strict=False)]
@@ -79,7 +79,7 @@ class Strings:
 
     def error(self, wrong: np.ndarray, problem: str, step: str, *settings: tuple[str, Any]) -> CellError:
         """The error that names the first cell whose string is `wrong`, and counts them all; see `CellError`."""
-        rows = np.flatnonzero(np.append(wrong & self.known, False)[self.positions])
+        rows = np.flatnonzero(np.append(wrong & self.is_known, False)[self.positions])
         string = self.distinct[int(self.positions[rows[0]])].as_py()
         return cell_error(self.name, int(rows[0]), repr(string[:60]), problem, len(rows), step, *settings)
 
@@ -97,8 +97,8 @@ def encoded(column: pa.ChunkedArray, name: str, cell_format: CellFormat) -> Stri
     if others := cell_format.replace.get(name):
         by_value = {float(old): new for old, new in others.items() if re.fullmatch(NUMBER, old)}
         distinct = pa.array([_replaced(string, others, by_value) for string in distinct.to_pylist()], pa.large_string())
-    known = ~mask(pc.is_in(distinct, pa.array(list(cell_format.missing_values), pa.large_string())))
-    return Strings(name, distinct, known, encoded.indices.fill_null(-1).to_numpy())
+    is_known = ~mask(pc.is_in(distinct, pa.array(list(cell_format.missing_values), pa.large_string())))
+    return Strings(name, distinct, is_known, encoded.indices.fill_null(-1).to_numpy())
 
 
 def _replaced(string: str, others: Mapping[str, str], by_value: Mapping[float, str]) -> str:

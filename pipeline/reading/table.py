@@ -45,8 +45,8 @@ def read(
         options = replace(options, decimal="," if options.thousands == "." else ".")
     if options.decimal == options.thousands is not None:
         raise UserError(f"data.decimal and data.thousands are both {options.decimal!r}. Change one of them.")
-    given = options.date_format if isinstance(options.date_format, Mapping) else {}
-    kinds = dict.fromkeys(given, "dates") | {name: KINDS[role] for name, role in (roles or {}).items()}
+    column_formats = options.date_format if isinstance(options.date_format, Mapping) else {}
+    kinds = dict.fromkeys(column_formats, "dates") | {name: KINDS[role] for name, role in (roles or {}).items()}
     kinds |= {target: "classes"} if target else {}
     table, decimal, known_kinds, notes = _stored(path, options, kinds, target)
     if table.num_rows == 0:
@@ -81,8 +81,8 @@ def unknown_column(name: str, available: Iterable[str], where: str) -> UserError
     available = [str(column) for column in available]
     close = difflib.get_close_matches(name, available, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
-    shown = ", ".join(available[:30]) + (f" and {len(available) - 30} more" if len(available) > 30 else "")
-    return UserError(f"{where} has no column {name!r}. {hint}The columns are {shown}.")
+    columns = ", ".join(available[:30]) + (f" and {len(available) - 30} more" if len(available) > 30 else "")
+    return UserError(f"{where} has no column {name!r}. {hint}The columns are {columns}.")
 
 
 class _Stored(NamedTuple):
@@ -113,27 +113,27 @@ def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], targe
 
 def _joined(paths: Sequence[Path], options: Options, kinds: Mapping[str, str | None], target: str | None) -> _Stored:
     """The rows of several files with the same columns, in the order of the files."""
-    parts = [_file(path, options, kinds, target) for path in paths]
-    names = parts[0].table.column_names
-    for part, path in zip(parts, paths, strict=True):
+    inputs = [_file(path, options, kinds, target) for path in paths]
+    names = inputs[0].table.column_names
+    for file, path in zip(inputs, paths, strict=True):
         if problems := [
-            *(f"has no column {name!r}" for name in names if name not in part.table.column_names),
-            *(f"has the column {name!r} besides" for name in part.table.column_names if name not in names),
+            *(f"has no column {name!r}" for name in names if name not in file.table.column_names),
+            *(f"has the column {name!r} besides" for name in file.table.column_names if name not in names),
         ]:
             raise UserError(f"{path} {' and '.join(problems[:3])}, unlike {paths[0].name}. Make their headers equal.")
-    decimal = "," if any(part.decimal == "," for part in parts) else "."  # a file of whole numbers alone shows none
-    types = {name: [part.table.schema.field(name).type for part in parts] for name in names}
+    decimal = "," if any(file.decimal == "," for file in inputs) else "."  # a file of whole numbers alone shows none
+    types = {name: [file.table.schema.field(name).type for file in inputs] for name in names}
     mixed = [name for name in names if len({*types[name]} - {pa.null()}) > 1]
     strings = [name for name in mixed if not all(map(_is_number, types[name]))]
-    if strings or len({part.decimal for part in parts}) > 1:
+    if strings or len({file.decimal for file in inputs}) > 1:
         options = replace(options, decimal=decimal)
-        parts = [_file(path, options, kinds, target, as_strings=strings) for path in paths]
-    tables = [part.table.select(names) for part in parts]
+        inputs = [_file(path, options, kinds, target, as_strings=strings) for path in paths]
+    tables = [file.table.select(names) for file in inputs]
     for name in mixed:
         common = pa.string() if name in strings else pa.float64()
         tables = [table.set_column(names.index(name), name, table[name].cast(common)) for table in tables]
-    notes = [note for part in parts for note in part.notes]
-    return _Stored(pa.concat_tables(tables, promote_options="permissive"), decimal, parts[0].kinds, notes)
+    notes = [note for file in inputs for note in file.notes]
+    return _Stored(pa.concat_tables(tables, promote_options="permissive"), decimal, inputs[0].kinds, notes)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -145,10 +145,10 @@ def files(path: Path, setting: str = "data.path") -> list[Path]:
     if path.is_symlink() and not path.exists():
         raise UserError(f"{path} is a link to {path.readlink()}, and no file is there. Replace it, or set {setting}.")
     if not path.exists():
-        shown = str(path) if str(path).isprintable() else repr(str(path))
+        path_text = str(path) if str(path).isprintable() else repr(str(path))
         close = difflib.get_close_matches(path.name, _beside(path), n=1)
         hint = f" Did you mean {path.with_name(close[0])}?" if close else ""
-        raise UserError(f"{shown} doesn't exist.{hint} Put the table there, or set {setting}.")
+        raise UserError(f"{path_text} doesn't exist.{hint} Put the table there, or set {setting}.")
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -189,8 +189,8 @@ def _file(
         table = json.json_table(text, path)
         columns = formats.Columns(table.column_names, [], table.select)
         return _Stored(_columns(columns, path, "JSON", options, kinds), decimal, kinds, [])
-    if known := formats.arff(text, path, options):
-        options, nominal = known
+    if arff := formats.arff(text, path, options):
+        options, nominal = arff
         kinds = {**nominal, **kinds}
     return _text(text, path, options, kinds, target, as_strings)
 
@@ -245,13 +245,13 @@ def _columns(
 
 def unique_names(names: Sequence[str]) -> list[str]:
     """The names, those that repeat with a number: d, d_2."""
-    found: list[str] = []
+    distinct_names: list[str] = []
     for name in names:
         number, unique = 2, name
-        while unique in found or (unique != name and unique in names):
+        while unique in distinct_names or (unique != name and unique in names):
             number, unique = number + 1, f"{name}_{number}"
-        found.append(unique)
-    return found
+        distinct_names.append(unique)
+    return distinct_names
 
 
 def _without_header(name: str, names: Sequence[str], path: Path) -> UserError | None:
@@ -274,9 +274,9 @@ def _kept(
     Those in `row_names` are left out unless a setting names them. Warns of these and of repeated names.
     """
     unique = unique_names(names)
-    known = {*names, *unique}
+    all_names = {*names, *unique}
     for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
-        if name not in known:
+        if name not in all_names:
             raise _without_header(name, names, path) or unknown_column(name, unique, str(path))
     for name in required:
         if name in options.drop:

@@ -42,8 +42,8 @@ def parse(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str
         if kind == "strings":
             return stored.as_strings(), None
         if kind == "dates":
-            found = dates(stored, cell_format, certain=True)
-            return found.column, found.date_format
+            parsed = dates(stored, cell_format, certain=True)
+            return parsed.column, parsed.date_format
         read, other = read_numbers(stored, cell_format)
         if other.any():
             raise stored.error(other, "is not a number", CORRECT)
@@ -88,20 +88,20 @@ def read_numbers(strings: Strings, cell_format: CellFormat) -> tuple[Numbers, np
 
     Errors: `CellError` where those have a decimal mark or separator that a setting would read.
     """
-    found = numbers.read(strings.but_missing, cell_format.decimal, cell_format.thousands)
-    other = strings.known & ~found.known & ~strings.rarely_missing
+    numerals = numbers.read(strings.but_missing, cell_format.decimal, cell_format.thousands)
+    other = strings.is_known & ~numerals.is_number & ~strings.rarely_missing
     if not other.any():
-        return found, other
-    grouped = mask(pc.match_substring_regex(found.written, THOUSANDS)) & other
+        return numerals, other
+    grouped = mask(pc.match_substring_regex(numerals.written, THOUSANDS)) & other
     if grouped.any() and not (other & ~grouped).any():
-        step, settings = _grouping(found.written.filter(pa.array(grouped)))
+        step, settings = _grouping(numerals.written.filter(pa.array(grouped)))
         raise strings.error(grouped, "has a thousands separator", step, *settings)
     mark = "." if cell_format.decimal == "," else ","
-    decimals = mask(pc.match_substring_regex(found.written, rf"^[+-]?\d+[{mark}]\d+$")) & other
+    decimals = mask(pc.match_substring_regex(numerals.written, rf"^[+-]?\d+[{mark}]\d+$")) & other
     if decimals.any() and not (other & ~decimals).any():
         word = "comma" if mark == "," else "point"
         raise strings.error(decimals, f"has a decimal {word}", "Set it: {}", ("data.decimal", mark))
-    return found, other
+    return numerals, other
 
 
 def _grouping(grouped: pa.Array) -> tuple[str, list[tuple[str, str]]]:
@@ -130,29 +130,29 @@ class Dates(NamedTuple):
 def dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> Dates:
     """Errors: `UserError` where it is `certain` that the column holds dates, and where most cells are of one format."""
     is_missing = strings.rarely_missing
-    known = strings.distinct.to_pandas()[strings.known & ~is_missing]
-    if not len(known):
+    candidates = strings.distinct.to_pandas()[strings.is_known & ~is_missing]
+    if not len(candidates):
         return Dates(pa.nulls(len(strings.positions), TIME) if certain else None)
-    given = cell_format.date_format
-    if given is not None and not isinstance(given, str):
-        given = given.get(strings.name)
-    formats = [given] if given else guesses(known)
+    user_format = cell_format.date_format
+    if user_format is not None and not isinstance(user_format, str):
+        user_format = user_format.get(strings.name)
+    formats = [user_format] if user_format else guesses(candidates)
     if certain or formats:
         formats = [*dict.fromkeys([*formats, "ISO8601"])]
-    readings = {date_format: as_dates(known, date_format) for date_format in formats}
+    readings = {date_format: as_dates(candidates, date_format) for date_format in formats}
     complete = {date_format: read for date_format, read in readings.items() if read.notna().all()}
     if complete:
         first, read = next(iter(complete.items()))
-        if not given and any(not others.equals(read) for others in complete.values()):
+        if not user_format and any(not others.equals(read) for others in complete.values()):
             raise strings.error(
-                strings.known & ~is_missing,
+                strings.is_known & ~is_missing,
                 f"can be read as {' or '.join(complete)}",
                 "Set the format that is right, such as {}",
                 ("data.date_format", first),
             )
         values = pa.Array.from_pandas(read.reindex(range(len(strings.distinct))), type=TIME)
         return Dates(strings.spread(_without_missing(values, cell_format)), first)
-    _refuse_durations(strings, known, readings, certain=certain)
+    _refuse_durations(strings, candidates, readings, certain=certain)
     categorical = ("data.roles", {strings.name: "categorical"})
     for date_format, read in readings.items():
         other_order = readings.get(swapped(date_format))
@@ -161,7 +161,7 @@ def dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> Dates:
             problem = f"is not a date of the format {date_format}, but {example!r} is: day and month change places"
             step = f"Write all dates in one order. {AS_STRINGS}"
             raise strings.error(places(strings, read.isna()), problem, step, categorical)
-    shapes = known.str.replace(r"\d+", "0", regex=True)
+    shapes = candidates.str.replace(r"\d+", "0", regex=True)
     for date_format, read in readings.items():
         is_date = read.notna()
         alike = is_date.any() and shapes[~is_date].isin(shapes[is_date]).all()  # 2023-02-30 among dates
@@ -169,8 +169,8 @@ def dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> Dates:
             problem = f"is not a date of the format {date_format}"
             raise strings.error(places(strings, ~is_date), problem, AS_STRINGS, categorical)
     if certain:
-        problem = f"is not a date of the format {given}" if given else "is not a date of a known format"
-        raise strings.error(strings.known, problem, "Set data.date_format, or change the column's role in data.roles")
+        reason = f"is not a date of the format {user_format}" if user_format else "is not a date of a known format"
+        raise strings.error(strings.is_known, reason, "Set data.date_format, or change the column's role in data.roles")
     return Dates(None, None, readings)
 
 
@@ -179,13 +179,13 @@ def places(strings: Strings, which: pd.Series) -> np.ndarray:
     return np.isin(np.arange(len(strings.distinct)), which.index[which])
 
 
-def _refuse_durations(strings: Strings, known: pd.Series, formats: Collection[str], *, certain: bool) -> None:
+def _refuse_durations(strings: Strings, candidates: pd.Series, formats: Collection[str], *, certain: bool) -> None:
     """An error for `41:38:44` among cells that could be times of day: no format of dates reads it."""
-    parts = known.str.extract(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").astype(float)
-    late = parts[0] >= 24
-    if parts[0].isna().any() or not late.any() or not (certain or (~late).any()) or not any("%H" in f for f in formats):
+    clock = candidates.str.extract(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").astype(float)
+    late = clock[0] >= 24
+    if clock[0].isna().any() or not late.any() or not (certain or (~late).any()) or not any("%H" in f for f in formats):
         return
-    hours, minutes, seconds = parts.fillna({2: 0})[late].iloc[0]
+    hours, minutes, seconds = clock.fillna({2: 0})[late].iloc[0]
     raise strings.error(
         places(strings, late),
         "is no time of day, which ends before 24:00, but perhaps a duration",

@@ -56,13 +56,13 @@ def empty(shape: tuple[int, ...], dtype: Any, n_bytes: float) -> np.ndarray:
 
 def mapped(array: np.memmap) -> np.memmap:
     """The array, for `release` to know."""
-    _mapped[:] = [known for known in _mapped if known() is not None] + [ref(array)]
+    _mapped[:] = [reference for reference in _mapped if reference() is not None] + [ref(array)]
     return array
 
 
 def release(n_bytes: float = 0) -> None:
     """Let go of the memory of arrays in files, if it may be more than so many bytes; what is needed is read again."""
-    arrays = [array for known in _mapped if (array := known()) is not None]
+    arrays = [array for reference in _mapped if (array := reference()) is not None]
     if sum(array.nbytes for array in arrays) > n_bytes:
         for array in arrays:
             array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]

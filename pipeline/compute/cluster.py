@@ -104,11 +104,11 @@ def _check(client: Any, scheduler: str | None) -> None:
         client.wait_for_workers(1, timeout=SECONDS)
     except TimeoutError:
         raise UserError(f"the scheduler has no worker. Start some: PYTHONPATH=. dask worker {scheduler}") from None
-    found = _answer(client, client.get_versions)
-    here = found["client"]["packages"] | {"python": found["client"]["host"]["python"]}
+    versions = _answer(client, client.get_versions)
+    here = versions["client"]["packages"] | {"python": versions["client"]["host"]["python"]}
     nodes = {
-        "the scheduler": found["scheduler"],
-        **{f"the worker {name}": node for name, node in found["workers"].items()},
+        "the scheduler": versions["scheduler"],
+        **{f"the worker {name}": node for name, node in versions["workers"].items()},
     }
     for name, node in nodes.items():
         there = node["packages"] | {"python": node["host"]["python"]}
@@ -118,11 +118,11 @@ def _check(client: Any, scheduler: str | None) -> None:
                     f"{name} has {package} {there[package]}, but here it is {here[package]}. Install the same."
                 )
     here_code = _code(PACKAGE)()
-    found_there = {
+    node_codes = {
         "scheduler": _answer(client, lambda: client.run_on_scheduler(_code(PACKAGE))),
         **{f"worker {name}": code for name, code in _answer(client, lambda: client.run(_code(PACKAGE))).items()},
     }
-    for name, code in found_there.items():
+    for name, code in node_codes.items():
         if code is None:
             raise UserError(
                 f"the {name} can't import this package. Start both in the folder of this repository: PYTHONPATH=. dask "
@@ -207,7 +207,7 @@ class Cluster:
             while not wait_here([scattered], SECONDS).done:
                 self._check_alive()
             sent = scattered.result()
-        parts = np.array_split(np.arange(len(tasks)), len(self.workers))
+        chunks = np.array_split(np.arange(len(tasks)), len(self.workers))
         futures = [
             self.client.submit(
                 _apply,
@@ -218,7 +218,7 @@ class Cluster:
                 allow_other_workers=True,
                 pure=False,
             )
-            for worker, part in zip(self.workers, parts, strict=True)
+            for worker, part in zip(self.workers, chunks, strict=True)
         ]
         try:
             self._wait(futures)
@@ -286,12 +286,12 @@ def _apply(call: Call, written: list[bytes], code: str) -> list[Any]:
         from distributed import get_worker
 
         raise UserError(OTHER_CODE.format(f"worker {get_worker().address}"))
-    found = []
+    results = []
     with threads.one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for task in written:
-            found.append(call(opened(task)))
+            results.append(call(opened(task)))
             _release()
-    return found
+    return results
 
 
 def _release() -> None:

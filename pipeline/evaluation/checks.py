@@ -124,15 +124,15 @@ def importance(fitted: Model, table: Table) -> pd.DataFrame:
         each = log_losses(fitted.probabilities(shuffled), np.tile(codes, REPEATS)).reshape(REPEATS, -1)
         losses = np.average(each, axis=1, weights=weight)
         rows.append((name, losses.mean() - before, losses.std(ddof=1)))
-    found = pd.DataFrame(rows, columns=["column", "importance", "deviation"]).round(9)
-    return found.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+    importances = pd.DataFrame(rows, columns=["column", "importance", "deviation"]).round(9)
+    return importances.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
 
 
-def without_effect(found: pd.DataFrame, gained: float) -> None:
+def without_effect(importances: pd.DataFrame, gained: float) -> None:
     """Columns that change nothing for the test rows, beside what the model gained over the prior."""
-    effect = found["importance"].abs() + found["deviation"]
-    names = found.loc[effect <= NO_EFFECT * gained, "column"].tolist()
-    if names and gained > 0 and len(names) < len(found):
+    effect = importances["importance"].abs() + importances["deviation"]
+    names = importances.loc[effect <= NO_EFFECT * gained, "column"].tolist()
+    if names and gained > 0 and len(names) < len(importances):
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
         count = "1 column has" if len(names) == 1 else f"{len(names):,} columns have"
         warnings.warn(

@@ -46,12 +46,12 @@ def reference(
         "data": title,
         "target": str(training.columns[-1]),
         "columns": {name: _bins(training[name]) for name in fitted.columns},
-        "probabilities": {label: _bins(predictions[f"probability_{label}"]) for label in _shown(fitted)},
+        "probabilities": {label: _bins(predictions[f"probability_{label}"]) for label in _compared_classes(fitted)},
         "scores": {name: [row[name], row[f"{name}_lower"], row[f"{name}_upper"]] for name in names},
     }
 
 
-def _shown(fitted: Model) -> list[str]:
+def _compared_classes(fitted: Model) -> list[str]:
     """The classes whose probability is compared: of two the positive one, else each."""
     return [fitted.positive_class] if len(fitted.classes_) == 2 else [str(label) for label in fitted.classes_]
 
@@ -59,28 +59,28 @@ def _shown(fitted: Model) -> list[str]:
 def _bins(column: pd.Series) -> dict[str, Any]:
     """The `edges` or `categories` of a column, and the `counts` of its bins."""
     axis: dict[str, Any]
-    known: Sequence[str] | pd.Index
+    categories: Sequence[str] | pd.Index
     if types.is_string_dtype(column):
-        found = column.value_counts()
-        axis = {"categories": sorted(found.index, key=lambda name: (-found[name], name))[:CATEGORIES]}
-        known = found.index
+        counts = column.value_counts()
+        axis = {"categories": sorted(counts.index, key=lambda name: (-counts[name], name))[:CATEGORIES]}
+        categories = counts.index
     else:
         numbers = as_numbers(column)
         numbers = np.sort(numbers[~np.isnan(numbers)])  # makes quantiles faster
         tenths = np.quantile(numbers, np.arange(1, 10) / 10, method="inverted_cdf") if len(numbers) else []
-        axis, known = {"edges": np.unique(significant(np.asarray(tenths), SCORE_DIGITS)).tolist()}, []
-    return axis | {"counts": _counts(column, axis, known).tolist()}
+        axis, categories = {"edges": np.unique(significant(np.asarray(tenths), SCORE_DIGITS)).tolist()}, []
+    return axis | {"counts": _counts(column, axis, categories).tolist()}
 
 
-def _counts(column: pd.Series, axis: dict[str, Any], known: Sequence[str] | pd.Index) -> np.ndarray:
-    """How many cells each bin has; `known` are all categories of training."""
+def _counts(column: pd.Series, axis: dict[str, Any], categories: Sequence[str] | pd.Index) -> np.ndarray:
+    """How many cells each bin has; `categories` are all of training."""
     if "edges" in axis:
         numbers, n_bins = as_numbers(column), len(axis["edges"]) + 1
         place = np.where(np.isnan(numbers), n_bins, np.searchsorted(axis["edges"], numbers))
         return np.bincount(place, minlength=n_bins + 1)
     n = len(axis["categories"])
     place = places(column, axis["categories"])
-    rare = np.where(places(column, known) >= 0, n, n + 1)
+    rare = np.where(places(column, categories) >= 0, n, n + 1)
     place = np.where(place >= 0, place, np.where(column.isna(), n + 2, rare))
     return np.bincount(place, minlength=n + 3)
 
@@ -102,7 +102,7 @@ class Watch:
     def __init__(self, fitted: Model, before: dict[str, Any]) -> None:
         self.fitted, self.before = fitted, before
         self.counts = {name: np.zeros(len(bins["counts"]), int) for name, bins in self.axes.items()}
-        self.known = {
+        self.categories = {
             name: [category for category in categories if category is not None]
             for name, categories in fitted.categories.items()
         }
@@ -126,15 +126,15 @@ class Watch:
         for name in self.before["columns"]:
             self._count(name, frame[name])
             if name in self.new:
-                unseen = frame[name][(places(frame[name], self.known[name]) < 0) & frame[name].notna()]
+                unseen = frame[name][(places(frame[name], self.categories[name]) < 0) & frame[name].notna()]
                 for category, count in unseen.value_counts().items():
                     self.new[name][str(category)] = self.new[name].get(str(category), 0) + int(count)
         if y is not None:
-            known = pd.notna(y)
-            self.labelled.append((y[known], decided[known], P[known]))
+            is_labelled = pd.notna(y)
+            self.labelled.append((y[is_labelled], decided[is_labelled], P[is_labelled]))
 
     def _count(self, name: str, column: pd.Series) -> None:
-        self.counts[name] += _counts(column, self.axes[name], self.known.get(name, []))
+        self.counts[name] += _counts(column, self.axes[name], self.categories.get(name, []))
 
     def changes(self) -> pd.DataFrame:
         """One row for each probability and each column: the probabilities first, then what changed most."""
@@ -174,7 +174,7 @@ class Watch:
         """The scores of the rows whose class is known, beside those of the test rows; None where there are none."""
         if not sum(len(y) for y, _, _ in self.labelled):
             return None
-        y, decided, P = (np.concatenate(parts) for parts in zip(*self.labelled, strict=True))
+        y, decided, P = (np.concatenate(chunks) for chunks in zip(*self.labelled, strict=True))
         fitted = self.fitted
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a class without rows: its score is NaN

@@ -62,8 +62,8 @@ def black_box(
     trees = HistGradientBoostingClassifier(random_state=0, categorical_features=list(range(len(strings))) or None)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
         trees.fit(columns.fit_transform(X), y, weight)
-    found = [_predicted(trees, columns.transform(part), classes) for part in frames(rows)]
-    labels, P = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    predictions = [_predicted(trees, columns.transform(part), classes) for part in frames(rows)]
+    labels, P = (np.concatenate(chunks) for chunks in zip(*predictions, strict=True))
     return (labels, P), n_drawn
 
 
@@ -71,12 +71,12 @@ def out_of_fold(
     X: Table, y: np.ndarray, classes: np.ndarray, weight: np.ndarray | None, folds: list[splitting.Fold]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The rows that the folds hold out, and the black box's probabilities for them (n_held_out, n_classes)."""
-    found = []
+    probabilities = []
     for rows, held_out in folds:
         learnt = in_memory(X.take(rows)), y[rows]
         (_, P), _ = black_box(*learnt, in_memory(X.take(held_out)), classes, None if weight is None else weight[rows])
-        found.append(P)
-    return np.concatenate([held_out for _, held_out in folds]), np.concatenate(found)
+        probabilities.append(P)
+    return np.concatenate([held_out for _, held_out in folds]), np.concatenate(probabilities)
 
 
 def rounded(score: float) -> float:

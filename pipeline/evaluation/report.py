@@ -138,10 +138,10 @@ def odds(effects: pd.DataFrame, inferred: pd.DataFrame, n_effects: int, reason: 
     coefficient, beside = "unpenalised" if "unpenalised" in inferred else "coefficient", {}
     if "lower" in inferred:
         reason = "inference.csv has those of the single features that these effects are made of"
-        known = inferred.dropna(subset=["lower"])
+        intervals = inferred.dropna(subset=["lower"])
         with np.errstate(over="ignore"):
-            ends = np.exp(known[[coefficient, "lower", "upper"]].to_numpy())
-        beside = {name: _with_interval(*row) for name, row in zip(known["feature"], ends, strict=True)}
+            ends = np.exp(intervals[[coefficient, "lower", "upper"]].to_numpy())
+        beside = {name: _with_interval(*row) for name, row in zip(intervals["feature"], ends, strict=True)}
     if not any(row[0] in beside for row in rows):
         return {"header": header, "rows": rows, "note": "" if is_credible else f"No intervals: {reason}."}
     kind = "without penalty" if coefficient == "unpenalised" else "per unit"

@@ -50,12 +50,12 @@ def judge(fitted: Model, table: Table, weight: np.ndarray | None = None) -> Eval
 
 def _decided(fitted: Model, X: Table) -> tuple[np.ndarray, np.ndarray]:
     """As `Model.decide`, of some rows after the other."""
-    found = []
+    decisions = []
     with progress(len(X), "evaluate", " rows") as bar:
         for part in frames(X):
-            found.append(fitted.decide(part))
+            decisions.append(fitted.decide(part))
             bar.update(len(part))
-    labels, P = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    labels, P = (np.concatenate(chunks) for chunks in zip(*decisions, strict=True))
     return labels, P
 
 
@@ -215,15 +215,15 @@ def _thresholds(
         "baseline": (everything, _decided(start, X)[1]),
     }
     threshold = trained.threshold or 0.5
-    found = {"test": threshold, "train": threshold}
+    cutoffs = {"test": threshold, "train": threshold}
     false_alarm, miss = thresholds.costs(settings, X)
     weight = np.ones(len(y)) if weight is None else weight
     for name, (rows, P) in probabilities.items():
         is_positive = y[rows] == trained.positive_class
         cost = np.where(is_positive, miss[rows], false_alarm[rows])
         curve = thresholds.curve(is_positive, P[:, place], cost, weight[rows])
-        found[name] = float(curve["threshold"].iloc[thresholds.chosen(curve, settings, len(rows))])
-    return found
+        cutoffs[name] = float(curve["threshold"].iloc[thresholds.chosen(curve, settings, len(rows))])
+    return cutoffs
 
 
 def _paid(predictions: pd.DataFrame, positive: str, costs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -237,20 +237,20 @@ def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFra
 
     Errors: `UserError` for a column that is not there, and for one that has too many different cells for groups.
     """
-    known = [*map(str, test_rows.columns[:-1]), *map(str, left_out.columns)]
-    found = pd.DataFrame(index=range(len(test_rows)))
+    header = [*map(str, test_rows.columns[:-1]), *map(str, left_out.columns)]
+    groups = pd.DataFrame(index=range(len(test_rows)))
     for name in names:
-        if name not in known:
-            columns = ", ".join(map(repr, known))
+        if name not in header:
+            columns = ", ".join(map(repr, header))
             raise UserError(
                 f"evaluate.groups has {name!r}, which is no column of the test rows. They have {columns}. To keep a "
                 f"column without using it as a feature, give it the role drop, such as "
-                f"{override('data.roles', {known[0]: 'drop'})} (not with split=test_file, where it must be a feature)."
+                f"{override('data.roles', {header[0]: 'drop'})} (not with split=test_file, where it must be a feature)."
             )
-        found[name] = (left_out if name in left_out else test_rows)[name].reset_index(drop=True)
-        if (distinct := found[name].nunique()) > GROUPS:
+        groups[name] = (left_out if name in left_out else test_rows)[name].reset_index(drop=True)
+        if (distinct := groups[name].nunique()) > GROUPS:
             raise UserError(
                 f"evaluate.groups has {name!r}, which has {distinct:,} different values in the test rows, more than "
                 f"{GROUPS}. Use a column of categories."
             )
-    return found
+    return groups

@@ -103,8 +103,8 @@ def decision_result(
     weight = np.ones(len(predictions)) if weight is None else weight
     cost = np.where(is_positive, miss, false_alarm)
     table = decided(is_positive, flagged, cost, weight)
-    shown = table if settings.method == "cost" else table[table["measure"] != "cost"]
-    formats.save_csv(shown, folder / "decision.csv")
+    worth = table if settings.method == "cost" else table[table["measure"] != "cost"]
+    formats.save_csv(worth, folder / "decision.csv")
     probability = predictions[f"probability_{positive}"].to_numpy()
     on_test = thresholds.curve(is_positive, probability, cost, weight)
     drawing.save(
@@ -117,7 +117,7 @@ def decision_result(
         measure={"cost": "cost", "floor": "recall"}.get(settings.method, "flagged"),
     )
     lines = [f"Decision ({settings.method}): {positive!r} from a probability of {threshold:.4g} on."]
-    lines += [f"  {name:<10}{value:.4f} [{low:.4f}, {high:.4f}]" for name, value, low, high in shown.to_numpy()]
+    lines += [f"  {name:<10}{value:.4f} [{low:.4f}, {high:.4f}]" for name, value, low, high in worth.to_numpy()]
     if settings.method == "cost":
         wrong = {"from 0.5 on": (probability >= 0.5) != is_positive, "for all rows": ~is_positive}
         wrong["for no row"] = is_positive
@@ -125,7 +125,7 @@ def decision_result(
         lines.append(
             "The cost per row if the decision were " + ", ".join(f"{k}: {v:.4f}" for k, v in others.items()) + "."
         )
-    return {"threshold": threshold, **dict(zip(shown["measure"], shown["value"], strict=True))}, "\n".join([*lines, ""])
+    return {"threshold": threshold, **dict(zip(worth["measure"], worth["value"], strict=True))}, "\n".join([*lines, ""])
 
 
 def score_table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:

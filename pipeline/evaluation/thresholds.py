@@ -24,7 +24,7 @@ NEXT_TO_NONE = 1e-300
 
 def costs(settings: config.Decision, rows: Table) -> tuple[np.ndarray, np.ndarray]:
     """What a false alarm and a miss cost for each row, (n_samples,); 1 where that decides nothing."""
-    found = []
+    row_costs = []
     for name in ("false_alarm", "miss"):
         cost = getattr(settings, name, 1.0)
         if isinstance(cost, str):
@@ -41,10 +41,10 @@ def costs(settings: config.Decision, rows: Table) -> tuple[np.ndarray, np.ndarra
                     f"decision.{name} = {cost!r} is missing or negative in some rows (the first: row {wrong + 1:,}, "
                     f"{column[wrong]:g}), but a cost is a number from 0 up."
                 )
-            found.append(column)
+            row_costs.append(column)
         else:
-            found.append(np.full(len(rows), float(cost)))
-    return found[0], found[1]
+            row_costs.append(np.full(len(rows), float(cost)))
+    return row_costs[0], row_costs[1]
 
 
 def curve(codes: np.ndarray, probability: np.ndarray, cost: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
@@ -74,11 +74,11 @@ def curve(codes: np.ndarray, probability: np.ndarray, cost: np.ndarray, weight: 
     )
 
 
-def chosen(found: pd.DataFrame, settings: config.Decision, n: int) -> int:
+def chosen(decision_rates: pd.DataFrame, settings: config.Decision, n: int) -> int:
     """The row of `curve` that the settings choose, of `n` rows."""
     if isinstance(settings, config.FloorDecision):
-        return int((found["recall"] >= settings.recall - 1e-12).to_numpy().argmax())
+        return int((decision_rates["recall"] >= settings.recall - 1e-12).to_numpy().argmax())
     if isinstance(settings, config.BudgetDecision):
         share = settings.highest if settings.highest < 1 else settings.highest / n
-        return int(np.flatnonzero(found["flagged"] <= share + 1e-12)[-1])
-    return int(found["cost"].round(9).argmin())
+        return int(np.flatnonzero(decision_rates["flagged"] <= share + 1e-12)[-1])
+    return int(decision_rates["cost"].round(9).argmin())

@@ -133,8 +133,8 @@ class Matrix:
     @property
     def offset(self) -> ndarray | None:
         """o, or None."""
-        parts = [block.offset for block in self.blocks if block.offset is not None]
-        return np.concatenate(parts) if parts else None
+        offsets = [block.offset for block in self.blocks if block.offset is not None]
+        return np.concatenate(offsets) if offsets else None
 
     def mirrored(self) -> "Matrix":
         """The same rows for labels 1 - y: the offset with the other sign."""
@@ -153,8 +153,8 @@ class Matrix:
 
     def toarray(self) -> ndarray:
         """X written out, (n_samples, n_features), C-contiguous float64."""
-        parts = [block.features(self.T) for block in self.blocks]
-        return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
+        features = [block.features(self.T) for block in self.blocks]
+        return np.ascontiguousarray(features[0] if len(features) == 1 else np.concatenate(features))
 
     def take(self, rows: ndarray) -> "Matrix":
         """A copy of some rows (n_rows,), positions in ascending order."""

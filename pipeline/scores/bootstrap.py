@@ -42,7 +42,7 @@ def resampled(
         drawn = counts if weight is None else counts * weight[:, None]
         for name, model in prepared.items():
             chunks[name].append(pd.DataFrame(model.scores(drawn)))
-    return {name: pd.concat(parts, ignore_index=True) for name, parts in chunks.items()}
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in chunks.items()}
 
 
 def _counts(n: int) -> Iterator[np.ndarray]:
@@ -91,10 +91,10 @@ def mean_draws(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 def interval(draws: pd.Series | np.ndarray) -> tuple[float, float]:
     """The ends of the interval of a score from its draws (`resampled`); NaN if no draw has the score."""
-    known = np.asarray(draws)[~np.isnan(draws)]
-    if not len(known):
+    values = np.asarray(draws)[~np.isnan(draws)]
+    if not len(values):
         return math.nan, math.nan
-    lower, upper = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    lower, upper = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(lower), float(upper)
 
 

@@ -19,7 +19,7 @@ def curves(predictions: pd.DataFrame, positive: str, weight: np.ndarray | None =
     row times the odds of the threshold (Vickers and Elkin, Medical Decision Making 26, 2006).
     """
     names = classes_of(predictions)
-    parts: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
+    curve_tables: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
     for name in [positive] if len(names) == 2 else names:
         is_class = (predictions["actual"].astype(str) == name).to_numpy()
         probability = predictions[f"probability_{name}"].to_numpy()
@@ -27,16 +27,16 @@ def curves(predictions: pd.DataFrame, positive: str, weight: np.ndarray | None =
         precision, recall, _ = metrics.precision_recall_curve(is_class, probability, sample_weight=weight)
         weights = np.ones(len(is_class)) if weight is None else weight
         xy = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
-        parts["roc"].append(pd.DataFrame({"class": name, **xy}))
-        parts["precision_recall"].append(pd.DataFrame({"class": name, "recall": recall, "precision": precision}))
+        curve_tables["roc"].append(pd.DataFrame({"class": name, **xy}))
+        curve_tables["precision_recall"].append(pd.DataFrame({"class": name, "recall": recall, "precision": precision}))
         bands = _calibration(is_class, probability, weights)
-        parts["calibration"].append(pd.DataFrame({"class": name, **bands}))
+        curve_tables["calibration"].append(pd.DataFrame({"class": name, **bands}))
     if len(names) == 2:
-        parts["gain"] = [
+        curve_tables["gain"] = [
             gain(is_class, probability, weights).assign(**{"class": name})[["class", "flagged", "recall", "lift"]]
         ]
-        parts["decision_curve"] = [net_benefit(is_class, probability, weights)]
-    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+        curve_tables["decision_curve"] = [net_benefit(is_class, probability, weights)]
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in curve_tables.items()}
 
 
 def _calibration(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> pd.DataFrame:

@@ -159,8 +159,8 @@ def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
     """The number of rows of each actual class (index) that were predicted to be each class (columns)."""
     labels = classes_of(predictions)
     codes = (pd.Categorical(predictions[side].astype(str), labels).codes for side in ("actual", "predicted"))
-    found = metrics.confusion_matrix(*codes, labels=np.arange(len(labels)))
-    return pd.DataFrame(found, index=labels, columns=labels)
+    counts = metrics.confusion_matrix(*codes, labels=np.arange(len(labels)))
+    return pd.DataFrame(counts, index=labels, columns=labels)
 
 
 def classes_of(predictions: pd.DataFrame) -> list[str]:

@@ -29,17 +29,17 @@ def listed() -> pd.DataFrame:
 
     Errors: `UserError` where DVC can't list them.
     """
-    shown = subprocess.run(["dvc", "exp", "show", "--json"], capture_output=True, text=True, check=False)
-    if shown.returncode:
-        raise UserError(f"the experiments can't be listed: {shown.stderr.strip()}")
-    found = []
-    for commit in json.loads(shown.stdout):
-        found.append(_row(commit, commit["name"] or commit["rev"][:9], ""))
+    listing = subprocess.run(["dvc", "exp", "show", "--json"], capture_output=True, text=True, check=False)
+    if listing.returncode:
+        raise UserError(f"the experiments can't be listed: {listing.stderr.strip()}")
+    rows = []
+    for commit in json.loads(listing.stdout):
+        rows.append(_row(commit, commit["name"] or commit["rev"][:9], ""))
         for experiment in commit["experiments"] or []:
             state = (experiment["executor"] or {}).get("state", "")
             latest = experiment["revs"][0]
-            found.append(_row(latest, experiment["name"] or latest["rev"][:7], state))
-    return pd.DataFrame(found)
+            rows.append(_row(latest, experiment["name"] or latest["rev"][:7], state))
+    return pd.DataFrame(rows)
 
 
 def _row(revision: dict[str, Any], name: str, state: str) -> dict[str, Any]:
@@ -54,22 +54,22 @@ def _row(revision: dict[str, Any], name: str, state: str) -> dict[str, Any]:
     return row if row["state"] else row | {f"score {key}": value for key, value in scores.items()}
 
 
-def table(found: pd.DataFrame, score: str, width: int = WIDTH) -> str:
+def table(experiments: pd.DataFrame, score: str, width: int = WIDTH) -> str:
     """The parameters that differ, and the scores, as text of at most `width` characters a line; the best first.
 
     A parameter differs where the rows that have it have different values.
     """
-    differs = {str(name): len(column.dropna().unique()) > 1 for name, column in found.items()}
+    differs = {str(name): len(column.dropna().unique()) > 1 for name, column in experiments.items()}
     differing = [name for name in differs if name.startswith("param ") and differs[name]]
-    scores = [name for name in (f"score {each}" for each in dict.fromkeys([score, *SCORES])) if name in found]
+    scores = [name for name in (f"score {each}" for each in dict.fromkeys([score, *SCORES])) if name in experiments]
     order = ["data", *(name for name in scores if name == f"score {score}")]
-    ranked = found.sort_values(order, ascending=[True, score in LOSSES][: len(order)], kind="stable")
+    ranked = experiments.sort_values(order, ascending=[True, score in LOSSES][: len(order)], kind="stable")
     first = ["experiment", *(name for name in ("state", "data") if differs[name])]
     texts = {name: ranked[name].map("{:.4f}".format, na_action="ignore") for name in scores}
     names = {name: name.split(" ")[-1].removeprefix("train.") for name in differs}
-    shown = ranked.assign(**texts).fillna("")
+    cells = ranked.assign(**texts).fillna("")
     for n in range(len(differing), -1, -1):
-        text = shown[[*first, *differing[:n], *scores]].rename(columns=names).to_string(index=False)
+        text = cells[[*first, *differing[:n], *scores]].rename(columns=names).to_string(index=False)
         if len(text.splitlines()[0]) <= width:
             break
     note = f"Without room: {', '.join(names[name] for name in differing[n:])} (dvc exp show has all)."

@@ -15,10 +15,10 @@ DESCRIPTION = """Logistic regression on **{name}** ({source}). One run per disti
 each combination of lambda and learning rate. The view *Scores* in the menu *Views* has their scores as columns."""
 
 
-def log(found: list[Record | Sweep], settings: config.Tracking) -> None:
+def log(results: list[Record | Sweep], settings: config.Tracking) -> None:
     """Errors: `UserError` where the store can't be reached."""
     with opened(settings) as uri:
-        for record in found:
+        for record in results:
             description = DESCRIPTION.format(name=record.experiment, source=record.source)
             place = experiment(record.experiment, uri, description)
             if isinstance(record, Sweep):

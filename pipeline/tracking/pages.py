@@ -16,16 +16,16 @@ FIRST_PORT = 5000
 def show(settings: Tracking) -> None:
     """Print the address of the runs of each experiment, and serve the pages if the store is a database."""
     with opened(settings) as uri:
-        found = mlflow.MlflowClient().search_experiments()
-    shown = sorted((place.name, place.experiment_id) for place in found if VIEW_TAG in place.tags)
-    if not shown:
+        experiments = mlflow.MlflowClient().search_experiments()
+    experiment_ids = sorted((place.name, place.experiment_id) for place in experiments if VIEW_TAG in place.tags)
+    if not experiment_ids:
         raise UserError("the MLflow store has no runs of this pipeline yet. `dvc repro` logs them.")
     port = next(port for port in range(FIRST_PORT, 2**16) if _is_free(port))
     served = uri.startswith("http")
     server = urlsplit(uri)
     address = f"{server.scheme}://{server.netloc.rpartition('@')[2]}{server.path.rstrip('/')}" if served else ""
     address = address or f"http://127.0.0.1:{port}"
-    for name, number in shown:
+    for name, number in experiment_ids:
         query = f"workflowType=machine_learning&viewStateShareKey={VIEW}"  # its start page is for other uses
         print(f"{name}: {address}/#/experiments/{number}/runs?{query}", flush=True)
     if not served:

@@ -32,27 +32,27 @@ def promote(run_id: str | None, margin: float) -> None:
         raise UserError(f"{file} doesn't exist: nothing has been split here. `dvc repro` makes it.")
     settings = config.read("tracking")
     digest = None if run_id is not None else records.main_record(config.load()).digest
-    found = registry.candidate(run_id, digest, settings)
-    champion = registry.champion(found.name, settings)
+    candidate = registry.candidate(run_id, digest, settings)
+    champion = registry.champion(candidate.name, settings)
     if champion is None:
-        version = registry.promote(found, {}, settings)
-        print(f"{found.name}: version {version} is the champion, the first one")
+        version = registry.promote(candidate, {}, settings)
+        print(f"{candidate.name}: version {version} is the champion, the first one")
         return
-    if champion.digest == found.digest:
-        print(f"{found.name}: this model is the champion already, version {champion.version}")
+    if champion.digest == candidate.digest:
+        print(f"{candidate.name}: this model is the champion already, version {champion.version}")
         return
     weight = stored.load_weights(paths.ROOT / paths.TEST_WEIGHTS)
-    compared = difference(found.model, champion.model, stored.load_table(file), weight)
-    print(compared.shown(f"run {found.run_id[:8]}", f"champion, version {champion.version}"))
+    compared = difference(candidate.model, champion.model, stored.load_table(file), weight)
+    print(compared.score_table(f"run {candidate.run_id[:8]}", f"champion, version {champion.version}"))
     lower, upper = compared.interval
-    result = f"{compared.mean:+.4f} [{lower:+.4f}, {upper:+.4f}]"
+    gap = f"{compared.mean:+.4f} [{lower:+.4f}, {upper:+.4f}]"
     if upper > margin:
         raise RefusedError(
             f"the champion stays version {champion.version}: the log-loss of the new model may be larger by more than "
-            f"the margin, {margin:g} (difference {result}). If that is fine: --margin {np.ceil(upper * 1e4) / 1e4:.4f}."
+            f"the margin, {margin:g} (difference {gap}). If that is fine: --margin {np.ceil(upper * 1e4) / 1e4:.4f}."
         )
-    version = registry.promote(found, {"compared with": f"version {champion.version}", "log-loss": result}, settings)
-    print(f"{found.name}: version {version} is the champion now (log-loss {result})")
+    version = registry.promote(candidate, {"compared with": f"version {champion.version}", "log-loss": gap}, settings)
+    print(f"{candidate.name}: version {version} is the champion now (log-loss {gap})")
 
 
 class Difference:
@@ -71,7 +71,7 @@ class Difference:
         each = losses[0] - losses[1]
         self.mean, self.interval = float(np.average(each, weights=weight)), interval(mean_draws(each, weight))
 
-    def shown(self, new: str, old: str) -> str:
+    def score_table(self, new: str, old: str) -> str:
         """A table of the scores of both."""
         names = pd.Index([new, old])
         return pd.DataFrame(self.scores, index=names).T.to_string(float_format="{:.4f}".format)

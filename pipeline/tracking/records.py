@@ -68,7 +68,7 @@ def sweep_record(
         hashlib.sha256(stored.row_hashes(training_rows).tobytes()).hexdigest(),
     )
     children = _children(root / paths.SWEEP, study, common)
-    shown = _files([root / paths.SWEEP])
+    sweep_files = _files([root / paths.SWEEP])
     winner = formats.load_json(root / paths.WINNER) if (root / paths.WINNER).exists() else {}
     chosen = {name: winner[name] for name in choice.Choice._fields if name in winner}
     score, model = sweep["score"], root / paths.SWEEP / paths.MODEL
@@ -78,7 +78,7 @@ def sweep_record(
         stage=stage,
         description=_sweep_description(root, score, chosen, winner.get("warnings", [])),
         study=study,
-        digest=_digest(study, _contents(shown, root), winner, shipping.fingerprint()),
+        digest=_digest(study, _contents(sweep_files, root), winner, shipping.fingerprint()),
         params={key: str(value) for key, value in common.items()},
         tags={f"sweep.{key}": json.dumps(sweep[key]) for key in ("lambda", "learning_rate", "refit")}
         | {name: choice.describe(row, score) for name, row in chosen.items()},
@@ -91,7 +91,7 @@ def sweep_record(
         training=training_rows,
         source=_data(params).source,
         model=model if model.exists() else None,
-        artifacts={file: file.parent.relative_to(root).as_posix() for file in shown},
+        artifacts={file: file.parent.relative_to(root).as_posix() for file in sweep_files},
         interrupted=interrupted,
     )
 
@@ -104,15 +104,15 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     warned   JSON files with a list of warnings, where there are
     """
     params = params | {"train": _settled(params["train"], result.folder / paths.CANDIDATES)}
-    found, fit, data = _files(folders), params["train"], _data(params)
+    files, fit, data = _files(folders), params["train"], _data(params)
     scores = result.load_metrics()
     columns = formats.load_json(result.folder / paths.TRAINING_SUMMARY)
     decision = config.section_of(params, "decision", "params.yaml").sentence if "decision" in params else ""
     warnings = [line for file in warned if file.exists() for line in formats.load_json(file)["warnings"]]
     references = {"prior": "prior", "black_box": "black box", "baseline": "random weights"}
-    parts = {"test/": scores["test"], "train/": scores["train"], "decision/": scores.get("decision", {})}
-    parts |= {f"{runs.REFERENCE}{name}/": scores[part] for part, name in references.items()}
-    metrics = {f"{part}{key}": value for part, values in parts.items() for key, value in values.items()}
+    score_groups = {"test/": scores["test"], "train/": scores["train"], "decision/": scores.get("decision", {})}
+    score_groups |= {f"{runs.REFERENCE}{name}/": scores[part] for part, name in references.items()}
+    metrics = {f"{part}{key}": value for part, values in score_groups.items() for key, value in values.items()}
     metrics |= {
         f"train/{key}/{label}": column[key]
         for label, column in columns.items()
@@ -124,7 +124,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
         name=f"lambda {fit['lambda']:g}, rate {_rate(fit['learning_rate'])}, {_plain(fit['optimizer'])}",
         stage=stage,
         description=_description(data.title, scores, columns, warnings, decision),
-        digest=_digest(params, _contents([*found, result.metrics], paths.ROOT), warnings, shipping.fingerprint()),
+        digest=_digest(params, _contents([*files, result.metrics], paths.ROOT), warnings, shipping.fingerprint()),
         params=_by_dotted_key(params),
         metrics=metrics,
         costs=formats.load_csv(result.folder / paths.COSTS),
@@ -132,7 +132,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
         test=stored.StoredTable(result.folder / paths.TEST_ROWS),
         source=data.source,
         model=result.folder / paths.MODEL,
-        artifacts={file: file.parent.relative_to(paths.ROOT).as_posix() for file in found if file.suffix != ".parquet"},
+        artifacts={file: file.parent.relative_to(paths.ROOT).as_posix() for file in files if file.suffix != ".parquet"},
     )
 
 
@@ -174,8 +174,8 @@ def _contents(files: list[Path], root: Path) -> dict[str, str]:
     return {file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def _digest(*values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _by_dotted_key(params: dict[str, Any]) -> dict[str, Any]:

@@ -70,21 +70,21 @@ def _champion(name: str) -> ModelVersion | None:
         return None
 
 
-def promote(found: Stored, tags: dict[str, str], settings: Tracking) -> str:
+def promote(candidate: Stored, tags: dict[str, str], settings: Tracking) -> str:
     """Register the model, unless it is, and give it the alias; the version is returned."""
     with opened(settings, STEP):
         client = mlflow.MlflowClient()
-        if found.name not in {entry.name for entry in client.search_registered_models()}:
-            client.create_registered_model(found.name)
-        versions = client.search_model_versions(f"name = '{found.name}' and tags.`{DIGEST}` = '{found.digest}'")
+        if candidate.name not in {entry.name for entry in client.search_registered_models()}:
+            client.create_registered_model(candidate.name)
+        versions = client.search_model_versions(f"name = '{candidate.name}' and tags.`{DIGEST}` = '{candidate.digest}'")
         if versions:
             version = versions[0].version
         else:
-            version = client.create_model_version(found.name, found.source, found.run_id).version
-            client.set_model_version_tag(found.name, version, DIGEST, found.digest)
+            version = client.create_model_version(candidate.name, candidate.source, candidate.run_id).version
+            client.set_model_version_tag(candidate.name, version, DIGEST, candidate.digest)
         for key, value in tags.items():
-            client.set_model_version_tag(found.name, version, key, value)
-        client.set_registered_model_alias(found.name, CHAMPION, version)
+            client.set_model_version_tag(candidate.name, version, key, value)
+        client.set_registered_model_alias(candidate.name, CHAMPION, version)
     return str(version)
 
 
@@ -122,7 +122,7 @@ def _read(name: str, settings: Tracking) -> tuple[model.Model, str]:
             )
         files = sorted(Path(place).rglob("model.json"))
         if len(files) != 1:
-            raise UserError(f"the model {name} is not one of this pipeline: it has no file model.json.\n{_known()}")
+            raise UserError(f"the model {name} is not one of this pipeline: it has no file model.json.\n{_advice()}")
         return model.load(files[0]), hashlib.sha256(files[0].read_bytes()).hexdigest()
 
 
@@ -205,8 +205,8 @@ def log_watch(
             values = {f"psi/{column}": value for column, value in zip(changes["column"], changes["psi"], strict=True)}
             values |= {"watch/rows": n_rows, "watch/largest psi": changes["psi"].max()}
             if judged is not None:
-                known = judged.dropna(subset="now")
-                values |= {f"watch/{score}": value for score, value in zip(known["score"], known["now"], strict=True)}
+                scores = judged.dropna(subset="now")
+                values |= {f"watch/{score}": value for score, value in zip(scores["score"], scores["now"], strict=True)}
             metrics = [Metric(key, float(values[label]), now, 0, model_id) for label, key in runs.keys(values).items()]
             for start in range(0, len(metrics), 1000):
                 client.log_batch(run_id, metrics=metrics[start : start + 1000])
@@ -226,15 +226,15 @@ def _run_of(name: str) -> str:
 def _of_result(digest: str | None) -> Run | None:
     """The run of the result with this digest."""
     places = [place.experiment_id for place in mlflow.MlflowClient().search_experiments()]
-    found = stores.search(places, f"tags.`{stores.DIGEST}` = '{digest}' and attributes.status = 'FINISHED'")
-    return found[0] if found else None
+    finished_runs = stores.search(places, f"tags.`{stores.DIGEST}` = '{digest}' and attributes.status = 'FINISHED'")
+    return finished_runs[0] if finished_runs else None
 
 
 def _model_of(run: Run) -> str:
     """The id of the model that a run logged."""
     logged = stores.models(run)
     if not logged:
-        raise UserError(f"the run {run.info.run_id} has no model. {_known()}")
+        raise UserError(f"the run {run.info.run_id} has no model. {_advice()}")
     return str(logged[-1].model_id)
 
 
@@ -251,11 +251,11 @@ def _named(kind: str, name: str) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code not in UNKNOWN:
             raise
-        raise UserError(f"there is no {kind} {name}. {_known()}") from None
+        raise UserError(f"there is no {kind} {name}. {_advice()}") from None
 
 
-def _known() -> str:
+def _advice() -> str:
     """What a model can be named by."""
-    found = sorted(entry.name for entry in mlflow.MlflowClient().search_registered_models())
-    names = f" Registered are {', '.join(found)}." if found else ""
+    registered_names = sorted(entry.name for entry in mlflow.MlflowClient().search_registered_models())
+    names = f" Registered are {', '.join(registered_names)}." if registered_names else ""
     return f"Name models:/<name>@champion, models:/<id>, or the id of a run, which `make ui` shows.{names}"

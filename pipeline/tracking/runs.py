@@ -141,14 +141,14 @@ def _cost_metrics(costs: pd.DataFrame, points: int, now: int, dataset: Dataset) 
     if last > points:
         steps = np.unique(np.geomspace(1, last + 1, points).round().astype(int) - 1)
     thinned = costs.iloc[steps]
-    shown = {
+    metric_names = {
         name: "cost/training" if name == "cost" else f"cost by class/{name.removeprefix('cost/')}"
         for name in thinned.columns[1:]
     }
-    found = keys(shown.values())
+    mlflow_keys = keys(metric_names.values())
     return [
-        Metric(found[key], float(value), now, int(step), dataset_name=dataset.name, dataset_digest=dataset.digest)
-        for name, key in shown.items()
+        Metric(mlflow_keys[key], float(value), now, int(step), dataset_name=dataset.name, dataset_digest=dataset.digest)
+        for name, key in metric_names.items()
         for step, value in zip(thinned["iteration"], thinned[name], strict=True)
         if not np.isnan(value)
     ]
@@ -156,14 +156,14 @@ def _cost_metrics(costs: pd.DataFrame, points: int, now: int, dataset: Dataset) 
 
 def keys(names: Iterable[str]) -> dict[str, str]:
     """A key for each name in the characters that MLflow allows, no two alike: a class may be called `<=50K`."""
-    found: dict[str, str] = {}
+    mlflow_keys: dict[str, str] = {}
     for name in names:
         key = name
         for sign, word in SIGNS.items():
             key = key.replace(sign, word)
         key = re.sub(r"[^\w\-. :/]", "_", key)[:200]  # 250 are allowed
         key = key if posixpath.normpath(key) == key else key.replace("/", "_")
-        while key in found.values():
+        while key in mlflow_keys.values():
             key += "_"
-        found[name] = key
-    return found
+        mlflow_keys[name] = key
+    return mlflow_keys

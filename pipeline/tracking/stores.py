@@ -75,7 +75,7 @@ def _database(path: str) -> str:
     In an address the name of a folder has no bare %, ? or #, each of which has a meaning there. Such an address names
     the driver, too: for one that begins with sqlite:/// MLflow would make the folder as it is written.
     """
-    folder = re.sub("[%?#]", lambda found: quote(found[0]), str(repository()))
+    folder = re.sub("[%?#]", lambda match: quote(match[0]), str(repository()))
     scheme = "sqlite" if folder == str(repository()) else "sqlite+pysqlite"
     return f"{scheme}:///{PurePosixPath(folder) / path}"
 
@@ -171,23 +171,23 @@ def experiment(name: str, uri: str, description: str) -> Experiment:
         VIEW_TAG: json.dumps(view),
     }
     client = mlflow.MlflowClient()
-    found = client.get_experiment_by_name(name)
-    if found is not None and found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)  # a deleted one can't be renamed
-        client.rename_experiment(found.experiment_id, f"{name} (deleted, {found.experiment_id})")
-        client.delete_experiment(found.experiment_id)
-    if found is None or found.lifecycle_stage == "deleted":
+    namesake = client.get_experiment_by_name(name)
+    if namesake is not None and namesake.lifecycle_stage == "deleted":
+        client.restore_experiment(namesake.experiment_id)  # a deleted one can't be renamed
+        client.rename_experiment(namesake.experiment_id, f"{name} (deleted, {namesake.experiment_id})")
+        client.delete_experiment(namesake.experiment_id)
+    if namesake is None or namesake.lifecycle_stage == "deleted":
         # Without a server MLflow would take ./mlruns of the current folder, which may be a copy soon to be removed.
         local = None if uri.startswith("http") else (repository() / ARTIFACTS / name).as_uri()
         try:
-            found = client.get_experiment(client.create_experiment(name, local, tags))
+            namesake = client.get_experiment(client.create_experiment(name, local, tags))
         except MlflowException as error:
-            found = client.get_experiment_by_name(name)  # where another clone was faster
-            if found is None:
+            namesake = client.get_experiment_by_name(name)  # where another clone was faster
+            if namesake is None:
                 raise error from None
-    for key in tags.keys() - found.tags.keys():
-        client.set_experiment_tag(found.experiment_id, key, tags[key])
-    return found
+    for key in tags.keys() - namesake.tags.keys():
+        client.set_experiment_tag(namesake.experiment_id, key, tags[key])
+    return namesake
 
 
 def model_name(experiment_name: str) -> str:
@@ -200,16 +200,16 @@ def model_name(experiment_name: str) -> str:
 
 def search(experiment_ids: list[str], condition: str) -> list[Run]:
     """The runs that are not deleted, the earliest first."""
-    found: list[Run] = []
+    runs: list[Run] = []
     token = None
     while True:
         page = mlflow.MlflowClient().search_runs(
             experiment_ids, condition, ViewType.ACTIVE_ONLY, max_results=1000, page_token=token
         )
-        found += page
+        runs += page
         token = page.token
         if not token:
-            return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+            return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
 def create(experiment: Experiment, name: str, tags: dict[str, str]) -> str:
@@ -228,10 +228,10 @@ def create(experiment: Experiment, name: str, tags: dict[str, str]) -> str:
 
 def logged(experiment: Experiment, digest: str) -> Run | None:
     """The whole run of this result: the first one. Others, of clones that logged it at the same time, are deleted."""
-    found = search([experiment.experiment_id], f"tags.`{DIGEST}` = '{digest}' and attributes.status = 'FINISHED'")
-    for twin in found[1:]:
+    runs = search([experiment.experiment_id], f"tags.`{DIGEST}` = '{digest}' and attributes.status = 'FINISHED'")
+    for twin in runs[1:]:
         delete(twin)
-    return found[0] if found else None
+    return runs[0] if runs else None
 
 
 def delete(run: Run) -> None:
@@ -252,7 +252,7 @@ def models(run: Run) -> list[LoggedModel]:
 def lost(run: Run, artifacts: Iterable[str], with_model: bool) -> list[str]:
     """What a run should have but has no more: `artifacts`, by their paths in the run, and its model."""
     client, expected = mlflow.MlflowClient(), set(artifacts)
-    found = {
+    stored_paths = {
         file.path
         for folder in {path.rpartition("/")[0] for path in expected}
         for file in client.list_artifacts(run.info.run_id, folder or None)
@@ -260,7 +260,7 @@ def lost(run: Run, artifacts: Iterable[str], with_model: bool) -> list[str]:
     complete = any(
         file.path == "MLmodel" for model in models(run) for file in client.list_logged_model_artifacts(model.model_id)
     )
-    return sorted(expected - found) + (["its model"] if with_model and not complete else [])
+    return sorted(expected - stored_paths) + (["its model"] if with_model and not complete else [])
 
 
 def provenance() -> dict[str, str]:

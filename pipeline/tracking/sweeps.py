@@ -67,7 +67,7 @@ def log(sweep: Sweep, experiment: Experiment) -> str:
     On Ctrl-C the runs that were being written end as KILLED, as does the parent of a sweep that was interrupted itself.
     """
     client = mlflow.MlflowClient()
-    parent = stores.logged(experiment, sweep.digest) or _found(sweep, experiment)
+    parent = stores.logged(experiment, sweep.digest) or _parent(sweep, experiment)
     there = {run.data.tags[COMBINATION] for run in _children(parent) if run.info.status in ENDED} if parent else set()
     missing = [child for child in sweep.children if child.digest not in there]
     if parent and _is_whole(parent, sweep) and not missing:
@@ -82,10 +82,10 @@ def log(sweep: Sweep, experiment: Experiment) -> str:
     return f"logged as run {sweep.name}"
 
 
-def _found(sweep: Sweep, experiment: Experiment) -> Run | None:
+def _parent(sweep: Sweep, experiment: Experiment) -> Run | None:
     """The sweep's parent run, unless another clone is writing to it at this moment."""
-    found = stores.search([experiment.experiment_id], f"tags.`{STUDY}` = '{sweep.study}'")
-    return next((run for run in found if run.info.status != "RUNNING"), None)
+    parents = stores.search([experiment.experiment_id], f"tags.`{STUDY}` = '{sweep.study}'")
+    return next((run for run in parents if run.info.status != "RUNNING"), None)
 
 
 def _is_whole(parent: Run, sweep: Sweep) -> bool:
@@ -127,10 +127,10 @@ def _log_child(experiment: Experiment, parent: str, child: Child, sweep: Sweep) 
     run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=child.name).info.run_id
     now = int(time.time() * 1000)
     metrics = [Metric(key, value, now, 0) for key, value in child.metrics.items() if np.isfinite(value)]
-    shown = child.costs.iloc[np.unique(np.linspace(0, len(child.costs) - 1, POINTS).round().astype(int))]
+    curve = child.costs.iloc[np.unique(np.linspace(0, len(child.costs) - 1, POINTS).round().astype(int))]
     metrics += [
         Metric("cost/training", float(cost), now, int(iteration))
-        for iteration, cost in zip(shown["iteration"], shown["cost"], strict=True)
+        for iteration, cost in zip(curve["iteration"], curve["cost"], strict=True)
         if np.isfinite(cost)
     ]
     with ended(run_id, "FAILED" if child.failure else "FINISHED", broken="KILLED"):

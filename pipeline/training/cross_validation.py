@@ -72,13 +72,13 @@ def prepared(
     rows_of_kind = [np.flatnonzero(kind == k) for k in range(kind.max() + 1)]
     bases: dict[Any, tuple[Design, list[Block]]] = {}
     made = []
-    for fold, (parts, asked) in enumerate(zip(part[:, [rows[0] for rows in rows_of_kind]], settings, strict=True)):
+    for fold, (membership, asked) in enumerate(zip(part[:, [rows[0] for rows in rows_of_kind]], settings, strict=True)):
         key = str(asked) if is_shared else fold
         if key not in bases:
             design = Design.fit(X if is_shared else in_memory(X.take(folds[fold][0])), asked)
             bases[key] = design, design.blocks(X, rows_of_kind)
         design, blocks = bases[key]
-        sides = np.flatnonzero(parts == TRAINING), np.flatnonzero(parts == HELD_OUT)
+        sides = np.flatnonzero(membership == TRAINING), np.flatnonzero(membership == HELD_OUT)
         bare = [Matrix([blocks[k] for k in side]) for side in sides]
         features = Features(design, bare[0], asked)
         learnt, others = (

@@ -66,12 +66,12 @@ def decide(
     place = fitted.classes_.tolist().index(fitted.positive_class)
     is_positive = codes == place
     cost = np.where(is_positive, miss[held_out], false_alarm[held_out])
-    found = curve(is_positive, P[:, place], cost, weight[held_out])
-    k = chosen(found, settings, len(held_out))
-    fitted.threshold = float(found["threshold"].iloc[k])
-    shown = pd.concat([curves.thinned(found), found.iloc[[k]]]).sort_index()
-    shown = shown[~shown.index.duplicated()]
-    return shown.assign(chosen=shown.index == k)
+    decision_rates = curve(is_positive, P[:, place], cost, weight[held_out])
+    k = chosen(decision_rates, settings, len(held_out))
+    fitted.threshold = float(decision_rates["threshold"].iloc[k])
+    thinned_rates = pd.concat([curves.thinned(decision_rates), decision_rates.iloc[[k]]]).sort_index()
+    thinned_rates = thinned_rates[~thinned_rates.index.duplicated()]
+    return thinned_rates.assign(chosen=thinned_rates.index == k)
 
 
 def out_of_fold(
@@ -138,6 +138,6 @@ def best_calibration(P: np.ndarray, codes: np.ndarray, fold: np.ndarray, weight:
             best, least = find, loss
     if best is None:
         return None
-    found = best(P, codes, weight)
-    rounded = {name: significant(np.asarray(value), SCORE_DIGITS) for name, value in found.items()}
+    calibration = best(P, codes, weight)
+    rounded = {name: significant(np.asarray(value), SCORE_DIGITS) for name, value in calibration.items()}
     return {name: value if value.ndim else float(value) for name, value in rounded.items()}

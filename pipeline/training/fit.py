@@ -193,15 +193,15 @@ def fit_firth(
         )
     kept = np.delete(np.arange(Z.shape[1]), [group[0] for group in groups])
     try:
-        found = firth(Z.toarray()[:, kept], y == fitted.classes_[1], params.max_iterations, params.tolerance)
+        firth_fit = firth(Z.toarray()[:, kept], y == fitted.classes_[1], params.max_iterations, params.tolerance)
     except ValueError as error:
         raise UserError(f"train.penalty = firth: {error} Leave it out with data.drop, or set a lambda.") from None
-    status = Status.CONVERGED if found.converged else Status.RAN_OUT
+    status = Status.CONVERGED if firth_fit.converged else Status.RAN_OUT
     fitted.coef_ = np.zeros((1, Z.shape[1]))
-    fitted.coef_[0, kept], fitted.intercept_ = found.weights[:-1], found.weights[-1:]
-    fitted.n_iter_ = np.array([len(found.objectives) - 1])
-    fitted.cost_history_ = -np.array(found.objectives) / len(y)
-    fitted.gradient_norm_, fitted.status_ = np.array([found.gradient_norm]), np.array([status])
+    fitted.coef_[0, kept], fitted.intercept_ = firth_fit.weights[:-1], firth_fit.weights[-1:]
+    fitted.n_iter_ = np.array([len(firth_fit.objectives) - 1])
+    fitted.cost_history_ = -np.array(firth_fit.objectives) / len(y)
+    fitted.gradient_norm_, fitted.status_ = np.array([firth_fit.gradient_norm]), np.array([status])
     fitted.stop_reason_ = [status.sentence]
     return fitted
 

@@ -40,12 +40,12 @@ def credible_covariances(training: Training) -> dict[str, np.ndarray]:
         return {}
     weight = row_weights(training.params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
     penalty, n = Ridge(np.array([fitted.l2])), len(y) if weight is None else weight.sum()
-    found = {}
+    covariances = {}
     for label, coef, intercept in training.columns_of_weights:
         with workers() as run:
             objective = FastObjective(X, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
-            found[label] = np.linalg.inv(objective.curvature(np.append(coef, intercept)[:, None])[0]) / n
-    return found
+            covariances[label] = np.linalg.inv(objective.curvature(np.append(coef, intercept)[:, None])[0]) / n
+    return covariances
 
 
 def inferences(
@@ -62,7 +62,7 @@ def inferences(
     X = training.oriented.with_features(features.per_unit())
     weight = row_weights(params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
     errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters}
-    found: dict[str, tuple[Inference, Inference | None]] = {}
+    fits: dict[str, tuple[Inference, Inference | None]] = {}
     if classify.multiclass == "softmax" and len(classify.classes_) > 2:
         return {label: (fit, None) for label, fit in of_softmax(training, weight).items()}
     for label, coef, intercept in training.columns_of_weights:
@@ -92,8 +92,8 @@ def inferences(
             fit.note += f"; left out, because they follow from others: {shortened(names[free.following])}"
         if fit.credible_lower is not None:
             fit.note += f"; {CREDIBLE}"
-        found[label] = fit, free
-    return found
+        fits[label] = fit, free
+    return fits
 
 
 def of_softmax(training: Training, weight: np.ndarray | None) -> dict[str, Inference]:
@@ -105,24 +105,24 @@ def of_softmax(training: Training, weight: np.ndarray | None) -> dict[str, Infer
     shares = np.bincount(codes, counted) / counted.sum()
     deviance = -2 * float(np.sum(counted * L[np.arange(len(y)), codes]))
     null_deviance = -2 * float(np.sum(counted * np.log(shares)[codes]))
-    found = {}
+    fits = {}
     for label, coef, intercept in training.columns_of_weights:
         slope = coef / features.scale
         coefficient = np.append(slope, intercept - slope @ features.centre)
         r2 = 1 - deviance / null_deviance
-        found[label] = Inference(coefficient, np.arange(len(slope)), deviance, null_deviance, r2, JOINT)
-    return found
+        fits[label] = Inference(coefficient, np.arange(len(slope)), deviance, null_deviance, r2, JOINT)
+    return fits
 
 
-def inference_table(names: np.ndarray, found: dict[str, tuple[Inference, Inference | None]]) -> pd.DataFrame:
+def inference_table(names: np.ndarray, fits: dict[str, tuple[Inference, Inference | None]]) -> pd.DataFrame:
     """The coefficients of each class, and what is known about them.
 
     Of a fit with ridge, `credible_lower` and `credible_upper` are about its coefficients. The column `unpenalised` has
     those of the refit, which the standard errors, tests and confidence intervals are about; it is empty for the
     categories that the others are compared with.
     """
-    parts = []
-    for label, (fit, free) in found.items():
+    tables = []
+    for label, (fit, free) in fits.items():
         table = pd.DataFrame({"feature": [*names[fit.kept], "(intercept)"], **fit.table()})
         if free is not None and free.standard_error is not None:
             columns = {
@@ -130,8 +130,8 @@ def inference_table(names: np.ndarray, found: dict[str, tuple[Inference, Inferen
             }
             beside = pd.DataFrame({"feature": [*names[free.kept], "(intercept)"], **columns})
             table = table.merge(beside, on="feature", how="left")
-        parts.append(table.assign(**{"class": label})[["class", *table.columns]])
-    return pd.concat(parts)
+        tables.append(table.assign(**{"class": label})[["class", *table.columns]])
+    return pd.concat(tables)
 
 
 def with_intervals(weights: pd.DataFrame, inferred: pd.DataFrame, categories: Sequence[str]) -> pd.DataFrame:
@@ -144,8 +144,8 @@ def with_intervals(weights: pd.DataFrame, inferred: pd.DataFrame, categories: Se
     ends = [f"{kind}lower", f"{kind}upper"]
     if ends[0] not in inferred or ("unpenalised" in inferred and not kind):
         return weights
-    known = inferred if kind else inferred[~inferred["feature"].isin(categories)]
-    table = weights.merge(known[["class", "feature", *ends]], on=["class", "feature"], how="left")
+    intervals = inferred if kind else inferred[~inferred["feature"].isin(categories)]
+    table = weights.merge(intervals[["class", "feature", *ends]], on=["class", "feature"], how="left")
     for name in ends:
         with np.errstate(over="ignore"):
             table[f"odds_ratio_per_unit_{name}"] = np.exp(table.pop(name))

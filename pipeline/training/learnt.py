@@ -67,14 +67,14 @@ class Drawn(NamedTuple):
 
 def drawn_terms(training: Training) -> dict[str, Drawn]:
     """By name, curves (cells have a `value`) and pairs."""
-    features, rows, found = training.features, Rows(training.rows), {}
+    features, rows, terms = training.features, Rows(training.rows), {}
     for term, (cells, pieces) in features.drawn:
         counts = rows.near(*pieces[0])
         is_there = counts > 0
         positions = features.positions(part for part, _ in pieces)
         cells = cells.assign(rows=counts)[is_there].reset_index(drop=True)
-        found[term.name] = Drawn(cells, positions, features.of_pieces(pieces)[is_there])
-    return found
+        terms[term.name] = Drawn(cells, positions, features.of_pieces(pieces)[is_there])
+    return terms
 
 
 def effects_of_cells(training: Training, kind: str, covariances: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -85,7 +85,7 @@ def effects_of_cells(training: Training, kind: str, covariances: dict[str, np.nd
 
     class, pair, first, second, effect, rows: the effect is that beside the effects of the two columns alone.
     """
-    parts = []
+    tables = []
     for label, coef, _ in training.columns_of_weights:
         for name, (cells, positions, basis) in drawn_terms(training).items():
             if ("value" in cells) != (kind == "feature"):
@@ -98,8 +98,8 @@ def effects_of_cells(training: Training, kind: str, covariances: dict[str, np.nd
                     reach = REACH * np.sqrt(np.einsum("bi,ij,bj->b", basis, covariance, basis))
                 columns = columns.assign(lower=columns["effect"] - reach, upper=columns["effect"] + reach)
             names = pd.DataFrame({"class": label, kind: name}, cells.index)
-            parts.append(pd.concat([names, columns, cells["rows"]], axis="columns"))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+            tables.append(pd.concat([names, columns, cells["rows"]], axis="columns"))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def effects(
@@ -114,16 +114,16 @@ def effects(
 
     The odds ratio per unit has a credible interval if there are `covariances`.
     """
-    found = weights if "curve" not in weights else weights[weights["curve"].isna()]
-    found = found[["class", "feature", "weight_per_standard_deviation", "weight_per_unit"]]
+    effect_table = weights if "curve" not in weights else weights[weights["curve"].isna()]
+    effect_table = effect_table[["class", "feature", "weight_per_standard_deviation", "weight_per_unit"]]
     scale, names = training.features.scale, training.features.names
     contrasts = {str(name): (np.array([k]), 1 / scale[[k]]) for k, name in enumerate(names)}  # weights are multiplied
-    for parts, n_rows in same_rows(training):
-        is_part = found["feature"].isin(parts)
-        title = f"{' and '.join(parts)} (the same {n_rows:,} rows)"
-        joint = found[is_part].drop(columns="feature").groupby("class", sort=False, as_index=False).sum()
-        found = pd.concat([found[~is_part], joint.assign(feature=title)])
-        contrasts[title] = np.flatnonzero(np.isin(names, parts)), np.ones(len(parts))
+    for indicators, n_rows in same_rows(training):
+        is_part = effect_table["feature"].isin(indicators)
+        title = f"{' and '.join(indicators)} (the same {n_rows:,} rows)"
+        joint = effect_table[is_part].drop(columns="feature").groupby("class", sort=False, as_index=False).sum()
+        effect_table = pd.concat([effect_table[~is_part], joint.assign(feature=title)])
+        contrasts[title] = np.flatnonzero(np.isin(names, indicators)), np.ones(len(indicators))
     drawn, rows = drawn_terms(training), []
     for table in bent:
         for (label, name), part in table.groupby(["class", "feature" if "value" in table else "pair"], sort=False):
@@ -137,23 +137,23 @@ def effects(
                 change, curve = effect[high] - effect[low], drawn[str(name)]
                 contrasts[title] = curve.positions, curve.basis[high] - curve.basis[low]
             rows.append((label, title, -deviation if change < 0 else deviation, change))
-    found = pd.concat([found, pd.DataFrame(rows, columns=found.columns)]) if rows else found
-    classes = pd.Categorical(found["class"], weights["class"].unique())
-    order = np.lexsort((-found["weight_per_standard_deviation"].abs(), classes.codes))
-    found = found.iloc[order].reset_index(drop=True)
-    return with_odds_ratios(found, _reaches(found, contrasts, covariances) if covariances else None)
+    effect_table = pd.concat([effect_table, pd.DataFrame(rows, columns=effect_table.columns)]) if rows else effect_table
+    classes = pd.Categorical(effect_table["class"], weights["class"].unique())
+    order = np.lexsort((-effect_table["weight_per_standard_deviation"].abs(), classes.codes))
+    effect_table = effect_table.iloc[order].reset_index(drop=True)
+    return with_odds_ratios(effect_table, _reaches(effect_table, contrasts, covariances) if covariances else None)
 
 
 def _reaches(
     effects: pd.DataFrame, contrasts: dict[str, tuple[np.ndarray, np.ndarray]], covariances: dict[str, np.ndarray]
 ) -> np.ndarray:
     """Half the length of the credible interval of each effect per unit, (n_effects,); NaN for one without contrast."""
-    found = np.full(len(effects), np.nan)
+    reaches = np.full(len(effects), np.nan)
     for k, (label, name) in enumerate(zip(effects["class"], effects["feature"], strict=True)):
         if name in contrasts:
             positions, factors = contrasts[name]
-            found[k] = REACH * np.sqrt(factors @ covariances[label][np.ix_(positions, positions)] @ factors)
-    return found
+            reaches[k] = REACH * np.sqrt(factors @ covariances[label][np.ix_(positions, positions)] @ factors)
+    return reaches
 
 
 def same_rows(training: Training) -> list[tuple[list[str], int]]:
@@ -213,12 +213,12 @@ def write(
 ) -> None:
     """The models, costs, weights, inference, summary and warnings, below `root`."""
     covariances = credible_covariances(training)
-    found = inferences(training, covariances, clusters)
+    fits = inferences(training, covariances, clusters)
     names = training.features.names
-    inferred = inference_table(names, found)
+    inferred = inference_table(names, fits)
     categories = [names[j] for group in training.features.partitions for j in group]
     record = summary(training)
-    for label, (fit, _) in found.items():
+    for label, (fit, _) in fits.items():
         record[label] |= {key: getattr(fit, key) for key in ("deviance", "null_deviance", "mcfadden_r2", "aic", "note")}
     model.save(training.start, root / paths.START)
     model.save(training.model, root / paths.MODEL)

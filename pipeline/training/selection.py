@@ -93,8 +93,8 @@ def resolved(
         settings = [Settings.of(params.model_copy(update={"features": kind}))] * len(folds)
         for l2, loss in zip(lambdas, _losses(rows, settings, share * strengths, folds, params).T, strict=True):
             add(kind, 0, l2, loss)
-        found = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
-        best = found if best < 0 else _better(best, found, losses)
+        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+        best = lowest if best < 0 else _better(best, lowest, losses)
     kind, _, l2, *_ = candidates[best]
     l2 = l2 if params.l2 == "auto" else params.l2
     settled = params.model_copy(update={"l2": l2, "features": kind})
@@ -105,7 +105,7 @@ def resolved(
         lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         simplest = [best, *range(first, lowest + 1)]
         best = next(k for k in simplest if _better(k, lowest, losses) == k)
-        pairs = _found(rows, strength, settled, candidates[best][1])
+        pairs = _top_pairs(rows, strength, settled, candidates[best][1])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
     names = ["features", "pairs", "lambda", "log_loss", "log_loss_standard_error"]
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
@@ -145,17 +145,17 @@ def in_folds(
     """
     if not has_auto(asked):
         return [asked] * len(folds)
-    found = []
+    choices = []
     for rows, _ in folds:
         of_rows = None if key is None else key.iloc[rows].reset_index(drop=True)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # of fewer folds
-                found.append(resolved(table.take(rows), asked, of_rows, None if weight is None else weight[rows])[0])
+                choices.append(resolved(table.take(rows), asked, of_rows, None if weight is None else weight[rows])[0])
         except UserError:
             without_pairs: dict[str, Any] = {"interactions": []} if asked.interactions == "auto" else {}
-            found.append(settled.model_copy(update=without_pairs))
-    return found
+            choices.append(settled.model_copy(update=without_pairs))
+    return choices
 
 
 def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
@@ -178,7 +178,7 @@ def _losses(
         P = probabilities(margins, params.multiclass)
         return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
 
-    fit, found = cross_validate(
+    fit, losses = cross_validate(
         prepared(rows.X, codes, folds, settings, rows.weight, is_shared),
         params.model_copy(update={**FAST, "tolerance": TOLERANCE}),
         strengths[:, None] / np.array([len(learnt) for learnt, _ in folds]),
@@ -189,20 +189,20 @@ def _losses(
     )
     if fit.interrupted:
         raise KeyboardInterrupt
-    return np.array([[found[k, fold] for k in range(len(strengths))] for fold in range(len(folds))])
+    return np.array([[losses[k, fold] for k in range(len(strengths))] for fold in range(len(folds))])
 
 
 def _losses_of_pairs(rows: Rows, strength: float, folds: list[splitting.Fold], params: config.Train) -> np.ndarray:
     """The held-out log-loss with each number of pairs on each fold, (n_folds, n_numbers)."""
-    pairs = [_found(rows.take(learnt), strength, params, max(PAIRS)) for learnt, _ in folds]
-    parts = []
+    pairs = [_top_pairs(rows.take(learnt), strength, params, max(PAIRS)) for learnt, _ in folds]
+    losses = []
     for n in PAIRS:
         settings = [Settings.of(params, pairs=of_fold[:n]) for of_fold in pairs]
-        parts.append(_losses(rows, settings, np.array([strength]), folds, params, is_shared=False))
-    return np.hstack(parts)
+        losses.append(_losses(rows, settings, np.array([strength]), folds, params, is_shared=False))
+    return np.hstack(losses)
 
 
-def _found(rows: Rows, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
+def _top_pairs(rows: Rows, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []

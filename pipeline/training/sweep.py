@@ -117,8 +117,8 @@ def path(
         weights = weights if labels[0] == classes[1] else -weights
     names = pd.MultiIndex.from_product([[pair.l2 for pair in grid], labels], names=["lambda", "class"])
     flat = formats.rounded_weights(weights.reshape(len(names), -1))
-    found = pd.DataFrame(flat, columns=features.names, index=names)
-    return pd.Series(found.rename_axis(columns="feature").stack(), name="weight").reset_index()  # noqa: PD013
+    coefficients = pd.DataFrame(flat, columns=features.names, index=names)
+    return pd.Series(coefficients.rename_axis(columns="feature").stack(), name="weight").reset_index()  # noqa: PD013
 
 
 def write(validation: Validation, folder: Path) -> None:
@@ -137,21 +137,21 @@ def adopt(chosen: dict[str, Any], settled: Sequence[str] = (), overrides: list[s
     It keeps the data and the settings that params.yaml has; where `overrides` are given, those of conf/ with them.
     """
     values = [*settled, *(assignment(key, chosen[key.removeprefix("train.")]) for key in CHOSEN)]
-    given = [text for text in overrides or () if not text.startswith("sweep.")]
+    conf_overrides = [text for text in overrides or () if not text.startswith("sweep.")]
     keep = " --no-hydra" if overrides is None else ""
-    return f"dvc exp run{keep} {options([*given, *values])}"
+    return f"dvc exp run{keep} {options([*conf_overrides, *values])}"
 
 
 def draw(
     validation: Validation,
     weights_by_lambda: pd.DataFrame,
-    found: choice.Choice,
+    winners: choice.Choice,
     params: config.Sweep,
     folder: Path,
     title: str,
 ) -> None:
     """The pictures; those of learning rates only where there are several. title is the name of the data."""
-    scored, score, chosen = validation.combinations, params.score, getattr(found, params.refit)
+    scored, score, chosen = validation.combinations, params.score, getattr(winners, params.refit)
     curves = validation.curves[validation.curves["lambda"] == chosen["lambda"]]
     if len(set(scored["learning_rate"])) > 1:
         heat_map, rates = folder / "heat_map.png", folder / "learning_rates.png"
@@ -163,8 +163,8 @@ def draw(
         title,
         combinations=choice.best_by_lambda(scored, score),
         score=score,
-        best=found.best,
-        strongest=found.one_standard_error,
+        best=winners.best,
+        strongest=winners.one_standard_error,
     )
     chosen_lambda = chosen["lambda"]
     save(
@@ -185,11 +185,11 @@ def _scores(margins: np.ndarray, rows: Rows, classes: np.ndarray, train: config.
     if not np.isfinite(margins).all():
         return dict.fromkeys(["log_loss", score], np.nan)
     P = probabilities(margins, train.multiclass)
-    found = {"log_loss": float(np.average(log_losses(P, rows.codes), weights=rows.weight))}
-    if score not in found:
+    fold_scores = {"log_loss": float(np.average(log_losses(P, rows.codes), weights=rows.weight))}
+    if score not in fold_scores:
         labels = classes[rows.codes], classes[predicted(margins)]
-        found[score] = scores(*labels, P, classes, train.positive, rows.weight)[score]
-    return found
+        fold_scores[score] = scores(*labels, P, classes, train.positive, rows.weight)[score]
+    return fold_scores
 
 
 def _diverged_at(status: np.ndarray, n_iter: np.ndarray, iterations: np.ndarray, costs: np.ndarray) -> int | None:
@@ -228,5 +228,5 @@ def _curve(pair: Combination, iterations: np.ndarray, costs: np.ndarray, diverge
     mean = table.loc[: table.last_valid_index()].ffill().mean(axis="columns")
     if diverged_at is not None:
         mean = mean[iterations[: len(mean)] <= diverged_at]
-    shown = iterations[: len(mean)]
-    return pd.DataFrame({"lambda": pair.l2, "learning_rate": pair.learning_rate, "iteration": shown, "cost": mean})
+    steps = iterations[: len(mean)]
+    return pd.DataFrame({"lambda": pair.l2, "learning_rate": pair.learning_rate, "iteration": steps, "cost": mean})

@@ -68,6 +68,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
+def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with conf/ and an empty data/, in which the test runs."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty repository with a store of its own; MLflow keeps its address and run in globals, so both are reset."""
     import mlflow

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,12 +22,10 @@ COMMANDS = ("summary", "predict", "promote", "serve", "watch", "reproduce", "tab
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(own_conf: Path) -> Path:
     """A folder with conf/ and params.yaml."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    monkeypatch.chdir(tmp_path)
     compose()
-    return tmp_path
+    return own_conf
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:

@@ -1,12 +1,9 @@
 """Row weights and known log-odds, from file to scores. Oracles: repeated rows, and scipy's minimum of the cost."""
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, compose, run_stages
+from conftest import compose, run_stages
 from scipy.optimize import minimize
 
 from pipeline import config, model
@@ -22,7 +19,7 @@ from pipeline.scores.curves import curves
 from pipeline.scores.groups import by_group
 from pipeline.scores.scores import evaluate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_conf")]
 
 SETTINGS = ("data=table", "data.path=data/my.csv", "data.target=y", "optimizer=newton", "train.lambda=0.01")
 
@@ -33,14 +30,6 @@ def effects_per_unit(fitted: Model) -> np.ndarray:
     weights = fitted.weights[:-1, 0].copy()
     weights[age.dense] /= age.scale
     return weights
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    (tmp_path / "data").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def table(n=300):

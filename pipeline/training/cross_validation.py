@@ -1,7 +1,7 @@
 """Fit models on folds of the training rows, and judge each on the rows that it was not trained on.
 
 The rows are cut into k folds (`columns.splitting.folds`); every combination of lambda and learning rate is trained on
-all folds but one and judged on that one, k times. Whatever is chosen is chosen by this: what `auto` stands for
+k - 1 folds and judged on the remaining one, k times. Whatever is chosen is chosen by this: what `auto` stands for
 (`selection`), the threshold and the calibration (`decision`), the winner of a sweep (`sweep`).
 
 The base matrix is made once for each choice of features and pairs, in blocks of rows that are in the same folds: the

@@ -5,7 +5,7 @@
     interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
-than its standard error. Of the numbers of pairs, the smallest is chosen than which the best is not clearly better. Of
+than its standard error. Of the numbers of pairs, the smallest is chosen that the best one does not clearly beat. Of
 many rows a sample decides, in which rare classes are complete: what is best for a share of the rows, in these units of
 lambda, is best for all of them but for chance.
 """

@@ -21,19 +21,10 @@ from pipeline.overrides import override
 from pipeline.reading import CellFormat, Options
 from pipeline.training import fit, learnt
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_conf")]
 
 ROWS = "\n".join(f"{i},{i % 7}.5,{'ab'[i % 2]},{'yes' if i % 3 else 'no'}" for i in range(30))
 TABLE = f"id,height,group,y\n{ROWS}\n"
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with conf/ and data/, in which the stages run."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    (tmp_path / "data").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def configured(*overrides: str) -> Loaded:

@@ -18,7 +18,7 @@ from pipeline.commands import table
 from pipeline.errors import UserError
 from pipeline.overrides import assignment, options
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_conf")]
 
 NASTY = [
     "data/my file (1).csv",
@@ -42,17 +42,8 @@ NASTY = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with conf/ and data/."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    (tmp_path / "data").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture
-def penguins(project: Path) -> str:
+def penguins(own_conf: Path) -> str:
     shutil.copy(ROOT / "tests" / "data" / "penguins.csv", "data")
     return "data/penguins.csv"
 
@@ -74,9 +65,9 @@ def composed_by_dvc(command: str, file: Path) -> config.Params:
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_the_command_composes_to_exactly_the_names_that_were_typed(name: str, project: Path) -> None:
+def test_the_command_composes_to_exactly_the_names_that_were_typed(name: str, own_conf: Path) -> None:
     typed = "dvc exp run " + options(["data=table", assignment("data.path", name), assignment("data.target", name)])
-    data = composed_by_dvc(typed, project / "params.yaml").data
+    data = composed_by_dvc(typed, own_conf / "params.yaml").data
     assert (data.path, data.target) == (name, name)
 
 
@@ -113,13 +104,13 @@ def test_names_of_letters_need_no_quotes(penguins: str, capsys: pytest.CaptureFi
 
 
 def test_the_columns_of_the_command_are_those_that_the_stage_load_decides(
-    penguins: str, project: Path, capsys: pytest.CaptureFixture[str]
+    penguins: str, own_conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = pd.read_csv(penguins).assign(**{"größe, x": 1, "penguin": [f"P-{i:04}" for i in range(344)]})
     path, target = "data/my penguins (1), it's $x.csv", 'Spec "ies" = (A/B)'
     frame.rename(columns={"species": target}).to_csv(path, index=False)
     lines = printed(capsys, path, target, "data.drop=[year]", "+data.roles.sex=drop")
-    params = composed_by_dvc(lines[-1], project / "params.yaml")
+    params = composed_by_dvc(lines[-1], own_conf / "params.yaml")
     assert (params.data.path, params.data.target) == (path, target)
     with pytest.warns(UserWarning, match="2 columns are left out"):
         report = dataset.load(params.data).report
@@ -175,7 +166,7 @@ def test_a_table_without_classes_gets_no_proposal(capsys: pytest.CaptureFixture[
 
 
 def test_overrides_change_how_the_file_is_read_and_are_in_the_command(
-    penguins: str, project: Path, capsys: pytest.CaptureFixture[str]
+    penguins: str, own_conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("data/odd.csv").write_text(Path(penguins).read_text(encoding="utf-8").replace(",", "~"), encoding="utf-8")
     for lines in (
@@ -183,14 +174,14 @@ def test_overrides_change_how_the_file_is_read_and_are_in_the_command(
         printed(capsys, "data/odd.csv", 'data.delimiter="~"', "data.target=species"),
     ):
         assert any(line.startswith("  bill_length_mm") for line in lines)
-        assert composed_by_dvc(lines[-1], project / "params.yaml").data.delimiter == "~"
+        assert composed_by_dvc(lines[-1], own_conf / "params.yaml").data.delimiter == "~"
     assert "  Adelie" not in printed(capsys, "data/odd.csv", 'data.delimiter="~"')
 
 
 def test_an_absolute_path_in_the_project_is_printed_relative_to_it(
-    penguins: str, project: Path, capsys: pytest.CaptureFixture[str]
+    penguins: str, own_conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert f"data.path={penguins} " in printed(capsys, str(project / penguins), "species")[-1]
+    assert f"data.path={penguins} " in printed(capsys, str(own_conf / penguins), "species")[-1]
 
 
 @pytest.mark.parametrize(
@@ -222,13 +213,13 @@ def test_a_folder_without_conf_is_named(penguins: str) -> None:
         table.main(penguins, "species", [])
 
 
-def test_the_command_line_runs_nothing_and_writes_nothing(penguins: str, project: Path) -> None:
-    before = contents(project)
-    shell = shell_in(project)
+def test_the_command_line_runs_nothing_and_writes_nothing(penguins: str, own_conf: Path) -> None:
+    before = contents(own_conf)
+    shell = shell_in(own_conf)
     arguments = f"{penguins} species -S data.drop=[year] -S +data.roles.sex=drop"
     shown = shell(f"python -m pipeline table {arguments}", PYTHONPATH=str(ROOT)).stdout
     assert shown.endswith("-S data.target=species -S 'data.drop=[year]' -S +data.roles.sex=drop\n")
-    assert contents(project) == before
+    assert contents(own_conf) == before
     failed = shell("python -m pipeline table data/no.csv", fails=True, PYTHONPATH=str(ROOT))
     assert failed.stderr.startswith("\nerror: data/no.csv doesn't exist")
-    assert contents(project) == before
+    assert contents(own_conf) == before

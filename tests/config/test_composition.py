@@ -263,12 +263,6 @@ def test_a_hand_edit_that_takes_a_value_of_the_environment_is_refused_without_it
     assert "s3cr3t" not in str(caught.value)
 
 
-@pytest.fixture
-def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.mark.usefixtures("own_conf")
 def test_a_file_of_conf_that_includes_itself_is_one_message() -> None:
     Path("conf/train/loop.yaml").write_text("defaults: [loop, _self_]\n", encoding="utf-8")

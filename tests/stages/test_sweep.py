@@ -1,5 +1,4 @@
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,13 +22,11 @@ SWEEP, WINNER = paths.ROOT / paths.SWEEP, paths.ROOT / paths.WINNER
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(own_conf: Path) -> Path:
     """conf/ and a split data set, as the stages before left them."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    monkeypatch.chdir(tmp_path)
     compose(*GRID)
     run_stages("load", "split")
-    return tmp_path
+    return own_conf
 
 
 def training_rows() -> pd.DataFrame:

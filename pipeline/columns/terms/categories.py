@@ -1,8 +1,8 @@
 """Categories: a feature for each string, 1 where the cell has it.
 
-Missing is a category. Rare categories are pooled, and one that training has not seen counts as rare, or as none where
-no category is rare. Indicators are not standardised: one that is divided by its standard deviation would make a rare
-category nearly free of the penalty, which should shrink it more than a frequent one.
+Missing is a category. Rare categories are pooled. A category that is not in the training rows counts as rare; where no
+category is rare, it counts as none. Indicators are not standardised: one that is divided by its standard deviation
+would make a rare category nearly free of the penalty, which should shrink it more than a frequent one.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class Categories(Term):
         codes, features, shares = kept, np.arange(len(kept)), seen[kept] / len(rows)
         if seen[is_rare].any():
             names.append(f"{self.name} is rare")
-            pooled = np.append(np.flatnonzero(is_rare), len(self.categories))  # and those that training has not seen
+            pooled = np.append(np.flatnonzero(is_rare), len(self.categories))  # and new ones
             codes, features = np.append(kept, pooled), np.append(features, np.full(len(pooled), len(kept)))
             shares = np.append(shares, seen[is_rare].sum() / len(rows))
         return indicators(names, rows.first(self) + codes, features, shares)

@@ -28,6 +28,11 @@ LEFT_OUT = ("outputs/", "tests/", "docs/", "dvc.lock", "params.yaml")  # of a co
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files first: a long one at the end would leave the other workers idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the caller's shell or a calling DVC has set must not reach the tests."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Constant, Expression, Lookup, Missing
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indicators
 from pipeline.files.stored import Table
@@ -44,6 +45,12 @@ class Categories(Term):
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Categories":
         return cls(state.text("column"), state.texts_or_null("categories"))
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        numbers = dict(zip(self.categories, weights.tolist(), strict=False))
+        other = float(weights[-1])
+        missing, known = numbers.pop(None, other), {str(name): number for name, number in numbers.items()}
+        return Missing(self.columns[0], Constant(missing), Lookup(self.columns[0], known, other))
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         seen = rows.counts(self)[:-1]

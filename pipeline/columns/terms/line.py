@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.columns.terms import expression
+from pipeline.columns.terms.expression import Constant, Expression, Number
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indicators
 from pipeline.files.stored import Table
@@ -77,6 +79,15 @@ class Line(Term):
     def named(cls, state: Fields, *numbers: float) -> "Line":
         return cls(state.text("column"), *numbers)
 
+    def number(self) -> Expression:
+        """The number of a cell that is not missing."""
+        return Number(self.columns[0])
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        slope = float(weights[0])
+        line = expression.Straight(self.number(), self.centre, self.scale, slope)
+        return expression.Missing(self.columns[0], Constant(slope * self.fill), line)
+
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         j = self.dense
         present, n_missing, median = rows.dense(j), 0, 0.0
@@ -131,6 +142,9 @@ class Missing(Term):
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Missing":
         return cls(state.text("column"))
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        return expression.Missing(self.columns[0], Constant(float(weights[0])), Constant(0.0))
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         share = rows.dense(self.dense).mean(keepdims=True)

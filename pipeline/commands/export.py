@@ -9,10 +9,11 @@ The suffix decides. Each gives the probability, the class that is decided for, a
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.export import formula, program, sql
+from pipeline.export import formula, program, sheet, sql
 from pipeline.files.paths import refuse_to_replace
 from pipeline.tracking import named
 
@@ -23,19 +24,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dialect", choices=sql.DIALECTS, default="duckdb", help="of SQL (default: duckdb)")
     parser.add_argument("--table", default="new_rows", help="the table of SQL (default: new_rows)")
     parser.add_argument("--keep", action="append", default=[], metavar="COLUMN", help="more columns of that table")
+    parser.add_argument("--rows", type=int, default=1000, help="of the workbook's sheet for many rows (default: 1000)")
 
 
-def main(file: str, model: str | None, dialect: str, table: str, keep: list[str]) -> None:
+def main(file: str, model: str | None, dialect: str, table: str, keep: list[str], rows: int) -> None:
     path = Path(file)
-    writers = {
+    writers: dict[str, Callable[[], str | None]] = {
         ".sql": lambda: sql.select(of_model, title, dialect, table, keep),
         ".py": lambda: program.python(of_model, title),
         ".js": lambda: program.javascript(of_model, title),
+        ".xlsx": lambda: sheet.write(of_model, title, path, rows),
     }
     if path.suffix not in writers:
         raise UserError(f"{file} should end in {', '.join(writers)}.")
     fitted, _ = named.model_of(model)
     of_model = formula.of(fitted)
     title = f"The probability of {fitted.positive_class}"
-    path.write_text(writers[path.suffix](), encoding="utf-8")
+    if (written := writers[path.suffix]()) is not None:
+        path.write_text(written, encoding="utf-8")
     print(path)

@@ -144,7 +144,8 @@ class _Writer:
         if len(f.intercept) > 1:
             shares = [f"{share} / ({total(shares)})" for share in shares]
         if f.calibration:
-            powers = [f"POWER({share}, {number(1 / f.calibration['temperature'])})" for share in shares]
+            inverse = number(1 / f.calibration["temperature"])
+            powers = [self._exp(f"{inverse} * LN({share})") for share in shares]
             shares = [f"{power} / ({total(powers)})" for power in powers]
         names = [self._named("probability", name) for name in f.classes]
         return [f"{share} AS {name}" for share, name in zip(shares, names, strict=True)]

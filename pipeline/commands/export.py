@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.export import formula, program, sheet, sql
+from pipeline.export import formula, page, program, sheet, sql
 from pipeline.files.paths import refuse_to_replace
 from pipeline.tracking import named
 
@@ -33,6 +33,7 @@ def main(file: str, model: str | None, dialect: str, table: str, keep: list[str]
         ".sql": lambda: sql.select(of_model, title, dialect, table, keep),
         ".py": lambda: program.python(of_model, title),
         ".js": lambda: program.javascript(of_model, title),
+        ".html": lambda: page.write(fitted, of_model, title),
         ".xlsx": lambda: sheet.write(of_model, title, path, rows),
     }
     if path.suffix not in writers:

@@ -1,7 +1,7 @@
 """A model as sums of expressions of the cells of a row, which every language writes down in its own way.
 
-    margin of a class = intercept + sum over groups of columns of their expressions
-    contribution of a group = sign (its expressions) - that of the average training row
+margin of a class = intercept + sum over groups of columns of their expressions
+contribution of a group = sign (its expressions) - that of the average training row
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A model as one function without any library, in Python or JavaScript: the formula as data, and `templates/predict.*`."""
+"""A model as one function without any library, in Python or JavaScript: the formula as data, and code that reads it."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def python(formula: Formula, title: str) -> str:
     """A module with the function `predict`."""
     model = pformat(document(formula), width=120, compact=True, sort_dicts=False)
-    code = (TEMPLATES / "predict.py").read_text(encoding="utf-8")
+    code = (TEMPLATES / "predict.py.in").read_text(encoding="utf-8")
     return f'"""{title}"""\n\n{code}\n\nMODEL = {model}\n'
 
 

@@ -5,6 +5,7 @@ columns less that of the average training row; the margin is what the average ro
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,8 @@ def _many_rows(sheet: Worksheet, formula: Formula, tables: "_Tables", n_rows: in
         _string(sheet.cell(1, k + 1), name)
     for row in range(2, n_rows + 2):
         place = {name: f"${letter}{row}" for name, letter in zip(formula.columns, letters, strict=True)}
-        is_empty = f'COUNTA(${letters[0]}{row}:${letters[-1]}{row})=0'
-        results = _results(formula, tables, place.__getitem__, lambda k, row=row: f"{get_column_letter(n + 1 + k)}{row}")
+        is_empty = f"COUNTA(${letters[0]}{row}:${letters[-1]}{row})=0"
+        results = _results(formula, tables, place.__getitem__, partial(_place, row, n + 1))
         for k, (name, value) in enumerate(results):
             if row == 2:
                 _string(sheet.cell(1, n + 1 + k), name)
@@ -82,7 +83,13 @@ def _many_rows(sheet: Worksheet, formula: Formula, tables: "_Tables", n_rows: in
     sheet.freeze_panes = sheet.cell(2, n + 1)
 
 
-def _results(formula: Formula, tables: "_Tables", cell: Reference, result: Callable[[int], str]) -> list[tuple[str, str]]:
+def _place(row: int, first: int, k: int) -> str:
+    return f"{get_column_letter(first + k)}{row}"
+
+
+def _results(
+    formula: Formula, tables: "_Tables", cell: Reference, result: Callable[[int], str]
+) -> list[tuple[str, str]]:
     """Names and formulas: probabilities, decision, margins, and contributions. `result(k)` is the cell of the k-th."""
     f = formula
     labels = f.classes if len(f.intercept) > 1 else [""]

@@ -30,7 +30,7 @@ class Line(Term):
 
     centre, scale, fill  of the base column; fill is that of a missing cell, where training had none
     range                (4,), minimum, 5 % and 95 % quantile, and maximum of training, in the units of the table
-    histogram            the numbers of training in equal parts of the range from 5 % to 95 %, the others in the outer ones
+    histogram            (PARTS,), the numbers in equal parts from the 5 % to the 95 % quantile, all beyond in the outer
     missing              the term that is 1 where cells are missing, or None
     """
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.errors import UserError
-from pipeline.export import formula, page, program, sheet, sql
+from pipeline.export import formula, page, program, sql
 from pipeline.export.formula import Formula
 from pipeline.files import paths
 from pipeline.model import Model
@@ -41,7 +41,7 @@ def main(file: str, model: str | None, dialect: str, table: str, keep: list[str]
         ".py": program.python,
         ".js": program.javascript,
         ".html": lambda written, title: page.write(fitted, written, title),
-        ".xlsx": lambda written, title: sheet.write(written, title, path, rows),
+        ".xlsx": lambda written, title: _sheet(written, title, path, rows),
     }
     if path.suffix not in writers:
         raise UserError(f"{file} should end in one of {', '.join(writers)}. JSON is the model itself: {paths.MODEL}.")
@@ -61,6 +61,14 @@ def main(file: str, model: str | None, dialect: str, table: str, keep: list[str]
     if written is not None:
         path.write_text(written, encoding="utf-8")
     print(path)
+
+
+def _sheet(written: Formula, title: str, path: Path, rows: int) -> None:
+    try:
+        from pipeline.export import sheet
+    except ImportError:
+        raise UserError(f"{path} takes the package openpyxl: pip install '.[tables]'") from None
+    sheet.write(written, title, path, rows)
 
 
 def _title(fitted: Model) -> str:

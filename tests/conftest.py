@@ -81,6 +81,27 @@ def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a model of the first 400 rows of the census, for tests that only read it."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    (folder / "data").mkdir()
+    shutil.copy(ROOT / "tests/data/adult-400.csv", folder / "data/adult.data")
+    (folder / ".dvc" / "tmp").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        compose("data=census_income", "optimizer=newton", "train.lambda=0.1", "train.features=linear")
+        run_stages("load", "split", "train")
+    return folder
+
+
+@pytest.fixture
+def project(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(trained)
+    return trained
+
+
 @pytest.fixture
 def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty repository with a store of its own; MLflow keeps its address and run in globals, so both are reset."""

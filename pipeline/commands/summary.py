@@ -26,10 +26,13 @@ def main() -> None:
     print()
     data = {paths.main_result(): config.read("data"), paths.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
+        if source is None:
+            continue
         scored = result.load_metrics()
-        print(f"{source.title:<28}" + "".join(f"{name:>16}" for name in MODELS.values()))
+        models = [model for model in MODELS if model in scored]
+        print(f"{source.title:<28}" + "".join(f"{MODELS[model]:>16}" for model in models))
         for name in scored["test"]:
-            print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))
+            print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in models))
         if result == paths.main_result() and (sentence := config.read("decision").sentence):
             print(f"  {sentence}")
     effects, inferred = (formats.load_csv(paths.ROOT / file) for file in (paths.EFFECTS, paths.INFERENCE))

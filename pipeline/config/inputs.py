@@ -69,6 +69,16 @@ def digest(section: str) -> str:
         ) from None
 
 
+def check_results() -> None:
+    """Errors: `UserError` where outputs/ has the results of another data set than params.yaml names."""
+    profile = paths.ROOT / paths.PROFILE
+    title = config.read("data").title
+    if profile.exists() and (other := formats.load_json(profile)["data"]) != title:
+        raise UserError(
+            f"outputs/ has the results of {other}, and the data set in use is {title}. `dvc repro` makes its results."
+        )
+
+
 def _md5(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "md5").hexdigest()

@@ -45,7 +45,7 @@ class Table(NamedTuple):
 def named(command: str, file: str, target: str | None, settings: Sequence[str]) -> Table:
     """The table that the words of a command line mean. The target may be left out, or be a setting."""
     in_data = Path("data", file)
-    path = Path(os.path.abspath(in_data if in_data.exists() and not Path(file).exists() else file))
+    path = Path(os.path.normpath(Path.cwd() / (in_data if in_data.exists() and not Path(file).exists() else file)))
     path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     if target is not None and OVERRIDE.match(target):
         settings, target = [target, *settings], None

@@ -8,6 +8,7 @@ ridge these have credible intervals; the confidence intervals of inference.csv b
 import pandas as pd
 
 from pipeline import config
+from pipeline.config import data_sets, inputs
 from pipeline.evaluation import report
 from pipeline.files import formats, paths
 
@@ -15,14 +16,16 @@ MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "bl
 FEATURES = 10  # effects that are shown
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
-  make ui                                      browse the runs in MLflow
-  dvc exp run --no-hydra -S train.lambda=0.1   change a parameter of these settings and run what it affects
-  dvc exp run -S data=wine                     another data set
-  python -m pipeline experiments               compare the experiments
-  dvc plots show                               their curves, overlaid"""
+  dvc exp run {keep}-S train.lambda=0.1{pad}  change a setting, and run what it affects
+  python -m pipeline experiments          compare what you tried
+  make ui                                 browse the runs in MLflow
+  python -m pipeline predict FILE         class, probability and reasons for the rows of a file
+  python -m pipeline use                  another data set, or a table of yours"""
 
 
 def main() -> None:
+    """Errors: `UserError` where outputs/ has the results of another data set than that in use."""
+    inputs.check_results()
     print()
     data = {paths.main_result(): config.read("data"), paths.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
@@ -39,7 +42,9 @@ def main() -> None:
     if len(labels := effects["class"].unique()) == 1:
         reason = formats.load_json(paths.ROOT / paths.TRAINING_SUMMARY)[labels[0]]["note"]
         print(f"\n{odds(effects, inferred, reason)}")
-    print(NEXT)
+    # What conf/ does not have, such as the data of an experiment, only --no-hydra keeps.
+    keep = "--no-hydra " * data_sets.changed(config.load()["data"], data_sets.own_values(data_sets.in_use()))
+    print(NEXT.format(keep=keep, pad=" " * (11 - len(keep))))
 
 
 def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str:

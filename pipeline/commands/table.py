@@ -1,8 +1,8 @@
 """Look at a table before anything runs: `python -m pipeline table "data/my file.csv" "Heart Disease (0/1)"`.
 
-Prints the role of each column with the reason for it, the classes, the warnings, and the command that makes the table the
-data set in use. Without a column to predict, the columns are listed, with those that could be the target. Nothing is
-run, nothing is written.
+Prints the role of each column with the reason for it, the classes, the warnings, and the command that makes the table
+the data set in use. Without a column to predict, the columns are listed, with those that could be the target. Nothing
+is run, nothing is written.
 
 Settings as in `dvc exp run -S` may follow, with or without -S. They change how the file is read and used, and become
 part of the command:

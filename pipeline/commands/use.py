@@ -5,8 +5,8 @@
     python -m pipeline use data/telco.csv Churn     # conf/data/telco.yaml, the default of conf/config.yaml
     python -m pipeline use breast_cancer            # back to another one
 
-Prints the role of each column with the reason for it, the classes and the warnings. The file in conf/data has what differs
-from conf/data/table.yaml; the table stays where it is, also outside data/, and is not copied. Settings as in
+Prints the role of each column with the reason for it, the classes and the warnings. The file in conf/data has what
+differs from conf/data/table.yaml; the table stays where it is, also outside data/, and is not copied. Settings as in
 `dvc exp run -S` may follow, with or without -S, and go into that file; they add to what it has:
 
     python -m pipeline use data/telco.csv Churn 'data.drop=[customerID]' data.roles.zip_code=categorical
@@ -15,6 +15,7 @@ from conf/data/table.yaml; the table stays where it is, also outside data/, and 
 import argparse
 import difflib
 import shlex
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def _switch(name: str, edits: list[str]) -> None:
     composed = composition.compose([f"data={name}"])
     composition.check(composed, f"conf/ with data={name}")
     data_sets.use(name)
+    # Experiments in copies have what git knows, and no more.
+    subprocess.run(["git", "add", str(data_sets.file_of(name))], capture_output=True, check=False)
     config.PARAMS.write_text(composed, encoding="utf-8")
     if before == name:
         print(f"The data set in use is {name}, as before.")

@@ -22,9 +22,10 @@ ASKED = "data@one_vs_rest.data", "digits"
 def main(root: Path) -> None:
     params, place = config.read("one_vs_rest"), paths.one_vs_rest(root)
     if params.data is None:
-        place.folder.mkdir()
+        note = f"one_vs_rest has no data, and did not run. To run it: dvc exp run {override(*ASKED)}"
+        formats.save_text(f"{note}\n", place.folder / "note.txt")
         formats.save_json({}, place.metrics)
-        print(f"one_vs_rest has no data, and does not run. To run it: dvc exp run {override(*ASKED)}")
+        print(note)
         return
     intervals.cluster_codes(None, params.train.standard_errors)
     with reported_warnings() as warned:

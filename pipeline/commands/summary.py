@@ -16,11 +16,11 @@ MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "bl
 FEATURES = 10  # effects that are shown
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
-  dvc exp run {keep}-S train.lambda=0.1{pad}  change a setting, and run what it affects
-  python -m pipeline experiments          compare what you tried
-  make ui                                 browse the runs in MLflow
-  python -m pipeline predict FILE         class, probability and reasons for the rows of a file
-  python -m pipeline use                  another data set, or a table of yours"""
+  {change:<44} change a setting, and run what it affects
+  python -m pipeline experiments               compare what you tried
+  make ui                                      browse the runs in MLflow
+  python -m pipeline predict FILE              class, probability and reasons for the rows of a file
+  python -m pipeline use                       another data set, or a table of yours"""
 
 
 def main() -> None:
@@ -42,9 +42,9 @@ def main() -> None:
     if len(labels := effects["class"].unique()) == 1:
         reason = formats.load_json(paths.ROOT / paths.TRAINING_SUMMARY)[labels[0]]["note"]
         print(f"\n{odds(effects, inferred, reason)}")
-    # What conf/ does not have, such as the data of an experiment, only --no-hydra keeps.
-    keep = "--no-hydra " * data_sets.changed(config.load()["data"], data_sets.own_values(data_sets.in_use()))
-    print(NEXT.format(keep=keep, pad=" " * (11 - len(keep))))
+    # Only --no-hydra keeps what conf/ does not have, such as the data of an experiment.
+    is_other = data_sets.changed(config.load()["data"], data_sets.own_values(data_sets.in_use()))
+    print(NEXT.format(change=f"dvc exp run {'--no-hydra ' if is_other else ''}-S train.lambda=0.1"))
 
 
 def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str:

@@ -14,7 +14,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from pipeline import config
-from pipeline.config.composition import CONF, compose
+from pipeline.config.composition import CONF, compose, last_run
 from pipeline.errors import UserError
 from pipeline.overrides import WORD, assignment
 
@@ -85,6 +85,12 @@ def changed(before: dict[str, Any], now: dict[str, Any]) -> bool:
 def described(data: dict[str, Any]) -> str:
     """A section `data` in a few words."""
     return f"{data['path']} (target {data['target']})" if "path" in data else str(data.get("name"))
+
+
+def of_last_run() -> dict[str, Any] | None:
+    """The section `data` of the last run; None without one."""
+    recorded = last_run("load").get("params", {}).get(str(config.PARAMS), {})
+    return recorded.get("data")
 
 
 def own_values(name: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pipeline import config
+from pipeline.config import data_sets
 from pipeline.errors import UserError
 from pipeline.files import formats, paths
 from pipeline.files.kept import Kept
@@ -79,8 +80,11 @@ def check_results() -> None:
     profile = paths.ROOT / paths.PROFILE
     title = config.read("data").title
     if profile.exists() and (other := formats.load_json(profile)["data"]) != title:
+        before = data_sets.of_last_run()
+        back = f" Back to the other: {data_sets.command_for(before)} && dvc repro" if before else ""
         raise UserError(
             f"outputs/ has the results of {other}, and the data set in use is {title}. `dvc repro` makes its results."
+            f"{back}"
         )
 
 

@@ -23,8 +23,7 @@ def main(root: Path) -> None:
 
 def print_change_of_data() -> None:
     """A line where the data set, or its target, is another one than in the last run, with the command that returns."""
-    before = composition.last_run("load").get("params", {}).get(str(config.PARAMS), {}).get("data")
-    now = config.load()["data"]
+    before, now = data_sets.of_last_run(), config.load()["data"]
     if before and data_sets.changed(before, now):
         old, new = (data_sets.described(data) for data in (before, now))
         print(f"The data set is {new}, in the last run it was {old}. Back to it: {data_sets.command_for(before)}")

@@ -4,9 +4,9 @@
     python -m pipeline watch data/new.csv --model models:/adult@champion --output report.html
 
 For each column that changed: the population stability index, the share of missing cells, and categories that training
-never had; the same for the predicted probabilities. Where the file has the target, its scores beside those of the test rows. The page
-is outputs/watch/<name of the file>.html unless --output names another. In MLflow the run is below that of the model,
-and its scores are also those of the model.
+never had; the same for the predicted probabilities. Where the file has the target, its scores beside those of the test
+rows. The page is outputs/watch/<name of the file>.html unless --output names another. In MLflow the run is below that
+of the model, and its scores are also those of the model.
 
 The exit status is for cron: 0 the same, 3 a column, the probability or a score changed, 4 one of them changed much
 (1 an error).

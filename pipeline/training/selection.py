@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.exceptions import ConvergenceWarning
 
 from pipeline import config
 from pipeline.columns import splitting
@@ -30,6 +29,7 @@ from pipeline.files.stored import Table, in_memory
 from pipeline.logistic.grid import Grid
 from pipeline.logistic.loss import log_losses, probabilities
 from pipeline.logistic.matrix import margins
+from pipeline.logistic.regression import EndedEarlyWarning
 from pipeline.overrides import assignment
 from pipeline.training.cross_validation import Fold, Judge, cross_validate, prepared
 from pipeline.training.cross_validation import Rows as FoldRows
@@ -239,8 +239,8 @@ def _top_pairs(rows: Rows, strength: float, params: config.Train, n: int) -> lis
     design, _, Z = prepare(rows.X, Settings.of(params, bins=True))
     fast = params.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = classifier(fast).set_params(init="zeros").fit(Z, rows.y, rows.weight)
+        warnings.simplefilter("ignore", EndedEarlyWarning)
+        model = classifier(fast, init="zeros").fit(Z, rows.y, rows.weight)
     codes = np.unique(rows.y, return_inverse=True)[1]
     z = margins(Z, np.vstack([model.coef_.T, model.intercept_]))
     return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params.multiclass, n)

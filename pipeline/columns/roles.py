@@ -252,7 +252,7 @@ def _decided_numbers(cells: pd.Series, distinct: int, rows: int) -> tuple[str, s
         return "identifier", "rising whole numbers, with the name of a row number"
     if whole and distinct == len(cells) and 2 * distinct > rows and _names_identifier(str(cells.name), repeats=False):
         return "identifier", "a different whole number in each row, with the name of an identifier"
-    if whole and _is_repeated_identifier(cells, distinct):
+    if whole and is_repeated_identifier(cells, distinct):
         return "identifier", f"{distinct:,} distinct whole numbers, with the name of an identifier"
     if distinct == 2:
         return "numeric", f"numbers, {_text(cells.min())} or {_text(cells.max())}"
@@ -263,7 +263,7 @@ def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
     if distinct <= 2 and any({string.lower() for string in cells.unique()} <= {*pair} for pair in PAIRS):
         return "boolean", " or ".join(map(repr, sorted(cells.unique())))
     share = f"{distinct:,} distinct strings in {len(cells):,} cells"
-    if _is_repeated_identifier(cells, distinct):
+    if is_repeated_identifier(cells, distinct):
         return "identifier", f"{share}, with the name of an identifier"
     counts = cells.value_counts()
     covered = counts[counts >= FREQUENT].sum() / len(cells)
@@ -275,7 +275,7 @@ def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
     return "categorical", f"strings, {distinct:,} distinct"
 
 
-def _is_repeated_identifier(cells: pd.Series, distinct: int) -> bool:
+def is_repeated_identifier(cells: pd.Series, distinct: int) -> bool:
     return distinct > FEW and len(cells) < FEW * distinct and _names_identifier(str(cells.name), repeats=True)
 
 

@@ -172,7 +172,6 @@ def test_parquet_files_of_a_folder_may_differ_in_their_numbers(tmp_path):
         (b"@relation a\n@attribute y {1,2}\n", r"is ARFF, but has no line @data"),
         (b'{"a": 1}\n{"a": \n', r"line 2 is not JSON: '\{\"a\": '"),
         (b'[{"a": 1}, 2]', r"is JSON, but no list of objects"),
-        (b'{"a": {"b": 1}}\n{"a": {"b": 2}}', r"column 'a' of struct.*data.drop"),
         (b"<stata_dta><header>", r"incomplete or damaged.*Stata"),
         (b"HEADER RECORD*******LIBV8   HEADER RECORD!!!!!!!", r"SAS transport file of version 8"),
     ],
@@ -277,3 +276,45 @@ def test_vowpal_wabbit_has_a_column_for_each_value_and_one_for_the_words_of_a_na
 )
 def test_times_of_day_are_no_sparse_features(table, text):
     assert not any(str(name).startswith("x") for name in table(text, header=False))
+
+
+RECORDS = '[{"a": 1, "y": "no"}, {"a": 2, "y": "yes"}, {"a": 3, "y": "no"}]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"data": {RECORDS}}}',
+        f'{{"status": "ok", "count": 3, "tags": ["x"], "results": {RECORDS}}}',
+        f'{{"response": {{"found": 3, "docs": {RECORDS}}}}}',
+        '{"columns": ["a", "y"], "index": [0, 1, 2], "data": [[1, "no"], [2, "yes"], [3, "no"]]}',
+        '{"a": {"0": 1, "1": 2, "2": 3}, "y": {"0": "no", "1": "yes", "2": "no"}}',
+        '{"0": {"a": 1, "y": "no"}, "1": {"a": 2, "y": "yes"}, "2": {"a": 3, "y": "no"}}',
+        '{"p": {"a": 1, "y": "no"}, "q": {"a": 2, "y": "yes"}, "r": {"a": 3, "y": "no"}}',
+        '{"a": [1, 2, 3], "y": ["no", "yes", "no"]}',
+        '[["a", "y"], [1, "no"], [2, "yes"], [3, "no"]]',
+        '{\n "a": 1,\n "y": "no"\n}\n{\n "a": 2,\n "y": "yes"\n}\n{"a": 3, "y": "no"}',
+    ],
+)
+def test_each_form_of_json_is_the_same_table(table, text):
+    assert table(text, name="t.json").to_dict("list") == {"a": [1, 2, 3], "y": ["no", "yes", "no"]}
+
+
+@pytest.mark.parametrize("orient", ["records", "split", "columns", "index", "table"])
+def test_what_pandas_writes_in_any_orientation_is_read(tmp_path, orient):
+    frame = pd.DataFrame({"a": np.arange(50.0), "y": ["no", "yes"] * 25})
+    frame.to_json(tmp_path / "t.json", orient=orient)
+    read_back = read(tmp_path / "t.json").frame
+    assert read_back[["a", "y"]].to_dict("list") == frame.to_dict("list")
+
+
+@pytest.mark.parametrize("around", ["[%s, %s]", "%s\n%s"])
+def test_objects_within_objects_have_dotted_names(table, around):
+    rows_of_json = ('{"a": {"b": 1, "c": {"d": "x"}}, "y": "no"}', '{"a": {"b": 2, "c": {"d": "z"}}, "y": "yes"}')
+    assert table(around % rows_of_json).to_dict("list") == {"a.b": [1, 2], "a.c.d": ["x", "z"], "y": ["no", "yes"]}
+
+
+def test_geojson_has_the_properties_and_the_place_of_points(table):
+    feature = '{"type": "Feature", "geometry": {"type": "Point", "coordinates": [%d, 47.5]}, "properties": {"y": "%s"}}'
+    text = f'{{"type": "FeatureCollection", "features": [{feature % (8, "no")}, {feature % (9, "yes")}]}}'
+    assert table(text).to_dict("list") == {"y": ["no", "yes"], "longitude": [8, 9], "latitude": [47.5, 47.5]}

@@ -24,12 +24,12 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     for name, page in PAGES.items():
         markdown = markdown.replace(f"](../{name}", f"]({page}").replace(f"]({name}", f"]({page}")
-    markdown = re.sub(
-        r"(?ms)^\$\$\n(.*?)\n\$\$$",
-        lambda found: convert(found[1].replace("{aligned}", "{align*}"), display="block"),
-        markdown,
-    )
+    markdown = re.sub(r"(?ms)^\$\$\n(.*?)\n\$\$$", _formula, markdown)
     return re.sub(r"\[([^\]]+)\]\((?:\.\./|conf/|tests/|pipeline/|LICENSE)[^)]*\)", r"\1", markdown)
+
+
+def _formula(found: re.Match[str]) -> str:
+    return convert(found[1].replace("{aligned}", "{align*}"), display="block")
 
 
 def on_post_page(output: str, **_: Any) -> str:

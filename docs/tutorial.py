@@ -80,7 +80,8 @@ plt.legend()
 #
 # $$
 # \begin{aligned}
-# \mathrm{sigmoid}'(z) &= \frac{u}{(1 + u)^2} && \text{the derivative of } \frac{1}{1 + u} \text{ is } \frac{-u'}{(1 + u)^2}, \; u' = -u \\
+# \mathrm{sigmoid}'(z) &= \frac{u}{(1 + u)^2}
+# && \text{the derivative of } \frac{1}{1 + u} \text{ is } \frac{-u'}{(1 + u)^2}, \; u' = -u \\
 # &= \frac{1}{1 + u} \cdot \frac{u}{1 + u} \\
 # &= \mathrm{sigmoid}(z) \, (1 - \mathrm{sigmoid}(z)) && \text{since } \frac{u}{1 + u} = 1 - \frac{1}{1 + u}
 # \end{aligned}
@@ -145,7 +146,8 @@ print(f"accuracy with malignant predicted where p > 1/2: {((p > 0.5) == y).mean(
 # 0:
 #
 # $$
-# \mathrm{loss} = \log(1 + e^z) - y z \qquad \text{since } \log p = z - \log(1 + e^z) \text{ and } \log(1 - p) = -\log(1 + e^z)
+# \mathrm{loss} = \log(1 + e^z) - y z
+# \qquad \text{since } \log p = z - \log(1 + e^z) \text{ and } \log(1 - p) = -\log(1 + e^z)
 # $$
 #
 # Why not (p - y)^2, as in linear regression? Look at the slopes for a row with y = 1:
@@ -180,7 +182,8 @@ for at in (-8, -4, 0, 4):
 # rows. A penalty makes large weights cost something:
 #
 # $$
-# J(w, b) = \frac{1}{n} \sum_{i=1}^{n} \left( \log(1 + e^{z_i}) - y_i z_i \right) + \frac{\lambda}{2} \left( w_1^2 + \dots + w_{30}^2 \right)
+# J(w, b) = \frac{1}{n} \sum_{i=1}^{n} \left( \log(1 + e^{z_i}) - y_i z_i \right)
+# + \frac{\lambda}{2} \left( w_1^2 + \dots + w_{30}^2 \right)
 # $$
 #
 # The intercept is not penalised: the share of malignant tumours is no noise. The loss is a mean, not a sum, so that
@@ -246,7 +249,8 @@ print(f"the class share as p: accuracy {1 - y_test.mean():.4f}, log-loss {prior:
 # $$
 # \begin{aligned}
 # \mathrm{loss} &= \log(1 + e^z) - y z \\
-# \frac{\partial\,\mathrm{loss}}{\partial z} &= \frac{e^z}{1 + e^z} - y && \text{derivative of } \log(1 + e^z), \text{ chain rule} \\
+# \frac{\partial\,\mathrm{loss}}{\partial z} &= \frac{e^z}{1 + e^z} - y
+# && \text{derivative of } \log(1 + e^z), \text{ chain rule} \\
 # &= \frac{1}{1 + e^{-z}} - y && \text{numerator and denominator times } e^{-z} \\
 # &= p - y && \text{by definition of } p \\
 # \frac{\partial z}{\partial w_j} &= x_j && z \text{ is } x_1 w_1 + \dots + x_j w_j + \dots + b \\
@@ -259,7 +263,8 @@ print(f"the class share as p: accuracy {1 - y_test.mean():.4f}, log-loss {prior:
 # The mean over the rows, and the penalty, whose derivative is lambda w_j:
 #
 # $$
-# \frac{\partial J}{\partial w_j} = \frac{1}{n} \sum_{i=1}^{n} (p_i - y_i) \, x_{ij} + \lambda w_j, \qquad \frac{\partial J}{\partial b} = \frac{1}{n} \sum_{i=1}^{n} (p_i - y_i)
+# \frac{\partial J}{\partial w_j} = \frac{1}{n} \sum_{i=1}^{n} (p_i - y_i) \, x_{ij} + \lambda w_j,
+# \qquad \frac{\partial J}{\partial b} = \frac{1}{n} \sum_{i=1}^{n} (p_i - y_i)
 # $$
 #
 # The sum over rows is a product with the transposed matrix: X' (p - y). Never trust a derivation without a check: move
@@ -292,7 +297,8 @@ print("largest difference of all 30 is below 1e-8:", bool(np.abs(by_formula - by
 # gradient. We record the cost of each iteration.
 #
 # $$
-# w \leftarrow w - \eta \, \frac{\partial J}{\partial w}, \qquad b \leftarrow b - \eta \, \frac{\partial J}{\partial b}, \qquad \eta = \text{the learning rate}
+# w \leftarrow w - \eta \, \frac{\partial J}{\partial w},
+# \qquad b \leftarrow b - \eta \, \frac{\partial J}{\partial b}, \qquad \eta = \text{the learning rate}
 # $$
 
 
@@ -471,7 +477,8 @@ plt.legend()
 # directions together are a matrix of second derivatives. One more derivative of section 7, with dp/dz = p (1 - p):
 #
 # $$
-# H_{jk} = \frac{1}{n} \sum_{i=1}^{n} p_i (1 - p_i) \, x_{ij} x_{ik} + \lambda \text{ where } j = k \text{ (not of the intercept)}, \qquad w \leftarrow w - H^{-1} \nabla J
+# H_{jk} = \frac{1}{n} \sum_{i=1}^{n} p_i (1 - p_i) \, x_{ij} x_{ik}
+# + \lambda \text{ where } j = k \text{ (not of the intercept)}, \qquad w \leftarrow w - H^{-1} \nabla J
 # $$
 
 

@@ -58,8 +58,10 @@ def _counts(result: Result) -> pd.DataFrame:
 def share(part: float, total: float) -> str:
     """`3 of the 41`, of many `7 of 100`; of a share that would be rounded to nothing or all, as many as it takes."""
     part, total = round(part), round(total)
-    if total <= FEW or part in (0, total):
-        return f"{'none' if part == 0 else 'all' if part == total else part} of the {total:,}".replace("all of", "all")
+    if part == total:
+        return f"all {total:,}"
+    if total <= FEW or part == 0:
+        return f"{part or 'none'} of the {total:,}"
     for base in (100, 1000, 10_000):
         if 0 < (rounded := round(base * part / total)) < base:
             return f"{rounded:,} of {base:,}"
@@ -99,7 +101,7 @@ def _useless(result: Result, judged: pd.DataFrame) -> str:
     lines = [line for line in warned if THAN_SHARES in line]
     if not lines:
         return ""
-    subject = "Orders rows better than chance, but its probabilities are" if ORDERS in lines[0] else "It is"
+    subject = "Orders rows better than chance, but its probabilities are" if ORDERS in lines[0] else "The model is"
     return f"{subject} no better than the class shares alone."
 
 

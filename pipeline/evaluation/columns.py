@@ -20,7 +20,7 @@ from pipeline.model import Model
 ROWS = 5_000  # of the test rows that pictures are made of, at most
 LISTED = 8  # categories, or parts of a number, with a line of their own
 POINTS = 60  # of a curve
-CLASSES = 6  # with a line of their own
+CLASSES = 10  # with a line of their own
 SUREST, REASONS = 5, 3
 PAIR = "What the pair adds beside its two columns alone: the stronger the colour the more, blue less, orange more."
 SECONDS = 1e9  # nanoseconds
@@ -204,7 +204,9 @@ def cells_of(row: pd.Series, group: tuple[str, ...]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return f"{value:.6g}"
-    return str(value).removesuffix(" 00:00:00") if isinstance(value, pd.Timestamp) else str(value)
+    if isinstance(value, pd.Timestamp):  # a time without a date is one of 1970-01-01
+        return str(value).removeprefix("1970-01-01 ").removesuffix(" 00:00:00")
+    return str(value)
 
 
 def _part(interval: Any) -> str:

@@ -15,7 +15,7 @@ from pipeline.files import paths, stored
 
 SCORES = {"log_loss": "log-loss", "brier_score": "Brier score", "roc_auc": "ROC AUC", "f1_macro": "F1"}
 TILES = ("cost", "recall", "flagged", "log_loss", "roc_auc", "accuracy")  # the first four that there are
-CLASSES = 6  # with a line each
+CLASSES = 10  # with a line each
 
 
 def section(read: Read) -> Section:
@@ -83,7 +83,11 @@ def _figures(read: Read) -> list[Figure]:
             "roc",
         ),
     ]
-    if len(read.fitted.classes_) == 2:
+    if (n := len(read.fitted.classes_)) > CLASSES:
+        figures[1:] = [
+            part._replace(caption=f"{part.caption} The first {CLASSES} of {n} classes.") for part in figures[1:]
+        ]
+    if n == 2:
         figures.append(
             Figure(
                 "Are those that it finds right?",

@@ -22,7 +22,7 @@ def section(read: Read) -> Section:
     shown = importance.head(IMPORTANT)
     reach = OF_MEAN * shown["deviation"].to_numpy()
     bars = [
-        Bar(str(name), value, (value - end, value + end), note=f"{value:.3f}")
+        Bar(str(name), value, (value - end, value + end), note=f"{round(value, 3) + 0.0:.3f}")
         for name, value, end in zip(shown["column"], shown["importance"], reach, strict=True)
     ]
     rest = f" The other {len(importance) - len(shown):,} are in importance.csv." if len(importance) > len(shown) else ""

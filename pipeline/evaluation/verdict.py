@@ -25,8 +25,10 @@ def sentences(result: Result, decision: config.Decision) -> list[str]:
     judged = scores[scores["rows"] == "test"].set_index("model")
     counts = _counts(result)
     said = [_useless(result, judged), *_decision(judged, decision)]
-    said += _two_classes(counts, target_of(result), decision) if len(counts) == 2 else _classes(counts, judged)
-    return [sentence for sentence in [*said, _compared(judged, "log_loss", "Log-loss")] if sentence]
+    counted = _two_classes(counts, target_of(result), decision) if len(counts) == 2 else _classes(counts, judged)
+    if (result.folder / paths.TEST_WEIGHTS).exists():
+        counted[0] = f"{counted[0][:-1]} (each row counted once, whatever its weight)."
+    return [sentence for sentence in [*said, *counted, _compared(judged, "log_loss", "Log-loss")] if sentence]
 
 
 def target_of(result: Result) -> str:

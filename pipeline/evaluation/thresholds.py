@@ -11,7 +11,6 @@ probability (n_samples,), of the positive class
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix_at_thresholds
 
 from pipeline import config
 from pipeline.errors import UserError
@@ -52,6 +51,8 @@ def curve(codes: np.ndarray, probability: np.ndarray, cost: np.ndarray, weight: 
 
     Thresholds are in the middle between the probabilities of two rows, so that the last digit of one changes nothing.
     """
+    from sklearn.metrics import confusion_matrix_at_thresholds
+
     n = weight.sum()
     # scikit-learn leaves out rows of weight 0, and with them thresholds: here they have next to none.
     counted, paid = np.maximum(weight, NEXT_TO_NONE), np.maximum(cost * weight, NEXT_TO_NONE)

@@ -113,7 +113,7 @@ def lines(
     if mark is not None:
         scale = f'data-low="{low:g}" data-high="{high:g}" data-left="{LEFT}" data-right="{right}"'
         parts.append(f'<path class="mark" {scale} d="M0 {top}V{floor}" transform="translate({across(mark):.1f} 0)"/>')
-    parts.append(_text((LEFT + right) / 2, height - 6, x, "middle", "name"))
+    parts.append(_text((LEFT + right) / 2, height - 6, _cut(x, 50), "middle", "name"))
     parts.append(
         f'<text class="name" text-anchor="middle" transform="translate(11 {(top + floor) / 2:.0f}) rotate(-90)">'
     )
@@ -130,9 +130,9 @@ def bars(drawn: Sequence[Bar], x: str, *, dots: bool = False) -> Markup:
     across = lambda value: left + (value - low) / (high - low) * (right - left)  # noqa: E731
     parts, y = [], float(TOP)
     for bar, note in zip(drawn, notes, strict=True):
-        label = textwrap.wrap(" ".join(bar.name.split()), int(NAMES / LETTER)) or [""]
+        label = textwrap.wrap(" ".join(bar.name.split()), NAMES // 7) or [""]
         if len(label) > 2:
-            label = [label[0], f"{label[1][: int(NAMES / LETTER) - 1]}…"]
+            label = [label[0], f"{label[1][: NAMES // 7 - 1]}…"]
         tall = 20 if len(label) == 1 else 30
         middle = y + tall / 2
         for k, text in enumerate(label):

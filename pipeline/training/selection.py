@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.exceptions import ConvergenceWarning
 
 from pipeline import config
 from pipeline.columns import splitting
@@ -26,9 +25,9 @@ from pipeline.columns.terms.pair import promising_pairs
 from pipeline.errors import UserError
 from pipeline.files.formats import significant
 from pipeline.files.stored import Table, in_memory
-from pipeline.logistic import LogisticRegression
 from pipeline.logistic.loss import log_losses, probabilities
 from pipeline.logistic.matrix import Matrix
+from pipeline.logistic.regression import EndedEarlyWarning, Regression
 from pipeline.overrides import assignment
 from pipeline.training.cross_validation import Rows as FoldRows
 from pipeline.training.cross_validation import cross_validate, prepared
@@ -214,12 +213,10 @@ def _top_pairs(rows: Rows, strength: float, params: config.Train, n: int) -> lis
     return promising_pairs(design.terms, Z, weight * (Y - P), weight * P * (1 - P), n)
 
 
-def _fit(
-    rows: Rows, strength: float, settings: Settings, params: config.Train
-) -> tuple[Design, Matrix, LogisticRegression]:
+def _fit(rows: Rows, strength: float, settings: Settings, params: config.Train) -> tuple[Design, Matrix, Regression]:
     design, _, Z = prepare(rows.X, settings)
     fast = params.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
-    model = classifier(fast).set_params(init="zeros")
+    model = classifier(fast, init="zeros")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", EndedEarlyWarning)
         return design, Z, model.fit(Z, rows.y, rows.weight)

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Constant, Expression, Missing, Steps
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
@@ -97,6 +98,10 @@ class Curve(Term):
         if (np.diff(edges) <= 0).any():
             raise state.wrong("the edges do not ascend")
         return cls(lines[name], edges, points)
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        steps = Steps(self.line.number(), self.edges.tolist(), weights[:-1].tolist())
+        return Missing(self.columns[0], Constant(float(weights[-1])), steps)
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         if settings.smoothness is None:

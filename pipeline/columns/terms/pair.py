@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Expression, Grid
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
 from pipeline.errors import UserError
@@ -74,6 +75,10 @@ class Pair(Term):
             raise state.wrong("groups are not two lists")
         sides = Fields(dict(zip(names, groups, strict=True)), "groups of a pair")
         return cls(one, other, (sides.codes(names[0], one.n_codes), sides.codes(names[1], other.n_codes)))
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        one, other = (term.expression(groups) for term, groups in zip(self.terms, self.groups_of, strict=True))
+        return Grid(one, other, weights.reshape(self.shape).tolist())
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         is_mixed = self.terms[0].is_ordered != self.terms[1].is_ordered

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Expression
 from pipeline.columns.terms.fields import Fields
 from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Matrix
@@ -167,6 +168,10 @@ class Term:
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence["Term"]) -> "Term":
         """The term of a `state`; `earlier` are the terms before it. Errors: `UserError` for values that do not fit."""
+        raise NotImplementedError
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        """What it adds to a margin, for the weights (n_dense + n_codes,) of its base columns."""
         raise NotImplementedError
 
     def effects(self) -> Effects | None:

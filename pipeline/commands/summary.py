@@ -1,4 +1,4 @@
-"""Print the results of the last run: the scores of the model and of what it is compared with, and what raises the odds.
+"""Print the results of the last run: a verdict, the scores beside those of other models, and what raises the odds.
 
 The effects are those of effects.csv, the largest first: by the weight per standard deviation, or of a curve the
 deviation of its log-odds, beside its odds ratio from the first quartile of the number to the third. Of a model with
@@ -8,7 +8,7 @@ ridge these have credible intervals; the confidence intervals of inference.csv b
 import pandas as pd
 
 from pipeline import config
-from pipeline.evaluation import report
+from pipeline.evaluation import learnt, verdict
 from pipeline.files import formats, paths
 
 MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "black_box": "black box"}
@@ -23,7 +23,7 @@ Try next, with the environment on (source .venv/bin/activate):
 
 
 def main() -> None:
-    print()
+    print("\n" + "\n".join(verdict.sentences(paths.main_result(), config.read("decision"))) + "\n")
     data = {paths.main_result(): config.read("data"), paths.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
         scored = result.load_metrics()
@@ -44,7 +44,7 @@ def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str
 
     `reason` is why there are no intervals, where `inferred` has none.
     """
-    odds_table = report.odds(effects, inferred, FEATURES, reason)
+    odds_table = learnt.odds(effects, inferred, FEATURES, reason)
     lines = [odds_table["header"], ["---"] * len(odds_table["header"]), *odds_table["rows"]]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"{table}\n\n{odds_table['note']}" if odds_table["note"] else table

@@ -5,6 +5,8 @@ deviation of its log-odds, beside its odds ratio from the first quartile of the 
 ridge these have credible intervals; the confidence intervals of inference.csv belong to the same model without penalty.
 """
 
+import argparse
+
 import pandas as pd
 
 from pipeline import config
@@ -23,13 +25,17 @@ Try next, with the environment on (source .venv/bin/activate):
   python -m pipeline use                       another data set, or a table of yours"""
 
 
-def main() -> None:
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--markdown", action="store_true", help="print the model card, outputs/report/report.md")
+
+
+def main(markdown: bool = False) -> None:
     """Errors: `UserError` where outputs/ has the results of another data set than that in use."""
     inputs.check_results()
-    print("
-" + "
-".join(verdict.sentences(paths.main_result(), config.read("decision"))) + "
-")
+    if markdown:
+        print((paths.ROOT / paths.CARD).read_text(encoding="utf-8"))
+        return
+    print("\n" + "\n".join(verdict.sentences(paths.main_result(), config.read("decision"))) + "\n")
     data = {paths.main_result(): config.read("data"), paths.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
         if source is None:

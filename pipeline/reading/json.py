@@ -70,8 +70,7 @@ def _values(text: str, path: Path) -> list[Any]:
             value, at = decoder.raw_decode(text, rest.start())
         except (ValueError, RecursionError) as error:
             lines = text.splitlines()
-            line = min(text.count("
-", 0, getattr(error, "pos", rest.start())) + 1, len(lines))
+            line = min(text.count("\n", 0, getattr(error, "pos", rest.start())) + 1, len(lines))
             raise UserError(f"{path}, line {line} is not JSON: {lines[line - 1][:60]!r}. {GIVE}") from None
         values.append(value)
     return values
@@ -139,8 +138,8 @@ def _check_size(text: Text, path: Path) -> None:
 def _refuse(path: Path, n_objects: int, n_keys: int, n_bytes: int) -> None:
     if (cells := CELL * n_objects * n_keys) > max(decoding.SMALL, decoding.GROWTH * n_bytes):
         raise UserError(
-            f"{path} has {n_objects:,} JSON objects with {n_keys:,} different keys in its first {n_bytes:,} bytes, which "
-            f"would become a table of {cells / 2**30:.1f} GB, nearly all of it empty. Save it as CSV with "
+            f"{path} has {n_objects:,} JSON objects with {n_keys:,} different keys in its first {n_bytes:,} bytes, "
+            f"which would become a table of {cells / 2**30:.1f} GB, nearly all of it empty. Save it as CSV with "
             f"one column for the keys and one for their values, or with the columns that you need."
         )
 

@@ -25,7 +25,6 @@ LIBSVM = re.compile(rf"\s*{FLOAT}(,{FLOAT})*(\s+qid:\d+)?((?:\s+\d+:{FLOAT})*)\s
 VW = re.compile(
     rf"(?P<label>{FLOAT})(?: +(?P<importance>{FLOAT}))?(?: +{FLOAT})?(?: *'?(?P<tag>[^|\s:]*))? *\|(?P<rest>.*)"
 )
-FEATURE = re.compile(rf"(.+?)(?::({FLOAT}))?")
 
 
 def table(text: Text, path: Path, needed: Collection[str] = ()) -> pa.Table | None:
@@ -85,9 +84,9 @@ def _vowpal_wabbit(text: Text, path: Path, needed: Collection[str]) -> pa.Table:
         numbers: dict[str, float] = {}
         words: dict[str, list[str]] = {}
         for group in match["rest"].split("|"):
-            space, scale = FEATURE.fullmatch(group.split()[0]).groups() if group[:1].strip() else ("", None)
+            space, scale = _feature(group.split()[0]) if group[:1].strip() else ("", None)
             for token in group.split()[bool(space) :]:
-                name, value = FEATURE.fullmatch(token).groups()
+                name, value = _feature(token)
                 if value is None:
                     words.setdefault(space or "words", []).append(name)
                 else:
@@ -111,6 +110,11 @@ def _vowpal_wabbit(text: Text, path: Path, needed: Collection[str]) -> pa.Table:
     for name in needed:
         columns.setdefault(name, pa.array([0.0] * len(rows)))
     return pa.table(columns)
+
+
+def _feature(token: str) -> tuple[str, str | None]:
+    name, _, value = token.rpartition(":")
+    return (name, value) if name and re.fullmatch(FLOAT, value) else (token, None)
 
 
 def _check_size(path: Path, n_rows: int, n_columns: int, size: int) -> None:

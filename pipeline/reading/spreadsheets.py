@@ -132,7 +132,7 @@ def _fill(frame: pd.DataFrame, areas: list[Area], path: Path) -> None:
             continue
         bottom, right = min(bottom, len(frame)), min(right, frame.shape[1])
         for column in range(left, right):
-            frame.iloc[top:bottom, column] = cell  # type: ignore[call-overload]
+            frame.iloc[top:bottom, column] = cell  # type: ignore[assignment]
         for column in range(left, right):
             filled[column] = filled.get(column, 0) + bottom - top - (column == left)
     _join_header(frame, areas)

@@ -1,15 +1,17 @@
-"""Print the results of the last run: the scores of the model and of what it is compared with, and what raises the odds.
+"""Print the results of the last run: a verdict, the scores beside those of other models, and what raises the odds.
 
 The effects are those of effects.csv, the largest first: by the weight per standard deviation, or of a curve the
 deviation of its log-odds, beside its odds ratio from the first quartile of the number to the third. Of a model with
 ridge these have credible intervals; the confidence intervals of inference.csv belong to the same model without penalty.
 """
 
+import argparse
+
 import pandas as pd
 
 from pipeline import config
 from pipeline.config import data_sets, inputs
-from pipeline.evaluation import report
+from pipeline.evaluation import learnt, verdict
 from pipeline.files import formats, paths
 
 MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "black_box": "black box"}
@@ -23,10 +25,17 @@ Try next, with the environment on (source .venv/bin/activate):
   python -m pipeline use                       another data set, or a table of yours"""
 
 
-def main() -> None:
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--markdown", action="store_true", help="print the model card, outputs/report/report.md")
+
+
+def main(markdown: bool = False) -> None:
     """Errors: `UserError` where outputs/ has the results of another data set than that in use."""
     inputs.check_results()
-    print()
+    if markdown:
+        print((paths.ROOT / paths.CARD).read_text(encoding="utf-8"))
+        return
+    print("\n" + "\n".join(verdict.sentences(paths.main_result(), config.read("decision"))) + "\n")
     data = {paths.main_result(): config.read("data"), paths.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
         if source is None:
@@ -52,7 +61,7 @@ def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str
 
     `reason` is why there are no intervals, where `inferred` has none.
     """
-    odds_table = report.odds(effects, inferred, FEATURES, reason)
+    odds_table = learnt.odds(effects, inferred, FEATURES, reason)
     lines = [odds_table["header"], ["---"] * len(odds_table["header"]), *odds_table["rows"]]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"{table}\n\n{odds_table['note']}" if odds_table["note"] else table

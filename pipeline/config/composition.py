@@ -103,6 +103,12 @@ def compose(overrides: Sequence[str] = ()) -> str:
         raise UserError(f"{source}{error}") from None
 
 
+def unlike_conf(sections: Sequence[str]) -> list[str]:
+    """The settings of params.yaml in some sections that are not those of conf/, as `key = value (conf/: value)`."""
+    differing = differences(config.load(), config.parse(compose(), "conf/")) if CONF.is_dir() else []
+    return [f"{key} = {ours} (conf/: {theirs})" for key, ours, theirs in differing if key.split(".")[0] in sections]
+
+
 def check_groups(overrides: Sequence[str]) -> None:
     """Errors: `UserError` for a group of settings that is set to something else than the name of one of its files.
 

@@ -65,7 +65,9 @@ def digest(section: str) -> str:
 
     try:
         kept = Kept(SEEN)
-        lines = [f"{kept.of(file, _md5)}  {file.name}\n" for file in reading.files(Path(path), f"{section}.path")]
+        files = reading.files(Path(path), f"{section}.path")
+        names = [file.name if file == Path(path) else file.relative_to(path).as_posix() for file in files]
+        lines = [f"{kept.of(file, _md5)}  {name}\n" for file, name in zip(files, names, strict=True)]
         kept.save()
         return "".join(lines)
     except OSError as error:

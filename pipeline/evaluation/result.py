@@ -156,13 +156,16 @@ def compare(
     if rule:
         for name, judged in models.items():
             rows, of_rows = (some, some_weight) if name == "train" else (test_rows, test_weight)
-            cost = _paid(judged.predictions, trained.positive_class, thresholds.costs(rule, rows))
             judged.metrics["threshold"] = edges[name]
-            if rule.method == "cost":
-                judged.metrics["cost"] = float(np.average(cost, weights=of_rows))
             if name in draws:
-                draws[name]["cost"] = mean_draws(cost, np.ones(len(cost)) if of_rows is None else of_rows)
                 draws[name]["threshold"] = np.nan
+            of_rows = np.ones(len(rows)) if of_rows is None else of_rows
+            for measure, values, weights_of in _measures(
+                rule, judged.predictions, trained.positive_class, rows, of_rows
+            ):
+                judged.metrics[measure] = float(np.average(values, weights=weights_of))
+                if name in draws:
+                    draws[name][measure] = mean_draws(values, weights_of)
     of_black_box = models["black_box"].metrics
     of_black_box |= {name: references.rounded(value) for name, value in of_black_box.items()}
     return Comparison(models, draws, len(some), n_boosted)
@@ -233,10 +236,18 @@ def _thresholds(
     return cutoffs
 
 
-def _paid(predictions: pd.DataFrame, positive: str, costs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """What the decision about each row costs, (n_samples,), for the costs of a false alarm and of a miss."""
-    actual, predicted = predictions["actual"], predictions["predicted"]
-    return np.where(actual == predicted, 0.0, np.where(actual == positive, costs[1], costs[0]))
+def _measures(
+    rule: config.Decision, predictions: pd.DataFrame, positive: str, rows: Table, weight: np.ndarray
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """What the rule makes comparable: a name, values of the rows (n_samples,), and weights, whose mean is meant.
+
+    cost is what the decision about a row costs; flagged the share of rows, recall that of the positive ones.
+    """
+    is_positive, flagged = ((predictions[side] == positive).to_numpy() for side in ("actual", "predicted"))
+    if rule.method == "cost":
+        false_alarm, miss = thresholds.costs(rule, rows)
+        return [("cost", np.where(is_positive == flagged, 0.0, np.where(is_positive, miss, false_alarm)), weight)]
+    return [("flagged", flagged.astype(float), weight), ("recall", flagged.astype(float), weight * is_positive)]
 
 
 def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The result as tables, text and pictures, for a reader and for `dvc plots`."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ class Comparison(NamedTuple):
     n_boosted: int  # training rows that the black box learnt from
 
     @property
-    def metrics(self) -> dict[str, dict[str, float]]:
+    def metrics(self) -> dict[str, dict[str, Any]]:
         return {name: judged.metrics for name, judged in self.models.items()}
 
 

@@ -86,9 +86,9 @@ def promote(candidate: Stored, tags: dict[str, str], settings: Tracking) -> str:
             made = client.create_model_version(candidate.name, candidate.source, candidate.run_id, description=note)
             version = made.version
             client.set_model_version_tag(candidate.name, version, DIGEST, candidate.digest)
-            for key, value in sorted(run.data.metrics.items()):
+            for key, score in sorted(run.data.metrics.items()):
                 if key.startswith(SCORED):
-                    client.set_model_version_tag(candidate.name, version, key.replace("/", " "), f"{value:.4f}")
+                    client.set_model_version_tag(candidate.name, version, key.replace("/", " "), f"{score:.4f}")
         for key, value in tags.items():
             client.set_model_version_tag(candidate.name, version, key, value)
         client.set_registered_model_alias(candidate.name, CHAMPION, version)

@@ -58,7 +58,7 @@ class Training(NamedTuple):
 def classifier(params: config.Train, init: str = "random", max_iter: int | None = None) -> Regression:
     """The unfitted logistic regression, which starts from seeded random weights unless `init` says otherwise."""
     return Regression(
-        l2=params.l2,
+        l2=float(params.l2),  # auto is settled by now
         l1_ratio=params.l1_ratio,
         multiclass=params.multiclass,
         learning_rate=params.learning_rate,

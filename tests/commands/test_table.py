@@ -57,6 +57,10 @@ def printed(capsys: pytest.CaptureFixture[str], file: str, target: str | None, *
 def compose_as_dvc(command: str, file: Path, conf: Path) -> None:
     """Write to `file` what the shell, DVC and Hydra make of `conf` and a `dvc exp run` command."""
     words = shlex.split(command)
+    if words[:4] == ["python", "-m", "pipeline", "use"]:
+        path, target, *settings = words[4:]
+        named = [assignment("data.path", path), assignment("data.target", target)]
+        words = shlex.split("dvc exp run " + options(["data=table", *named, *settings]))
     assert words[:3] == ["dvc", "exp", "run"]
     assert set(words[3::2]) == {"-S"}
     overrides = to_path_overrides(words[4::2])
@@ -112,8 +116,7 @@ def test_a_name_that_no_configuration_can_hold_is_refused(name: str) -> None:
 
 
 def test_names_of_letters_need_no_quotes(penguins: str, capsys: pytest.CaptureFixture[str]) -> None:
-    command = "dvc exp run -S data=table -S data.path=data/penguins.csv -S data.target=species"
-    assert printed(capsys, penguins, "species")[-1] == command
+    assert printed(capsys, penguins, "species")[-1] == "python -m pipeline use data/penguins.csv species"
 
 
 def test_the_columns_of_the_command_are_those_that_the_stage_load_decides(
@@ -182,19 +185,18 @@ def test_overrides_change_how_the_file_is_read_and_are_in_the_command(
     penguins: str, own_conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("data/odd.csv").write_text(Path(penguins).read_text(encoding="utf-8").replace(",", "~"), encoding="utf-8")
-    for lines in (
-        printed(capsys, "data/odd.csv", "species", 'data.delimiter="~"'),
-        printed(capsys, "data/odd.csv", 'data.delimiter="~"', "data.target=species"),
-    ):
-        assert any(line.startswith("  bill_length_mm") for line in lines)
-        assert composed_by_dvc(lines[-1], own_conf / "params.yaml").data.delimiter == "~"
+    lines = printed(capsys, "data/odd.csv", "species", 'data.delimiter="~"')
+    assert any(line.startswith("  bill_length_mm") for line in lines)
+    assert composed_by_dvc(lines[-1], own_conf / "params.yaml").data.delimiter == "~"
+    lines = printed(capsys, "data/odd.csv", 'data.delimiter="~"', "data.target=species")
+    assert lines[-1] == """python -m pipeline use data/odd.csv 'data.delimiter="~"' data.target=species"""
     assert "  Adelie" not in printed(capsys, "data/odd.csv", 'data.delimiter="~"')
 
 
 def test_an_absolute_path_in_the_project_is_printed_relative_to_it(
     penguins: str, own_conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert f"data.path={penguins} " in printed(capsys, str(own_conf / penguins), "species")[-1]
+    assert printed(capsys, str(own_conf / penguins), "species")[-1].endswith(f"use {penguins} species")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_the_command_line_runs_nothing_and_writes_nothing(penguins: str, own_con
     shell = shell_in(own_conf)
     arguments = f"{penguins} species -S data.drop=[year] -S +data.roles.sex=drop"
     shown = shell(f"python -m pipeline table {arguments}", PYTHONPATH=str(ROOT)).stdout
-    assert shown.endswith("-S data.target=species -S 'data.drop=[year]' -S +data.roles.sex=drop\n")
+    assert shown.endswith("use data/penguins.csv species 'data.drop=[year]' ++data.roles.sex=drop\n")
     assert contents(own_conf) == before
     failed = shell("python -m pipeline table data/no.csv", fails=True, PYTHONPATH=str(ROOT))
     assert failed.stderr.startswith("\nerror: data/no.csv doesn't exist")

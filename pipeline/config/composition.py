@@ -105,7 +105,7 @@ def compose(overrides: Sequence[str] = ()) -> str:
 
 def unlike_conf(sections: Sequence[str]) -> list[str]:
     """The settings of params.yaml in some sections that are not those of conf/, as `key = value (conf/: value)`."""
-    differing = _differences(config.load(), config.parse(compose(), "conf/")) if CONF.is_dir() else []
+    differing = differences(config.load(), config.parse(compose(), "conf/")) if CONF.is_dir() else []
     return [f"{key} = {ours} (conf/: {theirs})" for key, ours, theirs in differing if key.split(".")[0] in sections]
 
 

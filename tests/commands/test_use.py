@@ -90,7 +90,7 @@ def test_a_table_gets_a_name_without_quotes_that_no_other_has(file: str, name: s
     assert data_sets.new_name(f"data/{file}") == name
 
 
-@pytest.mark.parametrize("file", ["Größe (1), it's \"so\" $x.csv", "null.csv"])
+@pytest.mark.parametrize("file", ['Größe (1), it\'s "so" $x.csv', "null.csv"])
 def test_a_table_of_any_name_is_composed_under_its_own(penguins: str, file: str) -> None:
     Path(penguins).rename(Path("data", file))
     use(f"data/{file}", "species")

@@ -17,6 +17,8 @@ typed       a column whose kind is known
 strings     the distinct strings of a column
 served      how cells that a model is served were spelt in training
 numbers     strings to numbers
+quantities  numbers with units
+durations   durations on a clock
 dates       strings to dates
 held        columns in memory or in files
 rows        the rows of a file one chunk after the other, as they are written

@@ -10,7 +10,7 @@ import shlex
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -61,24 +61,28 @@ def read(
     if options.decimal == options.thousands is not None:
         raise UserError(f"data.decimal and data.thousands are both {options.decimal!r}. Change one of them.")
     column_formats = options.date_format if isinstance(options.date_format, Mapping) else {}
-    kinds = dict.fromkeys(column_formats, "dates") | {name: KINDS[role] for name, role in (roles or {}).items()}
+    kinds: dict[str, str | None] = {**dict.fromkeys(column_formats, "dates"), **dict.fromkeys(options.units, "numbers")}
+    kinds |= {name: KINDS[role] for name, role in (roles or {}).items()}
     kinds |= {target: "classes"} if target else {}
     table, decimal, known_kinds, notes = _stored(path, options, kinds, target)
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
-    for name in options.replace:
-        if name not in table.column_names:
-            raise unknown_column(name, table.column_names, "data.replace")
-    cell_format = CellFormat(options.missing_values, decimal, options.thousands, options.date_format, options.replace)
+    for setting in ("replace", "units"):
+        for name in getattr(options, setting):
+            if name not in table.column_names:
+                raise unknown_column(name, table.column_names, f"data.{setting}")
+    cell_format = CellFormat(**{field.name: getattr(options, field.name) for field in fields(CellFormat)})
+    cell_format = replace(cell_format, decimal=decimal)
     frames: list[pd.DataFrame] = []
-    date_formats: dict[str, str] = {}
+    written: dict[str, dict[str, str]] = {"date_format": {}, "units": {**options.units}}
     n_bytes = table.nbytes
     try:
         for name in table.column_names:
-            values, date_format = cells.parse(table[name], name, cell_format, known_kinds.get(name))
+            values, found = cells.parse(table[name], name, cell_format, known_kinds.get(name))
             table = table.drop_columns([name])  # so that the column is in memory only once
             frames.append(held.column(pa.table([values], names=[name]).to_pandas(), n_bytes))
-            date_formats |= {name: date_format} if date_format else {}
+            for setting, value in found.items():
+                written[setting][name] = value
             compute.release()
             pa.default_memory_pool().release_unused()
     except UserError as error:
@@ -88,7 +92,7 @@ def read(
         warnings.warn(f"{path}: {note}", stacklevel=2)
     frame = pd.concat(frames, axis=1)
     pa.default_memory_pool().release_unused()  # what the parser needed is not needed by those who use the frame
-    return Reading(frame, replace(cell_format, date_format=date_formats))
+    return Reading(frame, replace(cell_format, date_format=written["date_format"], units=written["units"]))
 
 
 def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:

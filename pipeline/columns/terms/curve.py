@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms import cyclic
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
@@ -102,7 +103,10 @@ class Curve(Term):
         if settings.smoothness is None:
             return None
         seen = rows.counts(self)[:-1]
-        Phi = bends(self.points, seen, settings.smoothness)
+        if (period := cyclic.PERIODS.get(self.line.part)) is None:
+            Phi = bends(self.points, seen, settings.smoothness)
+        else:
+            Phi = cyclic.bends(self.values, seen, settings.smoothness, period)
         if not Phi.shape[1]:
             return None
         names = [f"{self.name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]

@@ -1,13 +1,17 @@
-"""Dates: year, month, day, weekday, hour and minute, those that vary, each as a number."""
+"""Dates: year, month, day, weekday, hour and minute, those that vary, each as a number.
+
+Month, weekday and hour bend as cycles (`cyclic`) and then have no straight line.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from pipeline.columns.terms.cyclic import PERIODS
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line, line_of
-from pipeline.columns.terms.term import Settings, Term
+from pipeline.columns.terms.term import Map, Rows, Settings, Term
 from pipeline.files.stored import Table
 
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
@@ -44,6 +48,10 @@ class DatePart(Line):
         if (part := state.text("part")) not in PARTS:
             raise state.wrong(f"part is {part!r}, not one of {', '.join(PARTS)}")
         return cls(state.text("column"), part, *numbers)
+
+    def features(self, rows: Rows, settings: Settings) -> Map | None:
+        is_cyclic = self.part in PERIODS and settings.smoothness is not None
+        return None if is_cyclic else super().features(rows, settings)
 
     def numbers(self, cells: pd.Series) -> np.ndarray:
         part = getattr(pd.to_datetime(cells, errors="coerce").dt, self.part)

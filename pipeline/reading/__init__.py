@@ -2,7 +2,11 @@
 
 table       a file to a frame with three kinds of columns
 decoding    bytes to text: compression and encoding
-formats     spreadsheets, Parquet and other formats that are no delimited text
+formats     Parquet and other formats that are no delimited text
+archives    tar, zip, and compressed files of these formats
+spreadsheets  a sheet to delimited text
+databases   SQLite, DuckDB and R: one of several tables
+sparse      LIBSVM and Vowpal Wabbit
 delimited   how a delimited text is written: delimiter, quotes, decimal mark
 header      its header, and what stands above and below the rows
 json        a table in JSON

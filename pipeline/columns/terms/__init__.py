@@ -8,6 +8,7 @@ curve       what a number adds beside its line
 cyclic      curves of hour, weekday and month
 pair        two terms that act together
 offset      a known part of the log-odds
+expression  what a term adds, for any language
 design      the terms of a table together
 fields      the values of a saved model, each checked when it is taken
 """

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.columns.terms import expression
 from pipeline.columns.terms.cyclic import PERIODS
+from pipeline.columns.terms.expression import Expression
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line, line_of
 from pipeline.columns.terms.term import Map, Rows, Settings, Term
@@ -52,6 +54,9 @@ class DatePart(Line):
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         is_cyclic = self.part in PERIODS and settings.smoothness is not None
         return None if is_cyclic else super().features(rows, settings)
+
+    def number(self) -> Expression:
+        return expression.DatePart(self.columns[0], self.part)
 
     def numbers(self, cells: pd.Series) -> np.ndarray:
         part = getattr(pd.to_datetime(cells, errors="coerce").dt, self.part)

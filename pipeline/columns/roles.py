@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.api import types
 
 from pipeline.columns import splitting
 from pipeline.errors import UserError
 from pipeline.overrides import override
-from pipeline.reading import unknown_column
+from pipeline.reading import addresses, unknown_column
 from pipeline.reading.served import PAIRS
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
@@ -271,7 +272,8 @@ def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
         n_words = [len(string.split()) for string in cells.iloc[:1000]]
         if sum(n_words) >= SENTENCE * len(n_words):
             return "text", f"{share}, of several words"
-        return "identifier", share
+        part = addresses.part_in(pa.array(cells.unique()[:HEAD], pa.large_string()))
+        return "identifier", f"{share}, {addresses.NAMES[part]}" if part else share
     return "categorical", f"strings, {distinct:,} distinct"
 
 

@@ -5,6 +5,7 @@ line        a number as a straight line, and where it is missing
 dates       parts of a date
 categories  strings
 curve       what a number adds beside its line
+cyclic      curves of hour, weekday and month
 pair        two terms that act together
 offset      a known part of the log-odds
 expression  what a term adds, for any language

@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms import cyclic
 from pipeline.columns.terms.expression import Constant, Expression, Missing, Steps
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line
@@ -113,9 +114,12 @@ class Curve(Term):
         if settings.smoothness is None:
             return None
         seen = rows.counts(self)[:-1]
-        Phi = bends(self.points, seen, settings.smoothness)
+        if (period := cyclic.PERIODS.get(self.line.part)) is None:
+            Phi = bends(self.points, seen, settings.smoothness)
+        else:
+            Phi = cyclic.bends(self.values, seen, settings.smoothness, period)
         names = [f"{self.name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]
-        if (mode := self.mode(seen)) is not None:
+        if period is None and (mode := self.mode(seen)) is not None:
             Phi = np.column_stack([Phi, np.arange(len(Phi)) == mode])
             value = (self.values[mode] / self.line.scale).round(12) * self.line.scale + 0.0  # no -0
             names.append(f"{self.name} = {value:.9g}")

@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from pipeline.evaluation import columns, thresholds, verdict
 from pipeline.evaluation.page import Block, Figure, Folded, Read, Section, Table
-from pipeline.evaluation.tables import score_cells
 from pipeline.figures import svg
 from pipeline.figures.svg import Bar, Line
 from pipeline.files import paths, stored
@@ -23,7 +22,8 @@ def section(read: Read) -> Section:
     scored = read.scores[["model", "rows"]].astype(str).to_numpy().tolist()
     names = [f"{model}, training rows" if rows == "training" else model for model, rows in scored]
     cells = [
-        (SCORES.get(name, name.replace("_", " ").removesuffix(" macro")), row) for name, row in score_cells(read.scores)
+        (SCORES.get(name, name.replace("_", " ").removesuffix(" macro")), row)
+        for name, row in verdict.score_cells(read.scores)
     ]
     table = Table(
         "Scores on the test rows, with intervals of 95 % from the bootstrap. The prior knows the class shares only; "

@@ -3,7 +3,7 @@
 | model         | in evaluate.json | what it is                                                            |
 |---------------|------------------|-----------------------------------------------------------------------|
 | trained       | test, train      | on the test rows, and on the rows that it was trained on              |
-| random start  | baseline         | the weights that training started from                                |
+| random start  | baseline         | the weights that training started from (`evaluate.random_start`)      |
 | prior         | prior            | the class shares of the training rows                                 |
 | black box     | black_box        | gradient boosting of the same training rows                           |"""
 
@@ -60,7 +60,7 @@ def _decided(fitted: Model, X: Table) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write(
-    start: Model,
+    start: Model | None,
     trained: Model,
     training_rows: Table,
     test_rows: Table,
@@ -112,7 +112,7 @@ def write(
 
 
 def compare(
-    start: Model,
+    start: Model | None,
     trained: Model,
     training_rows: Table,
     test_rows: Table,
@@ -127,14 +127,15 @@ def compare(
     (X, y), (test_X, test_y) = features_and_target(training_rows), features_and_target(test_rows)
     classes, (weight, test_weight) = trained.classes_, weights
     edges = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
-    start.threshold = edges.get("baseline")
     boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
     predicted = {
         "test": _decided(trained, test_X),
         "prior": references.prior(y, len(test_y), classes, weight),
         "black_box": boosted,
-        "baseline": _decided(start, test_X),
     }
+    if start:
+        start.threshold = edges.get("baseline")
+        predicted["baseline"] = _decided(start, test_X)
     for name in {"prior", "black_box"} & edges.keys():
         P, place = predicted[name][1], classes.tolist().index(trained.positive_class)
         predicted[name] = classes[np.where(P[:, place] >= edges[name], place, 1 - place)], P
@@ -145,6 +146,7 @@ def compare(
         if name == "train"
         else evaluate(test_y, *predicted[name], classes, trained.positive, test_weight)
         for name in NAMES
+        if name == "train" or name in predicted
     }
     draws = resampled(test_y, predicted, classes, trained.positive, test_weight)
     if rule:
@@ -196,7 +198,7 @@ def _notes(
 
 def _thresholds(
     settings: config.Decision,
-    start: Model,
+    start: Model | None,
     trained: Model,
     X: Table,
     y: np.ndarray,
@@ -215,8 +217,9 @@ def _thresholds(
     probabilities = {
         "prior": (everything, references.prior(y, len(y), classes, weight)[1]),
         "black_box": references.out_of_fold(X, y, classes, weight, folds),
-        "baseline": (everything, _decided(start, X)[1]),
     }
+    if start:
+        probabilities["baseline"] = everything, _decided(start, X)[1]
     threshold = trained.threshold or 0.5
     cutoffs = {"test": threshold, "train": threshold}
     false_alarm, miss = thresholds.costs(settings, X)

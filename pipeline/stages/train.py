@@ -30,7 +30,8 @@ def main(root: Path, hear: Hear | None = None) -> None:
     if candidates is not None:
         formats.save_csv(candidates, root / paths.CANDIDATES)
         pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)
-        print(f"chosen: features {params.features}, lambda {params.l2:g}, pairs {pairs or 'none'}")
+        times = f" (lambda times {params.times_lambda:g})" if params.times_lambda != 1 else ""
+        print(f"chosen: features {params.features}, lambda {params.l2:g}, pairs {pairs or 'none'}{times}")
     if thresholds is not None:
         formats.save_csv(thresholds, root / paths.THRESHOLDS)
         print(f"decision: {trained.model.positive_class} from a probability of {trained.model.threshold:g} on")

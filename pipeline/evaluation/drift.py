@@ -20,7 +20,7 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.columns.profile import as_numbers, places
-from pipeline.evaluation.tables import score_names
+from pipeline.evaluation.verdict import score_names
 from pipeline.files.formats import SCORE_DIGITS, significant
 from pipeline.files.stored import Table
 from pipeline.model import Model

@@ -145,8 +145,8 @@ class Curve(Term):
     def groups(self, counts: np.ndarray, n_groups: int) -> np.ndarray:
         """The group of each code (n_codes,): neighbours with about as many rows; the last for missing cells."""
         below = np.cumsum(counts[:-1]) - counts[:-1] / 2
-        places = np.minimum(below * (n_groups - 1) // max(counts[:-1].sum(), 1), n_groups - 2)  # the last bins may be empty
-        groups = np.unique(places, return_inverse=True)[1]
+        places = below * (n_groups - 1) // max(counts[:-1].sum(), 1)
+        groups = np.unique(np.minimum(places, n_groups - 2), return_inverse=True)[1]
         return np.append(groups, groups.max() + 1)
 
     def of_groups(self, groups: np.ndarray, counts: np.ndarray, smoothness: float) -> sparse.csr_matrix:

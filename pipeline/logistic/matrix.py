@@ -4,10 +4,11 @@
 
 B, the base matrix, is cut into blocks of rows. A block has float columns, and codes: whole numbers, one per row and
 column of categories. Code c of a row stands for a 1 in column c of the sparse part of B and 0 in the others (one-hot),
-which is never written out. Counts, such as those of words, are a CSR matrix: the last of the sparse columns. All that turns base columns into features is linear and is the sparse matrix T
-(n_base + 1, n_features + 1), whose last row and column belong to the intercept: scaling and centring, imputing (what
-replaces a missing number is a weight of its indicator), pooling of rare categories, columns that are left out. So a
-pass takes as long as the codes do, whatever T is, and many T (one for each fold) share one B.
+which is never written out. Counts, such as those of words, are a CSR matrix: the last of the sparse columns. All that
+turns base columns into features is linear and is the sparse matrix T (n_base + 1, n_features + 1), whose last row and
+column belong to the intercept: scaling and centring, imputing (what replaces a missing number is a weight of its
+indicator), pooling of rare categories, columns that are left out. So a pass takes as long as the codes do, whatever T
+is, and many T (one for each fold) share one B.
 
     B  (n_samples, n_base)               dense columns first, then sparse ones
     T  (n_base + 1, n_features + 1)      None where X is B, and dense
@@ -52,7 +53,8 @@ class Block:
 
     def __getitem__(self, rows: slice | ndarray) -> "Block":
         """Some of the rows: a view for a slice, a copy for positions."""
-        codes, offset, counts = (None if part is None else part[rows] for part in (self.codes, self.offset, self.counts))
+        parts = (None if part is None else part[rows] for part in (self.codes, self.offset, self.counts))
+        codes, offset, counts = parts
         return Block(self.dense[rows], codes, self.n_sparse, offset, counts)
 
     @property

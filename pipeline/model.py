@@ -140,7 +140,12 @@ class Model:
         """
         block, V = self.design.block(frame), self.sign * self.weights
         n_dense = self.design.n_dense
-        contributions = np.concatenate([block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]], axis=1)
+        parts = [block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]]
+        for term in self.design.counted:
+            first = term.start - block.n_coded
+            counts = block.counts[:, first : first + term.n_counts]
+            parts.append((counts @ V[self.design.base_columns(term)])[:, None])
+        contributions = np.concatenate(parts, axis=1)
         is_of_group = self.design.group_of == np.arange(len(self.design.groups))[:, None]
         return np.einsum("tp,npk->ntk", is_of_group.astype(float), contributions) - self.average
 

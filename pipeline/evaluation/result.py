@@ -128,7 +128,7 @@ def compare(
     classes, (weight, test_weight) = trained.classes_, weights
     edges = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
     start.threshold = edges.get("baseline")
-    boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
+    boosted, n_boosted = references.black_box(X, y, test_X, classes, weight, trained.design.tokens)
     predicted = {
         "test": _decided(trained, test_X),
         "prior": references.prior(y, len(test_y), classes, weight),
@@ -211,7 +211,7 @@ def _thresholds(
         folds = splitting.folds(y, thresholds.FOLDS, thresholds.SEED, key)
     probabilities = {
         "prior": (everything, references.prior(y, len(y), classes, weight)[1]),
-        "black_box": references.out_of_fold(X, y, classes, weight, folds),
+        "black_box": references.out_of_fold(X, y, classes, weight, folds, trained.design.tokens),
         "baseline": (everything, _decided(start, X)[1]),
     }
     threshold = trained.threshold or 0.5

@@ -61,6 +61,11 @@ class Block:
     def n_base(self) -> int:
         return self.dense.shape[1] + self.n_sparse
 
+    @property
+    def n_coded(self) -> int:
+        """The sparse columns that belong to codes."""
+        return self.n_sparse - (0 if self.counts is None else self.counts.shape[1])
+
     def margins(self, V: ndarray) -> ndarray:
         """z = [B 1] V + o, (n_rows, n_columns)."""
         z = self.product(V)
@@ -105,12 +110,16 @@ class Block:
         X += T[-1:].toarray()
         return X
 
+    def written(self) -> ndarray:
+        """B written out, (n_rows, n_base)."""
+        return np.column_stack([self._floats(), *(part.toarray() for part, _ in self._sparse())])
+
     def _floats(self) -> ndarray:
         return np.asarray(self.dense, dtype=np.float64)
 
     def _sparse(self) -> Iterator[tuple[Any, slice]]:
         """The sparse parts of B, and which of the sparse columns they are."""
-        n_coded = self.n_sparse - (0 if self.counts is None else self.counts.shape[1])
+        n_coded = self.n_coded
         if n_coded:
             n_rows, n_codes = self.codes.shape
             ends = np.arange(0, self.codes.size + 1, n_codes, dtype=np.int32)

@@ -2,6 +2,7 @@
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, or curves, each with its best lambda
+    words_penalty a part of lambda, for words, and whether pairs of neighbours are features: `word_pairs`
     interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
@@ -40,7 +41,12 @@ FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
 TOLERANCE = 1e-4  # of the gradient norm: the log-loss is then exact to far more digits than its standard error
 FAST = {"optimizer": "quasi_newton", "learning_rate": "auto", "class_weight": None, "max_iterations": 10_000}
-KEYS = ("features", "interactions")  # besides lambda
+CHOICES: dict[str, tuple[Any, ...]] = {  # the simplest first
+    "words_penalty": (1.0, 0.1, 0.01),
+    "word_pairs": (False, True),
+    "features": ("linear", "curves"),
+}
+KEYS = (*CHOICES, "interactions")  # besides lambda
 
 
 class Rows(NamedTuple):
@@ -56,7 +62,9 @@ class Rows(NamedTuple):
 
 
 def has_auto(params: config.Train) -> bool:
-    return "auto" in (params.l2, params.features, params.interactions)
+    """Also of words, where the table has texts."""
+    words = (params.words_penalty, params.word_pairs) if "text" in params.tokens.values() else ()
+    return "auto" in (params.l2, params.features, params.interactions, *words)
 
 
 def resolved(
@@ -82,32 +90,43 @@ def resolved(
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
     candidates, losses = [], []
 
-    def add(kind: str, n_pairs: int, l2: float, loss: np.ndarray) -> None:
+    def add(tried: config.Train, n_pairs: int, l2: float, loss: np.ndarray) -> None:
         error = loss.std(ddof=1) / np.sqrt(len(loss))
-        candidates.append([kind, n_pairs, l2, loss.mean(), error])
+        of_words = [tried.words_penalty, tried.word_pairs] if has_text else []
+        candidates.append([tried.features, *of_words, n_pairs, l2, loss.mean(), error])
         losses.append(loss)
 
-    best = -1
-    for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
-        first = len(losses)
-        settings = [Settings.of(params.model_copy(update={"features": kind}))] * len(folds)
+    def lowest_of(tried: config.Train) -> int:
+        settings, first = [Settings.of(tried)] * len(folds), len(losses)
         for l2, loss in zip(lambdas, _losses(rows, settings, share * strengths, folds, params).T, strict=True):
-            add(kind, 0, l2, loss)
-        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
-        best = lowest if best < 0 else _better(best, lowest, losses)
-    kind, _, l2, *_ = candidates[best]
-    l2 = l2 if params.l2 == "auto" else params.l2
-    settled = params.model_copy(update={"l2": l2, "features": kind})
+            add(tried, 0, l2, loss)
+        return first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+
+    has_text = "text" in params.tokens.values()
+    choices = {key: values for key, values in CHOICES.items() if getattr(params, key) == "auto"}
+    settled = params.model_copy(update={key: values[0] for key, values in choices.items()})
+    best = lowest_of(settled)
+    has_numbers = any(len(X.select_dtypes(kind).columns) for kind in ("number", "datetime"))
+    for key, values in choices.items():
+        for value in values[1:] if (has_numbers if key == "features" else has_text) else ():
+            tried = settled.model_copy(update={key: value})
+            lowest = lowest_of(tried)
+            is_lower = losses[lowest].mean() < losses[best].mean()
+            if is_lower if key == "words_penalty" else _better(best, lowest, losses) == lowest:
+                best, settled = lowest, tried
+    l2 = candidates[best][-3] if params.l2 == "auto" else params.l2
+    settled = settled.model_copy(update={"l2": l2})
     if params.interactions == "auto":
         strength, first = share * l2 * len(table), len(losses)
         for n, loss in zip(PAIRS, _losses_of_pairs(rows, strength, folds, settled).T, strict=True):
-            add(kind, n, l2, loss)
+            add(settled, n, l2, loss)
         lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         simplest = [best, *range(first, lowest + 1)]
         best = next(k for k in simplest if _better(k, lowest, losses) == k)
-        pairs = _top_pairs(rows, strength, settled, candidates[best][1])
+        pairs = _top_pairs(rows, strength, settled, candidates[best][-4])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
-    names = ["features", "pairs", "lambda", "log_loss", "log_loss_standard_error"]
+    of_words = ["words_penalty", "word_pairs"] if has_text else []
+    names = ["features", *of_words, "pairs", "lambda", "log_loss", "log_loss_standard_error"]
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 

@@ -5,6 +5,7 @@ deviation of its log-odds, beside its odds ratio from the first quartile of the 
 ridge these have credible intervals; the confidence intervals of inference.csv belong to the same model without penalty.
 """
 
+import numpy as np
 import pandas as pd
 
 from pipeline import config
@@ -13,6 +14,7 @@ from pipeline.files import formats, paths
 
 MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "black_box": "black box"}
 FEATURES = 10  # effects that are shown
+WORDS = 10
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
   make ui                                      browse the runs in MLflow
@@ -36,7 +38,22 @@ def main() -> None:
     if len(labels := effects["class"].unique()) == 1:
         reason = formats.load_json(paths.ROOT / paths.TRAINING_SUMMARY)[labels[0]]["note"]
         print(f"\n{odds(effects, inferred, reason)}")
+    if (paths.ROOT / paths.WORDS).exists():
+        print(f"\n{of_words(formats.load_csv(paths.ROOT / paths.WORDS))}")
     print(NEXT)
+
+
+def of_words(words: pd.DataFrame) -> str:
+    """The words of texts and the values of lists that raise the odds of each class most, and that lower them."""
+    lines = []
+    for (label, name), part in words.groupby(["class", "column"], sort=False):
+        ordered = part.sort_values("effect", ascending=False, kind="stable")
+        sides = {"raise": ordered[ordered["effect"] > 0], "lower": ordered[ordered["effect"] < 0][::-1]}
+        for verb, side in sides.items():
+            largest = zip(side["token"].head(WORDS), np.exp(side["effect"].head(WORDS)), strict=True)
+            listed = ", ".join(f"{token} x {ratio:.3g}" for token, ratio in largest)
+            lines.append(f"{name}: words that {verb} the odds of {label}: {listed or 'none'}")
+    return "\n".join(lines)
 
 
 def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str:

@@ -70,10 +70,7 @@ def black_box(
         [
             ("strings", OrdinalEncoder(max_categories=CATEGORIES, **unknown), strings),
             ("dates", FunctionTransformer(lambda frame: frame.apply(as_numbers)), dates),
-            *(
-                [("words", FunctionTransformer(lambda frame: words.block(frame).written()), list(tokens))]
-                * bool(tokens)
-            ),
+            ("words", FunctionTransformer(lambda frame: words.block(frame).written()), list(tokens)),
         ],
         remainder="passthrough",
     )

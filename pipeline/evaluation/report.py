@@ -34,6 +34,7 @@ PICTURES = {  # file, and what it shows, for a reader who does not see it
     "gain": "The share of the class that is found over the share of the rows that are selected",
 }
 LEARNT = {
+    "words": "The words, or values of lists, of the largest effect: those that raise the odds, and that lower them",
     "curves": "The log-odds along each number, with its band and the distribution of the rows",
     "pairs": "The log-odds of each pair of columns, beside those of the columns alone",
     "weights": "The weights of the largest effect",

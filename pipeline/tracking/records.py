@@ -143,6 +143,7 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
     table = formats.load_csv(candidates)
     chosen = table[table["chosen"]].iloc[0]
     settled = {"lambda": float(chosen["lambda"]), "features": str(chosen["features"])}
+    settled |= {name: chosen[name].item() for name in ("words_penalty", "word_pairs") if name in chosen}
     pairs = candidates.with_name(paths.SURFACES.name)
     if train["interactions"] == "auto":
         settled["interactions"] = formats.load_csv(pairs)["pair"].unique().tolist() if pairs.exists() else []

@@ -141,7 +141,9 @@ def without_lambda(
 
     Returned are those of all rows, those of each fold (`in_folds`), and what was chosen as overrides.
     """
-    chosen = [name for name in KEYS if getattr(params, name) == "auto"]
+    has_text = "text" in params.tokens.values()
+    keys = KEYS if has_text else [name for name in KEYS if "word" not in name]
+    chosen = [name for name in keys if getattr(params, name) == "auto"]
     if not chosen:
         return params, [params] * len(folds), []
     asked = params.model_copy(update={"l2": "auto"})

@@ -63,13 +63,15 @@ class Lists(Tokens):
 
 
 def split(cells: pa.Array, delimiter: str) -> pa.Array:
-    """The values of each cell, without space around them; an empty list for a missing cell."""
-    text = pc.fill_null(cells, "")
-    if delimiter == BRACKETS:
-        text = pc.utf8_trim(pc.utf8_trim_whitespace(text), "[](){}")
-        text = pc.replace_substring_regex(text, ENTRY, r"\1\2\3" + END)
-        delimiter = END
-    lists = pc.split_pattern(text, delimiter or END)
+    """The values of each cell, without space around them; an empty list for a missing cell.
+
+    Rows that are served may have lists, which are read as JSON, where training had another delimiter.
+    """
+    text = pc.utf8_trim_whitespace(pc.fill_null(cells, ""))
+    mark = END if delimiter in (BRACKETS, "") else delimiter
+    inside = pc.replace_substring_regex(pc.utf8_trim(text, "[](){}"), ENTRY, r"\1\2\3" + mark)
+    is_in = True if delimiter == BRACKETS else pc.match_substring_regex(text, r"(?s)^\[.*\]$")
+    lists = pc.split_pattern(pc.if_else(is_in, inside, text), mark)
     return type(lists).from_arrays(lists.offsets, pc.utf8_trim_whitespace(lists.values))
 
 

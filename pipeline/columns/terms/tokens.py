@@ -14,6 +14,7 @@ idf and norm are those of all training rows of the table and depend on no target
 enough of its own rows have. A word's unit, in which weights are given, is what a row that has it has of it on average.
 """
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -176,7 +177,10 @@ class Words(Tokens):
 
 def split_words(cells: pa.Array) -> tuple[np.ndarray, pa.Array]:
     """The row (n,) of each word of some texts, ascending, and the words (n,)."""
-    text = pc.utf8_lower(pc.utf8_normalize(pc.fill_null(cells, ""), "NFKC"))
+    text = pc.fill_null(cells, "")
+    is_other = pc.invert(pc.string_is_ascii(text))
+    composed = [unicodedata.normalize("NFKC", cell) for cell in text.filter(is_other).to_pylist()]
+    text = pc.utf8_lower(pc.replace_with_mask(text, is_other, pa.array(composed, text.type)))
     text = pc.replace_substring(text, "\N{RIGHT SINGLE QUOTATION MARK}", "'")
     text = pc.replace_substring_regex(pc.replace_substring_regex(text, ALONE, r" \0 "), BETWEEN, " ")
     return flat(pc.split_pattern(pc.utf8_trim(text, " '"), " "))

@@ -217,9 +217,10 @@ def neighbours(rows: np.ndarray, codes: np.ndarray, n_tokens: int) -> tuple[np.n
 
 def rows_with(rows: np.ndarray, tokens: Any) -> pd.Series:
     """In how many rows each token is, by token."""
-    codes, distinct = pd.factorize(tokens if isinstance(tokens, np.ndarray) else tokens.to_pandas())
-    once = np.unique(rows * max(len(distinct), 1) + codes) % max(len(distinct), 1)
-    return pd.Series(np.bincount(once, minlength=len(distinct)), index=distinct, dtype=float)
+    encoded = pa.array(tokens).dictionary_encode()
+    codes, n = encoded.indices.to_numpy(), len(encoded.dictionary)
+    counts = _csr(rows, codes, int(rows[-1]) + 1 if len(rows) else 0, n)
+    return pd.Series(np.bincount(counts.indices, minlength=n), index=encoded.dictionary.to_pandas(), dtype=float)
 
 
 def most_frequent(seen: pd.Series, n: int) -> pd.Series:

@@ -62,7 +62,7 @@ def black_box(
         weight[alone] /= 2
         twice = np.append(np.arange(n_drawn), alone)
         X, y, weight = X.take(twice), y[twice], weight[twice]
-    strings = [name for name in X.select_dtypes("str").columns if name not in tokens]
+    strings: list[str] = X.select_dtypes("str").columns.drop(list(tokens)).tolist()
     words = Design.fit(X[list(tokens)], Settings(tokens=tokens, words=WORDS))
     dates = X.select_dtypes("datetime").columns.tolist()
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan}

@@ -88,7 +88,8 @@ def resolved(
     folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
-    candidates, losses = [], []
+    candidates: list[list[Any]] = []
+    losses: list[np.ndarray] = []
 
     def add(tried: config.Train, n_pairs: int, l2: float, loss: np.ndarray) -> None:
         error = loss.std(ddof=1) / np.sqrt(len(loss))
@@ -107,12 +108,12 @@ def resolved(
     settled = params.model_copy(update={key: values[0] for key, values in choices.items()})
     best = lowest_of(settled)
     has_numbers = any(len(X.select_dtypes(kind).columns) for kind in ("number", "datetime"))
-    for key, values in choices.items():
-        for value in values[1:] if (has_numbers if key == "features" else has_text) else ():
-            tried = settled.model_copy(update={key: value})
+    for name, values in choices.items():
+        for value in values[1:] if (has_numbers if name == "features" else has_text) else ():
+            tried = settled.model_copy(update={name: value})
             lowest = lowest_of(tried)
             is_lower = losses[lowest].mean() < losses[best].mean()
-            if is_lower if key == "words_penalty" else _better(best, lowest, losses) == lowest:
+            if is_lower if name == "words_penalty" else _better(best, lowest, losses) == lowest:
                 best, settled = lowest, tried
     l2 = candidates[best][-3] if params.l2 == "auto" else params.l2
     settled = settled.model_copy(update={"l2": l2})

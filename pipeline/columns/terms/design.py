@@ -20,7 +20,7 @@ from pipeline.columns.terms.offset import Offset
 from pipeline.columns.terms.pair import Pair
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term
 from pipeline.columns.terms.tokens import Tokens, Words
-from pipeline.compute import empty
+from pipeline.compute import empty, is_mapped
 from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Block, Matrix
 
@@ -101,7 +101,7 @@ class Design:
         return np.append(np.arange(term.dense, term.dense + term.n_dense), codes)
 
     @property
-    def counted(self) -> list[Term]:
+    def counted(self) -> list[Tokens]:
         """The terms of texts and lists."""
         return [term for term in self.terms if isinstance(term, Tokens)]
 
@@ -159,12 +159,24 @@ class Design:
         counted: list[Any] = [None] * len(row_sets)
         if counts:
             whole = sparse.hstack(counts, format="csr")
-            counted = [whole if isinstance(rows, slice) else whole[rows] for rows in row_sets]
+            counted = [_stored(whole if isinstance(rows, slice) else whole[rows], n_bytes) for rows in row_sets]
         offsets = [None if offset is None else offset[rows] for rows in row_sets]
         return [
             Block(numbers, code, self.n_sparse, *others)
             for numbers, code, *others in zip(dense, codes, offsets, counted, strict=True)
         ]
+
+
+def _stored(counts: sparse.csr_matrix, n_bytes: float) -> sparse.csr_matrix:
+    """With its arrays in files where those of a matrix of so many bytes, besides them, are."""
+    arrays = counts.data, counts.indices, counts.indptr
+    n_bytes += sum(array.nbytes for array in arrays)
+    if not is_mapped(n_bytes):
+        return counts
+    mapped = [empty(array.shape, array.dtype, n_bytes) for array in arrays]
+    for array, file in zip(arrays, mapped, strict=True):
+        file[:] = array
+    return sparse.csr_matrix(tuple(mapped), counts.shape)
 
 
 class Span(NamedTuple):

@@ -19,7 +19,7 @@ is, and many T (one for each fold) share one B.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -77,7 +77,7 @@ class Block:
         """[B 1] V, (n_rows, n_columns)."""
         n_dense = self.dense.shape[1]
         z = self._floats() @ V[:n_dense]
-        for part, columns in self._sparse():
+        for part, columns in self._sparse:
             z += part @ V[n_dense:-1][columns]
         z += V[-1]
         return z
@@ -92,7 +92,7 @@ class Block:
 
     def sparse_transposed(self, R: ndarray) -> ndarray:
         """Those that belong to sparse columns."""
-        return np.concatenate([np.empty((0, R.shape[1])), *(part.T @ R for part, _ in self._sparse())])
+        return np.concatenate([np.empty((0, R.shape[1])), *(part.T @ R for part, _ in self._sparse)])
 
     def squared(self) -> "Block":
         """The block of the squares of its numbers."""
@@ -101,32 +101,52 @@ class Block:
 
     def features(self, T: Any = None, chosen: ndarray | slice = slice(None)) -> ndarray:
         """X of these rows written out, (n_rows, n_chosen); `chosen` are positions of features."""
-        if T is None:
-            return self._floats()[:, chosen]
+        return self._floats()[:, chosen] if T is None else self.chosen_features(self.parts(T, chosen))
+
+    def parts(self, T: Any, chosen: ndarray | slice = slice(None)) -> tuple[Any, Any, ndarray]:
+        """The rows of T of dense columns, of sparse ones and of the intercept, for `chosen_features` of many blocks."""
         T, n_dense = T[:, :-1][:, chosen], self.dense.shape[1]
-        X = self._floats() @ T[:n_dense]
-        for part, columns in self._sparse():
-            X += (part @ T[n_dense:-1][columns]).toarray()
-        X += T[-1:].toarray()
+        return T[:n_dense], T[n_dense:-1], T[-1:].toarray()
+
+    def chosen_features(self, parts: tuple[Any, Any, ndarray]) -> ndarray:
+        """The features of these `parts` of T, (n_rows, n_chosen)."""
+        X = self._floats() @ parts[0]
+        for part, columns in self._sparse:
+            X += (part @ parts[1][columns]).toarray()
+        X += parts[2]
         return X
 
     def written(self) -> ndarray:
         """B written out, (n_rows, n_base)."""
-        return np.column_stack([self._floats(), *(part.toarray() for part, _ in self._sparse())])
+        return np.column_stack([self._floats(), *(part.toarray() for part, _ in self._sparse)])
 
     def _floats(self) -> ndarray:
         return np.asarray(self.dense, dtype=np.float64)
 
-    def _sparse(self) -> Iterator[tuple[Any, slice]]:
-        """The sparse parts of B, and which of the sparse columns they are."""
-        n_coded = self.n_coded
+    @cached_property
+    def _sparse(self) -> list[tuple[Any, slice]]:
+        """The sparse parts of B, and which of the sparse columns they are.
+
+        As codes and ones are shared, to keep them takes a number per row.
+        """
+        n_coded, parts = self.n_coded, []
         if n_coded:
             n_rows, n_codes = self.codes.shape
             ends = np.arange(0, self.codes.size + 1, n_codes, dtype=np.int32)
-            one_hot = sparse.csr_matrix((np.ones(self.codes.size), self.codes.ravel(), ends), (n_rows, n_coded))
-            yield one_hot, slice(n_coded)
+            ones = _ones(self.codes.size.bit_length())[: self.codes.size]
+            parts.append((sparse.csr_matrix((ones, self.codes.ravel(), ends), (n_rows, n_coded)), slice(n_coded)))
         if self.counts is not None:
-            yield self.counts, slice(n_coded, self.n_sparse)
+            parts.append((self.counts, slice(n_coded, self.n_sparse)))
+        return parts
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What other processes get."""
+        return {name: value for name, value in vars(self).items() if name != "_sparse"}
+
+
+@cache
+def _ones(n_bits: int) -> ndarray:
+    return np.ones(2**n_bits)
 
 
 class Matrix:

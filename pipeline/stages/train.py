@@ -35,7 +35,8 @@ def main(root: Path, hear: Hear | None = None) -> None:
         words = ""
         if "text" in tokens.values():
             words = f", words_penalty {params.words_penalty:g}, word_pairs {params.word_pairs}"
-        print(f"chosen: features {params.features}, lambda {params.l2:g}{words}, pairs {pairs or 'none'}")
+        times = f" (lambda times {params.times_lambda:g})" if params.times_lambda != 1 else ""
+        print(f"chosen: features {params.features}, lambda {params.l2:g}{words}, pairs {pairs or 'none'}{times}")
     if thresholds is not None:
         formats.save_csv(thresholds, root / paths.THRESHOLDS)
         print(f"decision: {trained.model.positive_class} from a probability of {trained.model.threshold:g} on")

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.columns.terms import expression
+from pipeline.columns.terms.expression import Constant, Expression, Number
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indicators
 from pipeline.files.stored import Table
 
 EPSILON = np.finfo(float).eps
+PARTS = 24  # of a histogram
 UNKNOWN = np.array([-1, -1, 1, 1]) * np.finfo(float).max
 
 
@@ -27,6 +30,7 @@ class Line(Term):
 
     centre, scale, fill  of the base column; fill is that of a missing cell, where training had none
     range                (4,), minimum, 5 % and 95 % quantile, and maximum of training, in the units of the table
+    histogram            (PARTS,), the numbers in equal parts from the 5 % to the 95 % quantile, all beyond in the outer
     missing              the term that is 1 where cells are missing, or None
     """
 
@@ -38,6 +42,7 @@ class Line(Term):
         self.columns = (column,)
         self.centre, self.scale, self.fill = centre, scale, fill
         self.range = UNKNOWN
+        self.histogram: list[int] = []
         self.missing: Missing | None = None
 
     @classmethod
@@ -62,7 +67,7 @@ class Line(Term):
     def state(self) -> dict[str, Any]:
         part = {"part": self.part} if self.part else {}
         numbers = {"centre": self.centre, "scale": self.scale, "fill": self.fill, "range": self.range.tolist()}
-        return {"column": self.columns[0], **part, **numbers}
+        return {"column": self.columns[0], **part, **numbers, "histogram": self.histogram}
 
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Line":
@@ -71,11 +76,21 @@ class Line(Term):
             raise state.wrong(f"scale is {scale:g}, not above 0")
         line = cls.named(state, centre, scale, fill)
         line.range = state.numbers("range", 4)
+        line.histogram = state.codes("histogram", PARTS).tolist() if state.value("histogram") else []
         return line
 
     @classmethod
     def named(cls, state: Fields, *numbers: float) -> "Line":
         return cls(state.text("column"), *numbers)
+
+    def number(self) -> Expression:
+        """The number of a cell that is not missing."""
+        return Number(self.columns[0])
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        slope = float(weights[0])
+        line = expression.Straight(self.number(), self.centre, self.scale, slope)
+        return expression.Missing(self.columns[0], Constant(slope * self.fill), line)
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         j = self.dense
@@ -132,6 +147,9 @@ class Missing(Term):
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Missing":
         return cls(state.text("column"))
 
+    def expression(self, weights: np.ndarray) -> Expression:
+        return expression.Missing(self.columns[0], Constant(float(weights[0])), Constant(0.0))
+
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         share = rows.dense(self.dense).mean(keepdims=True)
         if not share.any():
@@ -144,6 +162,7 @@ def line_of(line: Line, cells: pd.Series) -> Line:
     numbers = line.numbers(cells)
     line.centre, line.scale, fill = centre_and_scale(numbers)
     line.range = range_of(numbers)
+    line.histogram = histogram(numbers, line.range)
     line.missing = Missing(line.columns[0]) if np.isnan(numbers).any() else None
     line.fill = fill if line.missing is None else 0.0
     return line
@@ -153,6 +172,15 @@ def range_of(column: np.ndarray) -> np.ndarray:
     """The minimum, the 5 % and the 95 % quantile, and the maximum of the numbers that are known, (4,)."""
     present = column[~np.isnan(column)]
     return np.quantile(present, [0, 0.05, 0.95, 1], method="inverted_cdf") if len(present) else UNKNOWN
+
+
+def histogram(column: np.ndarray, range_: np.ndarray) -> list[int]:
+    """The numbers in each of `PARTS` equal parts of the middle of their range; none of a constant."""
+    low, high = range_[1], range_[2]
+    if not low < high < np.inf or not np.isfinite(high - low):
+        return []
+    present = np.clip(column[~np.isnan(column)], low, high)
+    return np.histogram(present, PARTS, (low, high))[0].tolist()
 
 
 def centre_and_scale(column: np.ndarray) -> tuple[float, float, float]:

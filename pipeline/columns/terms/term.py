@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Expression
 from pipeline.columns.terms.fields import Fields
 from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Matrix
@@ -70,15 +71,17 @@ class Settings:
 
     A category with fewer than `min_rows` rows, or beyond the `max_categories` most frequent of its column (of which the
     rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given. `pairs` of columns act
-    together; `offset` is a column that is a known part of the margin. With `bins`, numbers have codes even where
-    nothing bends. `tokens` are the columns of texts and lists by name, of which the `words` most frequent tokens have
-    features; words have the penalty times `words_penalty`, and with `word_pairs` neighbours have features, too.
+    together, with `pair_strength` times the lambda; `offset` is a column that is a known part of the margin. With
+    `bins`, numbers have codes even where nothing bends. `tokens` are the columns of texts and lists by name, of which
+    the `words` most frequent tokens have features; words have the penalty times `words_penalty`, and with `word_pairs`
+    neighbours have features, too.
     """
 
     min_rows: int = 1
     max_categories: int | None = None
     smoothness: float | None = None
     pairs: Sequence[tuple[str, str]] = ()
+    pair_strength: float = 1.0
     offset: str | None = None
     bins: bool = False
     tokens: Mapping[str, str] = field(default_factory=dict)
@@ -89,10 +92,10 @@ class Settings:
     @classmethod
     def of(cls, train: Any, **changes: Any) -> "Settings":
         """Those of the section `train` of the configuration, with changes."""
-        settings = cls(train.min_rows, None, train.bending, train.pairs, train.offset, tokens=train.tokens)
-        if train.words_penalty != "auto":
-            settings = replace(settings, words_penalty=train.words_penalty)
-        return replace(settings, words=train.words, word_pairs=train.word_pairs is True, **changes)
+        settings = cls(train.min_rows, None, train.bending, train.pairs, train.times_lambda, train.offset)
+        penalty = 1.0 if train.words_penalty == "auto" else train.words_penalty
+        of_words = {"words": train.words, "words_penalty": penalty, "word_pairs": train.word_pairs is True}
+        return replace(settings, **{"tokens": train.tokens, **of_words, **changes})
 
     @property
     def has_bins(self) -> bool:
@@ -199,6 +202,10 @@ class Term:
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence["Term"]) -> "Term":
         """The term of a `state`; `earlier` are the terms before it. Errors: `UserError` for values that do not fit."""
+        raise NotImplementedError
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        """What it adds to a margin, for the weights (n_dense + n_codes,) of its base columns."""
         raise NotImplementedError
 
     def effects(self) -> Effects | None:

@@ -64,8 +64,7 @@ def of_words(words: pd.DataFrame) -> str:
     """The words of texts and the values of lists that raise the odds of each class most, and that lower them."""
     lines = []
     for (label, name), part in words.groupby(["class", "column"], sort=False):
-        ordered = part.sort_values("effect", ascending=False, kind="stable")
-        sides = {"raise": ordered[ordered["effect"] > 0], "lower": ordered[ordered["effect"] < 0][::-1]}
+        sides = {"raise": part[part["effect"] > 0], "lower": part[part["effect"] < 0]}
         for verb, side in sides.items():
             largest = zip(side["token"].head(WORDS), np.exp(side["effect"].head(WORDS)), strict=True)
             listed = ", ".join(f"{token} x {ratio:.3g}" for token, ratio in largest)

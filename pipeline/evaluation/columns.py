@@ -77,15 +77,15 @@ def explained(
 
 
 def _words(name: str, words: pd.DataFrame) -> Explained:
-    """The words of a text, or values of a list, of the largest effect, whatever class it is on."""
-    largest = words.iloc[np.argsort(-words["effect"].abs(), kind="stable")[:WORDS]]
-    largest = largest.sort_values("effect", ascending=False, kind="stable")
+    """The words of a text, or values of a list, that matter most, of one class or of each: the first of `words`."""
+    first = words.groupby("class", sort=False).head(max(WORDS // words["class"].nunique(), 1)).head(WORDS)
+    largest = first.sort_values("effect", ascending=False, kind="stable")
     of_class = f" of {words['class'].iloc[0]}" if len(words["class"].unique()) == 1 else ""
     titles = [str(row.token) if of_class else f"{row.token} ({row[1]})" for row in largest.itertuples()]
     cells = zip(titles, largest["rows"], largest["effect"], strict=True)
     rows = [[title, f"{n:,}", f"{effect:+.2f}"] for title, n, effect in cells]
     bars = [Bar(row[0], effect, note=row[2]) for row, effect in zip(rows, largest["effect"], strict=True)]
-    caption = "What each adds in a row that has it, on average: those of the largest effect. words.csv has all of them."
+    caption = "What each adds in a row that has it, on average: those that matter most. words.csv has all of them."
     picture = svg.bars(bars, f"adds to the log-odds{of_class}")
     return Explained(name, picture, caption, [name, "training rows", "adds, on average"], rows)
 

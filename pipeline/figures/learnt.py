@@ -49,18 +49,18 @@ def weights(weights: pd.DataFrame) -> Figure:
 
 
 def words(words: pd.DataFrame) -> Figure:
-    """A bar for each word of a text, or value of a list, of the largest effect: what it adds to the log-odds.
+    """A bar for each word of a text, or value of a list, that matters most: what it adds to the log-odds.
 
-    words has class, column, token and effect, as `training.learnt.words` gives it. Of many classes, each has its words.
+    words is as `training.learnt.words` gives it, the first matter most. Of many classes, each has its words.
     """
     drawn = [part for _, part in words.groupby(["class", "column"], sort=False)][:PANELS]
     n_columns = min(3, len(drawn))
-    n_rows, n_bars = -(-len(drawn) // n_columns), min(max(map(len, drawn)), 2 * WORDS)
+    drawn = [pd.concat([side.head(WORDS) for _, side in part.groupby(part["effect"] <= 0)]) for part in drawn]
+    n_rows, n_bars = -(-len(drawn) // n_columns), max(map(len, drawn))
     figure = Figure(figsize=(3.4 * n_columns + 0.8, (0.6 + 0.19 * n_bars) * n_rows + 0.5))
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, part in zip(panels, drawn, strict=False):
         ordered = part.sort_values("effect", ascending=False, kind="stable")
-        ordered = ordered if len(ordered) <= n_bars else pd.concat([ordered.head(WORDS), ordered.tail(WORDS)])
         axes.barh(range(len(ordered)), ordered["effect"], color=np.where(ordered["effect"] > 0, ORANGE, BLUE))
         axes.set_yticks(range(len(ordered)), [short(token, 24) for token in ordered["token"]])
         axes.invert_yaxis()

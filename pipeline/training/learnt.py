@@ -60,7 +60,8 @@ def weights(training: Training) -> pd.DataFrame:
 def words(training: Training) -> pd.DataFrame:
     """What each word of a text, or value of a list, adds to the log-odds in a row that has it, on average.
 
-    class, column, token, effect, rows; the largest effects of each class and column first. `rows` have the token.
+    class, column, token, effect, rows. `rows` have the token. Of each class and column, the largest weights per
+    standard deviation come first: a large effect of few rows changes little.
     """
     features, seen, tables = training.features, Rows(training.rows), []
     for label, coef, _ in training.columns_of_weights:
@@ -72,7 +73,8 @@ def words(training: Training) -> pd.DataFrame:
             table = pd.DataFrame({"class": label, "column": term.name, "effect": effect})
             table.insert(2, "token", [name.removeprefix(f"{term.name}: ") for name in names])
             table["rows"] = [rows[name] for name in names]
-            tables.append(table.iloc[np.argsort(-np.abs(effect), kind="stable")])
+            size = np.abs(coef[positions] * features.deviation[positions])
+            tables.append(table.iloc[np.argsort(-size, kind="stable")])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

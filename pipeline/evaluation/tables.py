@@ -63,6 +63,8 @@ def draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: st
     if (training / paths.CURVES_OF_FEATURES).exists():
         bent = formats.load_csv(training / paths.CURVES_OF_FEATURES)
         drawing.save(learnt.curves, pictures / "curves.png", title, curves=bent)
+    if (training / paths.WORDS).exists():
+        drawing.save(learnt.words, pictures / "words.png", title, words=formats.load_csv(training / paths.WORDS))
     if (training / paths.SURFACES).exists():
         drawing.save(learnt.pairs, pictures / "pairs.png", title, cells=formats.load_csv(training / paths.SURFACES))
     drawing.save(learnt.weights, pictures / "weights.png", title, weights=formats.load_csv(training / paths.WEIGHTS))

@@ -7,7 +7,7 @@ The defaults are in `conf/` alone. `lambda` is a keyword of Python, so the field
 from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.data import BundledData, Data
@@ -15,7 +15,7 @@ from pipeline.config.section import L2, LearningRate, Name, Positive, Score, Sec
 
 
 class Explore(Section):
-    rows: Annotated[int, Field(ge=10)]
+    rows: Annotated[int, Field(ge=10)] | None
     perplexity: Positive
     seed: Seed
 
@@ -53,10 +53,14 @@ class Train(Section):
     features: Literal["linear", "curves", "auto"]
     smoothness: Positive
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
+    pair_strength: Positive | Literal["auto"]
     multiclass: Literal["one_vs_rest", "softmax"]
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]
+    words: Annotated[int, Field(ge=1)]
+    words_penalty: Positive | Literal["auto"]
+    word_pairs: bool | Literal["auto"]
     offset: Name | None
     tolerance: Positive
     seed: Seed
@@ -94,10 +98,32 @@ class Train(Section):
             )
         return self
 
+    _tokens: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The columns of texts and lists, and their roles: what `load` found out, or the user said in `data.roles`."""
+        return self._tokens
+
+    @property
+    def has_text(self) -> bool:
+        return "text" in self.tokens.values()
+
+    def of_tokens(self, tokens: dict[str, str]) -> Self:
+        """The same settings for a table with these columns of texts and lists."""
+        params = self.model_copy()
+        params._tokens = tokens
+        return params
+
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The pairs of columns that act together; none as long as they are to be found."""
         return [] if self.interactions == "auto" else [(first, second) for first, second in self.interactions]
+
+    @property
+    def times_lambda(self) -> float:
+        """The strength of pairs beside that of single columns; 1 as long as it is to be found."""
+        return 1.0 if self.pair_strength == "auto" else self.pair_strength
 
     @property
     def bending(self) -> float | None:
@@ -230,9 +256,9 @@ def _listed(grid: list[Any]) -> list[Any]:
 
 
 class OneVsRest(Section):
-    """A demonstration beside the main job, which takes tables of many classes itself."""
+    """A demonstration beside the main job, which takes tables of many classes itself; without data nothing runs."""
 
-    data: BundledData
+    data: BundledData | None = None
     split: RandomSplit
     train: Train
 
@@ -267,6 +293,7 @@ class Tracking(Section):
 
 class Evaluate(Section):
     groups: list[Name]
+    random_start: bool
 
 
 class Params(Section):

@@ -1,4 +1,4 @@
-"""A first look at the data: t-SNE of the rows, each column by class, the classes, the logistic curve.
+"""A first look at the data: each column by class, the classes, the logistic curve and, where asked, t-SNE of the rows.
 
 t-SNE puts each row on a plane so that neighbours among the features stay neighbours (van der Maaten and Hinton 2008).
 Where its clusters are the classes, a simple model may do.
@@ -21,16 +21,18 @@ from pipeline.files import formats, paths, stored
 from pipeline.logistic.loss import sigmoid
 
 CATEGORIES = 20  # of a column that t-SNE sees at most
+WORDS = 200  # of a text
 DIGITS = 5  # of the coordinates
 
 
-def embed(table: stored.Table, params: config.Explore) -> pd.DataFrame:
+def embed(table: stored.Table, params: config.Explore, tokens: dict[str, str] | None = None) -> pd.DataFrame:
     """Two coordinates, x and y, and the class for each row of `table`, or of a sample of `params.rows` of them."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    if len(table) > params.rows:
-        table = table.take(np.random.RandomState(params.seed).choice(len(table), params.rows, replace=False))
+    n_rows = params.rows or len(table)
+    if len(table) > n_rows:
+        table = table.take(np.random.RandomState(params.seed).choice(len(table), n_rows, replace=False))
     table = stored.in_memory(table)
     perplexity = min(
         params.perplexity, max((len(table) - 1) // 3, 1)
@@ -41,7 +43,7 @@ def embed(table: stored.Table, params: config.Explore) -> pd.DataFrame:
             stacklevel=2,
         )
     X, y = features_and_target(table)
-    Z = prepare(X, Settings(max_categories=CATEGORIES))[-1]
+    Z = prepare(X, Settings(max_categories=CATEGORIES, tokens=tokens or {}, words=WORDS))[-1]
     tsne = TSNE(perplexity=perplexity, random_state=params.seed, init="random", max_iter=500)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
         positions = tsne.fit_transform(Z.toarray())
@@ -82,13 +84,15 @@ def main(root: Path) -> None:
     with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes
         title_of_data = formats.load_json(paths.ROOT / paths.PROFILE)["data"]
         drawn = pool.submit(draw, title_of_data, report, bars, balance, curve, folder)
-        with reported_warnings():
-            embedding = embed(table, params)
+        if params.rows is not None:
+            print(f"t-SNE of {min(params.rows, len(table)):,} rows; -S explore.rows=null leaves it out", flush=True)
+            with reported_warnings():
+                embedding = embed(table, params, roles.tokens(report))
+            formats.save_csv(embedding, folder / "tsne.csv", DIGITS)
         drawn.result()
-    formats.save_csv(embedding, folder / "tsne.csv", DIGITS)
     formats.save_csv(balance, folder / "class_balance.csv")
     formats.save_csv(curve, folder / "logistic_curve.csv")
-    title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    drawing.save(
-        data.points, folder / "tsne.png", title_of_data, table=formats.load_csv(folder / "tsne.csv"), title=title
-    )
+    if params.rows is not None:
+        embedding = formats.load_csv(folder / "tsne.csv")
+        title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
+        drawing.save(data.points, folder / "tsne.png", title_of_data, table=embedding, title=title)

@@ -2,7 +2,9 @@
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, or curves, each with its best lambda
-    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold
+    words_penalty  a part of lambda, for words, and whether pairs of neighbours are features: `word_pairs`
+    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold,
+    pair_strength  penalised as single columns are or ten times as much (`pair_search`)
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
 than its standard error. Of the numbers of pairs, the smallest is chosen that the best one does not clearly beat. Of
@@ -12,6 +14,7 @@ lambda, is best for all of them but for chance.
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,26 +23,31 @@ import pandas as pd
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import check_offset, features_and_target
-from pipeline.columns.terms import Design, Settings, prepare
-from pipeline.columns.terms.pair import promising_pairs
+from pipeline.columns.terms import Settings, prepare
 from pipeline.errors import UserError
 from pipeline.files.formats import significant
 from pipeline.files.stored import Table, in_memory
+from pipeline.logistic.grid import Grid
 from pipeline.logistic.loss import log_losses, probabilities
-from pipeline.logistic.matrix import Matrix
-from pipeline.logistic.regression import EndedEarlyWarning, Regression
+from pipeline.logistic.matrix import margins
+from pipeline.logistic.regression import EndedEarlyWarning
 from pipeline.overrides import assignment
+from pipeline.training.cross_validation import Fold, Judge, cross_validate, prepared
 from pipeline.training.cross_validation import Rows as FoldRows
-from pipeline.training.cross_validation import cross_validate, prepared
 from pipeline.training.fit import classifier
+from pipeline.training.pair_search import STRENGTHS as STRENGTHS_OF_PAIRS
+from pipeline.training.pair_search import TOLERANCE, found_pairs, losses_of_pairs
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
-PAIRS = (1, 2, 5, 10, 20)
 FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
-TOLERANCE = 1e-4  # of the gradient norm: the log-loss is then exact to far more digits than its standard error
 FAST = {"optimizer": "quasi_newton", "learning_rate": "auto", "class_weight": None, "max_iterations": 10_000}
-KEYS = ("features", "interactions")  # besides lambda
+CHOICES: dict[str, tuple[Any, ...]] = {  # the simplest first
+    "words_penalty": (1.0, 0.1, 0.01),
+    "word_pairs": (False, True),
+    "features": ("linear", "curves"),
+}
+KEYS = (*CHOICES, "interactions", "pair_strength")  # besides lambda
 
 
 class Rows(NamedTuple):
@@ -55,7 +63,11 @@ class Rows(NamedTuple):
 
 
 def has_auto(params: config.Train) -> bool:
-    return "auto" in (params.l2, params.features, params.interactions)
+    """Also of words, where the table has texts."""
+    words = (params.words_penalty, params.word_pairs) if params.has_text else ()
+    return "auto" in (params.l2, params.features, params.interactions, *words) or (
+        params.pair_strength == "auto" and bool(params.pairs)
+    )
 
 
 def resolved(
@@ -68,7 +80,7 @@ def resolved(
     `UserError` where no folds can be cut.
     """
     if not has_auto(params):
-        return params, None
+        return params.model_copy(update={"pair_strength": params.times_lambda}), None
     X, y = features_and_target(table)
     check_offset(params.offset, np.unique(y))
     drawn = splitting.sample(y, LARGEST_SAMPLE, SEED)
@@ -79,34 +91,64 @@ def resolved(
     folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
-    candidates, losses = [], []
+    candidates: list[list[Any]] = []
+    losses: list[np.ndarray] = []
 
-    def add(kind: str, n_pairs: int, l2: float, loss: np.ndarray) -> None:
+    def add(asked: config.Train, n_pairs: int, multiple: float, l2: float, loss: np.ndarray) -> None:
         error = loss.std(ddof=1) / np.sqrt(len(loss))
-        candidates.append([kind, n_pairs, l2, loss.mean(), error])
+        of_words = [asked.words_penalty, asked.word_pairs] if params.has_text else []
+        candidates.append([asked.features, n_pairs, multiple, l2, loss.mean(), error, *of_words])
         losses.append(loss)
 
-    best = -1
-    for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
-        first = len(losses)
-        settings = [Settings.of(params.model_copy(update={"features": kind}))] * len(folds)
-        for l2, loss in zip(lambdas, _losses(rows, settings, share * strengths, folds, params).T, strict=True):
-            add(kind, 0, l2, loss)
-        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
-        best = lowest if best < 0 else _better(best, lowest, losses)
-    kind, _, l2, *_ = candidates[best]
-    l2 = l2 if params.l2 == "auto" else params.l2
-    settled = params.model_copy(update={"l2": l2, "features": kind})
+    def lowest_of(asked: config.Train) -> tuple[_Tried, int]:
+        first, tried = len(losses), _tried(rows, Settings.of(asked), strengths * share, folds, params)
+        for l2, loss in zip(lambdas, tried.losses.T, strict=True):
+            add(asked, 0, 1.0, l2, loss)
+        return tried, first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+
+    choices = {key: values for key, values in CHOICES.items() if getattr(params, key) == "auto"}
+    settled = params.model_copy(update={key: values[0] for key, values in choices.items()})
+    tried, best = lowest_of(settled)
+    has_numbers = any(len(X.select_dtypes(kind).columns) for kind in ("number", "datetime"))
+    for name, values in choices.items():
+        for value in values[1:] if (has_numbers if name == "features" else params.has_text) else ():
+            asked = settled.model_copy(update={name: value})
+            of_asked, lowest = lowest_of(asked)
+            is_lower = losses[lowest].mean() < losses[best].mean()
+            if is_lower if name == "words_penalty" else _better(best, lowest, losses) == lowest:
+                best, tried, settled = lowest, of_asked, asked
+    l2 = candidates[best][3] if params.l2 == "auto" else params.l2
+    settled = settled.model_copy(update={"l2": l2, "pair_strength": params.times_lambda})
+    strength, at_l2, first = share * l2 * len(table), lambdas.index(candidates[best][3]), len(losses)
+    multiples = STRENGTHS_OF_PAIRS if params.pair_strength == "auto" else (settled.times_lambda,)
+    settings = Settings.of(settled)
+    of_pairs: dict[tuple[int, float], np.ndarray] = {}
     if params.interactions == "auto":
-        strength, first = share * l2 * len(table), len(losses)
-        for n, loss in zip(PAIRS, _losses_of_pairs(rows, strength, folds, settled).T, strict=True):
-            add(kind, n, l2, loss)
+        of_pairs = losses_of_pairs(
+            tried.folds if settings.has_bins else _folds(rows, replace(settings, bins=True), folds),
+            tried.weights(at_l2),
+            settled,
+            strength,
+            multiples,
+            _log_loss(params),
+            losses[best],
+        )
+    elif params.pairs and params.pair_strength == "auto":
+        for multiple in multiples[1:]:
+            again = _tried(rows, replace(settings, pair_strength=multiple), np.array([strength]), folds, params)
+            of_pairs[len(params.pairs), multiple] = again.losses[:, 0]
+    for (n, multiple), loss in of_pairs.items():
+        add(settled, n, multiple, l2, loss)
+    if of_pairs:
         lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         simplest = [best, *range(first, lowest + 1)]
         best = next(k for k in simplest if _better(k, lowest, losses) == k)
+    if params.interactions == "auto":
         pairs = _top_pairs(rows, strength, settled, candidates[best][1])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
-    names = ["features", "pairs", "lambda", "log_loss", "log_loss_standard_error"]
+    settled = settled.model_copy(update={"pair_strength": candidates[best][2]})
+    names = ["features", "pairs", "pair_strength", "lambda", "log_loss", "log_loss_standard_error"]
+    names += ["words_penalty", "word_pairs"] if params.has_text else []
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
@@ -121,7 +163,8 @@ def without_lambda(
 
     Returned are those of all rows, those of each fold (`in_folds`), and what was chosen as overrides.
     """
-    chosen = [name for name in KEYS if getattr(params, name) == "auto"]
+    keys = KEYS if params.has_text else [name for name in KEYS if "word" not in name]
+    chosen = [name for name in keys if getattr(params, name) == "auto"]
     if not chosen:
         return params, [params] * len(folds), []
     asked = params.model_copy(update={"l2": "auto"})
@@ -162,61 +205,58 @@ def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
     return other if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else simple
 
 
-def _losses(
-    rows: Rows,
-    settings: Sequence[Settings],
-    strengths: np.ndarray,
-    folds: list[splitting.Fold],
-    params: config.Train,
-    is_shared: bool = True,
-) -> np.ndarray:
-    """The held-out log-loss of each strength on each fold, (n_folds, n_strengths), with the settings of each fold."""
-    classes, codes = np.unique(rows.y, return_inverse=True)
+class _Tried(NamedTuple):
+    """One kind of features with every lambda, on each fold."""
 
-    def log_loss(margins: np.ndarray, held_out: FoldRows) -> float:
-        P = probabilities(margins, params.multiclass)
-        return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
+    losses: np.ndarray  # (n_folds, n_strengths), the held-out log-loss
+    folds: list[Fold]
+    fit: Grid
 
+    def weights(self, k: int) -> list[np.ndarray]:
+        """Of each fold with one of the lambdas, (n_features + 1, n_columns)."""
+        return [of_fold[k].T for of_fold in self.fit.weights]
+
+
+def _tried(
+    rows: Rows, settings: Settings, strengths: np.ndarray, cut: list[splitting.Fold], params: config.Train
+) -> _Tried:
+    folds = _folds(rows, settings, cut)
     fit, losses = cross_validate(
-        prepared(rows.X, codes, folds, settings, rows.weight, is_shared),
+        folds,
         params.model_copy(update={**FAST, "tolerance": TOLERANCE}),
-        strengths[:, None] / np.array([len(learnt) for learnt, _ in folds]),
+        strengths[:, None] / np.array([len(learnt) for learnt, _ in cut]),
         None,
-        log_loss,
-        len(classes),
+        _log_loss(params),
+        len(np.unique(rows.y)),
         from_zero=True,
     )
     if fit.interrupted:
         raise KeyboardInterrupt
-    return np.array([[losses[k, fold] for k in range(len(strengths))] for fold in range(len(folds))])
+    by_fold = [[losses[k, fold] for k in range(len(strengths))] for fold in range(len(folds))]
+    return _Tried(np.array(by_fold), folds, fit)
 
 
-def _losses_of_pairs(rows: Rows, strength: float, folds: list[splitting.Fold], params: config.Train) -> np.ndarray:
-    """The held-out log-loss with each number of pairs on each fold, (n_folds, n_numbers)."""
-    pairs = [_top_pairs(rows.take(learnt), strength, params, max(PAIRS)) for learnt, _ in folds]
-    losses = []
-    for n in PAIRS:
-        settings = [Settings.of(params, pairs=of_fold[:n]) for of_fold in pairs]
-        losses.append(_losses(rows, settings, np.array([strength]), folds, params, is_shared=False))
-    return np.hstack(losses)
+def _folds(rows: Rows, settings: Settings, cut: list[splitting.Fold]) -> list[Fold]:
+    return prepared(rows.X, np.unique(rows.y, return_inverse=True)[1], cut, [settings] * len(cut), rows.weight)
+
+
+def _log_loss(params: config.Train) -> Judge:
+    def log_loss(margins: np.ndarray, held_out: FoldRows) -> float:
+        P = probabilities(margins, params.multiclass)
+        return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
+
+    return log_loss
 
 
 def _top_pairs(rows: Rows, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []
-    design, Z, model = _fit(rows, strength, Settings.of(params, bins=True), params)
-    P = model.predict_proba(Z)
-    P = P[:, 1:] if P.shape[1] == 2 else P
-    Y = rows.y[:, None] == model.classes_[-P.shape[1] :]
-    weight = np.array(1.0) if rows.weight is None else rows.weight[:, None]
-    return promising_pairs(design.terms, Z, weight * (Y - P), weight * P * (1 - P), n)
-
-
-def _fit(rows: Rows, strength: float, settings: Settings, params: config.Train) -> tuple[Design, Matrix, Regression]:
-    design, _, Z = prepare(rows.X, settings)
+    design, _, Z = prepare(rows.X, Settings.of(params, bins=True))
     fast = params.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
-    model = classifier(fast, init="zeros")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EndedEarlyWarning)
-        return design, Z, model.fit(Z, rows.y, rows.weight)
+        model = classifier(fast, init="zeros").fit(Z, rows.y, rows.weight)
+    codes = np.unique(rows.y, return_inverse=True)[1]
+    z = margins(Z, np.vstack([model.coef_.T, model.intercept_]))
+    return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params.multiclass, n)

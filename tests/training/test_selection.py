@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.reading import CellFormat
-from pipeline.training import decision, fit, selection
+from pipeline.training import decision, fit, pair_search, selection
 from pipeline.training.sweep import score_grid
 
 
@@ -74,7 +74,7 @@ def rows_of_which_a_fold_has_a_pair_of_its_own():
 
 
 def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(monkeypatch):
-    monkeypatch.setattr(selection, "PAIRS", (1,))
+    monkeypatch.setattr(pair_search, "PAIRS", (1,))
     table, folds = rows_of_which_a_fold_has_a_pair_of_its_own()
     losses = []
     fold, P = decision.out_of_fold(table, KEPT, None, np.ones(len(table)))

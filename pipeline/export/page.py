@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.columns.terms import Categories
+from pipeline.columns.terms import Categories, Tokens
 from pipeline.columns.terms.line import Line
 from pipeline.export.formula import Formula, document
 from pipeline.export.program import TEMPLATES
@@ -46,6 +46,8 @@ def fields(model: Model) -> list[dict[str, Any]]:
 
 def _field(name: str, kind: str, model: Model) -> dict[str, Any]:
     terms = [term for term in model.design.terms if term.columns == (name,)]
+    if any(isinstance(term, Tokens) for term in terms):
+        return {"name": name, "kind": "text", "start": None}
     if kind == "string":
         term = next(term for term in terms if isinstance(term, Categories))
         order = _frequent_first(term.categories, term.counts)

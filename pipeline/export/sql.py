@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.columns.terms import expression as e
+from pipeline.columns.terms.lists import BRACKETS
 from pipeline.errors import UserError
 from pipeline.export.formula import Formula, aliases, numbers
 
@@ -23,14 +24,15 @@ class Dialect:
 
     double: str
     largest: str
+    find: str
     has_nan: bool
     has_types: bool
 
 
 DIALECTS = {
-    "duckdb": Dialect("DOUBLE", "GREATEST", has_nan=True, has_types=True),
-    "postgres": Dialect("DOUBLE PRECISION", "GREATEST", has_nan=True, has_types=True),
-    "sqlite": Dialect("REAL", "MAX", has_nan=False, has_types=False),
+    "duckdb": Dialect("DOUBLE", "GREATEST", "STRPOS", has_nan=True, has_types=True),
+    "postgres": Dialect("DOUBLE PRECISION", "GREATEST", "STRPOS", has_nan=True, has_types=True),
+    "sqlite": Dialect("REAL", "MAX", "INSTR", has_nan=False, has_types=False),
 }
 
 
@@ -213,6 +215,13 @@ class _Writer:
                 return self._steps(self.written(x), edges, values)
             case e.Lookup(column, values, other):
                 return self._lookup(column, values, other)
+            case e.Words(column):
+                raise UserError(
+                    f"the words of {column!r} can't be written as SQL. Write the model as a program: "
+                    f"`python -m pipeline export model.py`."
+                )
+            case e.Values(column, delimiter, values):
+                return self._values(column, delimiter, values)
             case e.Grid(row, column, values):
                 rows = [
                     f"WHEN {i} THEN CASE {self.written(column)} "
@@ -243,6 +252,24 @@ class _Writer:
             words = " ".join(f"WHEN {text(word)} THEN {number(value)}" for word, value in small.items())
             last = f"CASE LOWER({cell}) {words} ELSE {last} END"
         return f"CASE {cell} {cases} ELSE {last} END" if cases else last
+
+    def _values(self, column: str, delimiter: str, values: dict[str, float]) -> str:
+        if delimiter == BRACKETS:
+            raise UserError(
+                f"the lists of {column!r} are in brackets, which can't be written as SQL. Write the model as a program, "
+                f"`python -m pipeline export model.py`."
+            )
+        mark, cell = delimiter or "\x1f", self._named("cell", column)
+        plain = f"REPLACE(REPLACE({cell}, {text(mark + ' ')}, {text(mark)}), {text(' ' + mark)}, {text(mark)})"
+        marked = f"{text(mark)} || {plain} || {text(mark)}"
+        return total(
+            [
+                f"CASE WHEN {self.dialect.find}({marked}, {text(mark + value + mark)}) > 0 THEN {number(weight)} "
+                f"ELSE {number(0)} END"
+                for value, weight in values.items()
+                if weight
+            ]
+        )
 
     def _part(self, cell: str, part: str) -> str:
         if self.dialect.has_types:

@@ -328,6 +328,11 @@ def _calibration(fields: Fields, n_columns: int) -> dict[str, Any] | None:
     return {"x": x, "y": section.numbers("y", len(x))}
 
 
+def _by_column(cells: Fields, key: str) -> dict[str, str]:
+    """Older models have none."""
+    return {name: cells.section(key).text(name) for name in cells.section(key)} if key in cells else {}
+
+
 def _cell_format(cells: Fields) -> CellFormat:
     dates: Any = cells.value("date_format")
     if isinstance(dates, Mapping):
@@ -341,6 +346,7 @@ def _cell_format(cells: Fields) -> CellFormat:
         decimal=cells.text_or_null("decimal"),
         thousands=cells.text_or_null("thousands"),
         date_format=dates,
-        units={name: cells.section("units").text(name) for name in cells.section("units")} if "units" in cells else {},
+        units=_by_column(cells, "units"),
+        parts=_by_column(cells, "parts"),
         replace={name: {old: replace.section(name).text(old) for old in replace.section(name)} for name in replace},
     )

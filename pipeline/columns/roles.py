@@ -18,7 +18,7 @@ from pipeline.columns.terms.lists import BRACKETS, delimiter
 from pipeline.columns.terms.tokens import split_words
 from pipeline.errors import UserError
 from pipeline.overrides import override
-from pipeline.reading import unknown_column
+from pipeline.reading import addresses, unknown_column
 from pipeline.reading.served import PAIRS
 
 TOKENS = ("text", "list")  # cells of any number of words or values
@@ -282,6 +282,8 @@ def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
     counts = cells.value_counts()
     covered = counts[counts >= FREQUENT].sum() / len(cells)
     if covered < COVERED and distinct > 2 and (distinct > UNIQUE * len(cells) or distinct > MANY):
+        if part := addresses.part_in(pa.array(cells.unique()[:HEAD], pa.large_string())):
+            return "identifier", f"{share}, {addresses.NAMES[part]}"
         some = pa.array(cells.iloc[:HEAD], pa.large_string())
         if len(split_words(some)[0]) >= SENTENCE * len(some):
             return "text", f"{share}, a feature for each word; as categories: {otherwise}"

@@ -24,6 +24,7 @@ POINTS = 60  # of a curve
 CLASSES = 10  # with a line of their own
 SUREST, REASONS = 5, 3
 PAIR = "What the pair adds beside its two columns alone: the stronger the colour the more, blue less, orange more."
+OTHERS, MISSING = "(others)", "(missing)"
 SECONDS = 1e9  # nanoseconds
 
 
@@ -132,28 +133,29 @@ class _Rows(NamedTuple):
 
 
 def _table(cells: pd.Series, sample: Sample, added: np.ndarray, is_line: bool) -> _Rows:
-    """A line per part of the numbers, or per frequent category: rows, share of the class, mean of what is added."""
+    """A line per fifth of the numbers, or per frequent category: rows, share of the class, mean of what is added."""
     if is_line:
-        names = pd.qcut(cells, 5, duplicates="drop").astype(object).map(_part, na_action="ignore")
+        fifth = pd.qcut(cells, 5, labels=False, duplicates="drop")
+        ends = cells.groupby(fifth).agg(["min", "max"]).map(_cell)
+        names, labels = fifth.map(ends["min"] + " to " + ends["max"]), (ends["min"] + " to " + ends["max"]).tolist()
     else:
-        names = cells.map(_cell, na_action="ignore").astype(object)
-    frequent = names.value_counts().index[:LISTED]
-    names = names.where(names.isin(frequent) | names.isna(), "others").fillna("missing")
-    order = list(dict.fromkeys(names[cells.sort_values(na_position="last").index])) if is_line else None
-    labels = order or [*(name for name in frequent), *(n for n in ("others", "missing") if (names == n).any())]
+        names = cells.map(_cell, na_action="ignore")
+        labels = names.value_counts().index[:LISTED].tolist()
+    names = names.astype(object).where(names.isin(labels) | names.isna(), OTHERS).fillna(MISSING)
     rows, means = [], []
-    for label in dict.fromkeys(labels):
+    for label in [*labels, OTHERS, MISSING]:
         there = (names == label).to_numpy()
+        if not there.any():
+            continue
         mean = added[there].mean(axis=0)
         if len(sample.labels) == 1:
             share = f"{(sample.actual[there] == sample.labels[0]).mean():.0%}"
-            adds = [f"{mean[0]:+.2f}"]
+            adds = f"{mean[0]:+.2f}"
         else:
             actual, counts = np.unique(sample.actual[there], return_counts=True)
             share = f"{actual[counts.argmax()]}: {counts.max() / counts.sum():.0%}"
-            k = int(np.argmax(mean))
-            adds = [f"{mean[k]:+.2f} to {sample.labels[k]}"]
-        row = [str(label), f"{there.sum():,}", share, *adds]
+            adds = f"{mean.max():+.2f} to {sample.labels[int(np.argmax(mean))]}"
+        row = [str(label), f"{there.sum():,}", share, adds]
         rows.append(row)
         means.append((row, mean[0] if len(sample.labels) == 1 else mean))
     of_class = f"{sample.labels[0]} among them" if len(sample.labels) == 1 else "most frequent class"
@@ -229,9 +231,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, pd.Timestamp):  # a time without a date is one of 1970-01-01
         return str(value).removeprefix("1970-01-01 ").removesuffix(" 00:00:00")
     return str(value)
-
-
-def _part(interval: Any) -> str:
-    if isinstance(interval.left, pd.Timestamp):
-        return f"{str(interval.left)[:10]} to {str(interval.right)[:10]}"
-    return f"{interval.left:.4g} to {interval.right:.4g}"

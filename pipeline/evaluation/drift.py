@@ -23,7 +23,7 @@ from pandas.api import types
 from pipeline.columns.profile import as_numbers, places
 from pipeline.columns.terms import Tokens
 from pipeline.columns.terms.tokens import chunks
-from pipeline.evaluation.tables import score_names
+from pipeline.evaluation.verdict import score_names
 from pipeline.files.formats import SCORE_DIGITS, significant
 from pipeline.files.stored import Table
 from pipeline.model import Model

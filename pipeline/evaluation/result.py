@@ -91,6 +91,10 @@ def write(
             trained, rule, after.predictions, thresholds.costs(rule, test_X), weights[1], training, folder, title
         )
         report = f"{report}\n{text}"
+    if (training / paths.CANDIDATES).exists():
+        candidates = formats.load_csv(training / paths.CANDIDATES)
+        chosen = candidates[candidates["chosen"]].iloc[0]
+        metrics["chosen"] = {"lambda": float(chosen["lambda"]), "features": str(chosen["features"])}
     result.save_metrics(metrics)
     formats.save_csv(table, folder / "scores.csv")
     formats.save_csv(importance, folder / "importance.csv", references.BLACK_BOX_DIGITS)

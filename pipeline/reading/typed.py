@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import CellError
 from pipeline.overrides import override
-from pipeline.reading import numbers, quantities
+from pipeline.reading import addresses, numbers, quantities
 from pipeline.reading.dates import EXCEL, SERIALS, as_dates, guesses, swapped
 from pipeline.reading.numbers import NUMBER, Numbers, mask
 from pipeline.reading.options import CellFormat
@@ -43,7 +43,8 @@ def parse(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str
         if not isinstance(stored, Strings):
             return stored, None
         if kind == "strings":
-            return stored.as_strings(), None
+            part = cell_format.parts.get(name)
+            return stored.spread(addresses.part_of(stored.but_missing, part)) if part else stored.as_strings(), None
         if kind == "dates":
             parsed = dates(stored, cell_format, certain=True)
             return parsed.column, parsed.date_format

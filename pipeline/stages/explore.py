@@ -85,6 +85,7 @@ def main(root: Path) -> None:
         title_of_data = formats.load_json(paths.ROOT / paths.PROFILE)["data"]
         drawn = pool.submit(draw, title_of_data, report, bars, balance, curve, folder)
         if params.rows is not None:
+            print(f"t-SNE of {min(params.rows, len(table)):,} rows; -S explore.rows=null leaves it out", flush=True)
             with reported_warnings():
                 embedding = embed(table, params, roles.tokens(report))
             formats.save_csv(embedding, folder / "tsne.csv", DIGITS)

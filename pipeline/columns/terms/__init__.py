@@ -7,6 +7,7 @@ categories  strings
 tokens      the words of texts
 lists       the values of lists
 curve       what a number adds beside its line
+cyclic      curves of hour, weekday and month
 pair        two terms that act together
 offset      a known part of the log-odds
 expression  what a term adds, for any language

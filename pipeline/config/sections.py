@@ -53,7 +53,7 @@ class Train(Section):
     features: Literal["linear", "curves", "auto"]
     smoothness: Positive
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
-    multiclass: Literal["one_vs_rest", "softmax"]
+    multiclass: Literal["one_vs_rest", "softmax", "auto"]
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]

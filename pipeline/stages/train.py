@@ -30,7 +30,7 @@ def main(root: Path, hear: Hear | None = None) -> None:
     if candidates is not None:
         formats.save_csv(candidates, root / paths.CANDIDATES)
         pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)
-        print(f"chosen: features {params.features}, lambda {params.l2:g}, pairs {pairs or 'none'}")
+        print(f"chosen: features {params.features}, {params.multiclass}, lambda {params.l2:g}, pairs {pairs or 'none'}")
     if thresholds is not None:
         formats.save_csv(thresholds, root / paths.THRESHOLDS)
         print(f"decision: {trained.model.positive_class} from a probability of {trained.model.threshold:g} on")

@@ -142,7 +142,11 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
         return train
     table = formats.load_csv(candidates)
     chosen = table[table["chosen"]].iloc[0]
-    settled = {"lambda": float(chosen["lambda"]), "features": str(chosen["features"])}
+    settled = {
+        "lambda": float(chosen["lambda"]),
+        "features": str(chosen["features"]),
+        "multiclass": str(chosen["multiclass"]),
+    }
     pairs = candidates.with_name(paths.SURFACES.name)
     if train["interactions"] == "auto":
         settled["interactions"] = formats.load_csv(pairs)["pair"].unique().tolist() if pairs.exists() else []

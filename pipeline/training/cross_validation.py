@@ -48,7 +48,8 @@ class Fold(NamedTuple):
     held_out: Rows
 
 
-Judge = Callable[[np.ndarray, Rows], Any]  # margins (n_held_out,) of two classes, or (n_held_out, n_classes)
+# of margins (n_held_out,) of two classes or (n_held_out, n_classes), their rows, and how classes are joined
+Judge = Callable[[np.ndarray, Rows, str], Any]
 
 
 def prepared(
@@ -99,6 +100,7 @@ def cross_validate(
     judge: Judge,
     n_classes: int,
     *,
+    multiclass: Sequence[str] = (),
     from_zero: bool = False,
     memory: int = 256 * 2**20,
     title: str | None = None,
@@ -107,6 +109,7 @@ def cross_validate(
 
     l2             (n_combinations,), or (n_combinations, n_folds)
     learning_rate  (n_combinations,), NaN for one that is safe on the fold; None: all NaN
+    multiclass     how classes are joined in each fold, where that was chosen there
     from_zero      start from zero weights, not from the random ones that `train` starts from
     memory         bytes that models may take which are trained together
     title          of the progress bar, None for none
@@ -114,6 +117,7 @@ def cross_validate(
     Ctrl-C ends the training, and what was finished is returned.
     """
     l2 = np.asarray(l2, dtype=np.float64).reshape(len(l2), -1) * np.ones(len(folds))
+    multiclass = multiclass or [params.multiclass] * len(folds)
     judged: dict[tuple[int, int], Any] = {}
     with tqdm(total=l2.size, desc=title, unit=" models", disable=None if title else True) as bar:
 
@@ -125,11 +129,19 @@ def cross_validate(
             margins = fit.margins(folds[fold].held_out.Z, fold, group)
             margins = margins[:, :, 0] if n_classes == 2 else margins
             for place, k in enumerate(group.tolist()):
-                judged[k, fold] = judge(margins[:, place], folds[fold].held_out)
+                judged[k, fold] = judge(margins[:, place], folds[fold].held_out, multiclass[fold])
             bar.update(len(group))
 
         fit = grid_of(
-            [fold.training for fold in folds], params, l2, learning_rate, n_classes, from_zero, memory, finish
+            [fold.training for fold in folds],
+            params,
+            l2,
+            learning_rate,
+            n_classes,
+            multiclass,
+            from_zero,
+            memory,
+            finish,
         )
     return fit, judged
 
@@ -140,6 +152,7 @@ def grid_of(
     l2: np.ndarray,
     learning_rate: np.ndarray | None,
     n_classes: int,
+    multiclass: Sequence[str] = (),
     from_zero: bool = False,
     memory: int = 256 * 2**20,
     finish: Callable[[Grid, int, np.ndarray], None] | None = None,
@@ -157,7 +170,7 @@ def grid_of(
         l2,
         learning_rate,
         n_classes=n_classes,
-        multiclass=params.multiclass,
+        multiclass=multiclass or params.multiclass,
         l1_ratio=params.l1_ratio,
         optimizer=params.optimizer,
         max_iter=params.max_iterations,

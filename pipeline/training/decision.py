@@ -94,7 +94,10 @@ def out_of_fold(
     else:
         l2 = np.array([[each.l2 for each in params]])
         rate = None if asked.learning_rate == "auto" else np.array([asked.learning_rate])
-        grid, judged = cross_validate(folds, asked, l2, rate, lambda margins, _: margins, len(classes))
+        joined = [each.multiclass for each in params]
+        grid, judged = cross_validate(
+            folds, asked, l2, rate, lambda margins, *_: margins, len(classes), multiclass=joined
+        )
         if grid.interrupted:
             raise KeyboardInterrupt
         margins = {k: of_fold for (_, k), of_fold in judged.items()}
@@ -106,7 +109,7 @@ def out_of_fold(
                 f"threshold and the calibration are chosen. Set a smaller one, or auto: -S train.learning_rate=auto."
             )
         held_out = folds[k].held_out.positions
-        fold[held_out], P[held_out] = k, probabilities(of_fold, asked.multiclass)
+        fold[held_out], P[held_out] = k, probabilities(of_fold, params[k].multiclass)
     return fold, P
 
 

@@ -2,6 +2,7 @@
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, or curves, each with its best lambda
+    multiclass    of three classes or more: one model of each class against the rest, or one model of all (softmax)
     interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import entropy
 from sklearn.exceptions import ConvergenceWarning
 
 from pipeline import config
@@ -40,7 +42,8 @@ FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
 TOLERANCE = 1e-4  # of the gradient norm: the log-loss is then exact to far more digits than its standard error
 FAST = {"optimizer": "quasi_newton", "learning_rate": "auto", "class_weight": None, "max_iterations": 10_000}
-KEYS = ("features", "interactions")  # besides lambda
+ABSURD, WHOLE = 10, 0.9  # log-loss of a fold, times that of the class shares; a standard error, times the mean
+KEYS = ("features", "multiclass", "interactions")  # besides lambda
 
 
 class Rows(NamedTuple):
@@ -56,7 +59,7 @@ class Rows(NamedTuple):
 
 
 def has_auto(params: config.Train) -> bool:
-    return "auto" in (params.l2, params.features, params.interactions)
+    return params.l2 == "auto" or any(getattr(params, name) == "auto" for name in KEYS)
 
 
 def resolved(
@@ -64,14 +67,19 @@ def resolved(
 ) -> tuple[config.Train, pd.DataFrame | None]:
     """`params` with what was chosen in place of `auto`, and the candidates with their log-loss (None without `auto`).
 
-    The candidates are one row each: features, pairs (their number), lambda, log_loss, log_loss_standard_error, chosen.
-    `key` is the group or the time of each row, as for `splitting.folds`, `weight` its weight (n_samples,). Errors:
-    `UserError` where no folds can be cut.
+    The candidates are one row each: features, multiclass, pairs (their number), lambda, log_loss,
+    log_loss_standard_error, chosen. `key` is the group or the time of each row, as for `splitting.folds`, `weight` its
+    weight (n_samples,). Errors: `UserError` where no folds can be cut.
     """
     if not has_auto(params):
         return params, None
     X, y = features_and_target(table)
-    check_offset(params.offset, np.unique(y))
+    classes, asked = np.unique(y), params
+    if params.multiclass == "auto":
+        params = params.model_copy(update={"multiclass": "one_vs_rest"})
+        if len(classes) == 2 and not has_auto(params):
+            return params, None
+    check_offset(params.offset, classes)
     drawn = splitting.sample(y, LARGEST_SAMPLE, SEED)
     rows = Rows(in_memory(X.take(drawn.rows)), y[drawn.rows], drawn.weight(weight))
     key = None if key is None else key.iloc[drawn.rows].reset_index(drop=True)
@@ -82,32 +90,42 @@ def resolved(
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
     candidates, losses = [], []
 
-    def add(kind: str, n_pairs: int, l2: float, loss: np.ndarray) -> None:
+    def add(kind: str, multiclass: str, n_pairs: int, l2: float, loss: np.ndarray) -> None:
         error = loss.std(ddof=1) / np.sqrt(len(loss))
-        candidates.append([kind, n_pairs, l2, loss.mean(), error])
+        candidates.append([kind, multiclass, n_pairs, l2, loss.mean(), error])
         losses.append(loss)
+
+    def add_lambdas(kind: str, multiclass: str, places: slice = slice(None)) -> int:
+        """The best of them."""
+        first, kept = len(losses), params.model_copy(update={"features": kind, "multiclass": multiclass})
+        settings = [Settings.of(kept)] * len(folds)
+        loss_of_folds = _losses(rows, settings, share * strengths[places], folds, kept)
+        for l2, loss in zip(lambdas[places], loss_of_folds.T, strict=True):
+            add(kind, multiclass, 0, l2, loss)
+        return first + int(np.argmin([loss.mean() for loss in losses[first:]]))
 
     best = -1
     for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
-        first = len(losses)
-        settings = [Settings.of(params.model_copy(update={"features": kind}))] * len(folds)
-        for l2, loss in zip(lambdas, _losses(rows, settings, share * strengths, folds, params).T, strict=True):
-            add(kind, 0, l2, loss)
-        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+        lowest = add_lambdas(kind, params.multiclass)
         best = lowest if best < 0 else _better(best, lowest, losses)
-    kind, _, l2, *_ = candidates[best]
+    if asked.multiclass == "auto" and len(classes) > 2:
+        kind, _, _, l2, *_ = candidates[best]
+        near = slice(max(lambdas.index(l2) - 1, 0), lambdas.index(l2) + 2)
+        best = _better(best, add_lambdas(kind, "softmax", near), losses)
+    kind, multiclass, _, l2, *_ = candidates[best]
     l2 = l2 if params.l2 == "auto" else params.l2
-    settled = params.model_copy(update={"l2": l2, "features": kind})
+    settled = params.model_copy(update={"l2": l2, "features": kind, "multiclass": multiclass})
     if params.interactions == "auto":
         strength, first = share * l2 * len(table), len(losses)
         for n, loss in zip(PAIRS, _losses_of_pairs(rows, strength, folds, settled).T, strict=True):
-            add(kind, n, l2, loss)
+            add(kind, multiclass, n, l2, loss)
         lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         simplest = [best, *range(first, lowest + 1)]
         best = next(k for k in simplest if _better(k, lowest, losses) == k)
-        pairs = _top_pairs(rows, strength, settled, candidates[best][1])
+        pairs = _top_pairs(rows, strength, settled, candidates[best][2])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
-    names = ["features", "pairs", "lambda", "log_loss", "log_loss_standard_error"]
+    _warn_of_absurd(candidates, losses, rows)
+    names = ["features", "multiclass", "pairs", "lambda", "log_loss", "log_loss_standard_error"]
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
@@ -158,6 +176,26 @@ def in_folds(
     return choices
 
 
+def _warn_of_absurd(candidates: Sequence[list], losses: Sequence[np.ndarray], rows: Rows) -> None:
+    """Warn of candidates with a fold far worse than the class shares, or that makes up nearly the whole mean."""
+    shares = np.bincount(np.unique(rows.y, return_inverse=True)[1], rows.weight)
+    prior = entropy(shares)
+    wrong = [
+        k
+        for k, (*_, mean, error) in enumerate(candidates)
+        if losses[k].max() > prior and (losses[k].max() > ABSURD * prior or error > WHOLE * mean)
+    ]
+    if wrong:
+        worst = max(wrong, key=lambda k: losses[k].max())
+        warnings.warn(
+            f"In one fold of cross-validation the log-loss of {len(wrong)} of {len(candidates)} candidates is absurd: "
+            f"{losses[worst].max():.3g} with features {candidates[worst][0]} and lambda {candidates[worst][3]:g}; "
+            f"the class shares alone have {prior:.3g}. So a few rows there are unlike all others: look for wrong cells "
+            f"among the smallest and largest numbers (outputs/load/columns.csv has them).",
+            stacklevel=3,
+        )
+
+
 def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
     gain = losses[simple] - losses[other]
     return other if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else simple
@@ -174,8 +212,8 @@ def _losses(
     """The held-out log-loss of each strength on each fold, (n_folds, n_strengths), with the settings of each fold."""
     classes, codes = np.unique(rows.y, return_inverse=True)
 
-    def log_loss(margins: np.ndarray, held_out: FoldRows) -> float:
-        P = probabilities(margins, params.multiclass)
+    def log_loss(margins: np.ndarray, held_out: FoldRows, multiclass: str) -> float:
+        P = probabilities(margins, multiclass)
         return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
 
     fit, losses = cross_validate(

@@ -7,7 +7,7 @@ ridge these have credible intervals; the confidence intervals of inference.csv b
 
 import pandas as pd
 
-from pipeline import config
+from pipeline import config, model
 from pipeline.evaluation import report
 from pipeline.files import formats, paths
 
@@ -32,6 +32,8 @@ def main() -> None:
             print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))
         if result == paths.main_result() and (sentence := config.read("decision").sentence):
             print(f"  {sentence}")
+    for line in model.load(paths.ROOT / paths.MODEL).made_of.get("choices", []):
+        print(f"\n{line}")
     effects, inferred = (formats.load_csv(paths.ROOT / file) for file in (paths.EFFECTS, paths.INFERENCE))
     if len(labels := effects["class"].unique()) == 1:
         reason = formats.load_json(paths.ROOT / paths.TRAINING_SUMMARY)[labels[0]]["note"]

@@ -8,6 +8,7 @@
 | black box     | black_box        | gradient boosting of the same training rows                           |"""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,10 @@ from pipeline.evaluation.tables import (
     NAMES,
     Comparison,
     confusion_counts,
+    costs_result,
     decision_result,
     draw_training,
+    paid,
     readable,
     save_for_dvc,
     score_table,
@@ -84,9 +87,12 @@ def write(
     y, (test_X, _) = features_and_target(training_rows)[1], features_and_target(test_rows)
     warned = _warnings(trained, compared, importance, y)
     table = score_table(metrics, compared.draws)
-    notes = _notes(compared, len(y), len(test_X), rule, weights[1] is not None)
+    notes = _notes(compared, len(y), len(test_X), rule, weights[1] is not None, trained.made_of.get("choices", ()))
     report = "\n".join([*notes, "", readable(table), "", "Of the trained model:", after.report])
-    if rule:
+    if trained.costs is not None:
+        metrics["decision"], text = costs_result(after.predictions, trained.costs, weights[1], folder)
+        report = f"{report}\n{text}"
+    elif rule:
         metrics["decision"], text = decision_result(
             trained, rule, after.predictions, thresholds.costs(rule, test_X), weights[1], training, folder, title
         )
@@ -126,8 +132,9 @@ def compare(
     """
     (X, y), (test_X, test_y) = features_and_target(training_rows), features_and_target(test_rows)
     classes, (weight, test_weight) = trained.classes_, weights
-    edges = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
-    start.threshold = edges.get("baseline")
+    table = trained.costs
+    edges = _thresholds(rule, start, trained, X, y, weight, key) if rule and table is None else {}
+    start.threshold, start.costs = edges.get("baseline"), table
     boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
     predicted = {
         "test": _decided(trained, test_X),
@@ -138,6 +145,9 @@ def compare(
     for name in {"prior", "black_box"} & edges.keys():
         P, place = predicted[name][1], classes.tolist().index(trained.positive_class)
         predicted[name] = classes[np.where(P[:, place] >= edges[name], place, 1 - place)], P
+    for name in ("prior", "black_box") if table is not None else ():
+        P = predicted[name][1]
+        predicted[name] = classes[(P @ table).argmin(axis=1)], P
     sampled = splitting.sample(y, ROWS)
     some, some_weight = in_memory(training_rows.take(sampled.rows)), sampled.weight(weight)
     models = {
@@ -150,13 +160,19 @@ def compare(
     if rule:
         for name, judged in models.items():
             rows, of_rows = (some, some_weight) if name == "train" else (test_rows, test_weight)
-            cost = _paid(judged.predictions, trained.positive_class, thresholds.costs(rule, rows))
-            judged.metrics["threshold"] = edges[name]
+            cost = (
+                paid(judged.predictions, table)
+                if table is not None
+                else _paid(judged.predictions, trained.positive_class, thresholds.costs(rule, rows))
+            )
+            if edges:
+                judged.metrics["threshold"] = edges[name]
             if rule.method == "cost":
                 judged.metrics["cost"] = float(np.average(cost, weights=of_rows))
             if name in draws:
                 draws[name]["cost"] = mean_draws(cost, np.ones(len(cost)) if of_rows is None else of_rows)
-                draws[name]["threshold"] = np.nan
+                if edges:
+                    draws[name]["threshold"] = np.nan
     of_black_box = models["black_box"].metrics
     of_black_box |= {name: references.rounded(value) for name, value in of_black_box.items()}
     return Comparison(models, draws, len(some), n_boosted)
@@ -176,7 +192,12 @@ def _warnings(trained: Model, compared: Comparison, importance: pd.DataFrame, y:
 
 
 def _notes(
-    compared: Comparison, n_train: int, n_test: int, rule: config.Decision | None, is_weighted: bool
+    compared: Comparison,
+    n_train: int,
+    n_test: int,
+    rule: config.Decision | None,
+    is_weighted: bool,
+    choices: Sequence[str] = (),
 ) -> list[str]:
     """Which rows the scores are of, and how rows are decided: sentences above the table."""
     notes = [f"{n_train:,} training rows, {n_test:,} test rows; intervals of {CONFIDENCE:.0%} from the bootstrap."]
@@ -186,6 +207,7 @@ def _notes(
         notes.append(f"The black box was trained on {n:,} of the training rows, drawn at random by class.")
     if rule:
         notes.append(rule.sentence)
+    notes += choices
     if is_weighted:
         notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     return notes
@@ -220,9 +242,8 @@ def _thresholds(
     weight = np.ones(len(y)) if weight is None else weight
     for name, (rows, P) in probabilities.items():
         is_positive = y[rows] == trained.positive_class
-        cost = np.where(is_positive, miss[rows], false_alarm[rows])
-        curve = thresholds.curve(is_positive, P[:, place], cost, weight[rows])
-        cutoffs[name] = float(curve["threshold"].iloc[thresholds.chosen(curve, settings, len(rows))])
+        of_rows = false_alarm[rows], miss[rows], weight[rows]
+        cutoffs[name] = thresholds.choose(settings, is_positive, P[:, place], *of_rows).threshold
     return cutoffs
 
 

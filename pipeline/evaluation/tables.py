@@ -11,7 +11,7 @@ from pipeline.evaluation import references, thresholds
 from pipeline.figures import drawing, learnt, performance
 from pipeline.files import formats, paths
 from pipeline.model import Model
-from pipeline.scores.bootstrap import decided, interval
+from pipeline.scores.bootstrap import decided, interval, mean_draws
 from pipeline.scores.curves import curves, thinned
 from pipeline.scores.scores import Evaluation
 
@@ -126,6 +126,37 @@ def decision_result(
             "The cost per row if the decision were " + ", ".join(f"{k}: {v:.4f}" for k, v in others.items()) + "."
         )
     return {"threshold": threshold, **dict(zip(worth["measure"], worth["value"], strict=True))}, "\n".join([*lines, ""])
+
+
+def paid(predictions: pd.DataFrame, costs: np.ndarray, decided: np.ndarray | None = None) -> np.ndarray:
+    """What the decision about each row costs by a table, (n_samples,), where `decided` (codes) is not what was."""
+    names = [name.removeprefix("probability_") for name in predictions.columns[2:]]
+    actual, predicted = (pd.Categorical(predictions[side].astype(str), names).codes for side in ("actual", "predicted"))
+    return costs[actual, predicted if decided is None else decided]
+
+
+def costs_result(
+    predictions: pd.DataFrame, costs: np.ndarray, weight: np.ndarray | None, folder: Path
+) -> tuple[dict[str, float], str]:
+    """As `decision_result`, for a table of costs (n_classes, n_classes)."""
+    weight = np.ones(len(predictions)) if weight is None else weight
+    of_rows = paid(predictions, costs)
+    value, (low, high) = float(np.average(of_rows, weights=weight)), interval(mean_draws(of_rows, weight))
+    worth = pd.DataFrame([("cost", value, low, high)], columns=["measure", "value", "lower", "upper"])
+    formats.save_csv(worth, folder / "decision.csv")
+    others = {"the most probable class": predictions.iloc[:, 2:].to_numpy().argmax(axis=1)}
+    others |= {
+        repr(name.removeprefix("probability_")): np.full(len(predictions), k)
+        for k, name in enumerate(predictions.columns[2:])
+    }
+    other = {name: np.average(paid(predictions, costs, codes), weights=weight) for name, codes in others.items()}
+    constant = min(list(other)[1:], key=lambda name: other[name])
+    text = (
+        f"Decision (cost): the class of the least expected cost.\n  cost      {value:.4f} [{low:.4f}, {high:.4f}]\n"
+        f"The cost per row if the decision were the most probable class: {other['the most probable class']:.4f}, "
+        f"always {constant}: {other[constant]:.4f}.\n"
+    )
+    return {"cost": value}, text
 
 
 def score_table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -129,6 +129,25 @@ def resolved(
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
+def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
+    """What was chosen, and its log-loss beside the best of each other kind, for a reader of the result."""
+    kinds = {"linear": "straight lines", "curves": "curves", "one_vs_rest": "each class against the rest"}
+    kinds["softmax"] = "one model of all classes (softmax)"
+    chosen, losses = candidates[candidates["chosen"]].iloc[0], candidates["log_loss"]
+    others = {}
+    for key in ("features", "multiclass"):
+        others |= {kinds[name]: losses[candidates[key] == name].min() for name in set(candidates[key]) - {chosen[key]}}
+    if chosen["pairs"]:
+        others["no pairs"] = losses[candidates["pairs"] == 0].min()
+    parts = [kinds[chosen["features"]], *([kinds[params.multiclass]] if len(set(candidates["multiclass"])) > 1 else [])]
+    parts += [f"lambda {params.l2:g}", f"{len(params.pairs)} pairs" if params.pairs else "no pairs"]
+    beside = "; ".join(f"{name}: {value:.4f}" for name, value in others.items())
+    return (
+        f"Chosen by cross-validation within the training rows: {', '.join(parts)}; log-loss {chosen['log_loss']:.4f} "
+        f"+- {chosen['log_loss_standard_error']:.4f}{f' ({beside})' if beside else ''}."
+    )
+
+
 def without_lambda(
     table: Table,
     params: config.Train,

@@ -12,6 +12,7 @@ lambda, and each starts from the same weights. Hastie, Tibshirani and Friedman, 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from tqdm import tqdm
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.terms import Design, Features, Settings
+from pipeline.columns.terms.line import Line, ends_of
 from pipeline.files.formats import rounded_weights
 from pipeline.files.stored import Table, in_memory
 from pipeline.logistic.estimator import row_weights
@@ -82,6 +84,7 @@ def prepared(
         sides = np.flatnonzero(membership == TRAINING), np.flatnonzero(membership == HELD_OUT)
         bare = [Matrix([blocks[k] for k in side]) for side in sides]
         features = Features(design, bare[0], asked)
+        bare[1] = within(bare[1], bare[0], design)
         learnt, others = (
             Rows(rows.with_features(features.T), codes[place], None if weight is None else weight[place], place)
             for rows, place in zip(
@@ -90,6 +93,36 @@ def prepared(
         )
         made.append(Fold(features, learnt, others))
     return made
+
+
+def within(rows: Matrix, training: Matrix, design: Design) -> Matrix:
+    """Rows of a base matrix with numbers no further beyond those of the training rows than `Line` has them.
+
+    A missing cell is 0 in the base matrix, and stays so.
+    """
+    lines = [term for term in design.terms if isinstance(term, Line)]
+    places, may_miss = [line.dense for line in lines], np.array([line.missing is not None for line in lines])
+    if not lines:
+        return rows
+
+    def numbers(block: Block) -> np.ndarray:
+        x = block.dense[:, places]
+        return np.where((x == 0) & may_miss, np.nan, x)
+
+    least, most = (
+        each.reduce([each.reduce(numbers(block), axis=0) for block in training.blocks if len(block)])
+        for each in (np.fmin, np.fmax)
+    )
+    low, high = ends_of(least, most)
+    blocks = []
+    for block in rows.blocks:
+        x = numbers(block)
+        if ((x < low) | (x > high)).any():
+            dense = np.array(block.dense)
+            dense[:, places] = np.nan_to_num(np.fmax(np.fmin(x, high), low) * np.where(np.isnan(x), np.nan, 1.0))
+            block = replace(block, dense=dense)
+        blocks.append(block)
+    return Matrix(blocks)
 
 
 def cross_validate(

@@ -38,7 +38,7 @@ from pipeline.files.paths import Result
 from pipeline.files.stored import Table, frames, in_memory, progress
 from pipeline.model import Model
 from pipeline.overrides import override
-from pipeline.scores.bootstrap import CONFIDENCE, mean_draws, resampled
+from pipeline.scores.bootstrap import CONFIDENCE, FEW, mean_draws, of_rare_classes, resampled
 from pipeline.scores.groups import GROUPS, by_group
 from pipeline.scores.scores import Evaluation, confusion, evaluate
 
@@ -86,8 +86,8 @@ def write(
     importance = checks.importance(trained, test_rows)
     y, (test_X, _) = features_and_target(training_rows)[1], features_and_target(test_rows)
     warned = _warnings(trained, compared, importance, y)
-    table = score_table(metrics, compared.draws)
-    notes = _notes(compared, len(y), len(test_X), rule, weights[1] is not None, trained.made_of.get("choices", ()))
+    table = score_table(compared, weights[1])
+    notes = _notes(compared, len(y), len(test_X), rule, weights[1], trained.made_of.get("choices", ()))
     report = "\n".join([*notes, "", readable(table), "", "Of the trained model:", after.report])
     if trained.costs is not None:
         metrics["decision"], text = costs_result(after.predictions, trained.costs, weights[1], folder)
@@ -196,7 +196,7 @@ def _notes(
     n_train: int,
     n_test: int,
     rule: config.Decision | None,
-    is_weighted: bool,
+    weight: np.ndarray | None,
     choices: Sequence[str] = (),
 ) -> list[str]:
     """Which rows the scores are of, and how rows are decided: sentences above the table."""
@@ -208,7 +208,12 @@ def _notes(
     if rule:
         notes.append(rule.sentence)
     notes += choices
-    if is_weighted:
+    if of_rare_classes(compared.models["test"].predictions, weight):
+        notes.append(
+            f"Fewer than {FEW} hits or predicted rows stand behind a class, so the intervals of macro precision, "
+            f"recall and F1 are at least those that Wilson's intervals of the classes make."
+        )
+    if weight is not None:
         notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     return notes
 

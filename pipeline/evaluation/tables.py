@@ -11,7 +11,7 @@ from pipeline.evaluation import references, thresholds
 from pipeline.figures import drawing, learnt, performance
 from pipeline.files import formats, paths
 from pipeline.model import Model
-from pipeline.scores.bootstrap import decided, interval, mean_draws
+from pipeline.scores.bootstrap import decided, interval, mean_draws, of_rare_classes
 from pipeline.scores.curves import curves, thinned
 from pipeline.scores.scores import Evaluation
 
@@ -159,13 +159,19 @@ def costs_result(
     return {"cost": value}, text
 
 
-def score_table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per model, and each score with the ends of its interval; training rows have no interval."""
-    rows = []
+def score_table(compared: Comparison, weight: np.ndarray | None = None) -> pd.DataFrame:
+    """One row per model, and each score with the ends of its interval; training rows have no interval.
+
+    weight (n_samples,) is that of the test rows.
+    """
+    rows, metrics, draws = [], compared.metrics, compared.draws
     for name, values in metrics.items():
         row: dict = {"model": NAMES[name], "rows": "training" if name == "train" else "test"}
+        rare = of_rare_classes(compared.models[name].predictions, weight) if name in draws else {}
         for score, value in values.items():
             ends = interval(draws[name][score]) if name in draws else (float("nan"),) * 2
+            if score in rare:
+                ends = min(ends[0], rare[score][0]), max(ends[1], rare[score][1])
             if name == "black_box":
                 ends = references.rounded(ends[0]), references.rounded(ends[1])
             row |= {score: value, f"{score}_lower": ends[0], f"{score}_upper": ends[1]}

@@ -28,6 +28,11 @@ LEFT_OUT = ("outputs/", "tests/", "docs/", "dvc.lock", "params.yaml")  # of a co
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files first: a long one at the end would leave the other workers idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the caller's shell or a calling DVC has set must not reach the tests."""
@@ -74,6 +79,27 @@ def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a model of the first 400 rows of the census, for tests that only read it."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    (folder / "data").mkdir()
+    shutil.copy(ROOT / "tests/data/adult-400.csv", folder / "data/adult.data")
+    (folder / ".dvc" / "tmp").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        compose("data=census_income", "optimizer=newton", "train.lambda=0.1", "train.features=linear")
+        run_stages("load", "split", "train")
+    return folder
+
+
+@pytest.fixture
+def project(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(trained)
+    return trained
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_make_sweep_runs_nothing_that_is_written_in_the_grid(tmp_path: Path, com
     python.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
     python.chmod(0o755)
     (tmp_path / "requirements.lock").touch()
-    (tmp_path / ".venv" / "installed").touch()
+    (tmp_path / ".venv" / "run").touch()
     done = shell_in(tmp_path)(f"make sweep GRID={shlex.quote(f'train.lambda=0,1 {command}')}")
     assert "<-m><pipeline><queue><train.lambda=0,1>" in done.stdout
     assert not (tmp_path / "ran").exists()

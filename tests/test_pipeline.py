@@ -50,15 +50,22 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
 
 
-@pytest.fixture
-def clone(reproduced: Path, tmp_path: Path) -> Path:
-    """Another clone of the project, with its results in place."""
-    shell_in(tmp_path)(
+@pytest.fixture(scope="module")
+def cloned(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another clone of the project, with its results in place, and those of the penguins in DVC's cache."""
+    folder = tmp_path_factory.mktemp("cloned")
+    shell_in(folder)(
         f"git clone --quiet '{reproduced}' clone && cp -r '{reproduced}/.dvc/cache' clone/.dvc/ "
         f"&& cp -r '{reproduced}/outputs/configure' clone/outputs"
     )
-    shell_in(tmp_path / "clone")("dvc checkout")
-    return tmp_path / "clone"
+    shell_in(folder / "clone")(f"dvc checkout && dvc exp run {PENGUINS} && dvc exp run")
+    return folder / "clone"
+
+
+@pytest.fixture
+def clone(cloned: Path, tmp_path: Path) -> Path:
+    """A copy of that clone, which the test may change."""
+    return shutil.copytree(cloned, tmp_path / "clone")
 
 
 def stages_run(printed: str) -> set[str]:
@@ -237,6 +244,7 @@ def test_a_table_that_is_gone_is_one_message_and_stops_no_other_command(clone: P
 
 def test_training_survives_a_store_that_is_down_and_goes_on_at_track(clone: Path, tmp_path: Path) -> None:
     shell = shell_in(clone)
+    shell("rm -r outputs/track mlflow.db")
     stopped = shell(
         "dvc repro", fails=True, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0"
     )

@@ -15,7 +15,7 @@ from pipeline.config.section import L2, LearningRate, Name, Positive, Score, Sec
 
 
 class Explore(Section):
-    rows: Annotated[int, Field(ge=10)]
+    rows: Annotated[int, Field(ge=10)] | None
     perplexity: Positive
     seed: Seed
 
@@ -53,6 +53,7 @@ class Train(Section):
     features: Literal["linear", "curves", "auto"]
     smoothness: Positive
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
+    pair_strength: Positive | Literal["auto"]
     multiclass: Literal["one_vs_rest", "softmax", "auto"]
     class_weight: Literal["balanced"] | None
     positive: Name | None
@@ -98,6 +99,11 @@ class Train(Section):
     def pairs(self) -> list[tuple[str, str]]:
         """The pairs of columns that act together; none as long as they are to be found."""
         return [] if self.interactions == "auto" else [(first, second) for first, second in self.interactions]
+
+    @property
+    def times_lambda(self) -> float:
+        """The strength of pairs beside that of single columns; 1 as long as it is to be found."""
+        return 1.0 if self.pair_strength == "auto" else self.pair_strength
 
     @property
     def bending(self) -> float | None:
@@ -257,9 +263,9 @@ def _listed(grid: list[Any]) -> list[Any]:
 
 
 class OneVsRest(Section):
-    """A demonstration beside the main job, which takes tables of many classes itself."""
+    """A demonstration beside the main job, which takes tables of many classes itself; without data nothing runs."""
 
-    data: BundledData
+    data: BundledData | None = None
     split: RandomSplit
     train: Train
 
@@ -294,6 +300,7 @@ class Tracking(Section):
 
 class Evaluate(Section):
     groups: list[Name]
+    random_start: bool
 
 
 class Params(Section):

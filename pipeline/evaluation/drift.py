@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api import types
-from scipy.stats import chi2
 
 from pipeline.columns.profile import as_numbers, places
 from pipeline.evaluation.tables import score_names
@@ -207,4 +206,6 @@ def stability(before: np.ndarray, now: np.ndarray) -> tuple[float, float]:
     if not n or not m or len(before) < 2:
         return 0.0, 0.0
     p, q = np.maximum(before, 0.5) / n, np.maximum(now, 0.5) / m
+    from scipy.stats import chi2
+
     return float(((q - p) * np.log(q / p)).sum()), float(chi2.ppf(0.95, len(p) - 1) * (1 / n + 1 / m))

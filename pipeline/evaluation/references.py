@@ -8,12 +8,9 @@ The black box does not depend on the number of threads. Between processors the l
 and, where two splits are equally good, a tree: so its scores are written with BLACK_BOX_DIGITS digits.
 """
 
+from typing import Any
+
 import numpy as np
-from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
-from threadpoolctl import threadpool_limits
 
 from pipeline.columns import splitting
 from pipeline.columns.profile import as_numbers
@@ -29,6 +26,8 @@ Predicted = tuple[np.ndarray, np.ndarray]  # classes (n_samples,), probabilities
 
 def prior(y: np.ndarray, n_rows: int, classes: np.ndarray, weight: np.ndarray | None = None) -> Predicted:
     """The predictions for `n_rows` rows of the shares of the classes in y (n_training,), which may be weighted."""
+    from sklearn.dummy import DummyClassifier
+
     nothing = np.zeros((max(len(y), n_rows), 1))
     shares = DummyClassifier(strategy="prior").fit(nothing[: len(y)], y, weight)
     return _predicted(shares, nothing[:n_rows], classes)
@@ -38,6 +37,11 @@ def black_box(
     X: Table, y: np.ndarray, rows: Table, classes: np.ndarray, weight: np.ndarray | None = None
 ) -> tuple[Predicted, int]:
     """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+    from threadpoolctl import threadpool_limits
+
     width = len(X.columns) * (len(classes) if len(classes) > 2 else 1)
     n_rows = min(len(X), ROWS, max(CELLS // width, 1_000))
     drawn = splitting.sample(y, n_rows)
@@ -84,9 +88,8 @@ def rounded(score: float) -> float:
     return float(f"{score:.{BLACK_BOX_DIGITS}g}")
 
 
-def _predicted(
-    fitted: DummyClassifier | HistGradientBoostingClassifier, Z: np.ndarray, classes: np.ndarray
-) -> Predicted:
+def _predicted(fitted: Any, Z: np.ndarray, classes: np.ndarray) -> Predicted:
+    """Of a fitted classifier of scikit-learn."""
     P = np.zeros((len(Z), len(classes)))  # a class that a sample of the rows lacks has probability 0
     P[:, np.searchsorted(classes, fitted.classes_)] = fitted.predict_proba(Z)
     return fitted.predict(Z), P

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix_at_thresholds
 
 from pipeline import config
 from pipeline.errors import UserError
@@ -79,7 +78,7 @@ def cost_table(settings: config.Decision, classes: np.ndarray) -> np.ndarray | N
             f"-S decision.miss=5 -S decision.false_alarm=1."
         )
     given = settings.costs
-    wrong = [name for row in (given, *given.values()) for name in row if name not in names]
+    wrong = [name for row in [[*given], *given.values()] for name in row if name not in names]
     absent = [(row, column) for row in names for column in table[row] if column not in given.get(row, {})]
     at_diagonal = [row for row in given if given[row].get(row)]
     if not (wrong or absent or at_diagonal):
@@ -100,6 +99,8 @@ def curve(codes: np.ndarray, probability: np.ndarray, cost: np.ndarray, weight: 
 
     Thresholds are in the middle between the probabilities of two rows, so that the last digit of one changes nothing.
     """
+    from sklearn.metrics import confusion_matrix_at_thresholds
+
     n = weight.sum()
     # scikit-learn leaves out rows of weight 0, and with them thresholds: here they have next to none.
     counted, paid = np.maximum(weight, NEXT_TO_NONE), np.maximum(cost * weight, NEXT_TO_NONE)
@@ -120,6 +121,39 @@ def curve(codes: np.ndarray, probability: np.ndarray, cost: np.ndarray, weight: 
     return pd.concat(
         [pd.DataFrame([nothing | {"cost": (cost * weight)[codes == 1].sum() / n}]), table], ignore_index=True
     )
+
+
+def counts(
+    is_positive: np.ndarray,
+    probability: np.ndarray,
+    costs: tuple[np.ndarray, np.ndarray],
+    weight: np.ndarray,
+    threshold: float,
+    n: int = 120,
+) -> dict[str, list[float]]:
+    """What some thresholds give, `threshold` among them, in ascending order, for a page where they can be moved.
+
+    They are the quantiles of the probabilities of all rows and of the positive ones. hits and false_alarms count rows
+    by their weight; false_alarm_costs and miss_costs add up what those and the positive rows that are not flagged cost.
+    """
+    at = np.linspace(0, 1, n)
+    tried = [np.quantile(rows, at) for rows in (probability, probability[is_positive]) if len(rows)]
+    edges = np.unique(np.concatenate([significant(np.concatenate(tried), 4), [0.5, threshold, 1.0]]))
+
+    def from_edge_on(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        order = np.argsort(probability[rows], kind="stable")
+        sums = np.append(0, np.cumsum(values[rows][order]))
+        return sums[-1] - sums[np.searchsorted(probability[rows][order], edges)]
+
+    false_alarm, miss = (cost * weight for cost in costs)
+    table = {
+        "threshold": edges,
+        "hits": from_edge_on(is_positive, weight),
+        "false_alarms": from_edge_on(~is_positive, weight),
+        "false_alarm_costs": from_edge_on(~is_positive, false_alarm),
+        "miss_costs": miss[is_positive].sum() - from_edge_on(is_positive, miss),
+    }
+    return {name: significant(values, SCORE_DIGITS).tolist() for name, values in table.items()}
 
 
 class Choice(NamedTuple):

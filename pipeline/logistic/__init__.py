@@ -20,7 +20,8 @@
     separation.py      whether weights without penalty grow forever
     status.py          when training stops, and what to do then
     fitting.py         the loop around them
-    estimator.py       scikit-learn's interface
+    regression.py      a fit with its settings: what the stages train
+    estimator.py       the same with scikit-learn's interface
     inference.py       standard errors, tests, intervals
     sandwich.py        robust and clustered standard errors
     firth.py           Firth's penalty, for small or separated data

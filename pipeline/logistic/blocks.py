@@ -10,6 +10,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,10 @@ class Strip:
     ) -> ndarray:  # fmt: skip
         """X' diag(s curvature) X of each column and the chosen features and the intercept; or (1, ...), their mean."""
         total: Any = 0
+        parts = None if T is None else self.rows.parts(T, chosen)
         for block, squares in self._each_squares(loss, labels, V, mean):
-            total += self._product(block.features(T, chosen), np.sqrt(squares))
+            X = block.features(None, chosen) if parts is None else block.chosen_features(parts)
+            total += self._product(X, np.sqrt(squares))
         return total
 
     def gram(self, T: Any) -> ndarray:
@@ -129,9 +132,18 @@ class Strip:
 
     def _each_block(self, labels: Labels) -> Iterator[tuple[Block, ndarray | int, ndarray]]:
         """Blocks with the y (n_rows, n_columns) and the s of their rows."""
-        for rows in self.blocks:
+        for rows, block in zip(self.blocks, self._blocks, strict=True):
             y = 0 if labels is None else self.codes[rows, None] == labels
-            yield self.rows[rows], y, self.s[rows] if self.s.ndim else self.s
+            yield block, y, self.s[rows] if self.s.ndim else self.s
+
+    @cached_property
+    def _blocks(self) -> list[Block]:
+        """The rows of each block, the same objects in each pass."""
+        return [self.rows[rows] for rows in self.blocks]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What other processes get."""
+        return {name: value for name, value in vars(self).items() if name != "_blocks"}
 
 
 def _block_rows(n_features: int, n_columns: int) -> int:

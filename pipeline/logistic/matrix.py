@@ -18,7 +18,7 @@ pass takes as long as the codes do, whatever T is, and many T (one for each fold
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -70,7 +70,7 @@ class Block:
         n_dense = self.dense.shape[1]
         z = self._floats() @ V[:n_dense]
         if self.n_sparse:
-            z += self._sparse() @ V[n_dense:-1]
+            z += self._sparse @ V[n_dense:-1]
         z += V[-1]
         return z
 
@@ -84,7 +84,7 @@ class Block:
 
     def sparse_transposed(self, R: ndarray) -> ndarray:
         """Those that belong to sparse columns."""
-        return self._sparse().T @ R if self.n_sparse else np.empty((0, R.shape[1]))
+        return self._sparse.T @ R if self.n_sparse else np.empty((0, R.shape[1]))
 
     def squared(self) -> "Block":
         """The block of the squares of its numbers."""
@@ -93,24 +93,42 @@ class Block:
 
     def features(self, T: Any = None, chosen: ndarray | slice = slice(None)) -> ndarray:
         """X of these rows written out, (n_rows, n_chosen); `chosen` are positions of features."""
-        if T is None:
-            return self._floats()[:, chosen]
+        return self._floats()[:, chosen] if T is None else self.chosen_features(self.parts(T, chosen))
+
+    def parts(self, T: Any, chosen: ndarray | slice = slice(None)) -> tuple[Any, Any, ndarray]:
+        """The rows of T of dense columns, of sparse ones and of the intercept, for `chosen_features` of many blocks."""
         T, n_dense = T[:, :-1][:, chosen], self.dense.shape[1]
-        X = self._floats() @ T[:n_dense]
+        return T[:n_dense], T[n_dense:-1], T[-1:].toarray()
+
+    def chosen_features(self, parts: tuple[Any, Any, ndarray]) -> ndarray:
+        """The features of these `parts` of T, (n_rows, n_chosen)."""
+        X = self._floats() @ parts[0]
         if self.n_sparse:
-            X += (self._sparse() @ T[n_dense:-1]).toarray()
-        X += T[-1:].toarray()
+            X += (self._sparse @ parts[1]).toarray()
+        X += parts[2]
         return X
 
     def _floats(self) -> ndarray:
         return np.asarray(self.dense, dtype=np.float64)
 
+    @cached_property
     def _sparse(self) -> Any:
+        """The sparse columns as a CSR matrix; as codes and ones are shared, to keep it takes a number per row."""
         if not isinstance(self.codes, np.ndarray):
             return self.codes
         n_rows, n_codes = self.codes.shape
         ends = np.arange(0, self.codes.size + 1, n_codes, dtype=np.int32)
-        return sparse.csr_matrix((np.ones(self.codes.size), self.codes.ravel(), ends), (n_rows, self.n_sparse))
+        ones = _ones(self.codes.size.bit_length())[: self.codes.size]
+        return sparse.csr_matrix((ones, self.codes.ravel(), ends), (n_rows, self.n_sparse))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What other processes get."""
+        return {name: value for name, value in vars(self).items() if name != "_sparse"}
+
+
+@cache
+def _ones(n_bits: int) -> ndarray:
+    return np.ones(2**n_bits)
 
 
 class Matrix:

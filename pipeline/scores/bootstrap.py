@@ -18,7 +18,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pipeline.scores.scores import Scorer, classes_of
 
@@ -54,8 +53,10 @@ def resampled(
 
 def _counts(n: int) -> Iterator[np.ndarray]:
     """How often each of n rows is in each draw, (n, n_draws), for RESAMPLES draws in all."""
+    from scipy.stats import poisson
+
     rng, at_once = np.random.default_rng(SEED), max(CHUNK // n, 20)
-    at_most = (stats.poisson.cdf(range(10), 1) * 2**16).round().astype(int)
+    at_most = (poisson.cdf(range(10), 1) * 2**16).round().astype(int)
     times = np.repeat(np.arange(11.0), np.diff(at_most, prepend=0, append=2**16))  # of each of 65,536 equal chances
     counts = np.empty((n, at_once))
     for first in range(0, RESAMPLES, at_once):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics
 
 from pipeline.scores.bootstrap import wilson
 from pipeline.scores.scores import classes_of
@@ -18,6 +17,8 @@ def curves(predictions: pd.DataFrame, positive: str, weight: np.ndarray | None =
     highest probability hold, and `decision_curve`, the net benefit of a threshold: hits per row, less false alarms per
     row times the odds of the threshold (Vickers and Elkin, Medical Decision Making 26, 2006).
     """
+    from sklearn import metrics
+
     names = classes_of(predictions)
     curve_tables: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
     for name in [positive] if len(names) == 2 else names:
@@ -54,7 +55,9 @@ def _calibration(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarr
 
 def gain(is_class: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
     """By the share of rows that are flagged, those of the highest probability first: recall, and lift over chance."""
-    _, fps, fns, tps, _ = metrics.confusion_matrix_at_thresholds(is_class, probability, sample_weight=weight)
+    from sklearn.metrics import confusion_matrix_at_thresholds
+
+    _, fps, fns, tps, _ = confusion_matrix_at_thresholds(is_class, probability, sample_weight=weight)
     flagged, recall = (fps + tps) / weight.sum(), tps / (tps + fns)
     table = thinned(pd.DataFrame({"flagged": flagged, "recall": recall, "lift": recall / flagged}))
     return pd.concat([pd.DataFrame([{"flagged": 0.0, "recall": 0.0, "lift": np.nan}]), table], ignore_index=True)

@@ -9,12 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn import metrics
 
 from pipeline.logistic.loss import log_losses
 
 LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
-OF_DECISION = ("threshold", "cost")  # beside the scores where `decision` is set
+OF_DECISION = ("threshold", "cost", "flagged", "recall")  # beside the scores where `decision` is set
 
 
 class Evaluation(NamedTuple):
@@ -42,12 +41,14 @@ def evaluate(
     ROC AUC and average precision are those of the classes that have rows (of a weight above 0), and NaN where no class
     can be told from others.
     """
+    from sklearn.metrics import classification_report
+
     names, codes = [str(label) for label in classes], np.arange(len(classes))
     columns = {f"probability_{label}": column for label, column in zip(classes, probabilities.T, strict=True)}
     sides = (np.searchsorted(classes, labels) for labels in (y, predicted))
     return Evaluation(
         scores(y, predicted, probabilities, classes, positive, weight),
-        metrics.classification_report(*sides, labels=codes, target_names=names, zero_division=0, sample_weight=weight),
+        classification_report(*sides, labels=codes, target_names=names, zero_division=0, sample_weight=weight),
         pd.DataFrame({"actual": y, "predicted": predicted, **columns}),
     )
 
@@ -157,9 +158,11 @@ def _areas(sums: np.ndarray) -> np.ndarray:
 
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
     """The number of rows of each actual class (index) that were predicted to be each class (columns)."""
+    from sklearn.metrics import confusion_matrix
+
     labels = classes_of(predictions)
     codes = (pd.Categorical(predictions[side].astype(str), labels).codes for side in ("actual", "predicted"))
-    counts = metrics.confusion_matrix(*codes, labels=np.arange(len(labels)))
+    counts = confusion_matrix(*codes, labels=np.arange(len(labels)))
     return pd.DataFrame(counts, index=labels, columns=labels)
 
 

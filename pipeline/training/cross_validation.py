@@ -24,10 +24,10 @@ from pipeline.columns.terms import Design, Features, Settings
 from pipeline.columns.terms.line import Line, ends_of
 from pipeline.files.formats import rounded_weights
 from pipeline.files.stored import Table, in_memory
-from pipeline.logistic.estimator import row_weights
 from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.matrix import Block, Matrix
+from pipeline.logistic.regression import row_weights
 from pipeline.training.fit import smallest
 
 TRAINING, HELD_OUT = 2, 1

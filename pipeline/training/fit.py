@@ -2,12 +2,10 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from pipeline import config
@@ -16,10 +14,11 @@ from pipeline.columns.terms import Features, Settings, prepare
 from pipeline.errors import UserError
 from pipeline.files.formats import SCORE_DIGITS, rounded_weights, significant
 from pipeline.files.stored import Table
-from pipeline.logistic import DivergenceError, LogisticRegression, Status
+from pipeline.logistic import DivergenceError, Status
 from pipeline.logistic.firth import firth
 from pipeline.logistic.inference import ROWS_PER_COEFFICIENT
 from pipeline.logistic.matrix import Matrix
+from pipeline.logistic.regression import EndedEarlyWarning, Regression
 from pipeline.logistic.separation import separating_features
 from pipeline.model import EFFECT_DIGITS, Model
 from pipeline.overrides import override
@@ -32,7 +31,7 @@ Hear = Callable[[int, float], object]  # what is called with the iteration and t
 class Training(NamedTuple):
     start: Model  # before the first step: random weights
     model: Model
-    fitted: LogisticRegression  # the model as weights of features, and how training went
+    fitted: Regression  # the model as weights of features, and how training went
     features: Features
     params: config.Train
     rows: Matrix  # the training rows, as the classifier takes them
@@ -56,18 +55,18 @@ class Training(NamedTuple):
         return [(str(label), sign * coef, sign * float(intercept)) for label, coef, intercept in columns]
 
 
-def classifier(params: config.Train) -> LogisticRegression:
-    """The unfitted logistic regression, which starts from seeded random weights."""
-    return LogisticRegression(
-        l2=params.l2,
+def classifier(params: config.Train, init: str = "random", max_iter: int | None = None) -> Regression:
+    """The unfitted logistic regression, which starts from seeded random weights unless `init` says otherwise."""
+    return Regression(
+        l2=cast(float, params.l2),  # `auto` is chosen by now
         l1_ratio=params.l1_ratio,
         multiclass=params.multiclass,
         learning_rate=params.learning_rate,
         optimizer=params.optimizer,
-        max_iter=params.max_iterations,
+        max_iter=params.max_iterations if max_iter is None else max_iter,
         tol=params.tolerance,
         class_weight=params.class_weight,
-        init="random",
+        init=init,
         random_state=params.seed,
     )
 
@@ -153,12 +152,11 @@ def _fitted(
     params: config.Train,
     partitions: Sequence[np.ndarray],
     hear: Hear | None,
-) -> tuple[LogisticRegression, LogisticRegression]:
+) -> tuple[Regression, Regression]:
     """The random start, and where training ended."""
-    unfitted = classifier(params)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # `summary` has how the training stopped
-        start = clone(unfitted).set_params(max_iter=0).fit(Z, y, weight)
+        warnings.simplefilter("ignore", EndedEarlyWarning)  # `summary` has how the training stopped
+        start = classifier(params, max_iter=0).fit(Z, y, weight)
         with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
 
             def show(iteration: int, cost: float) -> None:
@@ -172,16 +170,16 @@ def _fitted(
                 if params.penalty == "firth":
                     if weight is not None:
                         raise UserError("train.penalty = firth is not defined for row weights. Remove data.weight.")
-                    return start, fit_firth(clone(start).fit(Z, y), Z, y, partitions, params)
+                    return start, fit_firth(classifier(params, max_iter=0).fit(Z, y), Z, y, partitions, params)
                 is_watched = hear is not None or not bar.disable
-                return start, unfitted.fit(Z, y, weight, callback=show if is_watched else None)
+                return start, classifier(params).fit(Z, y, weight, callback=show if is_watched else None)
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
 
 
 def fit_firth(
-    fitted: LogisticRegression, Z: Matrix, y: np.ndarray, groups: Sequence[np.ndarray], params: config.Train
-) -> LogisticRegression:
+    fitted: Regression, Z: Matrix, y: np.ndarray, groups: Sequence[np.ndarray], params: config.Train
+) -> Regression:
     """`fitted` with the weights of Firth's penalty; of the categories of a column the first has none.
 
     Errors: `UserError` for more than two classes, and where the penalty is not defined.

@@ -9,11 +9,11 @@ import pandas as pd
 
 from pipeline.columns.terms import Features
 from pipeline.errors import UserError
-from pipeline.logistic.estimator import row_weights
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.inference import Inference, firth_inference, inference, refit
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.penalty import Ridge
+from pipeline.logistic.regression import row_weights
 from pipeline.logistic.softmax import Softmax
 from pipeline.logistic.threads import workers
 from pipeline.training.fit import Training, shortened

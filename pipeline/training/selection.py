@@ -3,7 +3,8 @@
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, or curves, each with its best lambda
     multiclass    of three classes or more: one model of each class against the rest, or one model of all (softmax)
-    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold
+    interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold,
+    pair_strength  penalised as single columns are or ten times as much (`pair_search`)
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
 than its standard error. Of the numbers of pairs, the smallest is chosen that the best one does not clearly beat. Of
@@ -13,37 +14,37 @@ lambda, is best for all of them but for chance.
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import entropy
-from sklearn.exceptions import ConvergenceWarning
 
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import check_offset, features_and_target
-from pipeline.columns.terms import Design, Settings, prepare
-from pipeline.columns.terms.pair import promising_pairs
+from pipeline.columns.terms import Settings, prepare
 from pipeline.errors import UserError
 from pipeline.files.formats import significant
 from pipeline.files.stored import Table, in_memory
-from pipeline.logistic import LogisticRegression
+from pipeline.logistic.grid import Grid
 from pipeline.logistic.loss import log_losses, probabilities
-from pipeline.logistic.matrix import Matrix
+from pipeline.logistic.matrix import margins
+from pipeline.logistic.regression import EndedEarlyWarning
 from pipeline.overrides import assignment
+from pipeline.training.cross_validation import Fold, cross_validate, prepared
 from pipeline.training.cross_validation import Rows as FoldRows
-from pipeline.training.cross_validation import cross_validate, prepared
 from pipeline.training.fit import classifier
+from pipeline.training.pair_search import STRENGTHS as STRENGTHS_OF_PAIRS
+from pipeline.training.pair_search import TOLERANCE, found_pairs, losses_of_pairs
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
-PAIRS = (1, 2, 5, 10, 20)
 FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
-TOLERANCE = 1e-4  # of the gradient norm: the log-loss is then exact to far more digits than its standard error
 FAST = {"optimizer": "quasi_newton", "learning_rate": "auto", "class_weight": None, "max_iterations": 10_000}
 ABSURD, WHOLE = 10, 0.9  # log-loss of a fold, times that of the class shares; a standard error, times the mean
-KEYS = ("features", "multiclass", "interactions")  # besides lambda
+KEYS = ("features", "multiclass", "interactions", "pair_strength")  # besides lambda
 
 
 class Rows(NamedTuple):
@@ -59,7 +60,9 @@ class Rows(NamedTuple):
 
 
 def has_auto(params: config.Train) -> bool:
-    return params.l2 == "auto" or any(getattr(params, name) == "auto" for name in KEYS)
+    return "auto" in (params.l2, params.features, params.multiclass, params.interactions) or (
+        params.pair_strength == "auto" and bool(params.pairs)
+    )
 
 
 def resolved(
@@ -72,13 +75,13 @@ def resolved(
     weight (n_samples,). Errors: `UserError` where no folds can be cut.
     """
     if not has_auto(params):
-        return params, None
+        return params.model_copy(update={"pair_strength": params.times_lambda}), None
     X, y = features_and_target(table)
     classes, asked = np.unique(y), params
     if params.multiclass == "auto":
         params = params.model_copy(update={"multiclass": "one_vs_rest"})
         if len(classes) == 2 and not has_auto(params):
-            return params, None
+            return params.model_copy(update={"pair_strength": params.times_lambda}), None
     check_offset(params.offset, classes)
     drawn = splitting.sample(y, LARGEST_SAMPLE, SEED)
     rows = Rows(in_memory(X.take(drawn.rows)), y[drawn.rows], drawn.weight(weight))
@@ -90,42 +93,63 @@ def resolved(
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
     candidates, losses = [], []
 
-    def add(kind: str, multiclass: str, n_pairs: int, l2: float, loss: np.ndarray) -> None:
+    def add(kind: str, multiclass: str, n_pairs: int, multiple: float, l2: float, loss: np.ndarray) -> None:
         error = loss.std(ddof=1) / np.sqrt(len(loss))
-        candidates.append([kind, multiclass, n_pairs, l2, loss.mean(), error])
+        candidates.append([kind, multiclass, n_pairs, multiple, l2, loss.mean(), error])
         losses.append(loss)
 
-    def add_lambdas(kind: str, multiclass: str, places: slice = slice(None)) -> int:
-        """The best of them."""
+    best, tried, of_best, at_l2 = -1, None, 0, 0
+    kinds = ["linear", "curves"] if params.features == "auto" else [params.features]
+    options = [(kind, params.multiclass) for kind in kinds]
+    options += [("", "softmax")] if asked.multiclass == "auto" and len(classes) > 2 else []
+    for kind, multiclass in options:
+        places = range(len(lambdas))
+        if not kind:  # that of the best, near its lambda
+            kind, places = candidates[best][0], range(max(at_l2 - 1, 0), min(at_l2 + 2, len(lambdas)))
         first, kept = len(losses), params.model_copy(update={"features": kind, "multiclass": multiclass})
-        settings = [Settings.of(kept)] * len(folds)
-        loss_of_folds = _losses(rows, settings, share * strengths[places], folds, kept)
-        for l2, loss in zip(lambdas[places], loss_of_folds.T, strict=True):
-            add(kind, multiclass, 0, l2, loss)
-        return first + int(np.argmin([loss.mean() for loss in losses[first:]]))
-
-    best = -1
-    for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
-        lowest = add_lambdas(kind, params.multiclass)
-        best = lowest if best < 0 else _better(best, lowest, losses)
-    if asked.multiclass == "auto" and len(classes) > 2:
-        kind, _, _, l2, *_ = candidates[best]
-        near = slice(max(lambdas.index(l2) - 1, 0), lambdas.index(l2) + 2)
-        best = _better(best, add_lambdas(kind, "softmax", near), losses)
-    kind, multiclass, _, l2, *_ = candidates[best]
+        of_kind = _tried(rows, Settings.of(kept), strengths[list(places)] * share, folds, kept)
+        for place, loss in zip(places, of_kind.losses.T, strict=True):
+            add(kind, multiclass, 0, 1.0, lambdas[place], loss)
+        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+        best, before = lowest if best < 0 else _better(best, lowest, losses), best
+        if best != before:
+            tried, of_best, at_l2 = of_kind, best - first, places[best - first]
+    assert tried is not None
+    kind, multiclass, *_, l2, _, _ = candidates[best]
     l2 = l2 if params.l2 == "auto" else params.l2
-    settled = params.model_copy(update={"l2": l2, "features": kind, "multiclass": multiclass})
+    settled = params.model_copy(
+        update={"l2": l2, "features": kind, "multiclass": multiclass, "pair_strength": params.times_lambda}
+    )
+    strength, first = share * l2 * len(table), len(losses)
+    multiples = STRENGTHS_OF_PAIRS if params.pair_strength == "auto" else (settled.times_lambda,)
+    settings = Settings.of(settled)
+    of_pairs: dict[tuple[int, float], np.ndarray] = {}
     if params.interactions == "auto":
-        strength, first = share * l2 * len(table), len(losses)
-        for n, loss in zip(PAIRS, _losses_of_pairs(rows, strength, folds, settled).T, strict=True):
-            add(kind, multiclass, n, l2, loss)
+        of_pairs = losses_of_pairs(
+            tried.folds if settings.has_bins else _folds(rows, replace(settings, bins=True), folds),
+            tried.weights(of_best),
+            settled,
+            strength,
+            multiples,
+            _log_loss,
+            losses[best],
+        )
+    elif params.pairs and params.pair_strength == "auto":
+        for multiple in multiples[1:]:
+            again = _tried(rows, replace(settings, pair_strength=multiple), np.array([strength]), folds, settled)
+            of_pairs[len(params.pairs), multiple] = again.losses[:, 0]
+    for (n, multiple), loss in of_pairs.items():
+        add(kind, multiclass, n, multiple, l2, loss)
+    if of_pairs:
         lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         simplest = [best, *range(first, lowest + 1)]
         best = next(k for k in simplest if _better(k, lowest, losses) == k)
+    if params.interactions == "auto":
         pairs = _top_pairs(rows, strength, settled, candidates[best][2])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
+    settled = settled.model_copy(update={"pair_strength": candidates[best][3]})
     _warn_of_absurd(candidates, losses, rows)
-    names = ["features", "multiclass", "pairs", "lambda", "log_loss", "log_loss_standard_error"]
+    names = ["features", "multiclass", "pairs", "pair_strength", "lambda", "log_loss", "log_loss_standard_error"]
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
@@ -134,7 +158,7 @@ def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
     kinds = {"linear": "straight lines", "curves": "curves", "one_vs_rest": "each class against the rest"}
     kinds["softmax"] = "one model of all classes (softmax)"
     chosen, losses = candidates[candidates["chosen"]].iloc[0], candidates["log_loss"]
-    others = {}
+    others: dict[str, float] = {}
     for key in ("features", "multiclass"):
         others |= {kinds[name]: losses[candidates[key] == name].min() for name in set(candidates[key]) - {chosen[key]}}
     if chosen["pairs"]:
@@ -208,7 +232,7 @@ def _warn_of_absurd(candidates: Sequence[list], losses: Sequence[np.ndarray], ro
         worst = max(wrong, key=lambda k: losses[k].max())
         warnings.warn(
             f"In one fold of cross-validation the log-loss of {len(wrong)} of {len(candidates)} candidates is absurd: "
-            f"{losses[worst].max():.3g} with features {candidates[worst][0]} and lambda {candidates[worst][3]:g}; "
+            f"{losses[worst].max():.3g} with features {candidates[worst][0]} and lambda {candidates[worst][4]:g}; "
             f"the class shares alone have {prior:.3g}. So a few rows there are unlike all others: look for wrong cells "
             f"among the smallest and largest numbers (outputs/load/columns.csv has them).",
             stacklevel=3,
@@ -220,63 +244,55 @@ def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
     return other if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else simple
 
 
-def _losses(
-    rows: Rows,
-    settings: Sequence[Settings],
-    strengths: np.ndarray,
-    folds: list[splitting.Fold],
-    params: config.Train,
-    is_shared: bool = True,
-) -> np.ndarray:
-    """The held-out log-loss of each strength on each fold, (n_folds, n_strengths), with the settings of each fold."""
-    classes, codes = np.unique(rows.y, return_inverse=True)
+class _Tried(NamedTuple):
+    """One kind of features with every lambda, on each fold."""
 
-    def log_loss(margins: np.ndarray, held_out: FoldRows, multiclass: str) -> float:
-        P = probabilities(margins, multiclass)
-        return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
+    losses: np.ndarray  # (n_folds, n_strengths), the held-out log-loss
+    folds: list[Fold]
+    fit: Grid
 
+    def weights(self, k: int) -> list[np.ndarray]:
+        """Of each fold with one of the lambdas, (n_features + 1, n_columns)."""
+        return [of_fold[k].T for of_fold in self.fit.weights]
+
+
+def _tried(
+    rows: Rows, settings: Settings, strengths: np.ndarray, cut: list[splitting.Fold], params: config.Train
+) -> _Tried:
+    folds = _folds(rows, settings, cut)
     fit, losses = cross_validate(
-        prepared(rows.X, codes, folds, settings, rows.weight, is_shared),
+        folds,
         params.model_copy(update={**FAST, "tolerance": TOLERANCE}),
-        strengths[:, None] / np.array([len(learnt) for learnt, _ in folds]),
+        strengths[:, None] / np.array([len(learnt) for learnt, _ in cut]),
         None,
-        log_loss,
-        len(classes),
+        _log_loss,
+        len(np.unique(rows.y)),
         from_zero=True,
     )
     if fit.interrupted:
         raise KeyboardInterrupt
-    return np.array([[losses[k, fold] for k in range(len(strengths))] for fold in range(len(folds))])
+    by_fold = [[losses[k, fold] for k in range(len(strengths))] for fold in range(len(folds))]
+    return _Tried(np.array(by_fold), folds, fit)
 
 
-def _losses_of_pairs(rows: Rows, strength: float, folds: list[splitting.Fold], params: config.Train) -> np.ndarray:
-    """The held-out log-loss with each number of pairs on each fold, (n_folds, n_numbers)."""
-    pairs = [_top_pairs(rows.take(learnt), strength, params, max(PAIRS)) for learnt, _ in folds]
-    losses = []
-    for n in PAIRS:
-        settings = [Settings.of(params, pairs=of_fold[:n]) for of_fold in pairs]
-        losses.append(_losses(rows, settings, np.array([strength]), folds, params, is_shared=False))
-    return np.hstack(losses)
+def _folds(rows: Rows, settings: Settings, cut: list[splitting.Fold]) -> list[Fold]:
+    return prepared(rows.X, np.unique(rows.y, return_inverse=True)[1], cut, [settings] * len(cut), rows.weight)
+
+
+def _log_loss(margins: np.ndarray, held_out: FoldRows, multiclass: str) -> float:
+    P = probabilities(margins, multiclass)
+    return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
 
 
 def _top_pairs(rows: Rows, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []
-    design, Z, model = _fit(rows, strength, Settings.of(params, bins=True), params)
-    P = model.predict_proba(Z)
-    P = P[:, 1:] if P.shape[1] == 2 else P
-    Y = rows.y[:, None] == model.classes_[-P.shape[1] :]
-    weight = np.array(1.0) if rows.weight is None else rows.weight[:, None]
-    return promising_pairs(design.terms, Z, weight * (Y - P), weight * P * (1 - P), n)
-
-
-def _fit(
-    rows: Rows, strength: float, settings: Settings, params: config.Train
-) -> tuple[Design, Matrix, LogisticRegression]:
-    design, _, Z = prepare(rows.X, settings)
+    design, _, Z = prepare(rows.X, Settings.of(params, bins=True))
     fast = params.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
-    model = classifier(fast).set_params(init="zeros")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return design, Z, model.fit(Z, rows.y, rows.weight)
+        warnings.simplefilter("ignore", EndedEarlyWarning)
+        model = classifier(fast, init="zeros").fit(Z, rows.y, rows.weight)
+    codes = np.unique(rows.y, return_inverse=True)[1]
+    z = margins(Z, np.vstack([model.coef_.T, model.intercept_]))
+    return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params.multiclass, n)

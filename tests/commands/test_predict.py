@@ -1,7 +1,6 @@
 """Predictions of a file's rows, as `python -m pipeline predict` writes them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -11,7 +10,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, compose, run_stages
+from conftest import ROOT
 
 from pipeline import model
 from pipeline.commands import predict
@@ -29,27 +28,6 @@ NAMES = [
     *("race", "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income"),
 ]
 HEADER = ",".join(NAMES)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a model of the first 400 rows of the census."""
-    folder = tmp_path_factory.mktemp("trained")
-    shutil.copytree(ROOT / "conf", folder / "conf")
-    (folder / "data").mkdir()
-    shutil.copy(ROOT / "tests/data/adult-400.csv", folder / "data/adult.data")
-    (folder / ".dvc" / "tmp").mkdir(parents=True)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        compose("data=census_income", "optimizer=newton", "train.lambda=0.1", "train.features=linear")
-        run_stages("load", "split", "train")
-    return folder
-
-
-@pytest.fixture
-def project(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(trained)
-    return trained
 
 
 @pytest.fixture

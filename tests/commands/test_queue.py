@@ -5,6 +5,7 @@ The stage fails at learning rates above 50, and waits for ever at lambda 7.
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -40,13 +41,18 @@ for name in ("evaluate", "one_vs_rest"):
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = copy_project(tmp_path / "project")
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_project(tmp_path_factory.mktemp("queue") / "project")
     (folder / "dvc.yaml").write_text(STAGES)
     (folder / "fit.py").write_text(FIT)
     shell_in(folder)("dvc repro && git add --all && git commit --quiet --message run")
     return folder
+
+
+@pytest.fixture
+def project(reproduced: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(reproduced, tmp_path / "project")
 
 
 @pytest.fixture

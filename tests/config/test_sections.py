@@ -15,6 +15,7 @@ train:
   l1_ratio: 0
   multiclass: one_vs_rest
   interactions: []
+  pair_strength: 1
   tolerance: 1.0e-06
   seed: 0
   optimizer: newton

@@ -10,7 +10,7 @@ from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.reading import CellFormat
-from pipeline.training import decision, fit, selection
+from pipeline.training import decision, fit, pair_search, selection
 from pipeline.training.sweep import score_grid
 
 
@@ -75,7 +75,7 @@ def rows_of_which_a_fold_has_a_pair_of_its_own():
 
 
 def test_what_is_called_out_of_fold_has_pairs_that_were_found_without_the_fold(monkeypatch):
-    monkeypatch.setattr(selection, "PAIRS", (1,))
+    monkeypatch.setattr(pair_search, "PAIRS", (1,))
     table, folds = rows_of_which_a_fold_has_a_pair_of_its_own()
     losses = []
     fold, P = decision.out_of_fold(table, KEPT, None, np.ones(len(table)))
@@ -188,7 +188,7 @@ def test_a_fold_with_a_wrong_cell_is_reported_and_noise_is_not(recwarn):
     selection.resolved(rows, AUTO)
     assert not recwarn.list
     losses = np.array([[0.4] * 5, [0.4, 0.4, 0.4, 0.4, 30]])
-    candidates = [["linear", "one_vs_rest", 0, 0.1, loss.mean(), loss.std(ddof=1) / 5**0.5] for loss in losses]
+    candidates = [["linear", "one_vs_rest", 0, 1.0, 0.1, loss.mean(), loss.std(ddof=1) / 5**0.5] for loss in losses]
     columns = features_and_target(rows)
     with pytest.warns(UserWarning, match=r"1 of 2 candidates is absurd: 30 with features linear and lambda 0\.1"):
         selection._warn_of_absurd(candidates, losses, selection.Rows(*columns, None))

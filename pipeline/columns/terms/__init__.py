@@ -7,6 +7,7 @@ categories  strings
 curve       what a number adds beside its line
 pair        two terms that act together
 offset      a known part of the log-odds
+expression  what a term adds, for any language
 design      the terms of a table together
 fields      the values of a saved model, each checked when it is taken
 """

@@ -14,36 +14,49 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Constant, Expression, Lookup, Missing
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indicators
 from pipeline.files.stored import Table
 
 
 class Categories(Term):
-    """A column of strings; `categories` are sorted, None (missing) last, and the last code is that of all others."""
+    """A column of strings; the last code is that of all others than its categories.
+
+    categories  sorted, None (missing) last
+    counts      the training rows of each; none in models of earlier versions
+    """
 
     kind = "categories"
     is_partition = True
     is_ordered = False
 
-    def __init__(self, column: str, categories: list[str | None]) -> None:
-        self.columns, self.categories = (column,), categories
+    def __init__(self, column: str, categories: list[str | None], counts: list[int]) -> None:
+        self.columns, self.categories, self.counts = (column,), categories, counts
         self.n_codes = len(categories) + 1
 
     @classmethod
     def fit(cls, table: Table, settings: Settings, earlier: Sequence[Term]) -> list[Term]:
-        return [cls(str(name), _distinct(table[name])) for name in table.select_dtypes("str").columns]
+        return [cls(str(name), *_counted(table[name])) for name in table.select_dtypes("str").columns]
 
     def encode(self, table: Table) -> Piece:
         codes = pc.index_in(_strings(table[self.columns[0]]), pa.array(self.categories, pa.large_string()))
         return Piece(codes=pc.fill_null(codes, len(self.categories)).to_numpy())
 
     def state(self) -> dict[str, Any]:
-        return {"column": self.columns[0], "categories": self.categories}
+        return {"column": self.columns[0], "categories": self.categories, "counts": self.counts}
 
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Categories":
-        return cls(state.text("column"), state.texts_or_null("categories"))
+        categories = state.texts_or_null("categories")
+        counts = state.codes("counts", len(categories)).tolist() if state.value("counts") else []
+        return cls(state.text("column"), categories, counts)
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        numbers = dict(zip(self.categories, weights.tolist(), strict=False))
+        other = float(weights[-1])
+        missing, known = numbers.pop(None, other), {str(name): number for name, number in numbers.items()}
+        return Missing(self.columns[0], Constant(missing), Lookup(self.columns[0], known, other))
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         seen = rows.counts(self)[:-1]
@@ -84,6 +97,7 @@ def _strings(column: pd.Series) -> pa.Array | pa.ChunkedArray:
     return pa.array(column, pa.large_string(), from_pandas=True)
 
 
-def _distinct(column: pd.Series) -> list[str | None]:
-    categories = pc.unique(_strings(column))
-    return pc.take(categories, pc.sort_indices(categories)).to_pylist()  # missing last
+def _counted(column: pd.Series) -> tuple[list[str | None], list[int]]:
+    categories, counts = pc.value_counts(_strings(column)).flatten()
+    order = pc.sort_indices(categories)  # missing last
+    return categories.take(order).to_pylist(), counts.take(order).to_pylist()

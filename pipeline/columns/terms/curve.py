@@ -10,6 +10,9 @@ the straight line is the limit of much smoothness, or of a large lambda, and whe
 more. Both penalties together are those of a ridge on other features, the columns of Phi: with the Gram matrix of g
 diagonal, they are the bends from smooth to rough, each divided by the square root of its penalty.
 
+The mode, if a tenth of the rows or more have it, has an indicator beside the curve: rows without capital gain are
+another kind of rows, and a smooth curve can't jump there.
+
 Bins without training rows (inside a fold) have the features of the nearest bin with some, as the predictions of a model
 that has never seen such numbers.
 
@@ -19,12 +22,14 @@ that has never seen such numbers.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Constant, Expression, Missing, Steps
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
@@ -35,6 +40,7 @@ FEWEST = 4  # distinct numbers for a curve
 NEGLIGIBLE = 1e-6  # times the largest variance of a direction: what is left of the straight line
 BINS = 256  # of a curve; each value has its own where there are fewer
 BENDS = 3  # of a pair
+OFTEN = 0.1  # of the rows that have the mode: with so many it has an indicator
 EDGE_DIGITS = 9
 
 
@@ -44,15 +50,16 @@ class Curve(Term):
     line    the term of the straight line
     edges   (n_bins - 1,), between two numbers of training, in units of the column; a number on an edge is above it
     points  (n_bins,)
+    alone   (n_bins,) of bool, whether the bin has one number only; None for a model that was read
 
     The last code is that of missing cells.
     """
 
     kind = "curve"
 
-    def __init__(self, line: Line, edges: np.ndarray, points: np.ndarray) -> None:
+    def __init__(self, line: Line, edges: np.ndarray, points: np.ndarray, alone: np.ndarray | None = None) -> None:
         self.columns, self.line = line.columns, line
-        self.edges, self.points = edges, points
+        self.edges, self.points, self.alone = edges, points, alone
         self.n_codes = len(points) + 1
         self.is_ordered = None if line.part else True
 
@@ -98,16 +105,31 @@ class Curve(Term):
             raise state.wrong("the edges do not ascend")
         return cls(lines[name], edges, points)
 
+    def expression(self, weights: np.ndarray) -> Expression:
+        steps = Steps(self.line.number(), self.edges.tolist(), weights[:-1].tolist())
+        return Missing(self.columns[0], Constant(float(weights[-1])), steps)
+
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         if settings.smoothness is None:
             return None
         seen = rows.counts(self)[:-1]
         Phi = bends(self.points, seen, settings.smoothness)
-        if not Phi.shape[1]:
-            return None
         names = [f"{self.name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]
-        deviation = np.sqrt(seen @ Phi**2 / max(seen.sum(), 1))
+        if (mode := self.mode(seen)) is not None:
+            Phi = np.column_stack([Phi, np.arange(len(Phi)) == mode])
+            value = (self.values[mode] / self.line.scale).round(12) * self.line.scale + 0.0  # no -0
+            names.append(f"{self.name} = {value:.9g}")
+        if not names:
+            return None
+        n = max(seen.sum(), 1)
+        deviation = np.sqrt(np.maximum(seen @ Phi**2 / n - (seen @ Phi / n) ** 2, 0))
         return products(names, rows.first(self), Phi, deviation)
+
+    def mode(self, counts: np.ndarray) -> int | None:
+        """The bin of the mode, by training rows in each bin (n_bins,); None where it is rare or a line says it all."""
+        k = int(counts.argmax())
+        is_often = counts[k] >= OFTEN * counts.sum() and (counts > 0).sum() > 2
+        return k if is_often and self.alone is not None and self.alone[k] else None
 
     def effects(self) -> Effects:
         """Of the line and the curve, at the point of each bin."""
@@ -132,6 +154,8 @@ class Curve(Term):
         deviation = np.sqrt(np.average((self.points - mean) ** 2, weights=counts))
         line = ((self.points - mean) / deviation)[filled][nearest(self.points, counts)]
         curve = np.column_stack([line, bends(self.points, counts, smoothness)[:, :BENDS]])
+        if (mode := self.mode(counts)) is not None:
+            curve = np.column_stack([curve, (np.arange(len(line)) == mode) - counts[mode] / counts.sum()])
         share = np.maximum(counts, 1e-9)
         in_group = sparse.csr_matrix((share, (groups[:-1], np.arange(len(share)))), (n_groups, len(share)))
         total = np.asarray(in_group.sum(axis=1))
@@ -143,16 +167,22 @@ class Curve(Term):
         return [f"{mean.round(12):.4g}" for mean in means] + ["missing"]
 
 
-def _bins(line: Line, present: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges and points: a bin for each distinct number, or `BINS` with about as many rows each."""
+def _bins(line: Line, present: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges, points, and which bins have one number: a bin for each, or `BINS` with about as many rows each.
+
+    Where there are more numbers than bins, those that at least as many rows have as a bin are still alone.
+    """
     if len(distinct) <= BINS:
-        return between(distinct[:-1], distinct[1:]), line.standardised(distinct)
+        return between(distinct[:-1], distinct[1:]), line.standardised(distinct), np.full(len(distinct), True)
     quantiles = np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1])
-    first = np.unique(np.append(0, np.searchsorted(distinct, quantiles)))  # of each bin, its smallest number
+    often = np.flatnonzero(np.bincount(np.searchsorted(distinct, present)) >= len(present) / BINS)
+    places = [[0], np.searchsorted(distinct, quantiles), often, often + 1]
+    first = np.unique(np.concatenate(places).clip(max=len(distinct) - 1))  # of each bin, its smallest number
     edges = between(distinct[first[1:] - 1], distinct[first[1:]])
     place = np.searchsorted(edges, present, side="right")
     counts = np.bincount(place, minlength=len(first))
-    return edges, np.bincount(place, line.standardised(present), len(first)) / counts
+    points = np.bincount(place, line.standardised(present), len(first)) / counts
+    return edges, points, np.diff(np.append(first, len(distinct))) == 1
 
 
 def between(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -165,8 +195,14 @@ def between(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarray:
     """Phi, with no column where the numbers have too few bins to bend."""
+    return _bends(points.tobytes(), counts.astype(np.int64).tobytes(), smoothness)
+
+
+@lru_cache(maxsize=2048)  # a curve and each of its pairs ask for the same
+def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float) -> np.ndarray:
     from sklearn.preprocessing import SplineTransformer
 
+    points, counts = np.frombuffer(points_bytes), np.frombuffer(counts_bytes, np.int64)
     filled = counts > 0
     if filled.sum() < FEWEST:
         return np.empty((len(points), 0))

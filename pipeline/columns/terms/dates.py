@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.columns.terms import expression
+from pipeline.columns.terms.expression import Expression
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line, line_of
 from pipeline.columns.terms.term import Settings, Term
@@ -44,6 +46,9 @@ class DatePart(Line):
         if (part := state.text("part")) not in PARTS:
             raise state.wrong(f"part is {part!r}, not one of {', '.join(PARTS)}")
         return cls(state.text("column"), part, *numbers)
+
+    def number(self) -> Expression:
+        return expression.DatePart(self.columns[0], self.part)
 
     def numbers(self, cells: pd.Series) -> np.ndarray:
         part = getattr(pd.to_datetime(cells, errors="coerce").dt, self.part)

@@ -157,17 +157,18 @@ class Features:
     centre     (n_features,): a feature times its scale plus its centre is in the units of its column; 0 and 1 for
     scale      indicators
     deviation  (n_features,), the standard deviation of each feature in training
+    design     whose features they are
     spans      the positions of the features of each term that has some
     n_dense    the number of float columns of the base matrix
     """
 
-    def __init__(self, design: Design, rows: Matrix, settings: Settings) -> None:
-        """Fit on `rows`, the base matrix of the training rows."""
-        seen, self.n_dense = Rows(rows), design.n_dense
+    def __init__(self, design: Design, rows: Matrix, settings: Settings, terms: Sequence[Term] | None = None) -> None:
+        """Fit on `rows`, the base matrix of the training rows; of all terms, or of some."""
+        seen, self.n_dense, self.design = Rows(rows), design.n_dense, design
         maps: list[Map] = []
         self.spans: list[Span] = []
         n_features = 0
-        for term in design.terms:
+        for term in design.terms if terms is None else terms:
             made = term.features(seen, settings)
             if made is not None:
                 self.spans.append(Span(term, n_features + np.arange(len(made.names))))

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.columns.terms import expression
+from pipeline.columns.terms.expression import Constant, Expression, Number
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indicators
 from pipeline.files.stored import Table
 
 EPSILON = np.finfo(float).eps
 MARGIN = 1.0  # of the range of training, on each side
+PARTS = 24  # of a histogram
 UNKNOWN = np.array([-1, -1, 1, 1]) * np.finfo(float).max
 
 
@@ -30,6 +33,7 @@ class Line(Term):
     centre, scale, fill  of the base column; fill is that of a missing cell, where training had none
     range                (4,), minimum, 5 % and 95 % quantile, and maximum of training, in the units of the table
     low, high            a number beyond counts as this, in the units of the table; infinite in documents without them
+    histogram            (PARTS,), the numbers in equal parts from the 5 % to the 95 % quantile, all beyond in the outer
     missing              the term that is 1 where cells are missing, or None
     """
 
@@ -41,6 +45,7 @@ class Line(Term):
         self.columns = (column,)
         self.centre, self.scale, self.fill = centre, scale, fill
         self.range, self.low, self.high = UNKNOWN, -np.inf, np.inf
+        self.histogram: list[int] = []
         self.missing: Missing | None = None
 
     @classmethod
@@ -65,8 +70,8 @@ class Line(Term):
     def state(self) -> dict[str, Any]:
         part = {"part": self.part} if self.part else {}
         numbers = {"centre": self.centre, "scale": self.scale, "fill": self.fill, "range": self.range.tolist()}
-        ends = {"low": self.low, "high": self.high} if np.isfinite([self.low, self.high]).all() else {}
-        return {"column": self.columns[0], **part, **numbers, **ends}
+        ends = {"low": float(self.low), "high": float(self.high)} if np.isfinite([self.low, self.high]).all() else {}
+        return {"column": self.columns[0], **part, **numbers, **ends, "histogram": self.histogram}
 
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Line":
@@ -79,11 +84,24 @@ class Line(Term):
             line.low, line.high = state.number("low"), state.number("high")
             if line.low > line.high:
                 raise state.wrong(f"low is {line.low:g}, above high, which is {line.high:g}")
+        line.histogram = state.codes("histogram", PARTS).tolist() if state.value("histogram") else []
         return line
 
     @classmethod
     def named(cls, state: Fields, *numbers: float) -> "Line":
         return cls(state.text("column"), *numbers)
+
+    def number(self) -> Expression:
+        """The number of a cell that is not missing."""
+        return Number(self.columns[0])
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        slope = float(weights[0])
+        x = self.number()
+        if np.isfinite([self.low, self.high]).all():
+            x = expression.Clipped(x, float(self.low), float(self.high))
+        line = expression.Straight(x, self.centre, self.scale, slope)
+        return expression.Missing(self.columns[0], Constant(slope * self.fill), line)
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         j = self.dense
@@ -140,6 +158,9 @@ class Missing(Term):
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Missing":
         return cls(state.text("column"))
 
+    def expression(self, weights: np.ndarray) -> Expression:
+        return expression.Missing(self.columns[0], Constant(float(weights[0])), Constant(0.0))
+
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         share = rows.dense(self.dense).mean(keepdims=True)
         if not share.any():
@@ -153,6 +174,7 @@ def line_of(line: Line, cells: pd.Series) -> Line:
     line.centre, line.scale, fill = centre_and_scale(numbers)
     line.range = range_of(numbers)
     line.low, line.high = ends_of(line.range[0], line.range[-1])
+    line.histogram = histogram(numbers, line.range)
     line.missing = Missing(line.columns[0]) if np.isnan(numbers).any() else None
     line.fill = fill if line.missing is None else 0.0
     return line
@@ -169,6 +191,15 @@ def ends_of(lowest: Any, highest: Any) -> tuple[Any, Any]:
     with np.errstate(over="ignore"):
         width = MARGIN * (highest - lowest)
         return np.maximum(lowest - width, UNKNOWN[0]), np.minimum(highest + width, UNKNOWN[-1])
+
+
+def histogram(column: np.ndarray, range_: np.ndarray) -> list[int]:
+    """The numbers in each of `PARTS` equal parts of the middle of their range; none of a constant."""
+    low, high = range_[1], range_[2]
+    if not low < high < np.inf or not np.isfinite(high - low):
+        return []
+    present = np.clip(column[~np.isnan(column)], low, high)
+    return np.histogram(present, PARTS, (low, high))[0].tolist()
 
 
 def centre_and_scale(column: np.ndarray) -> tuple[float, float, float]:

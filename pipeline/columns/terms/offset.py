@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from pipeline.columns.terms.expression import Expression, Number
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term
 from pipeline.errors import UserError
@@ -35,6 +38,9 @@ class Offset(Term):
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Offset":
         return cls(state.text("column"))
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        return Number(self.name)
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         return None

@@ -15,7 +15,7 @@ which is on average its degrees of freedom where nothing interacts. Lou, Caruana
 intelligible models with pairwise interactions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -23,11 +23,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Expression, Grid
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
 from pipeline.errors import UserError
 from pipeline.files.stored import Table
-from pipeline.logistic.matrix import Matrix
+from pipeline.logistic.matrix import Block, Matrix
 
 GROUPS = 32  # of each column of a pair: bins with about as many rows each, or its most frequent categories
 COARSE = 8  # groups of each column in a score test
@@ -48,16 +49,31 @@ class Pair(Term):
     @classmethod
     def fit(cls, table: Table, settings: Settings, earlier: Sequence[Term]) -> list[Term]:
         """The pairs of the settings. Errors: `UserError` for a column that is not there, or has no codes."""
-        terms = [(_named(one, earlier), _named(other, earlier)) for one, other in settings.pairs]
-        groups = {}
-        for term in {id(term): term for pair in terms for term in pair}.values():
-            counts = np.bincount(codes_of(term, table), minlength=term.n_codes)
-            groups[term.name] = term.groups(counts, GROUPS)
-        return [cls(one, other, (groups[one.name], groups[other.name])) for one, other in terms]
+
+        def counts(term: Term) -> np.ndarray:
+            return np.bincount(codes_of(term, table), minlength=term.n_codes)
+
+        return [*cls.named(settings.pairs, earlier, counts)]
+
+    @classmethod
+    def named(
+        cls, pairs: Sequence[tuple[str, str]], terms: Sequence[Term], counts: Callable[[Term], np.ndarray]
+    ) -> list["Pair"]:
+        """Pairs of these names; `counts` are the training rows that have each code of a term."""
+        sides = [(_named(one, terms), _named(other, terms)) for one, other in pairs]
+        each = {term.name: term for pair in sides for term in pair}
+        groups = {name: term.groups(counts(term), GROUPS) for name, term in each.items()}
+        return [cls(one, other, (groups[one.name], groups[other.name])) for one, other in sides]
 
     def encode(self, table: Table) -> Piece:
         one, other = (groups[codes_of(term, table)] for term, groups in zip(self.terms, self.groups_of, strict=True))
         return Piece(codes=one * self.shape[1] + other)
+
+    def in_block(self, block: Block) -> np.ndarray:
+        """Its sparse column in rows of the base matrix that has the codes of both terms, (n_rows,)."""
+        sides = zip(self.terms, self.groups_of, strict=True)
+        one, other = (groups[block.codes[:, term.code] - term.start] for term, groups in sides)
+        return (self.start + one * self.shape[1] + other).astype(np.int32)
 
     def state(self) -> dict[str, Any]:
         return {"terms": [term.name for term in self.terms], "groups": [each.tolist() for each in self.groups_of]}
@@ -75,6 +91,10 @@ class Pair(Term):
         sides = Fields(dict(zip(names, groups, strict=True)), "groups of a pair")
         return cls(one, other, (sides.codes(names[0], one.n_codes), sides.codes(names[1], other.n_codes)))
 
+    def expression(self, weights: np.ndarray) -> Expression:
+        one, other = (term.expression(groups) for term, groups in zip(self.terms, self.groups_of, strict=True))
+        return Grid(one, other, weights.reshape(self.shape).tolist())
+
     def features(self, rows: Rows, settings: Settings) -> Map | None:
         is_mixed = self.terms[0].is_ordered != self.terms[1].is_ordered
         sides = []
@@ -84,7 +104,8 @@ class Pair(Term):
             if is_mixed and not term.is_ordered:  # else bends of the number alone would be among the products
                 side = _centred(side, groups, counts)
             sides.append(side)
-        Phi, seen = sparse.coo_matrix(sparse.kron(*sides)), rows.counts(self)
+        Phi = sparse.coo_matrix(sparse.kron(*sides)) / np.sqrt(settings.pair_strength)
+        seen = rows.counts(self)
         names = [f"{self.name}, {k}" for k in range(1, Phi.shape[1] + 1)]
         mean = seen @ Phi / len(rows)
         deviation = np.sqrt(np.maximum(seen @ Phi.power(2) / len(rows) - mean**2, 0))
@@ -132,24 +153,35 @@ def promising_pairs(
     groups = {}
     for term in terms:
         if term.is_ordered is not None:
-            codes = np.concatenate([block.codes[:, term.code] for block in rows.blocks]) - term.start
+            codes = codes_in(term, rows)
             groups[term.name] = term.groups(np.bincount(codes, minlength=term.n_codes), COARSE)[codes]
-    gains = {}
-    for first, second in combinations(groups, 2):
-        cell = groups[first] * COARSE + groups[second]
-        gains[first, second] = sum(
-            _interaction(np.bincount(cell, r, COARSE**2), np.bincount(cell, s, COARSE**2))
-            for r, s in zip(residuals.T, curvatures.T, strict=True)
-        )
-    return sorted((pair for pair, gain in gains.items() if gain > 0), key=lambda pair: -gains[pair])[:n]
+    names = list(combinations(groups, 2))
+    gains = np.zeros(len(names))
+    for r, s in zip(residuals.T, curvatures.T, strict=True):
+        sums = np.empty((2, len(names), COARSE**2))
+        for k, (first, second) in enumerate(names):
+            cell = groups[first] * COARSE + groups[second]
+            sums[:, k] = [np.bincount(cell, weights, COARSE**2) for weights in (r, s)]
+        gains += _interactions(*sums)
+    return [names[k] for k in np.argsort(-gains, kind="stable")[:n].tolist() if gains[k] > 0]
 
 
-def _interaction(R: np.ndarray, S: np.ndarray) -> float:
-    """The minimum above less its degrees of freedom, for sums over the cells (COARSE^2,). Few rows count less."""
-    filled = S > 0
+def codes_in(term: Term, rows: Matrix) -> np.ndarray:
+    """The codes of a term in a base matrix, (n_rows,)."""
+    return np.concatenate([block.codes[:, term.code] for block in rows.blocks]) - term.start
+
+
+def _interactions(R: np.ndarray, S: np.ndarray) -> np.ndarray:
+    """The minimum above less its degrees of freedom, (n_pairs,), for sums over cells (n_pairs, COARSE^2).
+
+    Few rows count less.
+    """
     each = np.eye(COARSE)
-    groups = np.hstack([np.repeat(each, COARSE, axis=0), np.tile(each, (COARSE, 1))])[filled]
-    R, S = R[filled], S[filled] + 1
-    weighted = groups * np.sqrt(S)[:, None]
-    coef, _, rank, _ = np.linalg.lstsq(weighted, R / np.sqrt(S), rcond=None)
-    return float(((R / np.sqrt(S) - weighted @ coef) ** 2).sum()) - (len(R) - int(rank))
+    groups = np.hstack([np.repeat(each, COARSE, axis=0), np.tile(each, (COARSE, 1))])
+    filled = S > 0
+    S = np.where(filled, S + 1, 0)
+    values, vectors = np.linalg.eigh(groups.T @ (S[:, :, None] * groups))
+    kept = values > 1e-10 * values[:, -1:]
+    of_groups = np.einsum("pvk,pv->pk", vectors, R @ groups) ** 2 / np.where(kept, values, np.inf)
+    squares = np.where(filled, R, 0) ** 2 / np.where(filled, S, 1)
+    return squares.sum(axis=1) - of_groups.sum(axis=1) - (filled.sum(axis=1) - kept.sum(axis=1))

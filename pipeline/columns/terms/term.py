@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms.expression import Expression
 from pipeline.columns.terms.fields import Fields
 from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Matrix
@@ -65,21 +66,23 @@ class Settings:
 
     A category with fewer than `min_rows` rows, or beyond the `max_categories` most frequent of its column (of which the
     rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given. `pairs` of columns act
-    together; `offset` is a column that is a known part of the margin. With `bins`, numbers have codes even where
-    nothing bends.
+    together, with `pair_strength` times the lambda; `offset` is a column that is a known part of the margin. With
+    `bins`, numbers have codes even where nothing bends.
     """
 
     min_rows: int = 1
     max_categories: int | None = None
     smoothness: float | None = None
     pairs: Sequence[tuple[str, str]] = ()
+    pair_strength: float = 1.0
     offset: str | None = None
     bins: bool = False
 
     @classmethod
     def of(cls, train: Any, **changes: Any) -> "Settings":
         """Those of the section `train` of the configuration, with changes."""
-        return replace(cls(train.min_rows, None, train.bending, train.pairs, train.offset), **changes)
+        settings = cls(train.min_rows, None, train.bending, train.pairs, train.times_lambda, train.offset)
+        return replace(settings, **changes)
 
     @property
     def has_bins(self) -> bool:
@@ -167,6 +170,10 @@ class Term:
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence["Term"]) -> "Term":
         """The term of a `state`; `earlier` are the terms before it. Errors: `UserError` for values that do not fit."""
+        raise NotImplementedError
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        """What it adds to a margin, for the weights (n_dense + n_codes,) of its base columns."""
         raise NotImplementedError
 
     def effects(self) -> Effects | None:

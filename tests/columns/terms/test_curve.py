@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import train_params
 from scipy.optimize import minimize
 from sklearn.preprocessing import SplineTransformer
 
@@ -10,6 +11,8 @@ from pipeline.columns.terms import Settings, prepare
 from pipeline.columns.terms.curve import KNOTS, Curve, bends, between
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.loss import log_loss
+from pipeline.reading import CellFormat
+from pipeline.training import fit
 
 POINTS = np.linspace(-2, 2, 60) ** 3
 COUNTS = np.random.default_rng(0).integers(1, 30, 60)
@@ -124,3 +127,15 @@ def test_the_bins_of_many_numbers_have_about_as_many_rows_each():
     assert counts.min() > 60
     assert counts.max() < 110
     assert not np.isin(curve.edges, x).any()
+
+
+def test_a_number_that_many_rows_have_may_jump_and_its_neighbours_do_not():
+    rng, n = np.random.default_rng(0), 4_000
+    gain = np.where(rng.random(n) < 0.3, 0.0, rng.normal(size=n).round(3))
+    y = np.where(np.where(gain == 0, 2.0, -1.0) + rng.logistic(size=n) > 0, "yes", "no")
+    rows = pd.DataFrame({"gain": gain, "y": y}).astype({"y": "str"})
+    params = train_params(**{"lambda": 1e-4}, features="curves", optimizer="quasi_newton", learning_rate="auto")
+    trained = fit.train(rows, params, CellFormat())
+    at = trained.model.margins(pd.DataFrame({"gain": [0.0, -0.01, 0.01, 1.0]}))
+    np.testing.assert_allclose(at, [2, -1, -1, -1], atol=0.3)
+    assert "gain = 0" in trained.features.names

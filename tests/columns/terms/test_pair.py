@@ -1,5 +1,7 @@
 """Pairs of columns that act together. The oracle is how the data was made."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,16 +22,16 @@ AUTO = train_params(
 )
 
 
-def frame(n=N):
-    rng = np.random.default_rng(0)
+def frame(n=N, seed=0):
+    rng = np.random.default_rng(seed)
     table = pd.DataFrame(rng.normal(size=(n, 4)), columns=["age", "balance", "height", "weight"])
     table["flag"] = rng.integers(0, 2, n).astype(float)
     table["plan"] = pd.Series(rng.choice(["basic", "gold", "none"], n), dtype="str")
     return table, rng
 
 
-def table(log_odds, n=N):
-    X, rng = frame(n)
+def table(log_odds, n=N, seed=0):
+    X, rng = frame(n, seed)
     y = log_odds(X) + rng.logistic(size=n) > 0
     return X.assign(y=np.where(y, "yes", "no")).astype({"y": "str"})
 
@@ -52,12 +54,27 @@ def by_flag(X):
 
 @pytest.mark.parametrize(
     ("log_odds", "best"),
-    [(product, ("age", "balance")), (by_category, ("plan", "age")), (by_flag, ("age", "flag")), (additive, None)],
+    [(product, ("age", "balance")), (by_category, ("plan", "age")), (by_flag, ("age", "flag"))],
 )
-def test_the_pair_that_the_data_was_made_with_is_chosen_first_and_none_in_additive_data(log_odds, best):
+def test_the_pair_that_the_data_was_made_with_is_chosen_first(log_odds, best):
     settled, candidates = selection.resolved(table(log_odds), AUTO)
-    assert settled.pairs == ([best] if best else [])
+    assert settled.pairs == [best]
     assert candidates.loc[candidates["chosen"], "pairs"].tolist() == [len(settled.pairs)]
+
+
+def test_additive_data_get_no_pairs_but_for_chance():
+    asked = AUTO.model_copy(update={"pair_strength": "auto", "features": "curves"})
+    with_pairs = [bool(selection.resolved(table(additive, 600, seed), asked)[0].pairs) for seed in range(5)]
+    assert sum(with_pairs) <= 1
+
+
+def test_pairs_have_a_strength_of_their_own():
+    names = ["age", "balance", "height", "weight"]
+    weak = lambda X: X["flag"] + 0.35 * sum(X[a] * X[b] for a, b in combinations(names, 2))  # noqa: E731
+    asked = AUTO.model_copy(update={"pair_strength": "auto", "features": "linear"})
+    for log_odds, l2, strength in [(weak, 1e-4, 10), (product, 1e-2, 1)]:
+        settled, candidates = selection.resolved(table(log_odds, 1_500), asked.model_copy(update={"l2": l2}))
+        assert settled.pair_strength == candidates.loc[candidates["chosen"], "pair_strength"].item() == strength
 
 
 def test_bends_of_single_columns_do_not_look_like_pairs_to_lines():

@@ -182,6 +182,8 @@ class _Tables:
             case e.Missing(column, missing, present):
                 absent = f"SUMPRODUCT(--EXACT({self.missing},TRIM({cell(column)})))>0"
                 return f"IF({absent},{self.written(missing, cell)},{self.written(present, cell)})"
+            case e.Clipped(x, low, high):
+                return f"MIN(MAX({self.written(x, cell)},{low!r}),{high!r})"
             case e.Straight(x, centre, scale, slope):
                 return f"({slope!r})*(({self.written(x, cell)}-({centre!r}))/{scale!r})"
             case e.Steps(x, edges, values):

@@ -209,6 +209,10 @@ class _Writer:
             case e.Missing(column, missing, present):
                 one, other = self.written(missing), self.written(present)
                 return f"CASE WHEN {self._named('cell', column)} IS NULL THEN {one} ELSE {other} END"
+            case e.Clipped(inner, low, high):
+                x = self.written(inner)
+                ends = f"WHEN {x} < {number(low)} THEN {number(low)} WHEN {x} > {number(high)} THEN {number(high)}"
+                return f"CASE {ends} ELSE {x} END"
             case e.Straight(x, centre, scale, slope):
                 return f"{number(slope)} * (({self.written(x)} - {number(centre)}) / {number(scale)})"
             case e.Steps(x, edges, values):
@@ -256,7 +260,7 @@ class _Writer:
     def _values(self, column: str, delimiter: str, values: dict[str, float]) -> str:
         if delimiter == BRACKETS:
             raise UserError(
-                f"the lists of {column!r} are in brackets, which can't be written as SQL. Write the model as a program, "
+                f"the lists of {column!r} are in brackets, which can't be written as SQL. Write a program: "
                 f"`python -m pipeline export model.py`."
             )
         mark, cell = delimiter or "\x1f", self._named("cell", column)

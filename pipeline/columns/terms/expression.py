@@ -9,6 +9,7 @@ An expression is made of the few kinds below, each a number for a row. `columns.
     Number     the number of a cell
     DatePart   a part of the date of a cell: year, month, day, day_of_week (Monday is 0), hour, minute
     Missing    one expression where a cell is missing, another where not
+    Clipped    x, but at least low and at most high
     Straight   slope (x - centre) / scale
     Steps      values[number of edges that are at most x]
     Lookup     the number of a string, and that of all others
@@ -41,6 +42,13 @@ class Missing:
     column: str
     missing: "Expression"
     present: "Expression"
+
+
+@dataclass(frozen=True)
+class Clipped:
+    x: "Expression"
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -94,4 +102,4 @@ class Grid:
     values: list[list[float]]
 
 
-Expression = Constant | Number | DatePart | Missing | Straight | Steps | Lookup | Words | Values | Grid
+Expression = Constant | Number | DatePart | Missing | Clipped | Straight | Steps | Lookup | Words | Values | Grid

@@ -47,6 +47,7 @@ function predict(row) {
         return cells[parts[0]];
       case "datepart": return cells[parts[0]][parts[1]];
       case "missing": return value(parts[cells[parts[0]] === null ? 1 : 2], cells);
+      case "clipped": return Math.min(Math.max(value(parts[0], cells), parts[1]), parts[2]);
       case "straight": return parts[3] * ((value(parts[0], cells) - parts[1]) / parts[2]);
       case "steps": return parts[2][above(parts[1], value(parts[0], cells))];
       case "lookup": return Object.hasOwn(parts[1], cells[parts[0]]) ? parts[1][cells[parts[0]]] : parts[2];

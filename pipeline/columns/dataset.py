@@ -176,7 +176,7 @@ def _read_like(path: Path, data: config.TableData, table: Table, cell_format: Ce
     settings = asdict(cell_format)
     same = settings | {
         key: {name: value for name, value in (settings[key] or {}).items() if name in table}
-        for key in ("date_format", "units", "replace")
+        for key in ("date_format", "units", "parts", "replace")
     }
     options = replace(options_of(data), **same, columns=list(table.columns), drop=())
     other = reading.read(path, options, target=data.target, roles=kinds).frame

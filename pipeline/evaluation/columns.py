@@ -18,6 +18,7 @@ from pipeline.files.stored import Table, in_memory
 from pipeline.model import Model
 
 ROWS = 5_000  # of the test rows that pictures are made of, at most
+WORDS = 20  # of a text
 LISTED = 8  # categories, or parts of a number, with a line of their own
 POINTS = 60  # of a curve
 CLASSES = 10  # with a line of their own
@@ -55,18 +56,39 @@ def sampled(fitted: Model, test: Table) -> Sample:
 
 
 def explained(
-    fitted: Model, sample: Sample, names: list[str], curves: pd.DataFrame | None, pairs: pd.DataFrame | None
+    fitted: Model,
+    sample: Sample,
+    names: list[str],
+    curves: pd.DataFrame | None,
+    pairs: pd.DataFrame | None,
+    words: pd.DataFrame | None = None,
 ) -> list[Explained]:
-    """Those of the columns `names`, in this order, and of pairs; curves and pairs are tables of training."""
+    """Those of the columns `names`, in this order, and of pairs; curves, pairs and words are tables of training."""
     places = {group: k for k, group in enumerate(fitted.design.groups)}
     found = []
     for name in names:
-        if (name,) in places:
+        if words is not None and (words["column"] == name).any():
+            found.append(_words(name, words[words["column"] == name]))
+        elif (name,) in places:
             found.append(_column(name, sample, sample.contributions[:, places[(name,)], :], curves))
     if pairs is not None:
         for pair in dict.fromkeys(pairs["pair"]):
             found.append(_pair(str(pair), pairs[pairs["pair"] == pair]))
     return found
+
+
+def _words(name: str, words: pd.DataFrame) -> Explained:
+    """The words of a text, or values of a list, that matter most, of one class or of each: the first of `words`."""
+    first = words.groupby("class", sort=False).head(max(WORDS // words["class"].nunique(), 1)).head(WORDS)
+    largest = first.sort_values("effect", ascending=False, kind="stable")
+    of_class = f" of {words['class'].iloc[0]}" if len(words["class"].unique()) == 1 else ""
+    titles = [str(row.token) if of_class else f"{row.token} ({row[1]})" for row in largest.itertuples()]
+    cells = zip(titles, largest["rows"], largest["effect"], strict=True)
+    rows = [[title, f"{n:,}", f"{effect:+.2f}"] for title, n, effect in cells]
+    bars = [Bar(row[0], effect, note=row[2]) for row, effect in zip(rows, largest["effect"], strict=True)]
+    caption = "What each adds in a row that has it, on average: those that matter most. words.csv has all of them."
+    picture = svg.bars(bars, f"adds to the log-odds{of_class}")
+    return Explained(name, picture, caption, [name, "training rows", "adds, on average"], rows)
 
 
 def _column(name: str, sample: Sample, added: np.ndarray, curves: pd.DataFrame | None) -> Explained:

@@ -1,7 +1,7 @@
 """The result as tables, text and pictures, for a reader and for `dvc plots`."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ class Comparison(NamedTuple):
     n_boosted: int  # training rows that the black box learnt from
 
     @property
-    def metrics(self) -> dict[str, dict[str, float]]:
+    def metrics(self) -> dict[str, dict[str, Any]]:
         return {name: judged.metrics for name, judged in self.models.items()}
 
 
@@ -63,6 +63,8 @@ def draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: st
     if (training / paths.CURVES_OF_FEATURES).exists():
         bent = formats.load_csv(training / paths.CURVES_OF_FEATURES)
         drawing.save(learnt.curves, pictures / "curves.png", title, curves=bent)
+    if (training / paths.WORDS).exists():
+        drawing.save(learnt.words, pictures / "words.png", title, words=formats.load_csv(training / paths.WORDS))
     if (training / paths.SURFACES).exists():
         drawing.save(learnt.pairs, pictures / "pairs.png", title, cells=formats.load_csv(training / paths.SURFACES))
     drawing.save(learnt.weights, pictures / "weights.png", title, weights=formats.load_csv(training / paths.WEIGHTS))

@@ -112,7 +112,7 @@ def out_of_fold(
 
 def _margins_of_firth(fold: Fold, params: config.Train) -> np.ndarray:
     Z, codes, *_ = fold.training
-    start = fit.classifier(params).set_params(max_iter=0).fit(Z, codes)
+    start = fit.classifier(params, max_iter=0).fit(Z, codes)
     return fit.fit_firth(start, Z, codes, fold.features.partitions, params).decision_function(fold.held_out.Z)
 
 

@@ -50,7 +50,7 @@ Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discri
 class Train(Section):
     l2: Annotated[L2 | Literal["auto"], Field(alias="lambda")]
     l1_ratio: Annotated[float, Field(ge=0, le=1)]
-    features: Literal["linear", "curves", "auto"]
+    features: Literal["linear", "curves", "steps", "auto"]
     smoothness: Positive
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
     pair_strength: Positive | Literal["auto"]
@@ -108,7 +108,7 @@ class Train(Section):
     @property
     def bending(self) -> float | None:
         """The smoothness of curves, None for straight lines."""
-        return self.smoothness if self.features == "curves" else None
+        return None if self.features == "linear" else self.smoothness
 
 
 class _Decision(Section):

@@ -1,7 +1,7 @@
 """What `auto` stands for in the section `train`: chosen by cross-validation within the training rows.
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
-    features      straight lines, or curves, each with its best lambda
+    features      straight lines, curves, or curves with steps, each with its best lambda
     interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold,
     pair_strength  penalised as single columns are or ten times as much (`pair_search`)
 
@@ -91,7 +91,7 @@ def resolved(
         losses.append(loss)
 
     best, tried = -1, None
-    for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
+    for kind in ["linear", "curves", "steps"] if params.features == "auto" else [params.features]:
         first = len(losses)
         of_kind = _tried(
             rows, Settings.of(params.model_copy(update={"features": kind})), strengths * share, folds, params

@@ -13,6 +13,9 @@ diagonal, they are the bends from smooth to rough, each divided by the square ro
 The mode, if a tenth of the rows or more have it, has an indicator beside the curve: rows without capital gain are
 another kind of rows, and a smooth curve can't jump there.
 
+With steps, the knots of g lie at quantiles of the normal score of the rank, where skewed numbers have as many rows
+everywhere, and each number that `ROWS_OF_A_STEP` rows or more have has an indicator.
+
 Bins without training rows (inside a fold) have the features of the nearest bin with some, as the predictions of a model
 that has never seen such numbers.
 
@@ -28,6 +31,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.special import ndtri
 
 from pipeline.columns.terms.expression import Constant, Expression, Missing, Steps
 from pipeline.columns.terms.fields import Fields
@@ -40,6 +44,7 @@ FEWEST = 4  # distinct numbers for a curve
 NEGLIGIBLE = 1e-6  # times the largest variance of a direction: what is left of the straight line
 BINS = 256  # of a curve; each value has its own where there are fewer
 BENDS = 3  # of a pair
+ROWS_OF_A_STEP = 10
 OFTEN = 0.1  # of the rows that have the mode: with so many it has an indicator
 EDGE_DIGITS = 9
 
@@ -113,23 +118,28 @@ class Curve(Term):
         if settings.smoothness is None:
             return None
         seen = rows.counts(self)[:-1]
-        Phi = bends(self.points, seen, settings.smoothness)
+        Phi = bends(self.points, seen, settings.smoothness, settings.steps)
         names = [f"{self.name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]
-        if (mode := self.mode(seen)) is not None:
-            Phi = np.column_stack([Phi, np.arange(len(Phi)) == mode])
-            value = (self.values[mode] / self.line.scale).round(12) * self.line.scale + 0.0  # no -0
-            names.append(f"{self.name} = {value:.9g}")
+        own = self.steps(seen) if settings.steps else self.mode(seen)
+        Phi = np.column_stack([Phi, np.arange(len(Phi))[:, None] == own])
+        values = (self.values[own] / self.line.scale).round(12) * self.line.scale + 0.0  # no -0
+        names += [f"{self.name} = {value:.9g}" for value in values]
         if not names:
             return None
         n = max(seen.sum(), 1)
         deviation = np.sqrt(np.maximum(seen @ Phi**2 / n - (seen @ Phi / n) ** 2, 0))
         return products(names, rows.first(self), Phi, deviation)
 
-    def mode(self, counts: np.ndarray) -> int | None:
-        """The bin of the mode, by training rows in each bin (n_bins,); None where it is rare or a line says it all."""
-        k = int(counts.argmax())
-        is_often = counts[k] >= OFTEN * counts.sum() and (counts > 0).sum() > 2
-        return k if is_often and self.alone is not None and self.alone[k] else None
+    def mode(self, counts: np.ndarray) -> np.ndarray:
+        """The bin of the mode, by training rows in each bin (n_bins,); empty where it is rare or a line says it all."""
+        steps = self.steps(counts)
+        return steps[counts[steps] >= max(OFTEN * counts.sum(), counts.max())][:1]
+
+    def steps(self, counts: np.ndarray) -> np.ndarray:
+        """The bins of one number that many rows have; empty where a line says it all."""
+        if self.alone is None or (counts > 0).sum() <= 2:
+            return np.empty(0, int)
+        return np.flatnonzero(self.alone & (counts >= ROWS_OF_A_STEP))
 
     def effects(self) -> Effects:
         """Of the line and the curve, at the point of each bin."""
@@ -154,8 +164,8 @@ class Curve(Term):
         deviation = np.sqrt(np.average((self.points - mean) ** 2, weights=counts))
         line = ((self.points - mean) / deviation)[filled][nearest(self.points, counts)]
         curve = np.column_stack([line, bends(self.points, counts, smoothness)[:, :BENDS]])
-        if (mode := self.mode(counts)) is not None:
-            curve = np.column_stack([curve, (np.arange(len(line)) == mode) - counts[mode] / counts.sum()])
+        mode = self.mode(counts)
+        curve = np.column_stack([curve, (np.arange(len(line))[:, None] == mode) - counts[mode] / counts.sum()])
         share = np.maximum(counts, 1e-9)
         in_group = sparse.csr_matrix((share, (groups[:-1], np.arange(len(share)))), (n_groups, len(share)))
         total = np.asarray(in_group.sum(axis=1))
@@ -193,13 +203,13 @@ def between(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where((low < edges) & (edges <= high), edges, high)
 
 
-def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarray:
+def bends(points: np.ndarray, counts: np.ndarray, smoothness: float, by_rank: bool = False) -> np.ndarray:
     """Phi, with no column where the numbers have too few bins to bend."""
-    return _bends(points.tobytes(), counts.astype(np.int64).tobytes(), smoothness)
+    return _bends(points.tobytes(), counts.astype(np.int64).tobytes(), smoothness, by_rank)
 
 
 @lru_cache(maxsize=2048)  # a curve and each of its pairs ask for the same
-def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float) -> np.ndarray:
+def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float, by_rank: bool) -> np.ndarray:
     from sklearn.preprocessing import SplineTransformer
 
     points, counts = np.frombuffer(points_bytes), np.frombuffer(counts_bytes, np.int64)
@@ -207,7 +217,9 @@ def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float) -> np.nd
     if filled.sum() < FEWEST:
         return np.empty((len(points), 0))
     if not filled.all():
-        return bends(points[filled], counts[filled], smoothness)[nearest(points, counts)]
+        return bends(points[filled], counts[filled], smoothness, by_rank)[nearest(points, counts)]
+    line = np.column_stack([np.ones(len(points)), points])
+    points = ndtri((np.cumsum(counts) - counts / 2) / counts.sum()) if by_rank else points
     points = (points - points[0]) / (points[-1] - points[0])
     share = counts / counts.sum()
     spread = np.sqrt(counts) / np.sqrt(counts).sum()
@@ -216,7 +228,6 @@ def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float) -> np.nd
     if len(knots) < 3:
         return np.empty((len(points), 0))
     S = SplineTransformer(degree=3, knots=knots[:, None], extrapolation="constant").fit_transform(points[:, None])
-    line = np.column_stack([np.ones(len(points)), points])
     root = np.sqrt(share)[:, None]
     S_bent = S - line @ np.linalg.lstsq(line * root, S * root, rcond=None)[0]
     variance, directions = np.linalg.eigh((S_bent * root).T @ (S_bent * root))

@@ -65,9 +65,9 @@ class Settings:
     """What terms are made of a table.
 
     A category with fewer than `min_rows` rows, or beyond the `max_categories` most frequent of its column (of which the
-    rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given. `pairs` of columns act
-    together, with `pair_strength` times the lambda; `offset` is a column that is a known part of the margin. With
-    `bins`, numbers have codes even where nothing bends.
+    rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given, with `steps` also by rank and
+    at single values. `pairs` of columns act together, with `pair_strength` times the lambda; `offset` is a column that
+    is a known part of the margin. With `bins`, numbers have codes even where nothing bends.
     """
 
     min_rows: int = 1
@@ -77,12 +77,14 @@ class Settings:
     pair_strength: float = 1.0
     offset: str | None = None
     bins: bool = False
+    steps: bool = False
 
     @classmethod
     def of(cls, train: Any, **changes: Any) -> "Settings":
         """Those of the section `train` of the configuration, with changes."""
-        settings = cls(train.min_rows, None, train.bending, train.pairs, train.times_lambda, train.offset)
-        return replace(settings, **changes)
+        pairs = train.pairs, train.times_lambda
+        steps = train.features == "steps"
+        return replace(cls(train.min_rows, None, train.bending, *pairs, train.offset, steps=steps), **changes)
 
     @property
     def has_bins(self) -> bool:

@@ -49,7 +49,7 @@ docs/tutorial.ipynb: docs/tutorial.py | .venv/test
 
 site: .venv/test ## build the pages as a web site in site/
 	@python -m pip install --quiet --disable-pip-version-check $(call group,site)
-	@mkdocs build && echo "open site/index.html"
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet && echo "open site/index.html"
 
 lint: .venv/test ## check style, formatting and types
 	@ruff check . && ruff format --check . && mypy

@@ -35,7 +35,7 @@ def render(source: Path, pictures: Path) -> tuple[str, dict[str, Any]]:
         with rc_context(style), redirect_stdout(printed), threadpool_limits(1):
             exec(compile(cell.source, str(source), "exec"), variables)
             if "name" in shown:
-                plt.savefig(pictures / f"{shown['name']}.png", dpi=90, metadata={"Software": None})
+                plt.savefig(pictures / f"{shown['name']}.png", dpi=180, metadata={"Software": None})
                 plt.close()
         parts.append(f"```python\n{cell.source}\n```")
         if printed.getvalue():

@@ -1,9 +1,13 @@
-"""For `make site`: README, CONTRIBUTING and CHANGELOG are pages, too; links to code become the names of files."""
+"""For `make site`: README, CONTRIBUTING and CHANGELOG are pages, too; links to code become the names of files.
+
+Formulas, in LaTeX between lines of `$$` as GitHub and Jupyter read them, become MathML, which browsers set themselves.
+"""
 
 import re
 from pathlib import Path
 from typing import Any
 
+from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parent.parent
@@ -20,4 +24,17 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     for name, page in PAGES.items():
         markdown = markdown.replace(f"](../{name}", f"]({page}").replace(f"]({name}", f"]({page}")
-    return re.sub(r"\[([^\]]+)\]\((?:\.\./|conf/|LICENSE)[^)]*\)", r"\1", markdown)
+    markdown = re.sub(r"(?ms)^\$\$\n(.*?)\n\$\$$", _formula, markdown)
+    return re.sub(r"\[([^\]]+)\]\((?:\.\./|conf/|tests/|pipeline/|LICENSE)[^)]*\)", r"\1", markdown)
+
+
+def _formula(found: re.Match[str]) -> str:
+    return convert(found[1].replace("{aligned}", "{align*}"), display="block")
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    return output.replace("https://unpkg.com/iframe-worker/shim", "iframe-worker.js")  # no page needs the internet
+
+
+def on_post_template(output_content: str, **_: Any) -> str:
+    return on_post_page(output_content)

@@ -71,14 +71,21 @@ plt.legend()
 # A sum of measurements can be any number; a probability lies between 0 and 1. The logistic function, or sigmoid, turns
 # the one into the other:
 #
-#     sigmoid(z) = 1 / (1 + exp(-z))
+# $$
+# \mathrm{sigmoid}(z) = \frac{1}{1 + e^{-z}}
+# $$
 #
 # It can be read backwards: z = log(p / (1 - p)) is the logarithm of the odds. Twice we need its derivative, which is
 # short. With u = exp(-z):
 #
-#     sigmoid'(z) = u / (1 + u)^2                       since the derivative of 1 / (1 + u) is -u' / (1 + u)^2, u' = -u
-#                 = 1 / (1 + u) * u / (1 + u)
-#                 = sigmoid(z) * (1 - sigmoid(z))       since u / (1 + u) = 1 - 1 / (1 + u)
+# $$
+# \begin{aligned}
+# \mathrm{sigmoid}'(z) &= \frac{u}{(1 + u)^2}
+# && \text{the derivative of } \frac{1}{1 + u} \text{ is } \frac{-u'}{(1 + u)^2}, \; u' = -u \\
+# &= \frac{1}{1 + u} \cdot \frac{u}{1 + u} \\
+# &= \mathrm{sigmoid}(z) \, (1 - \mathrm{sigmoid}(z)) && \text{since } \frac{u}{1 + u} = 1 - \frac{1}{1 + u}
+# \end{aligned}
+# $$
 
 
 # %% name="sigmoid" alt="The logistic curve rises from 0 to 1, with 1/2 at z = 0, and its derivative is a bell"
@@ -104,7 +111,9 @@ print("sigmoid of -2, 0, 2:", sigmoid(np.array([-2, 0, 2])).round(4))
 #
 # The model has one weight for each column and an intercept b, the value for an average tumour (all columns 0):
 #
-#     z = x1 w1 + x2 w2 + ... + x30 w30 + b,      p = sigmoid(z)
+# $$
+# z = x_1 w_1 + x_2 w_2 + \dots + x_{30} w_{30} + b, \qquad p = \mathrm{sigmoid}(z)
+# $$
 #
 # For all rows at once, with X of shape (n_samples, n_features), w of (n_features,), and one number b: `z = X @ w + b`.
 # Let us choose weights by hand: malignant tumours are larger, so the mean radius gets weight 2, all others 0.
@@ -128,13 +137,18 @@ print(f"accuracy with malignant predicted where p > 1/2: {((p > 0.5) == y).mean(
 # How bad is a probability? Take the probability that the model gave to what happened: p if y = 1, and 1 - p if y = 0.
 # The log-loss is minus its logarithm, 0 for a certain and right prediction, large for a certain and wrong one:
 #
-#     loss = -[ y log(p) + (1 - y) log(1 - p) ]
+# $$
+# \mathrm{loss} = -\left( y \log p + (1 - y) \log (1 - p) \right)
+# $$
 #
 # The sum over the rows is minus the logarithm of the probability of all labels together, so the weights with the least
 # log-loss are the maximum likelihood estimate. Written with z it needs no division, and no logarithm of a number near
 # 0:
 #
-#     loss = log(1 + exp(z)) - y z       since log(p) = z - log(1 + exp(z)) and log(1 - p) = -log(1 + exp(z))
+# $$
+# \mathrm{loss} = \log(1 + e^z) - y z
+# \qquad \text{since } \log p = z - \log(1 + e^z) \text{ and } \log(1 - p) = -\log(1 + e^z)
+# $$
 #
 # Why not (p - y)^2, as in linear regression? Look at the slopes for a row with y = 1:
 
@@ -167,7 +181,10 @@ for at in (-8, -4, 0, 4):
 # With 30 columns, some of which say nearly the same, large weights of opposite sign can fit the noise of the training
 # rows. A penalty makes large weights cost something:
 #
-#     J(w, b) = mean of log(1 + exp(z)) - y z,  plus  lambda/2 (w1^2 + ... + w30^2)
+# $$
+# J(w, b) = \frac{1}{n} \sum_{i=1}^{n} \left( \log(1 + e^{z_i}) - y_i z_i \right)
+# + \frac{\lambda}{2} \left( w_1^2 + \dots + w_{30}^2 \right)
+# $$
 #
 # The intercept is not penalised: the share of malignant tumours is no noise. The loss is a mean, not a sum, so that
 # lambda and the learning rate mean the same at any number of rows.
@@ -229,19 +246,26 @@ print(f"the class share as p: accuracy {1 - y_test.mean():.4f}, log-loss {prior:
 #
 # Which way should the weights move? Against the gradient of J. Take one row and one weight:
 #
-#     loss        = log(1 + exp(z)) - y z
-#     dloss/dz    = exp(z) / (1 + exp(z)) - y           derivative of log(1 + exp(z)), chain rule
-#                 = 1 / (1 + exp(-z)) - y               numerator and denominator times exp(-z)
-#                 = p - y                               by definition of p
-#     dz/dw_j     = x_j                                 z is x_1 w_1 + ... + x_j w_j + ... + b
-#     dz/db       = 1
-#     dloss/dw_j  = (p - y) x_j                         chain rule
-#     dloss/db    = p - y
+# $$
+# \begin{aligned}
+# \mathrm{loss} &= \log(1 + e^z) - y z \\
+# \frac{\partial\,\mathrm{loss}}{\partial z} &= \frac{e^z}{1 + e^z} - y
+# && \text{derivative of } \log(1 + e^z), \text{ chain rule} \\
+# &= \frac{1}{1 + e^{-z}} - y && \text{numerator and denominator times } e^{-z} \\
+# &= p - y && \text{by definition of } p \\
+# \frac{\partial z}{\partial w_j} &= x_j && z \text{ is } x_1 w_1 + \dots + x_j w_j + \dots + b \\
+# \frac{\partial z}{\partial b} &= 1 \\
+# \frac{\partial\,\mathrm{loss}}{\partial w_j} &= (p - y) \, x_j && \text{chain rule} \\
+# \frac{\partial\,\mathrm{loss}}{\partial b} &= p - y
+# \end{aligned}
+# $$
 #
 # The mean over the rows, and the penalty, whose derivative is lambda w_j:
 #
-#     dJ/dw_j     = 1/n * sum over rows i of (p_i - y_i) x_ij  +  lambda w_j
-#     dJ/db       = 1/n * sum over rows i of (p_i - y_i)
+# $$
+# \frac{\partial J}{\partial w_j} = \frac{1}{n} \sum_{i=1}^{n} (p_i - y_i) \, x_{ij} + \lambda w_j,
+# \qquad \frac{\partial J}{\partial b} = \frac{1}{n} \sum_{i=1}^{n} (p_i - y_i)
+# $$
 #
 # The sum over rows is a product with the transposed matrix: X' (p - y). Never trust a derivation without a check: move
 # each weight a little in both directions, and compare the change of the cost with the gradient.
@@ -272,7 +296,10 @@ print("largest difference of all 30 is below 1e-8:", bool(np.abs(by_formula - by
 # Repeat: compute the gradient, take a step against it. The learning rate is the length of the step per unit of
 # gradient. We record the cost of each iteration.
 #
-#     w <- w - learning_rate * dJ/dw,     b <- b - learning_rate * dJ/db
+# $$
+# w \leftarrow w - \eta \, \frac{\partial J}{\partial w},
+# \qquad b \leftarrow b - \eta \, \frac{\partial J}{\partial b}, \qquad \eta = \text{the learning rate}
+# $$
 
 
 # %%
@@ -449,8 +476,10 @@ plt.legend()
 # If the curvature of each direction is known, each can have its own step: 1/c lands in the minimum of its parabola. All
 # directions together are a matrix of second derivatives. One more derivative of section 7, with dp/dz = p (1 - p):
 #
-#     H_jk = 1/n * sum over rows i of p_i (1 - p_i) x_ij x_ik  +  lambda if j = k       (no lambda for the intercept)
-#     w <- w - H^-1 gradient
+# $$
+# H_{jk} = \frac{1}{n} \sum_{i=1}^{n} p_i (1 - p_i) \, x_{ij} x_{ik}
+# + \lambda \text{ where } j = k \text{ (not of the intercept)}, \qquad w \leftarrow w - H^{-1} \nabla J
+# $$
 
 
 # %%

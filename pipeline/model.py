@@ -314,5 +314,6 @@ def _cell_format(cells: Fields) -> CellFormat:
         decimal=cells.text_or_null("decimal"),
         thousands=cells.text_or_null("thousands"),
         date_format=dates,
+        units={name: cells.section("units").text(name) for name in cells.section("units")} if "units" in cells else {},
         replace={name: {old: replace.section(name).text(old) for old in replace.section(name)} for name in replace},
     )

@@ -1,7 +1,9 @@
 """A frame to a matrix: what its columns are for, whether they can be learnt from, and how they become numbers.
 
 dataset       the table, its training rows and test rows, as configured
+preview       a table before it is used
 roles         what each column is for
+codes         whole numbers that are names
 target        rows and classes to learn
 expectations  what the user requires
 profile       what is in each column

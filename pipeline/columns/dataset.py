@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import config, reading
-from pipeline.columns import associations, expectations, leaks, profile, roles, sentinels, splitting
+from pipeline.columns import associations, codes, expectations, leaks, profile, roles, sentinels, splitting
 from pipeline.columns.target import known_rows, with_target, without_class
 from pipeline.errors import UserError
 from pipeline.files import formats, paths, stored
@@ -140,6 +140,7 @@ def _own(data: config.TableData) -> Loaded:
     numbers = {name: "numeric" for name in (data.weight, data.offset) if name is not None}
     table, cell_format = reading.read(path, options_of(data), target=data.target, roles=numbers | data.roles)
     expectations.check(table, _expected(data), data.path)
+    table = _with_codes(table, data)
     try:
         table = with_target(table, data.target)
         decided = roles.decide(table, data.target, data.roles, weight=data.weight, offset=data.offset)
@@ -153,6 +154,20 @@ def _own(data: config.TableData) -> Loaded:
     return Loaded(table, report, cell_format)
 
 
+def _with_codes(table: pd.DataFrame, data: config.TableData) -> pd.DataFrame:
+    """The table with the columns that are codes as strings, as the file has them: `02139`."""
+    special = (data.target, data.weight, data.offset)
+    known = {*data.roles, *data.expectations, *(name for name in special if name is not None)}
+    if not (found := codes.found(table, known)):
+        return table
+    options = replace(options_of(data), columns=found, drop=())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kinds = dict.fromkeys(found, "categorical")
+        strings = reading.read(Path(data.path), options, target=data.target, roles=kinds).frame
+    return table.assign(**{name: strings[name] for name in found})
+
+
 def _read_like(path: Path, data: config.TableData, table: Table, cell_format: CellFormat) -> pd.DataFrame:
     """Another file with the columns of `table`, in its order and types. Errors: `UserError` where it differs."""
     role = {"float64": "numeric", "str": "categorical", "datetime64[us]": "date"}
@@ -160,7 +175,7 @@ def _read_like(path: Path, data: config.TableData, table: Table, cell_format: Ce
     settings = asdict(cell_format)
     same = settings | {
         key: {name: value for name, value in (settings[key] or {}).items() if name in table}
-        for key in ("date_format", "replace")
+        for key in ("date_format", "units", "replace")
     }
     options = replace(options_of(data), **same, columns=list(table.columns), drop=())
     other = reading.read(path, options, target=data.target, roles=kinds).frame

@@ -20,7 +20,12 @@ from pipeline.reading.served import PAIRS
 
 FEATURES = ("numeric", "categorical", "boolean", "date")
 SPECIAL = ("target", "weight", "offset")
-INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__")  # names that pandas gives a saved index
+INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_0")  # names that pandas gives a saved index
+# Of a column that counts the rows; `x` is R's name for one without, `column_1` that of the first without a header.
+ROW_NUMBERS = re.compile(
+    "(row|case|obs|observation|record|line)?(names?|id|index|idx|number|num|no|nr)|obs|row|x|column1"
+)
+SPREAD = 2  # at most so many times as many numbers as rows: the others were left out
 UNNAMED = re.compile(r"column_\d+")  # a blank in the header, or no header
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # EmployeeNumber: Employee, Number
 KEYS = ("id", "uuid", "guid", "pk", "rowid")  # first or last word of the name of an identifier
@@ -230,13 +235,24 @@ def _decided(column: pd.Series, is_blank: bool) -> tuple[str, str]:
     return _decided_strings(cells, distinct)
 
 
+def _count_rows(cells: pd.Series, distinct: int) -> bool:
+    """Whether different whole numbers are those of rows, by name, and because they rise and leave few out."""
+    name = re.sub(r"[\W_]", "", str(cells.name)).lower()
+    if distinct < len(cells) or not (ROW_NUMBERS.fullmatch(name) or cells.name == "#"):
+        return False
+    is_rising = cells.is_monotonic_increasing and cells.max() - cells.min() < SPREAD * len(cells)
+    return name.startswith("rown") or is_rising
+
+
 def _decided_numbers(cells: pd.Series, distinct: int, rows: int) -> tuple[str, str]:
     whole = _are_whole(cells)
     if whole and distinct == rows and cells.max() - cells.min() == rows - 1:
         return "identifier", "consecutive whole numbers, one per row"
+    if whole and _count_rows(cells, distinct):
+        return "identifier", "rising whole numbers, with the name of a row number"
     if whole and distinct == len(cells) and 2 * distinct > rows and _names_identifier(str(cells.name), repeats=False):
         return "identifier", "a different whole number in each row, with the name of an identifier"
-    if whole and _is_repeated_identifier(cells, distinct):
+    if whole and is_repeated_identifier(cells, distinct):
         return "identifier", f"{distinct:,} distinct whole numbers, with the name of an identifier"
     if distinct == 2:
         return "numeric", f"numbers, {_text(cells.min())} or {_text(cells.max())}"
@@ -247,7 +263,7 @@ def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
     if distinct <= 2 and any({string.lower() for string in cells.unique()} <= {*pair} for pair in PAIRS):
         return "boolean", " or ".join(map(repr, sorted(cells.unique())))
     share = f"{distinct:,} distinct strings in {len(cells):,} cells"
-    if _is_repeated_identifier(cells, distinct):
+    if is_repeated_identifier(cells, distinct):
         return "identifier", f"{share}, with the name of an identifier"
     counts = cells.value_counts()
     covered = counts[counts >= FREQUENT].sum() / len(cells)
@@ -259,7 +275,7 @@ def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
     return "categorical", f"strings, {distinct:,} distinct"
 
 
-def _is_repeated_identifier(cells: pd.Series, distinct: int) -> bool:
+def is_repeated_identifier(cells: pd.Series, distinct: int) -> bool:
     return distinct > FEW and len(cells) < FEW * distinct and _names_identifier(str(cells.name), repeats=True)
 
 

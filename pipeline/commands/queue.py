@@ -43,11 +43,8 @@ def main(overrides: list[str]) -> None:
     ended = statuses()
     if failed := [name for name in names if ended.get(name) != "Success"]:
         reasons = "\n".join(f"  {name}: {reason(name)}" for name in failed)
-        hint = "\nThe copies hold what git or DVC tracks: `dvc add` the table, or `git add --force` it." * (
-            "exist" in reasons
-        )
         raise UserError(
-            f"{len(failed)} of {len(names)} experiments failed (dvc queue logs NAME shows more):\n{reasons}{hint}"
+            f"{len(failed)} of {len(names)} experiments failed (dvc queue logs NAME shows more):\n{reasons}"
         )
 
 

@@ -53,7 +53,7 @@ def main(run_id: str) -> None:
         print(f"run {run.name}: commit {run.commit[:10]}, in a temporary worktree", flush=True)
         _git("worktree", "add", "--detach", "--quiet", str(tree), run.commit)
         try:
-            differences = _again(run.stage, run.commit, recorded, tree)
+            differences = _again(run.stage, recorded, tree)
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(tree)], capture_output=True, check=False)
     if not differences:
@@ -66,7 +66,7 @@ def main(run_id: str) -> None:
     raise DifferentError(f"another result. {differences[0]}\nFiles that differ: {len(differences)}.{because}")
 
 
-def _again(stage: str, commit: str, recorded: Path, tree: Path) -> list[str]:
+def _again(stage: str, recorded: Path, tree: Path) -> list[str]:
     """Run the stages in the worktree; how each file that differs does so, in the order of the stages."""
     for name in ("params.yaml", "dvc.lock"):
         (tree / name).write_bytes((recorded / name).read_bytes())
@@ -87,7 +87,7 @@ def _again(stage: str, commit: str, recorded: Path, tree: Path) -> list[str]:
         for file in sorted((recorded / folder).rglob("*")):
             if file.is_file():
                 relative = file.relative_to(recorded)
-                difference = compared(file, tree / paths.ROOT / relative, commit)
+                difference = compared(file, tree / paths.ROOT / relative)
                 if difference:
                     differences.append(f"{paths.ROOT / relative}: {difference}")
     return differences
@@ -137,16 +137,16 @@ def _repro(tree: Path, *targets: str) -> None:
         raise UserError(f"the stages of that commit can't run here: {done.stderr.strip()}")
 
 
-def compared(then: Path, now: Path, commit: str) -> str:
+def compared(then: Path, now: Path) -> str:
     """Where two files differ: the line and the first number in it; "" where they do not."""
     if not now.exists():
         return "is not written any more"
     first, second = then.read_bytes(), now.read_bytes()
-    if then.suffix == ".html":
-        second = second.replace(report.COMMIT.encode(), commit.encode())
+    if then.suffix in (".html", ".md"):
+        first, second = (report.without_origin(file.decode()).encode() for file in (first, second))
     if first == second:
         return ""
-    if then.suffix not in (".csv", ".json", ".txt", ".html"):
+    if then.suffix not in (".csv", ".json", ".txt", ".html", ".md"):
         return f"other bytes ({len(first):,} then, {len(second):,} now)"
     lines = enumerate(zip_longest(first.decode().splitlines(), second.decode().splitlines(), fillvalue=""), start=1)
     line, (old, new) = next((place, pair) for place, pair in lines if pair[0] != pair[1])

@@ -1,42 +1,59 @@
-"""Print the results of the last run: the scores of the model and of what it is compared with, and what raises the odds.
+"""Print the results of the last run: a verdict, the scores beside those of other models, and what raises the odds.
 
 The effects are those of effects.csv, the largest first: by the weight per standard deviation, or of a curve the
 deviation of its log-odds, beside its odds ratio from the first quartile of the number to the third. Of a model with
 ridge these have credible intervals; the confidence intervals of inference.csv belong to the same model without penalty.
 """
 
+import argparse
+
 import pandas as pd
 
 from pipeline import config
-from pipeline.evaluation import report
+from pipeline.config import data_sets, inputs
+from pipeline.evaluation import learnt, verdict
 from pipeline.files import formats, paths
 
 MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "black_box": "black box"}
 FEATURES = 10  # effects that are shown
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
+  {change:<44} change a setting, and run what it affects
+  python -m pipeline experiments               compare what you tried
   make ui                                      browse the runs in MLflow
-  dvc exp run --no-hydra -S train.lambda=0.1   change a parameter of these settings and run what it affects
-  dvc exp run -S data=wine                     another data set
-  python -m pipeline experiments               compare the experiments
-  dvc plots show                               their curves, overlaid"""
+  python -m pipeline predict FILE              class, probability and reasons for the rows of a file
+  python -m pipeline use                       another data set, or a table of yours"""
 
 
-def main() -> None:
-    print()
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--markdown", action="store_true", help="print the model card, outputs/report/report.md")
+
+
+def main(markdown: bool = False) -> None:
+    """Errors: `UserError` where outputs/ has the results of another data set than that in use."""
+    inputs.check_results()
+    if markdown:
+        print((paths.ROOT / paths.CARD).read_text(encoding="utf-8"))
+        return
+    print("\n" + "\n".join(verdict.sentences(paths.main_result(), config.read("decision"))) + "\n")
     data = {paths.main_result(): config.read("data"), paths.one_vs_rest(): config.read("one_vs_rest").data}
     for result, source in data.items():
+        if source is None:
+            continue
         scored = result.load_metrics()
-        print(f"{source.title:<28}" + "".join(f"{name:>16}" for name in MODELS.values()))
+        models = [model for model in MODELS if model in scored]
+        print(f"{source.title:<28}" + "".join(f"{MODELS[model]:>16}" for model in models))
         for name in scored["test"]:
-            print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in MODELS))
+            print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in models))
         if result == paths.main_result() and (sentence := config.read("decision").sentence):
             print(f"  {sentence}")
     effects, inferred = (formats.load_csv(paths.ROOT / file) for file in (paths.EFFECTS, paths.INFERENCE))
     if len(labels := effects["class"].unique()) == 1:
         reason = formats.load_json(paths.ROOT / paths.TRAINING_SUMMARY)[labels[0]]["note"]
         print(f"\n{odds(effects, inferred, reason)}")
-    print(NEXT)
+    # Only --no-hydra keeps what conf/ does not have, such as the data of an experiment.
+    is_other = data_sets.changed(config.load()["data"], data_sets.own_values(data_sets.in_use()))
+    print(NEXT.format(change=f"dvc exp run {'--no-hydra ' if is_other else ''}-S train.lambda=0.1"))
 
 
 def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str:
@@ -44,7 +61,7 @@ def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str
 
     `reason` is why there are no intervals, where `inferred` has none.
     """
-    odds_table = report.odds(effects, inferred, FEATURES, reason)
+    odds_table = learnt.odds(effects, inferred, FEATURES, reason)
     lines = [odds_table["header"], ["---"] * len(odds_table["header"]), *odds_table["rows"]]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"{table}\n\n{odds_table['note']}" if odds_table["note"] else table

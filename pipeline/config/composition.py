@@ -44,7 +44,7 @@ def configure() -> None:
     composed = compose()
     values = check(composed, "conf/")
     if config.PARAMS.exists():
-        differing = _differences(config.load(), values)
+        differing = differences(config.load(), values)
         if differing and _edited_since_last_run(config.PARAMS):
             raise UserError(
                 "conf/ and params.yaml were both edited since the last run, and differ:\n  "
@@ -55,6 +55,21 @@ def configure() -> None:
             print(f"params.yaml: {key} = {theirs}, was {ours}")
     if not config.PARAMS.exists() or config.PARAMS.read_text(encoding="utf-8") != composed:
         config.PARAMS.write_text(composed, encoding="utf-8")
+
+
+def edits() -> list[str]:
+    """What params.yaml has since the last run, by hand or from an experiment that failed, and conf/ has not."""
+    if not config.PARAMS.exists() or not _edited_since_last_run(config.PARAMS):
+        return []
+    pairs = differences(config.load(), config.parse(compose(), "conf/"))
+    return [f"{key} = {theirs}, params.yaml had {ours}" for key, ours, theirs in pairs]
+
+
+def last_run(stage: str) -> dict[str, Any]:
+    """What dvc.lock has of the last run of a stage; nothing without one."""
+    lock = Path("dvc.lock")
+    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.exists() else {}
+    return dict(stages.get(stage, {}))
 
 
 def compose(overrides: Sequence[str] = ()) -> str:
@@ -86,6 +101,12 @@ def compose(overrides: Sequence[str] = ()) -> str:
         lines = "".join(f"\n  {override}" for override in overrides)
         source = f"conf/ with these settings can't be composed:{lines}\n" if overrides else "conf/ can't be composed: "
         raise UserError(f"{source}{error}") from None
+
+
+def unlike_conf(sections: Sequence[str]) -> list[str]:
+    """The settings of params.yaml in some sections that are not those of conf/, as `key = value (conf/: value)`."""
+    differing = differences(config.load(), config.parse(compose(), "conf/")) if CONF.is_dir() else []
+    return [f"{key} = {ours} (conf/: {theirs})" for key, ours, theirs in differing if key.split(".")[0] in sections]
 
 
 def check_groups(overrides: Sequence[str]) -> None:
@@ -161,7 +182,7 @@ def check(text: str, source: str) -> dict[str, Any]:
         seen_by_dvc = config.with_string_keys(YAML(typ="safe").load(text), source)
     except YAMLError as error:
         raise UserError(f"{source} is not YAML as DVC reads it: {error}") from None
-    if differing := _differences(seen_by_dvc, values):
+    if differing := differences(seen_by_dvc, values):
         lines = [
             f"{key} is {theirs} for DVC and {'its value' if 'oc.env' in theirs else ours} for the stages"
             for key, theirs, ours in differing
@@ -176,9 +197,7 @@ def check(text: str, source: str) -> dict[str, Any]:
 
 def _edited_since_last_run(path: Path) -> bool:
     """Whether `path` differs from what dvc.lock has for this stage. Without a lock everything counts as edited."""
-    lock = Path("dvc.lock")
-    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.exists() else {}
-    stage = stages.get("configure", {})
+    stage = last_run("configure")
     locked = {entry["path"]: entry.get("md5") for entry in stage.get("deps", []) + stage.get("outs", [])}
     return _dvc_hash(path) != locked.get(str(path))
 
@@ -194,7 +213,7 @@ def _dvc_hash(path: Path) -> str | None:
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
-def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[tuple[str, str, str]]:
+def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Key and both values, as Python writes them, where two sets of values differ."""
     flat = [{key: repr(value) for key, value in config.flatten(values).items()} for values in (ours, theirs)]
     pairs = [(key, *(values.get(key, "no such key") for values in flat)) for key in {**flat[0], **flat[1]}]

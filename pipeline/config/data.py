@@ -9,8 +9,8 @@ from pydantic import Field
 from pipeline.config.section import Name, Section
 
 FORMAT = re.compile(  # the end of a file's name
-    r"(?i)(?<=.)(\.(arff|arrow|csv|dat|data|dta|feather|json|ods|orc|parquet|pq|psv|sas7bdat|sav|tab|tsv|txt|xls|xlsm|xlsx"
-    r"|xpt|zsav))?(\.(bz2|gz|xz|zip|zstd?))?$"
+    r"(?i)(?<=.)(\.(arff|arrow|csv|dat|data|db|dta|duckdb|feather|geojson|json|jsonl|libsvm|ndjson|ods|orc|parquet|pq|psv"
+    r"|rda|rdata|rds|sas7bdat|sav|sqlite3?|svm|tab|tar|tsv|txt|vw|xls|xlsm|xlsx|xpt|zsav))?(\.(bz2|gz|tgz|xz|zip|zstd?))?$"
 )
 
 
@@ -53,6 +53,7 @@ class TableData(Section):
     offset: Name | None
     missing_values: list[Name]
     more_missing: list[Name]
+    units: dict[Name, Annotated[Name, Field(min_length=1)]]
     date_format: str | dict[Name, str] | None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     decimal: Literal[".", ","] | None

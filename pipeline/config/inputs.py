@@ -15,6 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pipeline import config
+from pipeline.config import data_sets
 from pipeline.errors import UserError
 from pipeline.files import formats, paths
 from pipeline.files.kept import Kept
@@ -27,7 +28,19 @@ NONE = "The configuration names no file here.\n"  # an empty one makes DVC warn
 def record(root: Path) -> None:
     """Below `root`, write the digest of what each section names. Errors: as `digest`."""
     for section, file in FILES.items():
+        _bring(getattr(config.read(section), "path", None))
         formats.save_text(digest(section), root / file)
+
+
+def _bring(path: str | None) -> None:
+    """In DVC's copy of the repository (`--queue`, `--temp`): a link to a table that neither git nor DVC keeps."""
+    of_user = Path(os.environ.get("DVC_ROOT", "."), path or ".").absolute()
+    if path is None or Path(path).exists() or not of_user.exists():
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).symlink_to(of_user)
+    kept = f"dvc add {shlex.quote(path)} && git add {shlex.quote(f'{path}.dvc')}"
+    print(f"{path} is read from {of_user.parent}, since neither git nor DVC keeps it. For other clones: {kept}")
 
 
 def changed(dependencies: Collection[str]) -> list[str]:
@@ -50,16 +63,11 @@ def digest(section: str) -> str:
         return NONE
     from pipeline import reading
 
-    of_user = Path(os.environ.get("DVC_ROOT", "."), path)
-    if not Path(path).exists() and of_user.exists():
-        raise UserError(
-            f"{path} doesn't exist in this copy of the repository, which has only what git or DVC tracks, but in "
-            f"{of_user.parent}. Let DVC keep it, there: dvc add {shlex.quote(path)} && git add "
-            f"{shlex.quote(f'{path}.dvc')}"
-        )
     try:
         kept = Kept(SEEN)
-        lines = [f"{kept.of(file, _md5)}  {file.name}\n" for file in reading.files(Path(path), f"{section}.path")]
+        files = reading.files(Path(path), f"{section}.path")
+        names = [file.name if file == Path(path) else file.relative_to(path).as_posix() for file in files]
+        lines = [f"{kept.of(file, _md5)}  {name}\n" for file, name in zip(files, names, strict=True)]
         kept.save()
         return "".join(lines)
     except OSError as error:
@@ -67,6 +75,19 @@ def digest(section: str) -> str:
             f"{error.filename or path} can't be read: {error.strerror or error}. Make it readable, or set "
             f"{section}.path."
         ) from None
+
+
+def check_results() -> None:
+    """Errors: `UserError` where outputs/ has the results of another data set than params.yaml names."""
+    profile = paths.ROOT / paths.PROFILE
+    title = config.read("data").title
+    if profile.exists() and (other := formats.load_json(profile)["data"]) != title:
+        before = data_sets.of_last_run()
+        back = f" Back to the other: {data_sets.command_for(before)} && dvc repro" if before else ""
+        raise UserError(
+            f"outputs/ has the results of {other}, and the data set in use is {title}. `dvc repro` makes its results."
+            f"{back}"
+        )
 
 
 def _md5(file: Path) -> str:

@@ -15,7 +15,7 @@ from pipeline.config.section import L2, LearningRate, Name, Positive, Score, Sec
 
 
 class Explore(Section):
-    rows: Annotated[int, Field(ge=10)]
+    rows: Annotated[int, Field(ge=10)] | None
     perplexity: Positive
     seed: Seed
 
@@ -236,9 +236,9 @@ def _listed(grid: list[Any]) -> list[Any]:
 
 
 class OneVsRest(Section):
-    """A demonstration beside the main job, which takes tables of many classes itself."""
+    """A demonstration beside the main job, which takes tables of many classes itself; without data nothing runs."""
 
-    data: BundledData
+    data: BundledData | None = None
     split: RandomSplit
     train: Train
 
@@ -273,6 +273,7 @@ class Tracking(Section):
 
 class Evaluate(Section):
     groups: list[Name]
+    random_start: bool
 
 
 class Params(Section):

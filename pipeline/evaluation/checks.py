@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
+from pipeline.evaluation.verdict import ORDERS, THAN_SHARES
 from pipeline.files.stored import Table, in_memory
 from pipeline.logistic.loss import log_losses
 from pipeline.model import Model
@@ -64,15 +65,14 @@ def no_better_than_prior(
     area, (lower, upper) = test["roc_auc"], interval(draws["roc_auc"])
     if lower > prior["roc_auc"]:
         subject = (
-            f"the model orders rows better than chance (roc_auc {area:.4f}, between {lower:.4f} and {upper:.4f}), but "
-            f"its probabilities are"
+            f"the model {ORDERS} (roc_auc {area:.4f}, between {lower:.4f} and {upper:.4f}), but its probabilities are"
         )
         advice = "Rely on the order, not on the probabilities: check"
     else:
         subject = "the model is"
         advice = "Don't rely on it: check what the columns explain of the target (outputs/load/columns.csv) and"
     warnings.warn(
-        f"On the test rows {subject} {better}, compared with the class shares alone ({score} {test[score]:.4f}, theirs "
+        f"On the test rows {subject} {better}, {THAN_SHARES} ({score} {test[score]:.4f}, theirs "
         f"{prior[score]:.4f}). {advice} the penalty (train.lambda), or add rows.",
         stacklevel=2,
     )

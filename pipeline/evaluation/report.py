@@ -1,78 +1,114 @@
-"""One page on a result, to hand on: the data, how good the model is, what it learnt, warnings, how it was made.
+"""The result to hand on: one page, and the same as a model card in Markdown.
 
-`page.html` is the template. The page needs no other file: pictures are part of it, and it runs no script. Names and
-categories of the table are escaped (Jinja's autoescape). It holds no date and no commit, so it is the same for the same
-result; what is logged to MLflow has the commit in place of `COMMIT`.
+The sections are data (`Section`), which two templates render: `page.html` with pictures as SVG and a part that can be
+moved, `card.md` with pictures as links. The page needs no other file and works from disk. Names and categories of the
+table are escaped. Both are the same bytes for the same result: what is logged to MLflow has the commit and the command
+in place of `MADE` (`with_origin`).
 """
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 
-from pipeline import config
+from pipeline import config, model
 from pipeline.columns.roles import FEATURES, SPECIAL
-from pipeline.evaluation.tables import score_cells
-from pipeline.figures import data, drawing
-from pipeline.files import formats, paths
-from pipeline.files.paths import Result
+from pipeline.evaluation import good, learnt, verdict
+from pipeline.evaluation.page import Block, Folded, Read, Section, Table
+from pipeline.files import formats, paths, stored
 
-COMMIT = "the one that git has for these files"
-PICTURES = {  # file, and what it shows, for a reader who does not see it
-    "scores": "The accuracy and log-loss of the model and of what it is compared with, each with its interval",
-    "roc": "The ROC curve: true positive rate over false positive rate",
-    "precision_recall": "The precision over the recall",
-    "calibration": "The observed share of the class over the predicted probability",
-    "confusion": "The number of rows of each class that were predicted to be of each class",
-    "decision": "The cost, recall or share of flagged rows over the threshold",
-    "decision_curve": "The net benefit over the threshold, beside treating all rows and none",
-    "gain": "The share of the class that is found over the share of the rows that are selected",
-}
-LEARNT = {
-    "curves": "The log-odds along each number, with its band and the distribution of the rows",
-    "pairs": "The log-odds of each pair of columns, beside those of the columns alone",
-    "weights": "The weights of the largest effect",
-    "costs": "The cost over the iterations",
-}
-SCORES = {"log_loss": "log-loss", "brier_score": "Brier score", "roc_auc": "ROC AUC", "f1_macro": "F1"}
-LARGEST = 20  # effects in the table
+SECTIONS = ("data", "split", "train", "decision", "evaluate")  # that decide the result
+MADE = "The commit is the one that git has for these files."
 
 
-def write(root: Path, path: Path, params: dict[str, Any]) -> None:
-    """Write the page on the result below `root` to `path`; `params` are the sections that decided it."""
+def write(root: Path, folder: Path, params: dict[str, Any]) -> None:
+    """Write the page and the card on the result below `root` to `folder`; `params` are the sections that decided it."""
     result, described = paths.main_result(root), config.section_of(params, "data", "params.yaml")
-    columns, split = formats.load_columns(root / paths.COLUMNS), formats.load_json(root / paths.SPLIT_SUMMARY)
-    effects, inferred = (formats.load_csv(root / file) for file in (paths.EFFECTS, paths.INFERENCE))
-    summary, labels = formats.load_json(root / paths.TRAINING_SUMMARY), effects["class"].unique().tolist()
-    folder = root / paths.EVALUATION
-    target = columns.loc[columns["role"] == "target", "column"].item()
-    used = columns[columns["role"].isin([*FEATURES, *SPECIAL])]
-    text = _template("page.html").render(
-        title=described.title,
-        source=described.source,
-        target=target,
-        split=split,
-        scores=score_table(formats.load_csv(folder / "scores.csv")),
-        decision=config.section_of(params, "decision", "params.yaml").sentence,
-        classes=formats.load_json(root / paths.PROFILE)["classes"],
-        used=used.astype(object).fillna("").to_dict("records"),
-        left_out=columns.drop(used.index).astype(object).fillna("").to_dict("records"),
-        pictures=_pictures(folder / "pictures", PICTURES),
-        learnt=_pictures(folder / "pictures", LEARNT),
-        odds=odds(effects, inferred, LARGEST, summary[labels[0]]["note"]) if len(labels) == 1 else None,
-        summary=summary,
-        report=(folder / "report.txt").read_text(encoding="utf-8").split("Of the trained model:")[-1].strip("\n"),
-        warnings=_warnings(root, result),
-        params=sorted(config.flatten(params).items()),
-        digests={name: _digest(root / name) for name in (paths.TABLE, paths.TRAINING_ROWS, paths.TEST_ROWS)},
-        commit=COMMIT,
+    read = Read(
+        root,
+        result,
+        params,
+        model.load(root / paths.MODEL),
+        stored.StoredTable(root / paths.TEST_ROWS),
+        formats.load_csv(root / paths.PREDICTIONS),
+        formats.load_csv(root / paths.EVALUATION / "scores.csv"),
+        verdict.target_of(result),
     )
-    formats.save_text(text, path)
+    split = formats.load_json(root / paths.SPLIT_SUMMARY)
+    values = {
+        "title": f"{described.title}: predicting {read.target}",
+        "lead": f"A logistic regression of {split['training_rows']:,} rows of {described.source}, judged on "
+        f"{split['test_rows']:,} rows that had no part in training.",
+        "verdict": verdict.sentences(result, read.decision),
+        "sections": [good.section(read), learnt.section(read), _warned(read), _data(read), _made(read)],
+    }
+    for template, name in (("page.html", paths.REPORT.name), ("card.md", paths.CARD.name)):
+        formats.save_text(_template(template).render(values), folder / name)
+
+
+def with_origin(file: Path, commit: str, command: str, settings: list[str]) -> str:
+    """The page or the card of `file` with where it is from in place of `MADE`.
+
+    settings are those that are not as in conf/. `without_origin` leaves out what this adds.
+    """
+    made = f"The commit is {commit}. Made again, and compared, by: {command}. "
+    made += (
+        f"Settings that are not those of conf/: {'; '.join(settings)}." if settings else "All settings are of conf/."
+    )
+    return file.read_text(encoding="utf-8").replace(MADE, str(escape(made)) if file.suffix == ".html" else made)
+
+
+def without_origin(text: str) -> str:
+    return re.sub("The commit is .*", "", text)
+
+
+def _warned(read: Read) -> Section:
+    files = (paths.PROFILE, paths.SPLIT_SUMMARY, paths.TRAINING_WARNINGS, paths.EVALUATION_WARNINGS)
+    lines = [line for file in files for line in formats.load_json(read.root / file)["warnings"]]
+    return Section("warnings", "Warnings", [Block("items", lines) if lines else Block("text", "None.")])
+
+
+def _data(read: Read) -> Section:
+    report = formats.load_columns(read.root / paths.COLUMNS)
+    used = report[report["role"].isin([*FEATURES, *SPECIAL])]
+    blocks: list[Any] = [
+        Block(
+            "items",
+            [f"{name}: {n:,} rows" for name, n in formats.load_json(read.root / paths.PROFILE)["classes"].items()],
+        )
+    ]
+    for caption, rows in (("Columns that are used", used), ("Columns that are left out", report.drop(used.index))):
+        if len(rows):
+            cells = (
+                rows[["column", "role", "reason", "missing"]].astype(object).fillna("").astype(str).to_numpy().tolist()
+            )
+            table = Table(caption, ["column", "role", "reason", "missing cells"], cells)
+            blocks.append(Folded(f"{caption}: {len(rows):,}", [table]))
+    return Section("data", "The data", blocks)
+
+
+def _made(read: Read) -> Section:
+    settings = [
+        [key, "null" if value is None else str(value)] for key, value in sorted(config.flatten(read.params).items())
+    ]
+    files = (paths.TABLE, paths.TRAINING_ROWS, paths.TEST_ROWS)
+    digests = [[str(name), _digest(read.root / name)] for name in files]
+    blocks = [
+        Block("text", MADE),
+        Block(
+            "text",
+            "With it, with params.yaml as below, and with the same files under data/, `dvc repro` makes the same.",
+        ),
+        Folded("All settings", [Table("Settings", ["key", "value"], settings)]),
+        Folded("Digests of the rows", [Table("SHA-256", ["file", "digest"], digests)]),
+    ]
+    return Section("made", "How it was made", blocks)
 
 
 def write_watch(
@@ -85,6 +121,8 @@ def write_watch(
     panels: dict[str, pd.DataFrame],
 ) -> None:
     """Write the page on the rows of `file`, beside those of `data`, to `path`; the others are as of `drift.Watch`."""
+    from pipeline.figures import data, drawing  # matplotlib is slow to import
+
     with TemporaryDirectory() as folder:
         drawing.save(data.drift, Path(folder) / "drift.png", described, panels=panels)
         picture = base64.b64encode((Path(folder) / "drift.png").read_bytes()).decode()
@@ -101,72 +139,25 @@ def write_watch(
 
 
 def _template(name: str) -> jinja2.Template:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    ).get_template(name)
+    """Of pages, with names of the table escaped; the card escapes by itself."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=name.endswith(".html"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"cell": _markdown, "code": _with_code}
+    return environment.get_template(name)
 
 
-def score_table(scores: pd.DataFrame) -> dict[str, Any]:
-    """The models, and for each score their values with intervals, as strings."""
-    models = [f"{row.model}, training rows" if row.rows == "training" else row.model for row in scores.itertuples()]
-    rows = [
-        (SCORES.get(name, name.replace("_", " ").removesuffix(" macro")), cells) for name, cells in score_cells(scores)
-    ]
-    return {"models": models, "rows": rows}
+def _with_code(text: str) -> Markup:
+    """What is between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
-def odds(effects: pd.DataFrame, inferred: pd.DataFrame, n_effects: int, reason: str = "") -> dict[str, Any]:
-    """What raises the odds of the one class in `effects`: the first `n_effects` of them, which are sorted.
-
-    `rows` have the name and the odds ratio per standard deviation and per unit (of a curve: from the first quartile of
-    the number to the third), of a fit with ridge with its credible interval. Where there are confidence intervals, the
-    odds ratio of `inferred` and its own follow, in which categories are compared with the first of their column; `note`
-    has the `reason` where there are no intervals.
-    """
-    header = [f"what raises the odds of {effects['class'].iloc[0]}", "per standard deviation", "per unit"]
-    ratios = ["odds_ratio_per_unit", *(f"odds_ratio_per_unit_credible_{end}" for end in ("lower", "upper"))]
-    is_credible = ratios[1] in effects
-    header[-1] += ", with its credible interval of 95 %" if is_credible else ""
-    rows = [
-        [
-            str(row["feature"]),
-            f"{row['odds_ratio_per_standard_deviation']:.2f}",
-            _with_interval(*(row[name] for name in ratios if name in row)),
-        ]
-        for row in effects.head(n_effects).to_dict("records")
-    ]
-    coefficient, beside = "unpenalised" if "unpenalised" in inferred else "coefficient", {}
-    if "lower" in inferred:
-        reason = "inference.csv has those of the single features that these effects are made of"
-        intervals = inferred.dropna(subset=["lower"])
-        with np.errstate(over="ignore"):
-            ends = np.exp(intervals[[coefficient, "lower", "upper"]].to_numpy())
-        beside = {name: _with_interval(*row) for name, row in zip(intervals["feature"], ends, strict=True)}
-    if not any(row[0] in beside for row in rows):
-        return {"header": header, "rows": rows, "note": "" if is_credible else f"No intervals: {reason}."}
-    kind = "without penalty" if coefficient == "unpenalised" else "per unit"
-    header.append(f"{kind}, with its 95 % interval")
-    return {"header": header, "rows": [[*row, beside.get(row[0], "-")] for row in rows], "note": ""}
-
-
-def _with_interval(ratio: float, low: float = np.nan, high: float = np.nan) -> str:
-    """An odds ratio with the ends of its interval, where it has one; - for none."""
-    interval = "" if pd.isna(low) else f" ({low:.5g} to {high:.5g})"
-    return "-" if pd.isna(ratio) else f"{ratio:.5g}{interval}"
-
-
-def _pictures(folder: Path, names: dict[str, str]) -> list[dict[str, str]]:
-    """Those that there are, as data in the page."""
-    return [
-        {"alt": text, "data": base64.b64encode((folder / f"{name}.png").read_bytes()).decode()}
-        for name, text in names.items()
-        if (folder / f"{name}.png").exists()
-    ]
-
-
-def _warnings(root: Path, result: Result) -> list[str]:
-    files = (paths.PROFILE, paths.SPLIT_SUMMARY, paths.TRAINING_WARNINGS, paths.EVALUATION_WARNINGS)
-    return [line for file in files for line in formats.load_json(root / file)["warnings"]]
+def _markdown(text: object) -> str:
+    """A name of the table as text in Markdown: nothing in it is markup, and it stays in its line and cell."""
+    return re.sub(r"([\\`*_{}<>|#]|\](?=[(\[:]))", r"\\\1", " ".join(str(text).split()))
 
 
 def _digest(path: Path) -> str:

@@ -3,7 +3,7 @@
 | model         | in evaluate.json | what it is                                                            |
 |---------------|------------------|-----------------------------------------------------------------------|
 | trained       | test, train      | on the test rows, and on the rows that it was trained on              |
-| random start  | baseline         | the weights that training started from                                |
+| random start  | baseline         | the weights that training started from (`evaluate.random_start`)      |
 | prior         | prior            | the class shares of the training rows                                 |
 | black box     | black_box        | gradient boosting of the same training rows                           |"""
 
@@ -60,7 +60,7 @@ def _decided(fitted: Model, X: Table) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write(
-    start: Model,
+    start: Model | None,
     trained: Model,
     training_rows: Table,
     test_rows: Table,
@@ -112,7 +112,7 @@ def write(
 
 
 def compare(
-    start: Model,
+    start: Model | None,
     trained: Model,
     training_rows: Table,
     test_rows: Table,
@@ -127,14 +127,15 @@ def compare(
     (X, y), (test_X, test_y) = features_and_target(training_rows), features_and_target(test_rows)
     classes, (weight, test_weight) = trained.classes_, weights
     edges = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
-    start.threshold = edges.get("baseline")
     boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
     predicted = {
         "test": _decided(trained, test_X),
         "prior": references.prior(y, len(test_y), classes, weight),
         "black_box": boosted,
-        "baseline": _decided(start, test_X),
     }
+    if start:
+        start.threshold = edges.get("baseline")
+        predicted["baseline"] = _decided(start, test_X)
     for name in {"prior", "black_box"} & edges.keys():
         P, place = predicted[name][1], classes.tolist().index(trained.positive_class)
         predicted[name] = classes[np.where(P[:, place] >= edges[name], place, 1 - place)], P
@@ -145,18 +146,22 @@ def compare(
         if name == "train"
         else evaluate(test_y, *predicted[name], classes, trained.positive, test_weight)
         for name in NAMES
+        if name == "train" or name in predicted
     }
     draws = resampled(test_y, predicted, classes, trained.positive, test_weight)
     if rule:
         for name, judged in models.items():
             rows, of_rows = (some, some_weight) if name == "train" else (test_rows, test_weight)
-            cost = _paid(judged.predictions, trained.positive_class, thresholds.costs(rule, rows))
             judged.metrics["threshold"] = edges[name]
-            if rule.method == "cost":
-                judged.metrics["cost"] = float(np.average(cost, weights=of_rows))
             if name in draws:
-                draws[name]["cost"] = mean_draws(cost, np.ones(len(cost)) if of_rows is None else of_rows)
                 draws[name]["threshold"] = np.nan
+            of_rows = np.ones(len(rows)) if of_rows is None else of_rows
+            for measure, values, weights_of in _measures(
+                rule, judged.predictions, trained.positive_class, rows, of_rows
+            ):
+                judged.metrics[measure] = float(np.average(values, weights=weights_of))
+                if name in draws:
+                    draws[name][measure] = mean_draws(values, weights_of)
     of_black_box = models["black_box"].metrics
     of_black_box |= {name: references.rounded(value) for name, value in of_black_box.items()}
     return Comparison(models, draws, len(some), n_boosted)
@@ -193,7 +198,7 @@ def _notes(
 
 def _thresholds(
     settings: config.Decision,
-    start: Model,
+    start: Model | None,
     trained: Model,
     X: Table,
     y: np.ndarray,
@@ -212,8 +217,9 @@ def _thresholds(
     probabilities = {
         "prior": (everything, references.prior(y, len(y), classes, weight)[1]),
         "black_box": references.out_of_fold(X, y, classes, weight, folds),
-        "baseline": (everything, _decided(start, X)[1]),
     }
+    if start:
+        probabilities["baseline"] = everything, _decided(start, X)[1]
     threshold = trained.threshold or 0.5
     cutoffs = {"test": threshold, "train": threshold}
     false_alarm, miss = thresholds.costs(settings, X)
@@ -226,10 +232,18 @@ def _thresholds(
     return cutoffs
 
 
-def _paid(predictions: pd.DataFrame, positive: str, costs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """What the decision about each row costs, (n_samples,), for the costs of a false alarm and of a miss."""
-    actual, predicted = predictions["actual"], predictions["predicted"]
-    return np.where(actual == predicted, 0.0, np.where(actual == positive, costs[1], costs[0]))
+def _measures(
+    rule: config.Decision, predictions: pd.DataFrame, positive: str, rows: Table, weight: np.ndarray
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """What the rule makes comparable: a name, values of the rows (n_samples,), and weights, whose mean is meant.
+
+    cost is what the decision about a row costs; flagged the share of rows, recall that of the positive ones.
+    """
+    is_positive, flagged = ((predictions[side] == positive).to_numpy() for side in ("actual", "predicted"))
+    if rule.method == "cost":
+        false_alarm, miss = thresholds.costs(rule, rows)
+        return [("cost", np.where(is_positive == flagged, 0.0, np.where(is_positive, miss, false_alarm)), weight)]
+    return [("flagged", flagged.astype(float), weight), ("recall", flagged.astype(float), weight * is_positive)]
 
 
 def groups_of(names: list[str], test_rows: Table, left_out: Table) -> pd.DataFrame:

@@ -42,10 +42,13 @@ def write_curves(
     compared: Comparison, positive: str, weight: np.ndarray | None, folder: Path, title: str
 ) -> pd.DataFrame:
     """The curves of the trained model, with their pictures and that of the scores; its ROC curve is returned."""
-    drawn, of_start = (curves(compared.models[name].predictions, positive, weight) for name in ("test", "baseline"))
+    drawn, of_start = (
+        curves(compared.models[name].predictions, positive, weight) if name in compared.models else {}
+        for name in ("test", "baseline")
+    )
     for name, curve in drawn.items():
         formats.save_csv(curve, folder / "curves" / f"{name}.csv")
-        faint = {"start": of_start[name]} if name in ("roc", "precision_recall") else {}
+        faint = {"start": of_start[name]} if name in ("roc", "precision_recall") and of_start else {}
         drawing.save(getattr(performance, name), folder / "pictures" / f"{name}.png", title, curve=curve, **faint)
     drawing.save(
         performance.scores, folder / "pictures/scores.png", title, table=formats.load_csv(folder / "scores.csv")

@@ -75,6 +75,39 @@ def curve(codes: np.ndarray, probability: np.ndarray, cost: np.ndarray, weight: 
     )
 
 
+def counts(
+    is_positive: np.ndarray,
+    probability: np.ndarray,
+    costs: tuple[np.ndarray, np.ndarray],
+    weight: np.ndarray,
+    threshold: float,
+    n: int = 120,
+) -> dict[str, list[float]]:
+    """What some thresholds give, `threshold` among them, in ascending order, for a page where they can be moved.
+
+    They are the quantiles of the probabilities of all rows and of the positive ones. hits and false_alarms count rows
+    by their weight; false_alarm_costs and miss_costs add up what those and the positive rows that are not flagged cost.
+    """
+    at = np.linspace(0, 1, n)
+    tried = [np.quantile(rows, at) for rows in (probability, probability[is_positive]) if len(rows)]
+    edges = np.unique(np.concatenate([significant(np.concatenate(tried), 4), [0.5, threshold, 1.0]]))
+
+    def from_edge_on(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        order = np.argsort(probability[rows], kind="stable")
+        sums = np.append(0, np.cumsum(values[rows][order]))
+        return sums[-1] - sums[np.searchsorted(probability[rows][order], edges)]
+
+    false_alarm, miss = (cost * weight for cost in costs)
+    table = {
+        "threshold": edges,
+        "hits": from_edge_on(is_positive, weight),
+        "false_alarms": from_edge_on(~is_positive, weight),
+        "false_alarm_costs": from_edge_on(~is_positive, false_alarm),
+        "miss_costs": miss[is_positive].sum() - from_edge_on(is_positive, miss),
+    }
+    return {name: significant(values, SCORE_DIGITS).tolist() for name, values in table.items()}
+
+
 def chosen(decision_rates: pd.DataFrame, settings: config.Decision, n: int) -> int:
     """The row of `curve` that the settings choose, of `n` rows."""
     if isinstance(settings, config.FloorDecision):

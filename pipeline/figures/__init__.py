@@ -5,4 +5,5 @@ data         of the data before a model
 learnt       of what a model learnt
 performance  of how good it is
 sweeps       of sweeps
+svg          those of pages: text and lines, without matplotlib
 """

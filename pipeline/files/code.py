@@ -8,6 +8,7 @@ needs, without comments and docstrings, and the stage depends on that file.
 import ast
 import hashlib
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 from pipeline.files.kept import Kept
 
 PACKAGE = Path(__file__).parents[1]
+TEMPLATE = re.compile(r"[\w-]+\.(html|md)")
+INCLUDED = re.compile(r'{% (?:extends|include) "([^"]+)"')  # by a template
 
 
 class Sources:
@@ -56,7 +59,8 @@ class Sources:
 def _looked_at(file: Path) -> dict[str, Any]:
     text = file.read_text(encoding="utf-8")
     if file.suffix != ".py":
-        return {"digest": hashlib.sha256(text.encode()).hexdigest(), "names": [], "at import": []}
+        parts = [_beside(file, name) for name in INCLUDED.findall(text)]
+        return {"digest": hashlib.sha256(text.encode()).hexdigest(), "names": parts, "at import": parts}
     tree = ast.parse(text)
     names, at_import = (sorted(set(_names(tree, file, early))) for early in (False, True))
     return {"digest": hashlib.sha256(stripped(text, tree).encode()).hexdigest(), "names": names, "at import": at_import}
@@ -99,10 +103,14 @@ def _names(node: ast.AST, file: Path, at_import: bool) -> Iterator[str]:
         elif isinstance(child, ast.Constant) and isinstance(child.value, str):
             if child.value.startswith(f"{PACKAGE.name}."):
                 yield child.value
-            elif child.value.endswith(".html"):
-                yield (file.parent / child.value).relative_to(PACKAGE.parent).as_posix()
+            elif TEMPLATE.fullmatch(child.value):
+                yield _beside(file, child.value)
         elif not (at_import and _runs_later(child)):
             yield from _names(child, file, at_import)
+
+
+def _beside(file: Path, name: str) -> str:
+    return (file.parent / name).relative_to(PACKAGE.parent).as_posix()
 
 
 def _runs_later(node: ast.AST) -> bool:

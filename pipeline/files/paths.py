@@ -58,6 +58,7 @@ REFERENCE = Path("evaluate/reference.json")  # what later rows are compared with
 EVALUATION_WARNINGS = Path("evaluate/warnings.json")
 
 REPORT = Path("report/report.html")
+CARD = Path("report/report.md")  # the same in Markdown
 
 SWEEP = Path("sweep")  # with a training of the winner in it
 COMBINATIONS = Path("combinations.csv")

@@ -2,7 +2,11 @@
 
 table       a file to a frame with three kinds of columns
 decoding    bytes to text: compression and encoding
-formats     spreadsheets, Parquet and other formats that are no delimited text
+formats     Parquet and other formats that are no delimited text
+archives    tar, zip, and compressed files of these formats
+spreadsheets  a sheet to delimited text
+databases   SQLite, DuckDB and R: one of several tables
+sparse      LIBSVM and Vowpal Wabbit
 delimited   how a delimited text is written: delimiter, quotes, decimal mark
 header      its header, and what stands above and below the rows
 json        a table in JSON
@@ -13,6 +17,8 @@ typed       a column whose kind is known
 strings     the distinct strings of a column
 served      how cells that a model is served were spelt in training
 numbers     strings to numbers
+quantities  numbers with units
+durations   durations on a clock
 dates       strings to dates
 held        columns in memory or in files
 rows        the rows of a file one chunk after the other, as they are written

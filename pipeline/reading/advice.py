@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.overrides import override
-from pipeline.reading import numbers
+from pipeline.reading import numbers, quantities
 from pipeline.reading.numbers import NUMBER, mask
 from pipeline.reading.options import MISSING, CellFormat
 from pipeline.reading.strings import EXACT, Strings, n_cells
-from pipeline.reading.typed import places
+from pipeline.reading.typed import Measured, places
 
 MOSTLY = 0.9  # share of numbers from which a cell that is not a number is taken for a mistake
+FEW_UNITS = 5  # of a column, if it holds quantities
 CATEGORIES = 20  # so few distinct strings are more likely categories (`0`, `1`, `2`, `3+`)
 ASKED = (  # proposed as a string that means missing; RE2's syntax
     r"^(?i:\W*(unk(nown)?|unspecified|undefined|undetermined|not[ _-]?(available|applicable|known|reported|recorded|"
@@ -47,21 +48,13 @@ def judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, for
     digits = mask(pc.match_substring_regex(strings.distinct, r"\d")) & other
     nearly = mask(pc.match_substring_regex(strings.distinct, NEARLY)) & other
     bounds = mask(pc.match_substring_regex(strings.distinct, BOUND)) & other
-    quantities = mask(pc.match_substring_regex(strings.distinct, QUANTITY)) & other
+    measured = mask(pc.match_substring_regex(strings.distinct, QUANTITY)) & other
     are_codes = (
         noun == "number"
         and n_fits < MOSTLY * cells
-        and (strings.cells(digits & ~bounds & ~quantities & ~nearly) > strings.cells(other) / 2)
+        and (strings.cells(digits & ~bounds & ~measured & ~nearly) > strings.cells(other) / 2)
     )
-    steps = []
-    proposed = strings.most_frequent(asked, 5) or (strings.most_frequent(other, 5) if others <= 3 else [])
-    if proposed and (asked.any() or not digits.any()):
-        mean = f"{', '.join(map(repr, proposed))} mean{'s' * (len(proposed) == 1)}"
-        steps.append(f"If {mean} missing: {override('data.more_missing', proposed)}.")
-    if bounds.any():
-        bound = strings.most_frequent(bounds, 1)[0]
-        number = re.sub(r"[^\d.]", "", bound)
-        steps.append(f"If a number should stand for {bound!r}: {override('data.replace', {name: {bound: number}})}.")
+    steps = _steps(strings, other, asked, bounds, measured)
     as_categories = override("data.roles", {name: "categorical"})
     leave_out = f"To leave it out: {override('data.drop', [name])}."
     if are_few or are_codes:
@@ -80,6 +73,29 @@ def judged(strings: Strings, fits: np.ndarray, other: np.ndarray, noun: str, for
         f"; the others are {strings.examples(other)}" if others > 1 else ""
     )
     raise strings.error(other, problem, f"{counted}. Correct the file. {' '.join(steps)}".rstrip("."))
+
+
+def _steps(
+    strings: Strings, other: np.ndarray, asked: np.ndarray, bounds: np.ndarray, measured: np.ndarray
+) -> list[str]:
+    """What other cells may be, missing, a bound or a number with a unit, and the settings that read them so."""
+    steps, few = [], int(other.sum()) <= 3
+    proposed = strings.most_frequent(asked, 5) or (strings.most_frequent(other, 5) if few else [])
+    if proposed and (asked.any() or not pc.any(pc.match_substring_regex(pa.array(proposed), r"\d")).as_py()):
+        mean = f"{', '.join(map(repr, proposed))} mean{'s' * (len(proposed) == 1)}"
+        steps.append(f"If {mean} missing: {override('data.more_missing', proposed)}.")
+    if bounds.any():
+        bound = strings.most_frequent(bounds, 1)[0]
+        number = re.sub(r"[^\d.]", "", bound)
+        example = override("data.replace", {strings.name: {bound: number}})
+        steps.append(f"If a number should stand for {bound!r}: {example}.")
+    if measured.any():
+        cell = strings.most_frequent(measured, 1)[0]
+        unit = quantities.split(pa.array([cell], pa.large_string()), None).units[0].as_py() or ""
+        if quantity := quantities.quantity_of([unit]):
+            unit = quantities.PLAIN if quantity == "number" else unit
+            steps.append(f"To read {cell!r} with its unit: {override('data.units', {strings.name: unit})}.")
+    return steps
 
 
 def are_long_codes(strings: Strings, is_number: np.ndarray) -> bool:
@@ -134,6 +150,115 @@ def warn_of_notations(strings: Strings, numerals: numbers.Numbers) -> None:
     strings.warn(f"{text} If that is wrong: {override('data.roles', {strings.name: 'categorical'})}.")
 
 
+def ask_of_shares(strings: Strings, numerals: numbers.Numbers) -> None:
+    """An error where `12 %` stands beside `0.12`, which may be 12 % or 0.12 %."""
+    percent = numerals.notations.get("percent")
+    if percent is None or not (plain := numerals.is_number & ~percent).any():
+        return
+    values = np.abs(numerals.read.to_numpy(zero_copy_only=False))
+    if not (values[plain] <= 1).all() or (values[percent] <= 1).all():
+        return
+    raise strings.error(
+        plain & (values > 0) if (values[plain] > 0).any() else plain,
+        f"has no % beside cells such as {strings.most_frequent(percent, 1)[0]!r}",
+        "If such cells are shares, of which 1 is 100 %: {}. If they are percent: {}",
+        ("data.units", {strings.name: quantities.PLAIN}),
+        ("data.units", {strings.name: "%"}),
+    )
+
+
+def unit_of(strings: Strings, measured: Measured, clock: str | None) -> str | None:
+    """The unit that all cells can be converted to, the most frequent; None where there is none.
+
+    Warns of units without a common quantity. A unit that no table has is one where a column has many numbers with it,
+    and no other unit; fewer are categories.
+    """
+    counts = _units(strings, measured)
+    if not counts:
+        return None
+    keys = {quantities.plain(unit) for unit in counts}
+    quantity = quantities.quantity_of(["M", *keys] if measured.is_price.any() else keys)
+    most = next(iter(counts))
+    if quantity != "number" and 2 * sum(counts.values()) < strings.cells(strings.is_known):
+        return None
+    if quantity == "number":
+        share = sum(counts.values()) / strings.cells(strings.is_known)
+        return quantities.PLAIN if share > 1 - MOSTLY else None  # else a mistake
+    if quantity == "time" and clock and keys == {"h"}:
+        return clock
+    n_numbers = int((strings.is_known & mask(measured.units.is_valid())).sum())
+    if quantity or (len(keys) == 1 and n_numbers > CATEGORIES):
+        return most
+    if 1 < len(keys) <= FEW_UNITS and n_numbers > CATEGORIES:
+        named = ", ".join(f"{unit} ({n_cells(count)})" for unit, count in counts.items())
+        strings.warn(
+            f"numbers with units that can't be converted into each other, {named}, are read as strings. To read those "
+            f"in {most} and take the others for missing: {override('data.units', {strings.name: most})}. "
+            f"{_without_warning(strings)}."
+        )
+    return None
+
+
+def warn_of_units(strings: Strings, measured: Measured, unit: str) -> None:
+    """Which units cells have, and what they are read as."""
+    counts = _units(strings, measured)
+    is_shown = unit != quantities.PLAIN
+    has_unit = strings.is_known & mask(measured.units.is_valid())
+    example = strings.most_frequent(has_unit, 1)[0]
+    values = quantities.converted(measured.amounts.to_numpy(zero_copy_only=False), measured.units, unit)[0]
+    value = f"{values[pc.index(strings.distinct, example).as_py()]:.6g}" + f" {unit}" * is_shown
+    shown = [*counts.items()][:FEW_UNITS]
+    named = ", ".join(f"{name} ({n_cells(count)})" for name, count in shown if name != quantities.PLAIN)
+    text = f"numbers with units, {named}, are read as numbers{f' in {unit}' * is_shown}: {example!r} is {value}."
+    plain = strings.is_known & ~has_unit & mask(measured.amounts.is_valid())
+    if is_shown and plain.any():
+        text += f" Cells without a unit are taken for {unit}, too: {strings.examples(plain, 1)}."
+    if others := [name for name in counts if quantities.plain(name) != quantities.plain(unit)][:is_shown]:
+        text += f" To have {others[0]}: {override('data.units', {strings.name: others[0]})}."
+    if unit == "h" and re.fullmatch(r"\d+:\d\d", example):
+        text += f" If these are minutes and seconds: {override('data.units', {strings.name: 'min'})}."
+    strings.warn(f"{text} If they are no numbers: {override('data.roles', {strings.name: 'categorical'})}.")
+
+
+def _units(strings: Strings, measured: Measured) -> dict[str, int]:
+    """The number of cells with each unit, the most frequent first; spellings of a unit are one."""
+    units = measured.units.to_pandas()
+    has_unit = strings.is_known & units.notna().to_numpy()
+    cells = pd.Series(strings.counts[has_unit]).groupby(units[has_unit].to_numpy()).sum()
+    cells = cells.sort_values(ascending=False, kind="stable")
+    spelt: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for unit, count in cells.items():
+        first = spelt.setdefault(quantities.plain(str(unit)), str(unit))
+        counts[first] = counts.get(first, 0) + int(count)
+    return counts
+
+
+def warn_of_currencies(strings: Strings, is_number: np.ndarray) -> bool:
+    """Prices in several currencies, whose rates change: how many of each. Whether there are such."""
+    signs = numbers.currencies(strings.distinct)
+    priced = strings.is_known & ~is_number & mask(signs.is_valid())
+    digits = mask(pc.match_substring_regex(strings.distinct, r"^\D{0,5}\d[\d.,' ]*\D{0,5}$"))
+    if not priced.any() or 2 * strings.cells(priced & digits) <= strings.cells(strings.is_known):
+        return False
+    counts = pd.Series(strings.counts[priced]).groupby(signs.to_pandas()[priced].to_numpy()).sum()
+    counts = counts.sort_values(ascending=False, kind="stable")
+    if len(counts) < 2:
+        return False
+    named = ", ".join(f"{sign} ({n_cells(count)})" for sign, count in counts.items())
+    strings.warn(
+        f"prices in several currencies, {named}, are read as strings. Convert them in the file, or, to take all but "
+        f"{counts.index[0]} for missing: "
+        f"{override('data.units', {strings.name: counts.index[0]})}. {_without_warning(strings)}."
+    )
+    return True
+
+
+def _without_warning(strings: Strings) -> str:
+    as_categories = override("data.roles", {strings.name: "categorical"})
+    return f"To read it as strings without this warning: {as_categories}"
+
+
 def warn_of_quantities(strings: Strings, is_number: np.ndarray) -> None:
     quantity = mask(pc.match_substring_regex(strings.distinct, f"{QUANTITY}|{BOUND}")) & strings.is_known & ~is_number
     if quantity.any() and 2 * strings.cells(quantity | is_number) > strings.cells(strings.is_known):
@@ -180,8 +305,7 @@ def _warn_of_two_forms(strings: Strings, are_dates: Mapping[str, np.ndarray], be
             for form, which in forms.items()
         )
         strings.warn(
-            f"dates are written in two ways, {ways}, so it is read as strings. To have dates, write all of them in "
-            f"one way in the file. To read it as strings without this warning: "
-            f"{override('data.roles', {strings.name: 'categorical'})}. To leave it out: "
-            f"{override('data.drop', [strings.name])}."
+            f"dates are written in two ways, {ways}, so it is read as strings. To have dates: "
+            f"{override('data.date_format', {strings.name: '|'.join(forms)})}. {_without_warning(strings)}. "
+            f"To leave it out: {override('data.drop', [strings.name])}."
         )

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -39,8 +39,15 @@ COMPRESSIONS = {
     "bz2": rb"BZh[1-9]1AY&SY",
     "xz": rb"\xfd7zXZ\x00",
     "zstd": rb"\x28\xb5\x2f\xfd",
-    "zip": rb"PK\x03\x04",
+    "zip": rb"PK(\x03\x04|\x05\x06)",
 }
+OPENERS: dict[str, Callable[[Path], Any]] = {
+    "gzip": gzip.open,
+    "bz2": bz2.open,
+    "xz": lzma.open,
+    "zstd": lambda file: pa.CompressedInputStream(str(file), "zstd"),
+}
+DAMAGE = (EOFError, OSError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 MARKS = {  # the longer first: UTF-32's mark begins with UTF-16's
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -95,36 +102,38 @@ def text(path: Path, compression: str | None = None, encoding: str | None = None
     data = _decompressed(path, compression)
     if data.size == 0:
         raise UserError(f"{path} is empty. Give a table with a header and rows.")
-    return _as_utf8(data, path, encoding)
+    decoded = _as_utf8(data, path, encoding)
+    if decoded.start(6) == 2 * codecs.BOM_UTF8:  # by a program that adds one to a file that has one
+        return Text(re.sub(rb"^(\xef\xbb\xbf)+", b"", decoded.whole()))
+    return decoded
+
+
+def compressed_as(start: bytes) -> str | None:
+    return next((name for name, magic in COMPRESSIONS.items() if re.match(magic, start)), None)
 
 
 def _decompressed(path: Path, compression: str | None) -> Text:
     """The bytes of a file."""
     with path.open("rb") as file:
-        start = file.read(10)
-    kind = compression or next((name for name, magic in COMPRESSIONS.items() if re.match(magic, start)), "none")
-    if kind == "none":
+        kind = compression or compressed_as(file.read(10))
+    if kind not in OPENERS:
         return Text(path)
-    openers: dict[str, Callable[[Path], Any]] = {
-        "gzip": gzip.open,
-        "bz2": bz2.open,
-        "xz": lzma.open,
-        "zstd": lambda file: pa.CompressedInputStream(str(file), "zstd"),
-        "zip": _only_file,
-    }
-    damage = (EOFError, OSError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
     try:
-        with openers[kind](path) as stream:
+        with OPENERS[kind](path) as stream:
             blocks, size = [], 0
             while block := stream.read(BLOCK):
                 size += len(block)
                 check_growth(path, size)
                 blocks.append(block)
             return Text(b"".join(blocks))
-    except damage as error:
-        step = "It is incomplete or damaged: copy it again"
-        step += f", or set data.compression to something else than {kind}." if compression else "."
-        raise UserError(f"{path} can't be decompressed as {kind}: {error}. {step}") from None
+    except DAMAGE as error:
+        raise damaged(path, kind, error, bool(compression)) from None
+
+
+def damaged(path: Path, kind: str, error: Exception, is_given: bool) -> UserError:
+    step = "It is incomplete or damaged: copy it again"
+    step += f", or set data.compression to something else than {kind}." if is_given else "."
+    return UserError(f"{path} can't be decompressed as {kind}: {error}. {step}")
 
 
 def check_growth(path: Path, size: int) -> None:
@@ -135,17 +144,6 @@ def check_growth(path: Path, size: int) -> None:
             f"{path} has {packed:,} bytes and becomes more than {size:,} when it is decompressed, too many for memory. "
             f"If it is a table nevertheless, decompress it and set data.path to the result."
         )
-
-
-def _only_file(path: Path) -> IO[bytes]:
-    archive = zipfile.ZipFile(path)
-    names = [name for name in archive.namelist() if not name.startswith("__MACOSX/") and not name.endswith("/")]
-    if len(names) != 1:
-        raise UserError(
-            f"{path} holds {len(names)} files ({', '.join(names[:5])}), not one. Unpack the one with the table and set "
-            f"data.path to it."
-        )
-    return archive.open(names[0])
 
 
 def _as_utf8(data: Text, path: Path, encoding: str | None) -> Text:

@@ -1,26 +1,22 @@
 """Files that are no delimited text: which format a file has, and its columns as an Arrow table.
 
-pandas and Arrow read Parquet, Feather, ORC, Stata and SAS; Excel needs `openpyxl` and SPSS needs `pyreadstat`, which
-are installed when they are wanted. A spreadsheet becomes delimited text, since it may have titles, units and totals as
-well. An ARFF file is delimited text below a header of its own. Any other format is named, with the way to a CSV."""
+pandas and Arrow read Parquet, Feather, ORC, Stata and SAS, Python reads SQLite; the others need a library of
+`LIBRARIES`, which is installed when it is wanted. An ARFF file is delimited text below a header of its own. Any other
+format is named, with the way to a CSV."""
 
-import csv
-import datetime
-import io
 import re
 import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
-from pipeline.overrides import override
-from pipeline.reading import decoding, held
+from pipeline.reading import databases, decoding, held
 from pipeline.reading.decoding import Text
 from pipeline.reading.options import Options
 
@@ -35,17 +31,22 @@ MAGIC = {
     b"$FL2": "SPSS",
     b"$FL3": "SPSS",
     b"\xd0\xcf\x11\xe0": "Excel 97",
+    b"SQLite format 3\0": "SQLite",
+    b"RDX": "R",
+    b"RDA": "R",
+    b"RDB": "R",
+    b"X\n\0\0\0": "R",
+    b"A\n2\n": "R",
+    b"A\n3\n": "R",
 }
 STATA = rb"[\x69-\x73][\x01\x02]\x01\x00"  # the formats 105 to 115, before those that begin with their name
 EXCEL = (".xlsx", ".xlsm")
 SAVE = "Save the table as CSV"
 FOREIGN = {  # by the first bytes: what it is, and how it becomes a table that can be read
-    rb"SQLite format 3\0": ("an SQLite database", "Save it as CSV: sqlite3 -header -csv FILE 'select * from TABLE'"),
     rb"\x89HDF": ("HDF5", "Save it as Parquet: pandas.read_hdf('FILE').to_parquet('t.parquet')"),
     rb"\x93NUMPY": ("a NumPy array", "Save it as CSV: numpy.savetxt('table.csv', numpy.load('FILE'), delimiter=',')"),
     rb"Obj\x01": ("Avro", "Save it as Parquet or CSV"),
     rb"%PDF": ("a PDF document", SAVE),
-    rb"RD[ABX]\d|X\n\0\0\0": ("data of R", "Save it as CSV in R: write.csv(table, 'table.csv', row.names = FALSE)"),
     rb"\x80[\x02-\x05]": (
         "a pickle of Python",
         "Save it as Parquet: pandas.read_pickle('FILE').to_parquet('table.parquet')",
@@ -59,8 +60,19 @@ FOREIGN = {  # by the first bytes: what it is, and how it becomes a table that c
     rb"(\xef\xbb\xbf)?\s*<\?xml": ("XML", f"{SAVE}: pandas.read_xml('FILE').to_csv('table.csv', index=False)"),
     rb"version https://git-lfs": ("a pointer of Git LFS, not the file itself", "Fetch it: git lfs pull"),
 }
-LIBRARIES = {"Excel": "openpyxl", "Excel 97": "xlrd", "OpenDocument": "odfpy", "SPSS": "pyreadstat"}
-ENGINES: dict[str, Any] = {"Excel": "openpyxl", "Excel 97": "xlrd", "OpenDocument": "odf"}  # as pandas calls them
+LIBRARIES = {
+    "Excel": "openpyxl",
+    "Excel 97": "xlrd",
+    "OpenDocument": "odfpy",
+    "SPSS": "pyreadstat",
+    "DuckDB": "duckdb",
+    "R": "pyreadr",
+}
+SAVED = {  # what else makes a CSV, run where FILE is
+    "DuckDB": """duckdb FILE -c "copy TABLE to 'table.csv'\"""",
+    "R": """Rscript -e 'write.csv(readRDS("FILE"), "table.csv", row.names = FALSE)'""",
+    "RData": """Rscript -e 'load("FILE"); write.csv(NAME, "table.csv", row.names = FALSE)'""",
+}
 
 
 class Columns(NamedTuple):
@@ -77,7 +89,7 @@ def stored_as(path: Path) -> str:
         start = file.read(512)
     if not start:
         raise UserError(f"{path} is empty (0 bytes). Give a table with a header and rows.")
-    kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), "text")
+    kind = begins_as(start) or "text"
     if re.match(STATA, start) and path.suffix == ".dta":
         return "Stata"
     if start.startswith(b"PK\3\4"):
@@ -90,6 +102,12 @@ def stored_as(path: Path) -> str:
     if kind == "text":
         refuse_foreign(start, path)
     return kind
+
+
+def begins_as(start: bytes) -> str | None:
+    """The format with these first bytes; None for those that are text, or not known."""
+    kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+    return "DuckDB" if start[8:12] == b"DUCK" else kind
 
 
 def refuse_foreign(start: bytes, path: Path) -> None:
@@ -115,8 +133,11 @@ def _packed_as(path: Path) -> str:
     return "Excel" if any(name.startswith("xl/") for name in names) else "text"
 
 
-def columns(path: Path, kind: str) -> Columns:
-    """The columns of a file of the format `kind`. Errors: `UserError` if it is damaged, or a library is missing."""
+def columns(path: Path, kind: str, sheet: str | int | None = None, target: str | None = None) -> Columns:
+    """The columns of a file of the format `kind`. Errors: `UserError` if it is damaged, or a library is missing.
+
+    sheet, target  which of several tables (`databases.table`)
+    """
     try:
         if kind == "Parquet":
             import pyarrow.parquet as parquet
@@ -133,10 +154,12 @@ def columns(path: Path, kind: str) -> Columns:
                     return held.joined(batches, sum(group.total_byte_size for group in groups))
 
                 return Columns(schema.names, _index(schema), read)
-        table = _table(path, kind)
+        table = _table(path, kind, sheet, target)
         return Columns(table.column_names, _index(table.schema), table.select)
     except ImportError:
-        raise _not_installed(path, kind) from None
+        raise not_installed(path, kind) from None
+    except UserError:
+        raise
     except Exception as error:  # of many libraries, none of which lists its own
         raise damaged(path, kind, error) from None
 
@@ -146,7 +169,7 @@ def damaged(path: Path, kind: str, error: Exception) -> UserError:
     return UserError(f"{path} is incomplete or damaged: {problem}. Write or copy the {kind} file again.")
 
 
-def _table(path: Path, kind: str) -> pa.Table:
+def _table(path: Path, kind: str, sheet: str | int | None, target: str | None) -> pa.Table:
     if kind == "Parquet":
         import pyarrow.parquet as parquet
 
@@ -159,7 +182,11 @@ def _table(path: Path, kind: str) -> pa.Table:
         from pyarrow import orc
 
         return orc.read_table(path)
-    if kind == "Stata":
+    if kind in databases.OPENERS:
+        frame = databases.table(path, kind, sheet, target)
+        if isinstance(frame, pa.Table):
+            return frame
+    elif kind == "Stata":
         frame = _stata(path)
     elif kind == "SPSS":
         frame = pd.read_spss(path)
@@ -201,56 +228,12 @@ def _index(schema: pa.Schema) -> list[str]:
     return [name for name in saved if isinstance(name, str) and name in schema.names]
 
 
-def _not_installed(path: Path, kind: str) -> UserError:
-    library = LIBRARIES[kind]
+def not_installed(path: Path, kind: str) -> UserError:
+    saved = SAVED.get("RData" if kind == "R" and path.suffix.lower() != ".rds" else kind, "").replace("FILE", path.name)
     return UserError(
-        f"{path} is a file of {kind}. To read it, install a library: pip install {library}. Or save it as CSV and set "
-        f"data.path to that file."
+        f"{path} is a file of {kind}. To read it, install a library: pip install {LIBRARIES[kind]}. Or save it as CSV"
+        f"{f', {saved},' * bool(saved)} and set data.path to that file."
     )
-
-
-def spreadsheet(path: Path, kind: str, sheet: str | int | None) -> Text:
-    """A sheet as comma-separated text. Warns which one it is if there are several. Errors: `UserError`."""
-    try:
-        with pd.ExcelFile(path, engine=ENGINES[kind]) as book:
-            names = book.sheet_names
-            wanted = names[sheet or 0] if not isinstance(sheet, str) and (sheet or 0) < len(names) else sheet
-            if wanted not in names:
-                raise UserError(
-                    f"{path} has no sheet {sheet!r}. Its sheets are {', '.join(map(repr, names[:10]))}: set data.sheet."
-                )
-            frame = pd.read_excel(book, sheet_name=wanted, header=None, dtype=object, na_filter=False)
-    except ImportError:
-        raise _not_installed(path, kind) from None
-    except UserError:
-        raise
-    except Exception as error:  # of openpyxl, which has none of its own
-        raise damaged(path, kind, error) from None
-    if sheet is None and len(names) > 1:
-        others = ", ".join(map(repr, names[1:10]))
-        warnings.warn(
-            f"{path} has {len(names)} sheets: {wanted!r} is read, not {others}. For another one: "
-            f"{override('data.sheet', names[1])}.",
-            stacklevel=4,
-        )
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerows([_written(cell) for cell in row] for row in frame.itertuples(index=False))
-    text = stream.getvalue()
-    if "\0" in text or not text.strip(', \n"'):
-        raise UserError(
-            f"{path}: the sheet {wanted!r} is empty. Set data.sheet to one of {', '.join(map(repr, names))}."
-        )
-    return Text(text.encode("utf-8", "replace"))
-
-
-def _written(cell: Any) -> str:
-    """A cell of a spreadsheet as text."""
-    if isinstance(cell, datetime.datetime):
-        return cell.isoformat(" ") if cell.time() != datetime.time() else cell.date().isoformat()
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
-    return "" if cell is None else str(cell)
 
 
 def arff(text: Text, path: Path, options: Options) -> tuple[Options, dict[str, str]] | None:

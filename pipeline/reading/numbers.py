@@ -5,6 +5,7 @@
     −5           -5         a minus of Unicode             1 234,5         1234.5   groups with a space or apostrophe
     $5   5 €     5          one currency in a column       ١٢  １２        12       digits of other scripts
     12.5%        12.5       percent                        1.5D+03         1500     an exponent of Fortran
+    5.1 ± 0.1    5.1        without its uncertainty
 
 `1,234` alone may be a decimal or a group of digits, so it is read only beside cells that decide.
 """
@@ -17,7 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:[+-]?inf(inity)?)"
-CURRENCY = r"(?:[A-Z]{1,2}\p{Sc}|\p{Sc}|USD|EUR|GBP|JPY|CHF|INR|CNY|CAD|AUD)"
+CURRENCY = (
+    r"(?:[A-Z]{1,2}\p{Sc}|\p{Sc}|USD|EUR|GBP|JPY|CHF|INR|CNY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|RUB|BRL|MXN|ZAR|"
+    r"KRW|SGD|HKD|THB|IDR|MYR|PHP|VND|ILS|AED|SAR|PKR|BDT|LKR|NGN|KES|EGP|Rs\.?|kr\.?|zł|Kč)"
+)
 FEW_LETTERS = r"^[^\p{L}\p{M}]*(\p{L}{1,3}[^\p{L}\p{M}]*)?$"  # a currency or an exponent
 BETWEEN_DIGITS = r"\d\s*[-/:]\s*\d"  # of dates, times and ranges
 MINUS = "\N{MINUS SIGN}\N{SMALL HYPHEN-MINUS}\N{FULLWIDTH HYPHEN-MINUS}\N{EN DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}"
@@ -33,6 +37,7 @@ FOREIGN = {
 SIGNS = str.maketrans(dict.fromkeys(MINUS, "-") | FOREIGN)
 GROUP_MARKS = ",.' "
 STEPS = (  # notation, what is replaced, by what; RE2's syntax
+    ("uncertainty", r"([\d.,])\s*(?:±|\+/-|\+-)\s*[\d.,]+(\D*)$", r"\1\2"),
     ("text", r"""^'([^"=]*[^"='])'?$|^="([^"]*)"$""", r"\1\2"),
     ("currency", rf"^([(+-]*)\s*{CURRENCY}\s*([(+-]*[\d.,])", r"\1\2"),
     ("currency", rf"([\d.,])\s*{CURRENCY}([)-]?)$", r"\1\2"),
@@ -77,12 +82,16 @@ def read(strings: pa.Array, decimal: str | None, thousands: str | None) -> Numbe
         text, is_number = pc.if_else(pa.array(is_read), candidates, text), is_number | is_read
         if thousands is None and not is_number[is_known].all():
             text, is_number, notations["digit groups"] = _ungrouped(written, text, is_number, notations["currency"])
-        if (priced := notations["currency"] & is_number).any():
-            signs = pc.extract_regex(strings.filter(pa.array(priced)), f"(?P<sign>{CURRENCY})").field("sign")
-            if len(signs.unique()) > 1:
-                is_number &= ~priced
+        priced = notations["currency"] & is_number
+        if priced.any() and len(currencies(strings.filter(pa.array(priced))).unique()) > 1:
+            is_number &= ~priced
         notations = {name: which & is_number for name, which in notations.items() if (which & is_number).any()}
     return Numbers(pc.if_else(pa.array(is_number), text, None).cast(pa.float64()), notations, written)
+
+
+def currencies(strings: pa.Array) -> pa.Array:
+    """The currency of each of some prices; null for other strings."""
+    return pc.struct_field(pc.extract_regex(strings.cast(pa.large_string()), f"(?P<sign>{CURRENCY})"), 0)
 
 
 def mask(column: pa.Array) -> np.ndarray:

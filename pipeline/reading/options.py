@@ -20,6 +20,7 @@ class CellFormat:
     date_format: str | Mapping[str, str] | None = None  # of all dates, or by column
     replace: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # cells by column: {"sex": {"f": "female"}}
     more_missing: Collection[str] = ()  # beside `missing_values`, to which they are added
+    units: Mapping[str, str] = field(default_factory=dict)  # what the numbers of a column count: {"weight": "kg"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "missing_values", [*dict.fromkeys([*self.missing_values, *self.more_missing])])

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
-from pipeline.reading import body, decoding, delimited, formats, json
+from pipeline.reading import archives, body, decoding, delimited, formats, json, sparse, spreadsheets
 from pipeline.reading.options import Options
 from pipeline.reading.table import SHEETS, unique_names
 
@@ -46,15 +46,22 @@ def chunks(path: Path, expected: Sequence[str], options: Options | None = None, 
 
 
 def _chunks(path: Path, expected: list[str], options: Options, size: int) -> Iterator[Chunk]:
+    with archives.unpacked(path, Options()) as (paths, _, _):
+        for file in paths:
+            yield from _of_file(file, expected, options, size)
+
+
+def _of_file(path: Path, expected: list[str], options: Options, size: int) -> Iterator[Chunk]:
     kind = formats.stored_as(path)
     if kind in SHEETS:
-        text = formats.spreadsheet(path, kind, options.sheet)
-        yield from _lines(text, path, expected, Options(delimiter=",", quote='"', escape='"'), options, size)
+        text = spreadsheets.spreadsheet(path, kind, options.sheet, next(iter(expected), None))
+        yield from _lines(text, path, expected, spreadsheets.AS_TEXT, options, size)
     elif kind == "text":
         text = decoding.text(path)
-        formats.refuse_foreign(text.start(512), path)
         if json.is_json(text):
             yield from _batches(json.json_table(text, path).to_batches(size))
+        elif (table := sparse.table(text, path, expected)) is not None:
+            yield from _batches(table.to_batches(size))
         elif arff := formats.arff(text, path, Options()):
             yield from _lines(text, path, [], arff[0], options, size)
         else:
@@ -67,7 +74,7 @@ def _chunks(path: Path, expected: list[str], options: Options, size: int) -> Ite
         except pa.ArrowException as error:
             raise formats.damaged(path, kind, error) from None
     else:
-        columns = formats.columns(path, kind)
+        columns = formats.columns(path, kind, options.sheet, next(iter(expected), None))
         yield from _batches(columns.read(list(range(len(columns.names)))).to_batches(size))
 
 

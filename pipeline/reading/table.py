@@ -5,12 +5,15 @@ What is wrong with a file is a `UserError` that names file, row, column and valu
 """
 
 import difflib
+import re
+import shlex
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import fields, replace
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +21,19 @@ import pyarrow as pa
 from pipeline import compute
 from pipeline.errors import CellError, UserError
 from pipeline.overrides import override
-from pipeline.reading import body, cells, decoding, delimited, formats, header, held, json
+from pipeline.reading import (
+    archives,
+    body,
+    cells,
+    decoding,
+    delimited,
+    formats,
+    header,
+    held,
+    json,
+    sparse,
+    spreadsheets,
+)
 from pipeline.reading.options import CellFormat, Options
 
 KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
@@ -46,24 +61,28 @@ def read(
     if options.decimal == options.thousands is not None:
         raise UserError(f"data.decimal and data.thousands are both {options.decimal!r}. Change one of them.")
     column_formats = options.date_format if isinstance(options.date_format, Mapping) else {}
-    kinds = dict.fromkeys(column_formats, "dates") | {name: KINDS[role] for name, role in (roles or {}).items()}
+    kinds: dict[str, str | None] = {**dict.fromkeys(column_formats, "dates"), **dict.fromkeys(options.units, "numbers")}
+    kinds |= {name: KINDS[role] for name, role in (roles or {}).items()}
     kinds |= {target: "classes"} if target else {}
     table, decimal, known_kinds, notes = _stored(path, options, kinds, target)
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
-    for name in options.replace:
-        if name not in table.column_names:
-            raise unknown_column(name, table.column_names, "data.replace")
-    cell_format = CellFormat(options.missing_values, decimal, options.thousands, options.date_format, options.replace)
+    for setting in ("replace", "units"):
+        for name in getattr(options, setting):
+            if name not in table.column_names:
+                raise unknown_column(name, table.column_names, f"data.{setting}")
+    cell_format = CellFormat(**{field.name: getattr(options, field.name) for field in fields(CellFormat)})
+    cell_format = replace(cell_format, decimal=decimal)
     frames: list[pd.DataFrame] = []
-    date_formats: dict[str, str] = {}
+    written: dict[str, dict[str, str]] = {"date_format": {}, "units": {**options.units}}
     n_bytes = table.nbytes
     try:
         for name in table.column_names:
-            values, date_format = cells.parse(table[name], name, cell_format, known_kinds.get(name))
+            values, found = cells.parse(table[name], name, cell_format, known_kinds.get(name))
             table = table.drop_columns([name])  # so that the column is in memory only once
             frames.append(held.column(pa.table([values], names=[name]).to_pandas(), n_bytes))
-            date_formats |= {name: date_format} if date_format else {}
+            for setting, value in found.items():
+                written[setting][name] = value
             compute.release()
             pa.default_memory_pool().release_unused()
     except UserError as error:
@@ -73,7 +92,7 @@ def read(
         warnings.warn(f"{path}: {note}", stacklevel=2)
     frame = pd.concat(frames, axis=1)
     pa.default_memory_pool().release_unused()  # what the parser needed is not needed by those who use the frame
-    return Reading(frame, replace(cell_format, date_format=date_formats))
+    return Reading(frame, replace(cell_format, date_format=written["date_format"], units=written["units"]))
 
 
 def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:
@@ -98,10 +117,10 @@ def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], targe
     """The columns of a file, or of the files in a folder."""
     try:
         paths = files(path)
-        if len(paths) == 1:
-            return _file(paths[0], options, kinds, target)
+        if paths == [path]:
+            return _file(path, options, kinds, target)
         try:
-            return _joined(paths, options, kinds, target)
+            return _joined(paths, path, options, kinds, target)
         except UserError as error:
             raise UserError(
                 f"{error} ({path} is a directory, so its {len(paths)} files are read as one table. To read one alone, "
@@ -111,9 +130,27 @@ def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], targe
         raise UserError(f"{path} can't be read: {error.strerror or error}. Check its permissions.") from None
 
 
-def _joined(paths: Sequence[Path], options: Options, kinds: Mapping[str, str | None], target: str | None) -> _Stored:
-    """The rows of several files with the same columns, in the order of the files."""
-    inputs = [_file(path, options, kinds, target) for path in paths]
+def _joined(
+    paths: Sequence[Path],
+    root: Path,
+    options: Options,
+    kinds: Mapping[str, str | None],
+    target: str | None,
+    as_strings: Collection[str] = (),
+) -> _Stored:
+    """The rows of several files with the same columns, in the order of the files, and the columns of their folders."""
+    folders = [_partition(path.relative_to(root)) for path in paths]
+    keys = folders[0].keys()
+    if odd := next((path for path, folder in zip(paths, folders, strict=True) if folder.keys() != keys), None):
+        raise UserError(f"{odd} is not in folders such as {paths[0].parent}. Give each file the same kinds of folders.")
+    inner = replace(
+        options,
+        columns=None if options.columns is None else [name for name in options.columns if name not in keys],
+        drop=[name for name in options.drop if name not in keys],
+        replace={name: cells for name, cells in options.replace.items() if name not in keys},
+    )
+    of_files = {name: kind for name, kind in kinds.items() if name not in keys}
+    inputs = [_file(path, inner, of_files, None if target in keys else target, as_strings) for path in paths]
     names = inputs[0].table.column_names
     for file, path in zip(inputs, paths, strict=True):
         if problems := [
@@ -126,14 +163,29 @@ def _joined(paths: Sequence[Path], options: Options, kinds: Mapping[str, str | N
     mixed = [name for name in names if len({*types[name]} - {pa.null()}) > 1]
     strings = [name for name in mixed if not all(map(_is_number, types[name]))]
     if strings or len({file.decimal for file in inputs}) > 1:
-        options = replace(options, decimal=decimal)
-        inputs = [_file(path, options, kinds, target, as_strings=strings) for path in paths]
+        decided = replace(inner, decimal=decimal)
+        inputs = [_file(path, decided, of_files, target, [*as_strings, *strings]) for path in paths]
     tables = [file.table.select(names) for file in inputs]
     for name in mixed:
         common = pa.string() if name in strings else pa.float64()
         tables = [table.set_column(names.index(name), name, table[name].cast(common)) for table in tables]
+    wanted = None if options.columns is None else {*options.columns, *kinds}
+    for key in [key for key in keys if key not in options.drop and (wanted is None or key in wanted)]:
+        cells = [
+            pa.repeat(pa.scalar(folder[key], pa.string()), len(table))
+            for folder, table in zip(folders, tables, strict=True)
+        ]
+        if key in names:
+            raise UserError(f"{paths[0]} has a column {key!r}, and so have the names of its folders. Rename one.")
+        tables = [table.append_column(key, column) for table, column in zip(tables, cells, strict=True)]
     notes = [note for file in inputs for note in file.notes]
-    return _Stored(pa.concat_tables(tables, promote_options="permissive"), decimal, inputs[0].kinds, notes)
+    return _Stored(pa.concat_tables(tables, promote_options="permissive"), decimal, {**inputs[0].kinds, **kinds}, notes)
+
+
+def _partition(path: Path) -> dict[str, str | None]:
+    """The cells that the names of the folders of a file hold, by column, as Hive writes them: `year=2023/a.parquet`."""
+    pairs = (unquote(part).split("=", 1) for part in path.parts[:-1] if "=" in part)
+    return {name: None if cell == "__HIVE_DEFAULT_PARTITION__" else cell for name, cell in pairs}
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -144,6 +196,8 @@ def files(path: Path, setting: str = "data.path") -> list[Path]:
     """The file, or the files of one table in a folder, by name. Errors: `UserError` for a path that is neither."""
     if path.is_symlink() and not path.exists():
         raise UserError(f"{path} is a link to {path.readlink()}, and no file is there. Replace it, or set {setting}.")
+    if url := re.match(r"(https?|s3|gs|gcs|abfss?|ftp|hdfs):/+", str(path)):
+        raise _not_fetched(url[1], f"{url[1]}://{str(path)[url.end() :]}", setting)
     if not path.exists():
         path_text = str(path) if str(path).isprintable() else repr(str(path))
         close = difflib.get_close_matches(path.name, _beside(path), n=1)
@@ -154,14 +208,31 @@ def files(path: Path, setting: str = "data.path") -> list[Path]:
     if not path.is_dir():
         raise UserError(f"{path} is not a regular file. Set {setting} to a CSV, Excel or Parquet file.")
     entries = [path / name for name in _beside(path / "any") if not name.startswith((".", "_"))]
-    if folders := [entry.name for entry in entries if entry.is_dir()]:
+    folders = [entry for entry in entries if entry.is_dir()]
+    if any("=" not in folder.name for folder in folders):
         raise UserError(
-            f"{path} is a directory with others in it ({', '.join(folders[:5])}). A table may be a directory of files "
-            f"alone: set {setting} to one of them, or to one file."
+            f"{path} is a directory with others in it ({', '.join(folder.name for folder in folders[:5])}). A table "
+            f"may be a directory of files, or of others that are called column=cell: set {setting} to one of them, or "
+            f"to one file."
         )
     if not entries:
         raise UserError(f"{path} is a directory without files. Put the table there, or set {setting}.")
-    return entries
+    return [file for entry in entries for file in (files(entry, setting) if entry.is_dir() else [entry])]
+
+
+def _not_fetched(scheme: str, url: str, setting: str) -> UserError:
+    """The error for the address of a table: DVC and a later run need the file itself."""
+    file = f"data/{PurePosixPath(url.partition('?')[0]).name or 'table.csv'}"
+    fetch = {
+        "s3": ["aws", "s3", "cp", url, file],
+        "gs": ["gsutil", "cp", url, file],
+        "gcs": ["gsutil", "cp", url, file],
+        "hdfs": ["hdfs", "dfs", "-get", url, file],
+    }.get(scheme, ["curl", "-L", "-o", file, url])
+    return UserError(
+        f"{url} is an address, not a file. Fetch it first: {shlex.join(fetch)}. Or let DVC fetch it and remember from "
+        f"where: {shlex.join(['dvc', 'import-url', url, file])}. Then: {override(setting, file)}."
+    )
 
 
 def _beside(path: Path) -> list[str]:
@@ -175,20 +246,38 @@ def _file(
     target: str | None,
     as_strings: Collection[str] = (),
 ) -> _Stored:
+    """The columns of a file, or of those in an archive."""
+    with archives.unpacked(path, options) as (paths, folder, inner):
+        if folder is None:
+            return _single(path, options, kinds, target, as_strings)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            stored = _joined(paths, folder, inner, kinds, target, as_strings)
+    for warning in caught:
+        warnings.warn(archives.renamed(str(warning.message), folder, path), warning.category, stacklevel=4)
+    return stored
+
+
+def _single(
+    path: Path, options: Options, kinds: Mapping[str, str | None], target: str | None, as_strings: Collection[str]
+) -> _Stored:
     kind = formats.stored_as(path)
     decimal = options.decimal or "."
     if kind in SHEETS:
-        text = formats.spreadsheet(path, kind, options.sheet)
+        text = spreadsheets.spreadsheet(path, kind, options.sheet, target)
         as_text = replace(options, delimiter=",", quote='"', escape='"')
         return _text(text, path, as_text, kinds, target, as_strings)
     if kind != "text":
-        return _Stored(_columns(formats.columns(path, kind), path, kind, options, kinds), decimal, kinds, [])
+        columns = formats.columns(path, kind, options.sheet, target)
+        return _Stored(_columns(columns, path, kind, options, kinds), decimal, kinds, [])
     text = decoding.text(path, options.compression, options.encoding)
-    formats.refuse_foreign(text.start(512), path)
     if json.is_json(text):
         table = json.json_table(text, path)
         columns = formats.Columns(table.column_names, [], table.select)
         return _Stored(_columns(columns, path, "JSON", options, kinds), decimal, kinds, [])
+    if (table := sparse.table(text, path, options.columns or ())) is not None:
+        columns = formats.Columns(table.column_names, [], table.select)
+        return _Stored(_columns(columns, path, "sparse", options, kinds), decimal, kinds, [])
     if arff := formats.arff(text, path, options):
         options, nominal = arff
         kinds = {**nominal, **kinds}

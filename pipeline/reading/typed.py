@@ -4,8 +4,9 @@ Errors name the first cell that does not fit, and count such cells.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -15,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import CellError
-from pipeline.reading import numbers
-from pipeline.reading.dates import as_dates, guesses, swapped
+from pipeline.overrides import override
+from pipeline.reading import numbers, quantities
+from pipeline.reading.dates import EXCEL, SERIALS, as_dates, guesses, swapped
 from pipeline.reading.numbers import NUMBER, Numbers, mask
 from pipeline.reading.options import CellFormat
 from pipeline.reading.strings import EXACT, Strings, cell_error, encoded, largest
@@ -44,10 +46,57 @@ def parse(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str
         if kind == "dates":
             parsed = dates(stored, cell_format, certain=True)
             return parsed.column, parsed.date_format
+        if unit := cell_format.units.get(name):
+            return _in_unit(stored, cell_format, unit), None
         read, other = read_numbers(stored, cell_format)
         if other.any():
             raise stored.error(other, "is not a number", CORRECT)
         return finite(stored.spread(read.read), name, cell_format), None
+
+
+def _in_unit(strings: Strings, cell_format: CellFormat, unit: str) -> Column:
+    """The numbers of a column in its unit or currency. Warns of cells that can't be converted, which are missing."""
+    wanted, foreign = unit, np.zeros(len(strings.distinct), dtype=bool)
+    if (currencies := numbers.currencies(pa.array([unit])))[0].as_py():
+        foreign = mask(pc.not_equal(numbers.currencies(strings.distinct), currencies[0])) & strings.is_known
+        strings, wanted = replace(strings, is_known=strings.is_known & ~foreign), quantities.PLAIN
+    measured = read_quantities(strings, cell_format, quantities.clock_of(unit))
+    if measured.other.any():
+        raise strings.error(measured.other, "is not a number", CORRECT)
+    column, unknown = measured.column(strings, cell_format, wanted)
+    if (foreign := foreign | unknown).any():
+        strings.warn(f"{strings.examples(foreign)} can't be converted to {unit!r}, which this column counts: missing.")
+    return column
+
+
+class Measured(NamedTuple):
+    """Strings as numbers with units.
+
+    amounts  float64, (n_distinct,), and null
+    units    as they are written, null where there is none
+    other    which strings are neither such numbers nor mean missing, (n_distinct,)
+    is_price  which have a currency, (n_distinct,)
+    """
+
+    amounts: pa.Array
+    units: pa.Array
+    other: np.ndarray
+    is_price: np.ndarray
+
+    def column(self, strings: Strings, cell_format: CellFormat, unit: str) -> tuple[Column, np.ndarray]:
+        """The numbers of the rows in `unit`, and which of the distinct strings can't be converted to it."""
+        numbers_, foreign = quantities.converted(self.amounts.to_numpy(zero_copy_only=False), self.units, unit)
+        values = pa.array(numbers_, pa.float64(), mask=np.isnan(numbers_))
+        return finite(strings.spread(values), strings.name, cell_format), foreign & strings.is_known
+
+
+def read_quantities(strings: Strings, cell_format: CellFormat, clock: str | None) -> Measured:
+    """The strings as numbers with units. `clock` as `quantities.split`. Errors: as `read_numbers`."""
+    parts = quantities.split(strings.but_missing, cell_format.decimal, clock)
+    amounts = replace(strings, distinct=pc.coalesce(parts.amounts, strings.distinct))
+    numerals, other = read_numbers(amounts, cell_format)
+    is_price = numerals.notations.get("currency", np.zeros(len(other), dtype=bool))
+    return Measured(numerals.read, parts.units, other, is_price)
 
 
 @contextmanager
@@ -68,6 +117,9 @@ def as_stored(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind:
         column, stored = column.cast(stored.value_type), stored.value_type
     if pa.types.is_time(stored):  # on 1970-01-01: year, month and day are constant, and so no features
         return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME)
+    if pa.types.is_duration(stored):
+        hours = pc.divide(column.cast(pa.duration("us"), safe=False).cast(pa.int64()).cast(pa.float64()), 3.6e9)
+        return pc.divide(hours, quantities.factor(cell_format.units.get(name, "h"), "time") / 3600)
     if pa.types.is_temporal(stored) and kind in (None, "dates"):
         if pa.types.is_timestamp(stored) and stored.tz:
             column = pc.local_timestamp(column)  # the hour that clocks showed: summer time makes no feature
@@ -152,7 +204,8 @@ def dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> Dates:
             )
         values = pa.Array.from_pandas(read.reindex(range(len(strings.distinct))), type=TIME)
         return Dates(strings.spread(_without_missing(values, cell_format)), first)
-    _refuse_durations(strings, candidates, readings, certain=certain)
+    if not user_format and (mixed := _with_serials(strings, candidates, readings)):
+        return mixed
     categorical = ("data.roles", {strings.name: "categorical"})
     for date_format, read in readings.items():
         other_order = readings.get(swapped(date_format))
@@ -174,25 +227,30 @@ def dates(strings: Strings, cell_format: CellFormat, *, certain: bool) -> Dates:
     return Dates(None, None, readings)
 
 
+def _with_serials(strings: Strings, candidates: pd.Series, readings: Mapping[str, pd.Series]) -> Dates | None:
+    """Dates among which some are the serial numbers of Excel, with a warning; None for other columns."""
+    numbers_ = pd.to_numeric(candidates, errors="coerce")
+    is_serial = numbers_.between(*SERIALS)
+    forms = {form: read for form, read in readings.items() if read[~is_serial].notna().all() and form != "ISO8601"}
+    if not is_serial.any() or is_serial.all() or len(forms) != 1:
+        return None
+    date_format = f"{next(iter(forms))}|{EXCEL}"
+    read = as_dates(candidates, date_format)
+    serials = places(strings, is_serial)
+    example = strings.most_frequent(serials, 1)[0]
+    strings.warn(
+        f"{strings.examples(serials, 1)} among dates are read as serial numbers of Excel: {example!r} is "
+        f"{read[candidates == example].iloc[0]:%Y-%m-%d}. Excel may have taken the day for the month: check some. "
+        f"To read this column as strings: {override('data.roles', {strings.name: 'categorical'})}."
+    )
+    return Dates(
+        strings.spread(pa.Array.from_pandas(read.reindex(range(len(strings.distinct))), type=TIME)), date_format
+    )
+
+
 def places(strings: Strings, which: pd.Series) -> np.ndarray:
     """Which of the distinct strings are those, by position in `which`, (n_distinct,)."""
     return np.isin(np.arange(len(strings.distinct)), which.index[which])
-
-
-def _refuse_durations(strings: Strings, candidates: pd.Series, formats: Collection[str], *, certain: bool) -> None:
-    """An error for `41:38:44` among cells that could be times of day: no format of dates reads it."""
-    clock = candidates.str.extract(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").astype(float)
-    late = clock[0] >= 24
-    if clock[0].isna().any() or not late.any() or not (certain or (~late).any()) or not any("%H" in f for f in formats):
-        return
-    hours, minutes, seconds = clock.fillna({2: 0})[late].iloc[0]
-    raise strings.error(
-        places(strings, late),
-        "is no time of day, which ends before 24:00, but perhaps a duration",
-        f"Write durations as numbers in the file, such as {hours + minutes / 60 + seconds / 3600:.6g} hours. To leave "
-        "the column out: {}",
-        ("data.drop", [strings.name]),
-    )
 
 
 def _without_missing(dates: pa.Array | pa.ChunkedArray, cell_format: CellFormat) -> pa.Array | pa.ChunkedArray:

@@ -13,7 +13,7 @@ from scipy import sparse
 from pipeline.logistic.loss import log_losses
 
 LOSSES = ("log_loss", "brier_score")  # scores that are better when lower
-OF_DECISION = ("threshold", "cost")  # beside the scores where `decision` is set
+OF_DECISION = ("threshold", "cost", "flagged", "recall")  # beside the scores where `decision` is set
 
 
 class Evaluation(NamedTuple):

@@ -6,17 +6,27 @@ also those of the code that each stage runs: a word in a comment, or in another 
 
 from pathlib import Path
 
-from pipeline.config import composition, inputs
+from pipeline import config
+from pipeline.config import composition, data_sets, inputs
 from pipeline.files import code, formats, paths
 
 
 def main(root: Path) -> None:
     composition.configure()
+    print_change_of_data()
     inputs.record(root)
     sources = code.Sources()
     for stage in stages():
         record_code(stage, sources, root)
     sources.kept.save()
+
+
+def print_change_of_data() -> None:
+    """A line where the data set, or its target, is another one than in the last run, with the command that returns."""
+    before, now = data_sets.of_last_run(), config.load()["data"]
+    if before and data_sets.changed(before, now):
+        old, new = (data_sets.described(data) for data in (before, now))
+        print(f"The data set is {new}, in the last run it was {old}. Back to it: {data_sets.command_for(before)}")
 
 
 def stages() -> list[str]:

@@ -12,11 +12,12 @@ COMPUTE = "fits"
 
 
 def main(root: Path) -> None:
-    start, trained = (model.load(paths.ROOT / saved) for saved in (paths.START, paths.MODEL))
+    settings, trained = config.read("evaluate"), model.load(paths.ROOT / paths.MODEL)
+    start = model.load(paths.ROOT / paths.START) if settings.random_start else None
     training, test = (stored.StoredTable(paths.ROOT / file) for file in (paths.TRAINING_ROWS, paths.TEST_ROWS))
     file = paths.ROOT / paths.TEST_LEFT_OUT
     left_out = stored.StoredTable(file) if file.exists() else pd.DataFrame()
-    groups = result.groups_of(config.read("evaluate").groups, test, left_out)
+    groups = result.groups_of(settings.groups, test, left_out)
     files = (paths.TRAINING_WEIGHTS, paths.TEST_WEIGHTS)
     weights = stored.load_weights(paths.ROOT / files[0]), stored.load_weights(paths.ROOT / files[1])
     title, place = formats.load_json(paths.ROOT / paths.SPLIT_SUMMARY)["data"], paths.main_result(root)

@@ -1,4 +1,4 @@
-"""A first look at the data: t-SNE of the rows, each column by class, the classes, the logistic curve.
+"""A first look at the data: each column by class, the classes, the logistic curve and, where asked, t-SNE of the rows.
 
 t-SNE puts each row on a plane so that neighbours among the features stay neighbours (van der Maaten and Hinton 2008).
 Where its clusters are the classes, a simple model may do.
@@ -29,8 +29,9 @@ def embed(table: stored.Table, params: config.Explore) -> pd.DataFrame:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    if len(table) > params.rows:
-        table = table.take(np.random.RandomState(params.seed).choice(len(table), params.rows, replace=False))
+    n_rows = params.rows or len(table)
+    if len(table) > n_rows:
+        table = table.take(np.random.RandomState(params.seed).choice(len(table), n_rows, replace=False))
     table = stored.in_memory(table)
     perplexity = min(
         params.perplexity, max((len(table) - 1) // 3, 1)
@@ -82,13 +83,13 @@ def main(root: Path) -> None:
     with ProcessPoolExecutor(1) as pool:  # draws while t-SNE computes
         title_of_data = formats.load_json(paths.ROOT / paths.PROFILE)["data"]
         drawn = pool.submit(draw, title_of_data, report, bars, balance, curve, folder)
-        with reported_warnings():
-            embedding = embed(table, params)
+        if params.rows is not None:
+            with reported_warnings():
+                formats.save_csv(embed(table, params), folder / "tsne.csv", DIGITS)
         drawn.result()
-    formats.save_csv(embedding, folder / "tsne.csv", DIGITS)
     formats.save_csv(balance, folder / "class_balance.csv")
     formats.save_csv(curve, folder / "logistic_curve.csv")
-    title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
-    drawing.save(
-        data.points, folder / "tsne.png", title_of_data, table=formats.load_csv(folder / "tsne.csv"), title=title
-    )
+    if params.rows is not None:
+        embedding = formats.load_csv(folder / "tsne.csv")
+        title = f"t-SNE of {len(embedding):,} rows, {len(table.columns) - 1} features"
+        drawing.save(data.points, folder / "tsne.png", title_of_data, table=embedding, title=title)

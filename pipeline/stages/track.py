@@ -9,17 +9,14 @@ from pathlib import Path
 from pipeline import config
 from pipeline.files import formats, paths, stored
 from pipeline.tracking import log, promotion, records
-from pipeline.tracking.runs import Record
-from pipeline.tracking.sweeps import Sweep
 
 
 def main(root: Path) -> None:
     params = config.load()
     training_rows = stored.StoredTable(paths.ROOT / paths.TRAINING_ROWS)
     sweep = records.sweep_record(params, training_rows, paths.ROOT, "sweep")
-    results: list[Record | Sweep] = [records.main_record(params), records.one_vs_rest_record(params)]
-    if sweep is not None:
-        results.append(sweep)
+    made = (records.main_record(params), records.one_vs_rest_record(params), sweep)
+    results = [record for record in made if record is not None]
     settings = config.read("tracking")
     log.log(results, settings)
     if settings.promote is not None:

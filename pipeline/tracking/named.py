@@ -2,6 +2,7 @@
 
 from pipeline import config, model
 from pipeline.columns import dataset
+from pipeline.config import inputs
 from pipeline.errors import UserError
 from pipeline.files import paths
 from pipeline.model import Model
@@ -16,6 +17,7 @@ def model_of(name: str | None) -> tuple[Model, Options | None]:
         from pipeline.tracking import registry  # MLflow takes seconds to import
 
         return registry.load(name, config.read("tracking")), None
+    inputs.check_results()
     file = paths.ROOT / paths.MODEL
     if not file.exists():
         raise UserError(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import config
+from pipeline.config import inputs
 from pipeline.files import formats, paths, stored
 from pipeline.files.paths import Result
 from pipeline.tracking import runs, shipping
@@ -25,10 +26,12 @@ ELSEWHERE = ("sweep", "one_vs_rest", "tracking", "compute")  # sections that do 
 FITTED = ("iterations", "last_cost", "deviance", "mcfadden_r2", "aic")  # metrics of each column of weights
 LATER = (paths.TRAINING_WARNINGS, paths.EVALUATION_WARNINGS)
 CHOSEN = ("lambda", "learning_rate")
+COMPARED = {"baseline": "random weights", "prior": "class shares", "test": "trained", "black_box": "black box"}
 
 
 def main_record(params: dict[str, Any]) -> Record:
     """The run of the pipeline's own model, with the warnings of a sweep that has no run of its own."""
+    inputs.check_results()
     own = {section: values for section, values in params.items() if section not in ELSEWHERE}
     warned = [paths.ROOT / file for file in (paths.PROFILE, paths.SPLIT_SUMMARY, *LATER)]
     if not (paths.ROOT / paths.SWEEP / paths.COMBINATIONS).exists():
@@ -36,8 +39,10 @@ def main_record(params: dict[str, Any]) -> Record:
     return _record("evaluate", own, paths.main_result(), [paths.ROOT / name for name in FOLDERS], warned)
 
 
-def one_vs_rest_record(params: dict[str, Any]) -> Record:
-    """The run of the one-vs-rest extension."""
+def one_vs_rest_record(params: dict[str, Any]) -> Record | None:
+    """The run of the one-vs-rest extension; None where it has no data."""
+    if "data" not in params["one_vs_rest"]:
+        return None
     result = paths.one_vs_rest()
     warned = [result.folder / file for file in (paths.SPLIT_SUMMARY, paths.EVALUATION_WARNINGS)]
     return _record("one_vs_rest", params["one_vs_rest"], result, [result.folder], warned)
@@ -111,7 +116,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     warnings = [line for file in warned if file.exists() for line in formats.load_json(file)["warnings"]]
     references = {"prior": "prior", "black_box": "black box", "baseline": "random weights"}
     score_groups = {"test/": scores["test"], "train/": scores["train"], "decision/": scores.get("decision", {})}
-    score_groups |= {f"{runs.REFERENCE}{name}/": scores[part] for part, name in references.items()}
+    score_groups |= {f"{runs.REFERENCE}{name}/": scores[part] for part, name in references.items() if part in scores}
     metrics = {f"{part}{key}": value for part, values in score_groups.items() for key, value in values.items()}
     metrics |= {
         f"train/{key}/{label}": column[key]
@@ -193,17 +198,17 @@ def _description(
     decision: str,
 ) -> str:
     """A few lines of Markdown for whoever opens the run."""
-    models = ("baseline", "prior", "test", "black_box")
+    models = [name for name in COMPARED if name in scores]
     compared = [
         f"| {key} | " + " | ".join(f"{scores[name][key]:.4f}" for name in models) + " |" for key in scores["test"]
     ]
     stops = [f"- {label}: {column['iterations']} iterations; {column['stopped']}" for label, column in columns.items()]
     return "\n".join(
         [
-            f"Logistic regression on **{name}**, trained from random weights.",
+            f"Logistic regression on **{name}**.",
             "",
-            "| on the test rows | random weights | class shares | trained | black box |",
-            "|---|---|---|---|---|",
+            f"| on the test rows | {' | '.join(COMPARED[name] for name in models)} |",
+            "|---" * (len(models) + 1) + "|",
             *compared,
             "",
             *([decision, ""] if decision else []),

@@ -16,7 +16,7 @@ from mlflow.entities import Dataset, Experiment, Metric, Param
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.config import Tracking
+from pipeline.config import Tracking, composition
 from pipeline.evaluation import report
 from pipeline.files import paths
 from pipeline.files.stored import Table
@@ -106,10 +106,9 @@ def _fill(run_id: str, record: Record, experiment: Experiment, settings: Trackin
     for start in range(0, len(metrics), 1000):
         client.log_batch(run_id, metrics=metrics[start : start + 1000])
     for file, folder in record.artifacts.items():
-        if file.name == paths.REPORT.name:
-            text = file.read_text(encoding="utf-8").replace(
-                report.COMMIT, stores.provenance().get("git.commit", "none")
-            )
+        if file.name in (paths.REPORT.name, paths.CARD.name):
+            commit, command = stores.provenance().get("git.commit", "none"), f"python -m pipeline reproduce {run_id}"
+            text = report.with_origin(file, commit, command, composition.unlike_conf(report.SECTIONS))
             client.log_text(run_id, text, posixpath.join(folder, file.name))
         else:
             client.log_artifact(run_id, str(file), artifact_path=folder)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,7 @@ class Training(NamedTuple):
 def classifier(params: config.Train, init: str = "random", max_iter: int | None = None) -> Regression:
     """The unfitted logistic regression, which starts from seeded random weights unless `init` says otherwise."""
     return Regression(
-        l2=params.l2,
+        l2=cast(float, params.l2),  # `auto` is chosen by now
         l1_ratio=params.l1_ratio,
         multiclass=params.multiclass,
         learning_rate=params.learning_rate,

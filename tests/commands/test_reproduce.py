@@ -24,16 +24,17 @@ pytestmark = pytest.mark.slow
         ("a.txt", "one\ntwo", "one", "line 2 is '', that of the run was 'two'"),
         ("a.csv", "a\nred 1", "a\nblue 1", "line 2 is 'blue 1', that of the run was 'red 1'"),
         ("a.png", "abc", "abcd", "other bytes (3 then, 4 now)"),
-        ("a.html", "made by 123abc", f"made by {report.COMMIT}", ""),
+        ("a.html", "<p>The commit is 123abc, and more.</p>\n1", f"<p>{report.MADE}</p>\n1", ""),
+        ("a.md", "The commit is 123abc.\n1", f"{report.MADE}\n2", "line 2 has 2, the run had 1"),
     ],
 )
 def test_the_first_number_that_differs_is_named(tmp_path: Path, name: str, then: str, now: str, expected: str) -> None:
     for folder, text in (("then", then), ("now", now)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text(text)
-    assert reproduce.compared(tmp_path / "then" / name, tmp_path / "now" / name, "123abc") == expected
+    assert reproduce.compared(tmp_path / "then" / name, tmp_path / "now" / name) == expected
 
 
 def test_a_file_that_is_not_written_any_more_is_a_difference(tmp_path: Path) -> None:
     (tmp_path / "then.csv").write_text("a")
-    assert reproduce.compared(tmp_path / "then.csv", tmp_path / "now.csv", "123abc") == "is not written any more"
+    assert reproduce.compared(tmp_path / "then.csv", tmp_path / "now.csv") == "is not written any more"

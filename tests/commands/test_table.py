@@ -11,6 +11,7 @@ from dvc.utils.cli_parse import to_path_overrides
 from dvc.utils.hydra import compose_and_dump
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from pipeline import config
 from pipeline.columns import dataset
@@ -53,14 +54,23 @@ def printed(capsys: pytest.CaptureFixture[str], file: str, target: str | None, *
     return capsys.readouterr().out.rstrip("\n").split("\n")
 
 
-def composed_by_dvc(command: str, file: Path) -> config.Params:
-    """The configuration that the shell, DVC and Hydra make of a `dvc exp run` command."""
+def compose_as_dvc(command: str, file: Path, conf: Path) -> None:
+    """Write to `file` what the shell, DVC and Hydra make of `conf` and a `dvc exp run` command."""
     words = shlex.split(command)
+    if words[:4] == ["python", "-m", "pipeline", "use"]:
+        path, target, *settings = words[4:]
+        named = [assignment("data.path", path), assignment("data.target", target)]
+        words = shlex.split("dvc exp run " + options(["data=table", *named, *settings]))
     assert words[:3] == ["dvc", "exp", "run"]
     assert set(words[3::2]) == {"-S"}
     overrides = to_path_overrides(words[4::2])
     assert list(overrides) == ["params.yaml"]
-    compose_and_dump(str(file), str(ROOT / "conf"), None, "config", str(ROOT), overrides["params.yaml"])
+    compose_and_dump(str(file), str(conf), None, "config", str(ROOT), overrides["params.yaml"])
+
+
+def composed_by_dvc(command: str, file: Path) -> config.Params:
+    """The configuration of the project after a `dvc exp run` command."""
+    compose_as_dvc(command, file, ROOT / "conf")
     return config.validate(config.load(file), str(file))
 
 
@@ -73,7 +83,13 @@ def test_the_command_composes_to_exactly_the_names_that_were_typed(name: str, ow
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("composed")
+    """With a conf/ that is the section `data` of a table alone: composing all of it takes most of a second."""
+    folder = tmp_path_factory.mktemp("composed")
+    composed_by_dvc("dvc exp run -S data=table -S data.path=x.csv -S data.target=y", folder / "params.yaml")
+    (folder / "conf" / "data").mkdir(parents=True)
+    OmegaConf.save(OmegaConf.load(folder / "params.yaml").data, folder / "conf" / "data" / "table.yaml")
+    (folder / "conf" / "config.yaml").write_text("defaults: [data: table]\n", encoding="utf-8")
+    return folder
 
 
 @settings(max_examples=60, deadline=None)
@@ -89,7 +105,8 @@ def test_any_name_is_kept_exactly_or_refused(folder: Path, name: str) -> None:
         return
     assume("\0" not in name)  # no argument of a command can have it
     command = "dvc exp run " + options(["data=table", "data.path=x.csv", typed])
-    assert composed_by_dvc(command, folder / "params.yaml").data.target == name
+    compose_as_dvc(command, folder / "params.yaml", folder / "conf")
+    assert config.section_of(config.load(folder / "params.yaml"), "data", "params.yaml").target == name
 
 
 @pytest.mark.parametrize("name", ["${x}", "a${b", "???", "0o17", "a\x85b", "\udcff.csv"])
@@ -99,8 +116,7 @@ def test_a_name_that_no_configuration_can_hold_is_refused(name: str) -> None:
 
 
 def test_names_of_letters_need_no_quotes(penguins: str, capsys: pytest.CaptureFixture[str]) -> None:
-    command = "dvc exp run -S data=table -S data.path=data/penguins.csv -S data.target=species"
-    assert printed(capsys, penguins, "species")[-1] == command
+    assert printed(capsys, penguins, "species")[-1] == "python -m pipeline use data/penguins.csv species"
 
 
 def test_the_columns_of_the_command_are_those_that_the_stage_load_decides(
@@ -169,19 +185,18 @@ def test_overrides_change_how_the_file_is_read_and_are_in_the_command(
     penguins: str, own_conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("data/odd.csv").write_text(Path(penguins).read_text(encoding="utf-8").replace(",", "~"), encoding="utf-8")
-    for lines in (
-        printed(capsys, "data/odd.csv", "species", 'data.delimiter="~"'),
-        printed(capsys, "data/odd.csv", 'data.delimiter="~"', "data.target=species"),
-    ):
-        assert any(line.startswith("  bill_length_mm") for line in lines)
-        assert composed_by_dvc(lines[-1], own_conf / "params.yaml").data.delimiter == "~"
+    lines = printed(capsys, "data/odd.csv", "species", 'data.delimiter="~"')
+    assert any(line.startswith("  bill_length_mm") for line in lines)
+    assert composed_by_dvc(lines[-1], own_conf / "params.yaml").data.delimiter == "~"
+    lines = printed(capsys, "data/odd.csv", 'data.delimiter="~"', "data.target=species")
+    assert lines[-1] == """python -m pipeline use data/odd.csv 'data.delimiter="~"' data.target=species"""
     assert "  Adelie" not in printed(capsys, "data/odd.csv", 'data.delimiter="~"')
 
 
 def test_an_absolute_path_in_the_project_is_printed_relative_to_it(
     penguins: str, own_conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert f"data.path={penguins} " in printed(capsys, str(own_conf / penguins), "species")[-1]
+    assert printed(capsys, str(own_conf / penguins), "species")[-1].endswith(f"use {penguins} species")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +233,7 @@ def test_the_command_line_runs_nothing_and_writes_nothing(penguins: str, own_con
     shell = shell_in(own_conf)
     arguments = f"{penguins} species -S data.drop=[year] -S +data.roles.sex=drop"
     shown = shell(f"python -m pipeline table {arguments}", PYTHONPATH=str(ROOT)).stdout
-    assert shown.endswith("-S data.target=species -S 'data.drop=[year]' -S +data.roles.sex=drop\n")
+    assert shown.endswith("use data/penguins.csv species 'data.drop=[year]' ++data.roles.sex=drop\n")
     assert contents(own_conf) == before
     failed = shell("python -m pipeline table data/no.csv", fails=True, PYTHONPATH=str(ROOT))
     assert failed.stderr.startswith("\nerror: data/no.csv doesn't exist")

@@ -1,15 +1,19 @@
 """The page on a result. The oracle is a parser of HTML, and the files that the page is made of."""
 
+import json
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 from conftest import ROOT, compose, run_stages
+from sklearn.metrics import precision_score, recall_score
 
 from pipeline import config
 from pipeline.commands import summary
+from pipeline.evaluation import report
 from pipeline.files import formats, paths
 from pipeline.tracking import records
 
@@ -59,11 +63,12 @@ def page(tmp_path_factory):
 def test_names_of_the_table_are_text_and_nothing_is_loaded_from_elsewhere(page):
     html, _ = page
     parsed = Page(html)
-    tags = {tag for tag, _ in parsed.tags}
-    assert not tags & {"script", "link", "iframe", "i", "b"}
+    tags = [tag for tag, _ in parsed.tags]
+    assert not {*tags} & {"link", "iframe", "i", "img"}
+    assert [attributes.get("type") for tag, attributes in parsed.tags if tag == "script"] == ["application/json", None]
     links = [attributes[key] for _, attributes in parsed.tags for key in ("src", "href") if key in attributes]
-    assert all(link.startswith(("data:image/png;base64,", "#")) for link in links)
-    assert "url(" not in html
+    assert all(link.startswith("#") for link in links)
+    assert not re.search(r"url\(|https?:|@import", html)
     assert EVIL in parsed.text
     assert "a & b <i>" in parsed.text
 
@@ -101,15 +106,83 @@ def test_the_rule_of_the_decision_and_each_threshold_stand_beside_the_scores_whe
         assert f"{threshold:.4f}" in printed
 
 
-def test_every_picture_has_a_text_and_every_table_a_caption_and_headers(page):
-    parsed = Page(page[0])
-    images = [attributes for tag, attributes in parsed.tags if tag == "img"]
-    assert len(images) >= 7
-    assert all(attributes["alt"] for attributes in images)
+def test_every_picture_has_one_caption_and_every_table_a_caption_and_headers(page):
+    html, _ = page
+    parsed = Page(html)
     count = [tag for tag, _ in parsed.tags]
+    pictures = [attributes for tag, attributes in parsed.tags if tag == "svg"]
+    assert len(pictures) > 10
+    assert all(attributes["aria-hidden"] == "true" for attributes in pictures)  # a caption says what is in it, once
+    figures = re.findall(r"<figure.*?</figure>", html, re.DOTALL)
+    assert all(figure.count("<figcaption>") == 1 and "<svg" in figure for figure in figures)
+    assert sum(figure.count("<svg") for figure in figures) == len(pictures)
     assert count.count("table") == count.count("caption") > 3
     assert all("scope" in attributes for tag, attributes in parsed.tags if tag == "th")
     assert ("html", {"lang": "en"}) in parsed.tags
+
+
+def test_the_page_has_one_title_sections_that_the_menu_names_labels_and_both_colour_schemes(page):
+    html, _ = page
+    parsed = Page(html)
+    tags = [tag for tag, _ in parsed.tags]
+    assert tags.count("h1") == 1
+    names = [attributes["href"][1:] for tag, attributes in parsed.tags if tag == "a"]
+    headings = [attributes["id"] for tag, attributes in parsed.tags if tag == "h2"]
+    assert names == ["main", *headings]
+    inputs = {attributes["id"] for tag, attributes in parsed.tags if tag in ("input", "select")}
+    assert inputs == {attributes["for"] for tag, attributes in parsed.tags if tag == "label"} >= {"threshold", "column"}
+    ids = [attributes["id"] for _, attributes in parsed.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert "prefers-color-scheme: dark" in html
+    assert not re.search(r'(fill|stroke)="#', html)  # colours are those of the page
+    assert len(html) < 1_500_000
+
+
+def test_the_verdict_comes_first_and_has_the_counts_of_the_predictions(page):
+    html, root = page
+    rows = formats.load_csv(root / paths.PREDICTIONS)
+    label = formats.load_csv(root / paths.EFFECTS)["class"][0]
+    is_positive, flagged = (rows[side] == label for side in ("actual", "predicted"))
+    found, alarms = (is_positive & flagged).sum(), flagged.sum()
+    sentence = f"Finds {found} of the {is_positive.sum()} rows with sex<b> = {label}; {alarms - found} of the {alarms}"
+    text = Page(html).text
+    assert sentence in text
+    assert text.index("Flags rows from a probability of") < text.index(sentence) < text.index("ROC AUC")
+    card = (root / paths.CARD).read_text(encoding="utf-8")
+    assert card.index("Finds") < card.index("## How good it is")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node runs the script of the page")
+def test_the_script_gives_the_counts_of_the_predictions_at_the_threshold_in_force_and_at_others(page, tmp_path):
+    html, root = page
+    numbers = json.loads(re.search(r'id="numbers">(.*?)</script>', html)[1])
+    start = int(re.search(r'id="threshold" min="0" max="\d+" value="(\d+)"', html)[1])
+    label = formats.load_csv(root / paths.EFFECTS)["class"][0]
+    rows = formats.load_csv(root / paths.PREDICTIONS)
+    is_positive = rows["actual"] == label
+    places = [start, 0, len(numbers["threshold"]) // 2]
+    script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)[0]
+    program = f"{script}\nconsole.log(JSON.stringify({places}.map((k) => decided({json.dumps(numbers)}, k, 1, 5))))"
+    (tmp_path / "page.js").write_text(program, encoding="utf-8")
+    ran = subprocess.run(["node", tmp_path / "page.js"], capture_output=True, text=True, check=True)
+    for k, of in zip(places, json.loads(ran.stdout), strict=True):
+        flagged = rows[f"probability_{label}"] >= numbers["threshold"][k]
+        assert k != start or (flagged == (rows["predicted"] == label)).all()
+        assert of["hits"] == (flagged & is_positive).sum()
+        assert of["alarms"] == (flagged & ~is_positive).sum()
+        assert of["recall"] == pytest.approx(recall_score(is_positive, flagged))
+        assert of["precision"] == pytest.approx(precision_score(is_positive, flagged))
+        assert of["cost"] == pytest.approx(((flagged & ~is_positive) + 5 * (~flagged & is_positive)).mean())
+
+
+def test_the_origin_is_added_to_the_page_and_the_card_and_can_be_left_out(page):
+    _, root = page
+    for name in (paths.REPORT, paths.CARD):
+        text = (root / name).read_text(encoding="utf-8")
+        made = report.with_origin(root / name, "123abc", "python -m pipeline reproduce 1", ["train.lambda = 0.1 <b>"])
+        assert "123abc" in made
+        assert "0.1 <b>" in (Page(made).text if name == paths.REPORT else made)
+        assert report.without_origin(made) == report.without_origin(text) != made
 
 
 def test_the_same_result_gives_the_same_page(page):

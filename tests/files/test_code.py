@@ -59,5 +59,5 @@ def test_what_is_left_of_each_file_of_the_package_runs_as_the_whole() -> None:
 
 def test_a_stage_needs_the_templates_that_its_code_names() -> None:
     files = [file.name for file in Sources().needed("pipeline.stages.report")]
-    assert {"page.html", "watch.html", "report.py", "errors.py"} <= set(files)
+    assert {"page.html", "base.html", "page.js", "card.md", "watch.html", "report.py", "errors.py"} <= set(files)
     assert "estimator.py" not in files

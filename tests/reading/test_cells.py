@@ -43,9 +43,8 @@ def test_leading_zeros_are_a_warning_unless_the_role_keeps_them(table, recwarn):
         assert table(text)["zip"].tolist() == [2139, 10001]
 
 
-@pytest.mark.parametrize("cell", ["{} kg", "{}k", "{} years", "<{}"])
-def test_quantities_and_bounds_are_strings_with_a_warning(table, cell):
-    text = "a,b\n" + "".join(f"{cell.format(i)},1\n" for i in range(30))
+def test_bounds_are_strings_with_a_warning(table):
+    text = "a,b\n" + "".join(f"<{i},1\n" for i in range(30))
     with pytest.warns(UserWarning, match=r"column 'a': 30 cells such as '<?0.*' are read as strings, not as numbers"):
         assert str(table(text)["a"].dtype) == "str"
 

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.reading import CellFormat, cells
+from pipeline.reading import CellFormat, cells, typed
 
 
 def test_dates_and_times_become_datetimes(table):
@@ -115,3 +115,78 @@ def test_a_date_that_means_missing_is_none_however_it_is_written(table):
     text = "d,e,x\n9999-12-31,31.12.9999,1\n2024-02-28,13.01.2024,2\n"
     found = table(text, more_missing=["9999-12-31"])
     assert found[["d", "e"]].isna().to_numpy().tolist() == [[True, True], [False, False]]
+
+
+@pytest.mark.parametrize(
+    ("cell", "date"),
+    [
+        ("Dec-2015", "2015-12-01"),
+        ("Jan-15", "2015-01-01"),
+        ("December 2015", "2015-12-01"),
+        ("12/2015", "2015-12-01"),
+        ("2015Q3", "2015-07-01"),
+        ("Q4 2015", "2015-10-01"),
+        ("1Q15", "2015-01-01"),
+        ("2023-W05", "2023-01-30"),
+        ("Wed Oct 10 20:19:24 +0000 2018", "2018-10-10 20:19:24"),
+        ("Thu, 3 Jan 2019 15:45:12 +0200", "2019-01-03 15:45:12"),
+        ("2023/04/05 3:45:12 PM GMT+2", "2023-04-05 15:45:12"),
+        ("4/25/2023 15:45:12", "2023-04-25 15:45:12"),
+        ("1st May 2021", "2021-05-01"),
+        ("May 22nd, 2021", "2021-05-22"),
+        ("Monday, 3 May 2021", "2021-05-03"),
+        ("3. März 2021", "2021-03-03"),
+        ("14 juillet 2020", "2020-07-14"),
+        ("5 de mayo de 2021", "2021-05-05"),
+        ("3:05 PM", "1970-01-01 15:05"),
+        ("12:06:07 am", "1970-01-01 00:06:07"),
+        ("3 p.m.", "1970-01-01 15:00"),
+    ],
+)
+def test_parts_of_dates_time_stamps_and_languages_are_dates(cell, date):
+    column, found = cells.parse(pa.chunked_array([[cell, None]]), "d", CellFormat())
+    assert pd.Timestamp(column.to_pylist()[0]) == pd.Timestamp(date)
+    again = typed.parse(pa.chunked_array([[cell]]), "d", CellFormat(date_format={"d": found["date_format"]}), "dates")[
+        0
+    ]
+    assert again.to_pylist() == column.to_pylist()[:1]
+
+
+@pytest.mark.parametrize("strings", [["Market 2020", "Item 2021"], ["Apt 12", "Apt 13"], ["January", "March"]])
+def test_words_with_numbers_are_no_dates(strings):
+    assert cells.parse(pa.chunked_array([strings]), "d", CellFormat())[0].to_pylist() == strings
+
+
+def test_serial_numbers_of_excel_among_dates_are_dates_with_a_warning():
+    stored = pa.chunked_array([["13/04/2021", "25/12/2020", "43831"]])
+    with pytest.warns(UserWarning, match="'43831' .1 cell. among dates .* is 2020-01-01.*data.roles.d=categorical"):
+        column, found = cells.parse(stored, "d", CellFormat())
+    assert [date.isoformat()[:10] for date in column.to_pylist()] == ["2021-04-13", "2020-12-25", "2020-01-01"]
+    assert typed.parse(stored, "d", CellFormat(date_format={"d": found["date_format"]}), "dates")[0].equals(column)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "date"),
+    [
+        ("timestamp", 1538438339, "2018-10-01 23:58:59"),
+        ("created_time", 1538438339123, "2018-10-01 23:58:59.123"),
+        ("orderDate", 43831.5, "2020-01-01 12:00"),
+        ("date", 20200131, "2020-01-31"),
+    ],
+)
+def test_numbers_are_dates_where_name_and_range_say_so_unless_the_role_is_numeric(name, number, date):
+    stored = pa.chunked_array([[number, None]])
+    with pytest.warns(UserWarning, match=rf"column '{name}': numbers such as .* are read as dates.*{name}=numeric"):
+        column, found = cells.parse(stored, name, CellFormat())
+    assert pd.Timestamp(column.to_pylist()[0]) == pd.Timestamp(date)
+    assert typed.parse(stored, name, CellFormat(date_format={name: found["date_format"]}), "dates")[0][0] == column[0]
+    assert cells.parse(stored, name, CellFormat(), "numbers")[0].to_pylist() == [number, None]
+
+
+def test_dates_written_in_two_ways_are_read_with_the_override_that_is_shown(table):
+    days = pd.date_range("2021-03-14", periods=20)
+    written = [f"{day:%Y-%m-%d}" if k % 2 else f"{day:%d.%m.%Y}" for k, day in enumerate(days)]
+    text = "d,x\n" + "".join(f"{day},1\n" for day in written)
+    with pytest.warns(UserWarning, match="in two ways.*data.date_format.d="):
+        table(text)
+    assert table(text, date_format={"d": "%d.%m.%Y|%Y-%m-%d"})["d"].tolist() == days.tolist()

@@ -59,7 +59,7 @@ def test_a_zip_with_one_file_is_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["a.csv", "b.csv"], r"holds 2 files \(a.csv, b.csv\), not one. .* set data.path"),
+        (["a.csv", "b.json"], r"holds 2 files \(a.csv, b.json\). To read one of them: -S data.sheet=a.csv"),
         (["xl/workbook.xml"], r"(incomplete or damaged.*Excel|a file of Excel. To read it.*pip install openpyxl)"),
     ],
 )

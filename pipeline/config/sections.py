@@ -54,6 +54,7 @@ class Train(Section):
     smoothness: Positive
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
     pair_strength: Positive | Literal["auto"]
+    monotone: dict[Name, Literal["increasing", "decreasing"]]
     multiclass: Literal["one_vs_rest", "softmax"]
     class_weight: Literal["balanced"] | None
     positive: Name | None
@@ -92,6 +93,23 @@ class Train(Section):
                 "train.penalty = firth goes with lambda = 0, l1_ratio = 0, optimizer = newton, class_weight = null and "
                 "no offset: -S train.penalty=firth -S train.lambda=0 -S optimizer=newton. For a lambda: "
                 "-S train.penalty=ridge",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _monotone_alone(self) -> Self:
+        paired = [name for pair in self.pairs for name in pair if name in self.monotone]
+        why = f"train.interactions pairs {paired[0]!r} with another column" if paired else ""
+        why = (
+            why
+            or f"train.l1_ratio = {self.l1_ratio:g}" * (self.l1_ratio > 0)
+            or "train.penalty = firth" * (self.penalty == "firth")
+        )
+        if self.monotone and why:
+            raise PydanticCustomError(
+                "monotone_alone",
+                f"train.monotone has {', '.join(map(repr, self.monotone))}, which can't be promised with {why}. Leave "
+                f"out one of the two",
             )
         return self
 

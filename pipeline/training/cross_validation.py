@@ -128,9 +128,8 @@ def cross_validate(
                 judged[k, fold] = judge(margins[:, place], folds[fold].held_out)
             bar.update(len(group))
 
-        fit = grid_of(
-            [fold.training for fold in folds], params, l2, learning_rate, n_classes, from_zero, memory, finish
-        )
+        rows, signs = [fold.training for fold in folds], [fold.features.signs for fold in folds]
+        fit = grid_of(rows, params, l2, learning_rate, n_classes, from_zero, memory, finish, signs)
     return fit, judged
 
 
@@ -143,6 +142,7 @@ def grid_of(
     from_zero: bool = False,
     memory: int = 256 * 2**20,
     finish: Callable[[Grid, int, np.ndarray], None] | None = None,
+    signs: Sequence[np.ndarray | None] | None = None,
 ) -> Grid:
     """Train all combinations on each of `rows`; parameters as for `cross_validate` and `fit_grid`."""
     n_columns = 1 if n_classes == 2 else n_classes
@@ -165,6 +165,7 @@ def grid_of(
         start=None if from_zero else lambda n_features: random_start(n_features, n_columns, params.seed),
         memory=memory,
         callback=finish,
+        signs=signs,
     )
 
 

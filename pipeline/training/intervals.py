@@ -19,6 +19,7 @@ from pipeline.training.fit import Training, shortened
 REACH = NormalDist().inv_cdf(0.975)  # standard deviations, of intervals of 95 %
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 does that"
 JOINT = "the classes are one model (softmax); train.multiclass = one_vs_rest gives intervals for each"
+MONOTONE = "a monotone model is not fitted again without penalty"
 BENT = "a model with curves or pairs is not fitted again without penalty"
 CREDIBLE = "its credible intervals, which take the penalty as the prior, are in inference.csv"
 
@@ -26,8 +27,8 @@ CREDIBLE = "its credible intervals, which take the penalty as the prior, are in 
 def credible_covariances(training: Training) -> dict[str, np.ndarray]:
     """For each class the covariance of its weights and its intercept, (n_features + 1, n_features + 1).
 
-    Empty for a softmax, for an elastic net, whose kink has no curvature, for more than `LARGEST_FACTOR` features, and
-    without penalty, unless there are curves.
+    Empty for a softmax, for an elastic net, whose kink has no curvature, for monotone terms, for more than
+    `LARGEST_FACTOR` features, and without penalty, unless there are curves.
 
     It is that of a Bayesian with the penalty as prior (Wahba 1983; Wood, Generalized Additive Models, section 6.10),
     the inverse of the curvature of the cost, penalty included, divided by the number of rows, which count with their
@@ -36,7 +37,7 @@ def credible_covariances(training: Training) -> dict[str, np.ndarray]:
     fitted, y, X = training.fitted, training.y, training.oriented
     is_joint = fitted.multiclass == "softmax" and len(fitted.classes_) > 2
     is_free = fitted.l2 == 0 and not training.features.drawn
-    if is_free or fitted.l1_ratio > 0 or is_joint or X.shape[1] > LARGEST_FACTOR:
+    if is_free or fitted.l1_ratio > 0 or training.params.monotone or is_joint or X.shape[1] > LARGEST_FACTOR:
         return {}
     weight = row_weights(training.params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
     penalty, n = Ridge(np.array([fitted.l2])), len(y) if weight is None else weight.sum()
@@ -82,8 +83,8 @@ def inferences(
                 fit.credible_lower = fit.coefficient - REACH * deviation
                 fit.credible_upper = fit.coefficient + REACH * deviation
             is_curved = bool(features.drawn)
-            free = None if is_curved else refit(X, is_class, weight, **errors)
-            why = BENT if is_curved else LARGE
+            free = None if is_curved or params.monotone else refit(X, is_class, weight, **errors)
+            why = BENT if is_curved else MONOTONE if params.monotone else LARGE
             fit.note += ": " + (why if free is None else f"without penalty, {free.note}")
         separating = (free or fit).separating
         if separating is not None:

@@ -33,7 +33,7 @@ from pipeline.logistic.regression import EndedEarlyWarning
 from pipeline.overrides import assignment
 from pipeline.training.cross_validation import Fold, Judge, cross_validate, prepared
 from pipeline.training.cross_validation import Rows as FoldRows
-from pipeline.training.fit import classifier
+from pipeline.training.fit import classifier, terms_of
 from pipeline.training.pair_search import STRENGTHS as STRENGTHS_OF_PAIRS
 from pipeline.training.pair_search import TOLERANCE, found_pairs, losses_of_pairs
 
@@ -94,7 +94,11 @@ def resolved(
     for kind in ["linear", "curves", "steps"] if params.features == "auto" else [params.features]:
         first = len(losses)
         of_kind = _tried(
-            rows, Settings.of(params.model_copy(update={"features": kind})), strengths * share, folds, params
+            rows,
+            terms_of(params.model_copy(update={"features": kind}), X, np.unique(y)),
+            strengths * share,
+            folds,
+            params,
         )
         for l2, loss in zip(lambdas, of_kind.losses.T, strict=True):
             add(kind, 0, 1.0, l2, loss)
@@ -107,7 +111,7 @@ def resolved(
     settled = params.model_copy(update={"l2": l2, "features": kind, "pair_strength": params.times_lambda})
     strength, at_l2, first = share * l2 * len(table), lambdas.index(candidates[best][3]), len(losses)
     multiples = STRENGTHS_OF_PAIRS if params.pair_strength == "auto" else (settled.times_lambda,)
-    settings = Settings.of(settled)
+    settings = terms_of(settled, X, np.unique(y))
     of_pairs: dict[tuple[int, float], np.ndarray] = {}
     if params.interactions == "auto":
         of_pairs = losses_of_pairs(
@@ -236,11 +240,11 @@ def _top_pairs(rows: Rows, strength: float, params: config.Train, n: int) -> lis
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []
-    design, _, Z = prepare(rows.X, Settings.of(params, bins=True))
+    design, features, Z = prepare(rows.X, terms_of(params, rows.X, np.unique(rows.y), bins=True))
     fast = params.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EndedEarlyWarning)
-        model = classifier(fast, init="zeros").fit(Z, rows.y, rows.weight)
+        model = classifier(fast, init="zeros", signs=features.signs).fit(Z, rows.y, rows.weight)
     codes = np.unique(rows.y, return_inverse=True)[1]
     z = margins(Z, np.vstack([model.coef_.T, model.intercept_]))
-    return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params.multiclass, n)
+    return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params, n)

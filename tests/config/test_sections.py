@@ -16,6 +16,7 @@ train:
   multiclass: one_vs_rest
   interactions: []
   pair_strength: 1
+  monotone: {}
   tolerance: 1.0e-06
   seed: 0
   optimizer: newton

@@ -16,6 +16,9 @@ another kind of rows, and a smooth curve can't jump there.
 With steps, the knots of g lie at quantiles of the normal score of the rank, where skewed numbers have as many rows
 everywhere, and each number that `ROWS_OF_A_STEP` rows or more have has an indicator.
 
+A monotone curve is a sum of the line and of I-splines, which rise from 0 to 1 (sums of B-splines; Ramsay 1988), all
+with weights of one sign. Each has the variance and the penalty of the smoothest bend.
+
 Bins without training rows (inside a fold) have the features of the nearest bin with some, as the predictions of a model
 that has never seen such numbers.
 
@@ -118,9 +121,11 @@ class Curve(Term):
         if settings.smoothness is None:
             return None
         seen = rows.counts(self)[:-1]
-        Phi = bends(self.points, seen, settings.smoothness, settings.steps)
+        is_monotone = self.name in settings.signs
+        Phi = bends(self.points, seen, settings.smoothness, settings.steps, is_monotone)
         names = [f"{self.name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]
         own = self.steps(seen) if settings.steps else self.mode(seen)
+        own = own[:0] if is_monotone else own
         Phi = np.column_stack([Phi, np.arange(len(Phi))[:, None] == own])
         values = (self.values[own] / self.line.scale).round(12) * self.line.scale + 0.0  # no -0
         names += [f"{self.name} = {value:.9g}" for value in values]
@@ -203,13 +208,15 @@ def between(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where((low < edges) & (edges <= high), edges, high)
 
 
-def bends(points: np.ndarray, counts: np.ndarray, smoothness: float, by_rank: bool = False) -> np.ndarray:
-    """Phi, with no column where the numbers have too few bins to bend."""
-    return _bends(points.tobytes(), counts.astype(np.int64).tobytes(), smoothness, by_rank)
+def bends(
+    points: np.ndarray, counts: np.ndarray, smoothness: float, by_rank: bool = False, rising: bool = False
+) -> np.ndarray:
+    """Phi, with no column where the numbers have too few bins to bend; of I-splines where each must be `rising`."""
+    return _bends(points.tobytes(), counts.astype(np.int64).tobytes(), smoothness, by_rank, rising)
 
 
 @lru_cache(maxsize=2048)  # a curve and each of its pairs ask for the same
-def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float, by_rank: bool) -> np.ndarray:
+def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float, by_rank: bool, rising: bool) -> np.ndarray:
     from sklearn.preprocessing import SplineTransformer
 
     points, counts = np.frombuffer(points_bytes), np.frombuffer(counts_bytes, np.int64)
@@ -217,7 +224,7 @@ def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float, by_rank:
     if filled.sum() < FEWEST:
         return np.empty((len(points), 0))
     if not filled.all():
-        return bends(points[filled], counts[filled], smoothness, by_rank)[nearest(points, counts)]
+        return bends(points[filled], counts[filled], smoothness, by_rank, rising)[nearest(points, counts)]
     line = np.column_stack([np.ones(len(points)), points])
     points = ndtri((np.cumsum(counts) - counts / 2) / counts.sum()) if by_rank else points
     points = (points - points[0]) / (points[-1] - points[0])
@@ -228,6 +235,12 @@ def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float, by_rank:
     if len(knots) < 3:
         return np.empty((len(points), 0))
     S = SplineTransformer(degree=3, knots=knots[:, None], extrapolation="constant").fit_transform(points[:, None])
+    if rising:
+        S = np.cumsum(S[:, ::-1], axis=1)[:, -2::-1]
+        S = S - share @ S
+        deviation = np.sqrt(share @ S**2)
+        kept = deviation > np.sqrt(NEGLIGIBLE)
+        return S[:, kept] / (deviation[kept] * np.sqrt(1 + smoothness))
     root = np.sqrt(share)[:, None]
     S_bent = S - line @ np.linalg.lstsq(line * root, S * root, rcond=None)[0]
     variance, directions = np.linalg.eigh((S_bent * root).T @ (S_bent * root))

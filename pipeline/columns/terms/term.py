@@ -10,8 +10,8 @@ A new kind of column is a class with these verbs, named in `KINDS`; nothing else
     codes   its column of codes: the code of a row is a 1 in one of `n_codes` sparse columns, from `start` on
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
@@ -67,7 +67,8 @@ class Settings:
     A category with fewer than `min_rows` rows, or beyond the `max_categories` most frequent of its column (of which the
     rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given, with `steps` also by rank and
     at single values. `pairs` of columns act together, with `pair_strength` times the lambda; `offset` is a column that
-    is a known part of the margin. With `bins`, numbers have codes even where nothing bends.
+    is a known part of the margin. With `bins`, numbers have codes even where nothing bends. `signs` has 1 or -1 for
+    each column along which the margin never falls or never rises.
     """
 
     min_rows: int = 1
@@ -78,13 +79,15 @@ class Settings:
     offset: str | None = None
     bins: bool = False
     steps: bool = False
+    signs: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, train: Any, **changes: Any) -> "Settings":
         """Those of the section `train` of the configuration, with changes."""
         pairs = train.pairs, train.times_lambda
         steps = train.features == "steps"
-        return replace(cls(train.min_rows, None, train.bending, *pairs, train.offset, steps=steps), **changes)
+        settings = cls(train.min_rows, None, train.bending, *pairs, train.offset, steps=steps)
+        return replace(settings, **changes)
 
     @property
     def has_bins(self) -> bool:

@@ -50,13 +50,15 @@ def nothing(entry: argparse.ArgumentParser) -> None:
     """The arguments of a command that takes none."""
 
 
-def run(name: str, values: dict[str, Any]) -> None:
-    """Run the stage or command. Its imports are part of it, since they take most of the time of a small stage."""
+def run(name: str, values: dict[str, Any]) -> int:
+    """Run the stage or command; the exit status is returned, 0 unless the `main` of a command returns another.
+
+    Its imports are part of it, since they take most of the time of a small stage.
+    """
     if name in COMMANDS:
         command = import_module(f"pipeline.commands.{name}")
         with interruptible(), computing(command):
-            command.main(**values)
-        return
+            return command.main(**values) or 0
     from pipeline.config import inputs
     from pipeline.files import edits, paths
 
@@ -64,6 +66,7 @@ def run(name: str, values: dict[str, Any]) -> None:
         stage = import_module(f"pipeline.stages.{name}")
         with interruptible(), computing(stage), listener(stage) as heard:
             stage.main(root, **heard)
+    return 0
 
 
 @contextmanager
@@ -175,8 +178,9 @@ def main() -> None:
     gc.disable()
     try:
         checked_environment()
-        run(name, values)
+        status = run(name, values)
         sys.stdout.flush()
+        sys.exit(status)
     except BrokenPipeError:  # what reads the output, such as `head`, has ended
         discard_output()
         sys.exit(141)

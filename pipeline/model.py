@@ -140,9 +140,31 @@ class Model:
         """
         block, V = self.design.block(frame), self.sign * self.weights
         n_dense = self.design.n_dense
-        contributions = np.concatenate([block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]], axis=1)
+        parts = [block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]]
+        for term in self.design.counted:
+            first = term.start - block.n_coded
+            counts = block.counts[:, first : first + term.n_counts]
+            parts.append((counts @ V[self.design.base_columns(term)])[:, None])
+        contributions = np.concatenate(parts, axis=1)
         is_of_group = self.design.group_of == np.arange(len(self.design.groups))[:, None]
         return np.einsum("tp,npk->ntk", is_of_group.astype(float), contributions) - self.average
+
+    def words(self, frame: pd.DataFrame, columns: Any, n: int = 3) -> dict[tuple[str, ...], list[str]]:
+        """For each text or list, the n tokens of each row that add most to a column of the margins, and how much.
+
+        columns  that of each row (n_samples,), or one for all
+        """
+        block, told = self.design.block(frame), {}
+        for term in self.design.counted:
+            first, labels = term.start - block.n_coded, term.labels
+            counts = block.counts[:, first : first + term.n_counts]
+            of_row = np.broadcast_to(columns, len(frame)).repeat(np.diff(counts.indptr))
+            added = counts.data * self.sign * self.weights[self.design.base_columns(term)][counts.indices, of_row]
+            told[term.columns] = [
+                f"{term.name}: {_listed(labels, counts.indices[row], added[row], n)}"
+                for row in map(slice, counts.indptr, counts.indptr[1:])
+            ]
+        return told
 
     def set_average(self, rows: Matrix) -> None:
         """Let contributions be relative to the average of these rows of the base matrix."""
@@ -227,6 +249,11 @@ class Model:
         return self.classify(frame)
 
 
+def _listed(labels: list[str], places: np.ndarray, added: np.ndarray, n: int) -> str:
+    largest = np.argsort(-np.abs(added.round(9)), kind="stable")[:n]
+    return ", ".join(f"{labels[places[k]]} {added[k]:+.2f}" for k in largest) or "nothing that training had"
+
+
 def save(model: Model, path: Path) -> None:
     """Write `model` as JSON, the same bytes for the same model."""
     calibration = model.calibration and {name: np.asarray(part).tolist() for name, part in model.calibration.items()}
@@ -301,6 +328,11 @@ def _calibration(fields: Fields, n_columns: int) -> dict[str, Any] | None:
     return {"x": x, "y": section.numbers("y", len(x))}
 
 
+def _by_column(cells: Fields, key: str) -> dict[str, str]:
+    """Older models have none."""
+    return {name: cells.section(key).text(name) for name in cells.section(key)} if key in cells else {}
+
+
 def _cell_format(cells: Fields) -> CellFormat:
     dates: Any = cells.value("date_format")
     if isinstance(dates, Mapping):
@@ -314,6 +346,7 @@ def _cell_format(cells: Fields) -> CellFormat:
         decimal=cells.text_or_null("decimal"),
         thousands=cells.text_or_null("thousands"),
         date_format=dates,
-        units={name: cells.section("units").text(name) for name in cells.section("units")} if "units" in cells else {},
+        units=_by_column(cells, "units"),
+        parts=_by_column(cells, "parts"),
         replace={name: {old: replace.section(name).text(old) for old in replace.section(name)} for name in replace},
     )

@@ -4,6 +4,7 @@ dataset       the table, its training rows and test rows, as configured
 preview       a table before it is used
 roles         what each column is for
 codes         whole numbers that are names
+spellings     strings that are written in several ways
 target        rows and classes to learn
 expectations  what the user requires
 profile       what is in each column

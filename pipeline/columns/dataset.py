@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import config, reading
-from pipeline.columns import associations, codes, expectations, leaks, profile, roles, sentinels, splitting
+from pipeline.columns import associations, codes, expectations, leaks, profile, roles, sentinels, spellings, splitting
 from pipeline.columns.target import known_rows, with_target, without_class
 from pipeline.errors import UserError
 from pipeline.files import formats, paths, stored
@@ -149,6 +149,7 @@ def _own(data: config.TableData) -> Loaded:
     table = table[[*table.columns.drop(data.target), data.target]]
     report = profile.describe(table, decided, data.target)
     sentinels.warn(table, decided)
+    spellings.warn(table, {data.target})
     associations.warn(table, decided)
     leaks.warn_of_leaks(table, report, data.target)
     return Loaded(table, report, cell_format)
@@ -175,7 +176,7 @@ def _read_like(path: Path, data: config.TableData, table: Table, cell_format: Ce
     settings = asdict(cell_format)
     same = settings | {
         key: {name: value for name, value in (settings[key] or {}).items() if name in table}
-        for key in ("date_format", "units", "replace")
+        for key in ("date_format", "units", "parts", "replace")
     }
     options = replace(options_of(data), **same, columns=list(table.columns), drop=())
     other = reading.read(path, options, target=data.target, roles=kinds).frame

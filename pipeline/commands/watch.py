@@ -3,10 +3,13 @@
     python -m pipeline watch data/new.csv
     python -m pipeline watch data/new.csv --model models:/adult@champion --output report.html
 
-For each column: the population stability index, the share of missing cells, and categories that training never had; the
-same for the predicted probabilities. Where the file has the target, its scores beside those of the test rows. The page
-is outputs/watch/<name of the file>.html unless --output names another. In MLflow the run is below that of the model,
-and its scores are also those of the model.
+For each column that changed: the population stability index, the share of missing cells, and categories that training
+never had; the same for the predicted probabilities. Where the file has the target, its scores beside those of the test
+rows. The page is outputs/watch/<name of the file>.html unless --output names another. In MLflow the run is below that
+of the model, and its scores are also those of the model.
+
+The exit status is for cron: 0 the same, 3 a column, the probability or a score changed, 4 one of them changed much
+(1 an error).
 """
 
 import argparse
@@ -20,7 +23,7 @@ from pipeline import config
 from pipeline.errors import UserError, warned_once
 from pipeline.evaluation import report
 from pipeline.evaluation.drift import Watch
-from pipeline.files import formats, paths
+from pipeline.files import formats, paths, stored
 from pipeline.files.paths import refuse_to_replace
 from pipeline.model import Model
 from pipeline.reading import served, typed
@@ -28,6 +31,8 @@ from pipeline.reading.rows import chunks
 from pipeline.tracking import named
 
 LISTED, PANELS = 20, 9  # columns in the terminal, and in the picture
+CHANGED, MUCH = 3, 4  # exit statuses
+KNOWN = 0.5  # a share of rows that are training rows, from which on they are reported
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +41,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help=named.HELP)
 
 
-def main(file: str, model: str | None, output: str | None) -> None:
-    """Errors: `UserError` for a file or a model that can't be used, where no row can be read, and without a store."""
+def main(file: str, model: str | None, output: str | None) -> int:
+    """The exit status is returned.
+
+    Errors: `UserError` for a file or a model that can't be used, where no row can be read, and without a store.
+    """
     from pipeline.tracking import records, registry  # MLflow takes seconds to import
 
     refuse_to_replace(file, output)
@@ -50,7 +58,8 @@ def main(file: str, model: str | None, output: str | None) -> None:
         seen = formats.load_json(before)
     else:
         seen = registry.reference(model, settings)
-    watch, n_wrong, n_unknown = Watch(fitted, seen), 0, 0
+    watch, n_wrong, n_unknown, n_known = Watch(fitted, seen), 0, 0, 0
+    trained_on = _training_hashes(fitted) if model is None else np.array([], np.uint64)
     with warned_once():
         for chunk in chunks(path, [*fitted.columns, seen["target"]], options):
             frame, reasons = fitted.read_each(chunk.rows)
@@ -58,6 +67,7 @@ def main(file: str, model: str | None, output: str | None) -> None:
             if len(frame):
                 y = _classes(fitted, chunk.rows.loc[frame.index], seen["target"])
                 watch.add(frame, y)
+                n_known += int(np.isin(stored.row_hashes(frame[fitted.columns]), trained_on).sum())
                 n_unknown += 0 if y is None else int(pd.isna(y).sum())
     if not watch.n_rows:
         raise UserError(f"{file} has no row that can be read{f' ({n_wrong:,} that cannot)' if n_wrong else ''}.")
@@ -69,6 +79,12 @@ def main(file: str, model: str | None, output: str | None) -> None:
         print(
             f"{n_unknown:,} rows have no class, or one that training never had: no score counts them", file=sys.stderr
         )
+    if n_known > KNOWN * watch.n_rows:
+        print(
+            f"warning: {n_known:,} of the {watch.n_rows:,} rows are training rows: of rows that the model knows the "
+            f"comparison says little, and the scores are too good. Give later rows.",
+            file=sys.stderr,
+        )
     page = Path(output or paths.ROOT / "watch" / f"{path.stem}.html")
     try:
         panels = watch.panels(changes["column"].head(PANELS))
@@ -78,6 +94,20 @@ def main(file: str, model: str | None, output: str | None) -> None:
     print(f"\nthe page is {page}")
     digest = None if model is not None else records.main_record(config.load()).digest
     print(registry.log_watch(model, digest, path.name, page, changes, judged, watch.n_rows, settings))
+    return _status(changes, judged)
+
+
+def _status(changes: pd.DataFrame, judged: pd.DataFrame | None) -> int:
+    """The exit status: 0, CHANGED or MUCH."""
+    is_worse = judged is not None and (judged["verdict"] == "worse than").any()
+    much = (changes["verdict"] == "changed much").any()
+    return MUCH if much else CHANGED if is_worse or (changes["verdict"] == "changed").any() else 0
+
+
+def _training_hashes(fitted: Model) -> np.ndarray:
+    """A number for each training row of the model in outputs/."""
+    file = paths.ROOT / paths.TRAINING_ROWS
+    return stored.row_hashes(stored.StoredTable(file)[fitted.columns]) if file.exists() else np.array([], np.uint64)
 
 
 def _classes(fitted: Model, rows: pd.DataFrame, target: str) -> np.ndarray | None:
@@ -92,7 +122,9 @@ def _classes(fitted: Model, rows: pd.DataFrame, target: str) -> np.ndarray | Non
 
 def _page(changes: pd.DataFrame, judged: pd.DataFrame | None, n_rows: int) -> str:
     """Both tables, for the terminal."""
-    table = changes.head(LISTED)
+    is_news = (changes["verdict"] != "as before") | (changes["new_categories"] > 0)
+    is_news |= changes["column"].str.startswith("probability of ")
+    news, table = changes[is_news], changes[is_news].head(LISTED)
     lines = pd.DataFrame(
         {
             "": table["column"],
@@ -107,8 +139,10 @@ def _page(changes: pd.DataFrame, judged: pd.DataFrame | None, n_rows: int) -> st
         }
     )
     paragraphs = [f"{n_rows:,} rows", lines.to_string(index=False, justify="left")]
-    if len(changes) > LISTED:
-        paragraphs.append(f"and {len(changes) - LISTED:,} columns that changed less")
+    if len(news) > LISTED:
+        paragraphs.append(f"and {len(news) - LISTED:,} columns that changed less")
+    if len(changes) > len(news):
+        paragraphs.append(f"as before: {len(changes) - len(news):,} columns")
     if judged is not None:
         cells = {
             "": judged["score"],

@@ -7,7 +7,7 @@ The defaults are in `conf/` alone. `lambda` is a keyword of Python, so the field
 from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.data import BundledData, Data
@@ -59,6 +59,9 @@ class Train(Section):
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]
+    words: Annotated[int, Field(ge=1)]
+    words_penalty: Positive | Literal["auto"]
+    word_pairs: bool | Literal["auto"]
     offset: Name | None
     tolerance: Positive
     seed: Seed
@@ -112,6 +115,23 @@ class Train(Section):
                 f"out one of the two",
             )
         return self
+
+    _tokens: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The columns of texts and lists, and their roles: what `load` found out, or the user said in `data.roles`."""
+        return self._tokens
+
+    @property
+    def has_text(self) -> bool:
+        return "text" in self.tokens.values()
+
+    def of_tokens(self, tokens: dict[str, str]) -> Self:
+        """The same settings for a table with these columns of texts and lists."""
+        params = self.model_copy()
+        params._tokens = tokens
+        return params
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

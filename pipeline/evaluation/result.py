@@ -91,6 +91,10 @@ def write(
             trained, rule, after.predictions, thresholds.costs(rule, test_X), weights[1], training, folder, title
         )
         report = f"{report}\n{text}"
+    if (training / paths.CANDIDATES).exists():
+        candidates = formats.load_csv(training / paths.CANDIDATES)
+        chosen = candidates[candidates["chosen"]].iloc[0]
+        metrics["chosen"] = {"lambda": float(chosen["lambda"]), "features": str(chosen["features"])}
     result.save_metrics(metrics)
     formats.save_csv(table, folder / "scores.csv")
     formats.save_csv(importance, folder / "importance.csv", references.BLACK_BOX_DIGITS)
@@ -127,7 +131,7 @@ def compare(
     (X, y), (test_X, test_y) = features_and_target(training_rows), features_and_target(test_rows)
     classes, (weight, test_weight) = trained.classes_, weights
     edges = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
-    boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
+    boosted, n_boosted = references.black_box(X, y, test_X, classes, weight, trained.design.tokens)
     predicted = {
         "test": _decided(trained, test_X),
         "prior": references.prior(y, len(test_y), classes, weight),
@@ -216,7 +220,7 @@ def _thresholds(
         folds = splitting.folds(y, thresholds.FOLDS, thresholds.SEED, key)
     probabilities = {
         "prior": (everything, references.prior(y, len(y), classes, weight)[1]),
-        "black_box": references.out_of_fold(X, y, classes, weight, folds),
+        "black_box": references.out_of_fold(X, y, classes, weight, folds, trained.design.tokens),
     }
     if start:
         probabilities["baseline"] = everything, _decided(start, X)[1]

@@ -1,13 +1,14 @@
 """The result as tables, text and pictures, for a reader and for `dvc plots`."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pipeline import config
 from pipeline.evaluation import references, thresholds
+from pipeline.evaluation.verdict import score_cells
 from pipeline.figures import drawing, learnt, performance
 from pipeline.files import formats, paths
 from pipeline.model import Model
@@ -34,7 +35,7 @@ class Comparison(NamedTuple):
     n_boosted: int  # training rows that the black box learnt from
 
     @property
-    def metrics(self) -> dict[str, dict[str, float]]:
+    def metrics(self) -> dict[str, dict[str, Any]]:
         return {name: judged.metrics for name, judged in self.models.items()}
 
 
@@ -62,6 +63,8 @@ def draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: st
     if (training / paths.CURVES_OF_FEATURES).exists():
         bent = formats.load_csv(training / paths.CURVES_OF_FEATURES)
         drawing.save(learnt.curves, pictures / "curves.png", title, curves=bent)
+    if (training / paths.WORDS).exists():
+        drawing.save(learnt.words, pictures / "words.png", title, words=formats.load_csv(training / paths.WORDS))
     if (training / paths.SURFACES).exists():
         drawing.save(learnt.pairs, pictures / "pairs.png", title, cells=formats.load_csv(training / paths.SURFACES))
     drawing.save(learnt.weights, pictures / "weights.png", title, weights=formats.load_csv(training / paths.WEIGHTS))
@@ -143,21 +146,6 @@ def score_table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFr
             row |= {score: value, f"{score}_lower": ends[0], f"{score}_upper": ends[1]}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def score_names(table: pd.DataFrame) -> list[str]:
-    """The scores that a `score_table` has."""
-    return [name for name in table.columns[2:] if not name.endswith(("_lower", "_upper"))]
-
-
-def score_cells(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Each score of a `score_table`, and what the model of each row has, with its interval."""
-
-    def cell(value: float, low: float, high: float) -> str:
-        return f"{value:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
-
-    columns = {name: table[[name, f"{name}_lower", f"{name}_upper"]].to_numpy(float) for name in score_names(table)}
-    return [(name, [cell(*row) for row in rows]) for name, rows in columns.items()]
 
 
 def readable(table: pd.DataFrame) -> str:

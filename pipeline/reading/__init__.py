@@ -19,6 +19,7 @@ served      how cells that a model is served were spelt in training
 numbers     strings to numbers
 quantities  numbers with units
 durations   durations on a clock
+addresses   parts of emails, URLs and IP addresses
 dates       strings to dates
 held        columns in memory or in files
 rows        the rows of a file one chunk after the other, as they are written

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.overrides import override
-from pipeline.reading import advice, dates, durations, quantities, typed
+from pipeline.reading import addresses, advice, dates, durations, quantities, typed
 from pipeline.reading.numbers import NUMBER, mask
 from pipeline.reading.options import CellFormat
 from pipeline.reading.strings import Strings, encoded
@@ -84,6 +84,9 @@ def _inferred(strings: Strings, cell_format: CellFormat) -> Read:
         advice.warn_of_missing(strings, strings.rarely_missing, "numbers")
         advice.warn_of_notations(strings, numerals)
         return _numbers(typed.finite(strings.spread(numerals.read), strings.name, cell_format), strings.name)
+    part = addresses.part_in(strings.distinct.filter(pa.array(strings.is_known)))
+    if part and (read := _addresses(strings, part)):
+        return read
     clock = _clock(strings)
     readings: Mapping[str, pd.Series] = {}
     if clock is None:
@@ -121,6 +124,19 @@ def _numbers(column: Column, name: str) -> Read:
         f"{override('data.roles', {name: 'numeric'})}."
     )
     return Read(strings.spread(pa.Array.from_pandas(read, type=typed.TIME)), {"date_format": date_format})
+
+
+def _addresses(strings: Strings, part: str) -> Read | None:
+    """The part of the addresses, with a warning; None where it does not repeat."""
+    parts = addresses.part_of(strings.but_missing, part)
+    n_parts = len(parts.drop_null().unique())
+    if n_parts < 2 or 2 * n_parts > strings.cells(strings.is_known):
+        return None
+    strings.warn(
+        f"{addresses.NAMES[part]}, of which the {part} is read: {n_parts:,} distinct, such as {parts.drop_null()[0]}. "
+        f"To read them whole: {override('data.roles', {strings.name: 'categorical'})}."
+    )
+    return Read(strings.spread(parts), {"parts": part})
 
 
 def _clock(strings: Strings) -> str | None:

@@ -21,6 +21,7 @@ class CellFormat:
     replace: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # cells by column: {"sex": {"f": "female"}}
     more_missing: Collection[str] = ()  # beside `missing_values`, to which they are added
     units: Mapping[str, str] = field(default_factory=dict)  # what the numbers of a column count: {"weight": "kg"}
+    parts: Mapping[str, str] = field(default_factory=dict)  # of addresses, by column (`addresses`): {"email": "domain"}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "missing_values", [*dict.fromkeys([*self.missing_values, *self.more_missing])])

@@ -36,7 +36,15 @@ from pipeline.reading import (
 )
 from pipeline.reading.options import CellFormat, Options
 
-KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
+KINDS = {
+    "numeric": "numbers",
+    "categorical": "strings",
+    "boolean": "strings",
+    "date": "dates",
+    "text": "strings",
+    "list": "strings",
+    "drop": None,
+}  # by role
 SHEETS = ("Excel", "Excel 97", "OpenDocument")
 
 
@@ -62,19 +70,20 @@ def read(
         raise UserError(f"data.decimal and data.thousands are both {options.decimal!r}. Change one of them.")
     column_formats = options.date_format if isinstance(options.date_format, Mapping) else {}
     kinds: dict[str, str | None] = {**dict.fromkeys(column_formats, "dates"), **dict.fromkeys(options.units, "numbers")}
+    kinds |= dict.fromkeys(options.parts, "strings")
     kinds |= {name: KINDS[role] for name, role in (roles or {}).items()}
     kinds |= {target: "classes"} if target else {}
     table, decimal, known_kinds, notes = _stored(path, options, kinds, target)
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
-    for setting in ("replace", "units"):
+    for setting in ("replace", "units", "parts"):
         for name in getattr(options, setting):
             if name not in table.column_names:
                 raise unknown_column(name, table.column_names, f"data.{setting}")
     cell_format = CellFormat(**{field.name: getattr(options, field.name) for field in fields(CellFormat)})
     cell_format = replace(cell_format, decimal=decimal)
     frames: list[pd.DataFrame] = []
-    written: dict[str, dict[str, str]] = {"date_format": {}, "units": {**options.units}}
+    written: dict[str, dict[str, str]] = {"date_format": {}, "units": {**options.units}, "parts": {**options.parts}}
     n_bytes = table.nbytes
     try:
         for name in table.column_names:
@@ -92,7 +101,9 @@ def read(
         warnings.warn(f"{path}: {note}", stacklevel=2)
     frame = pd.concat(frames, axis=1)
     pa.default_memory_pool().release_unused()  # what the parser needed is not needed by those who use the frame
-    return Reading(frame, replace(cell_format, date_format=written["date_format"], units=written["units"]))
+    return Reading(
+        frame, replace(cell_format, date_format=written["date_format"], units=written["units"], parts=written["parts"])
+    )
 
 
 def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:

@@ -3,12 +3,13 @@
 Errors name the first cell that does not fit, and count such cells.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import CellError
 from pipeline.overrides import override
-from pipeline.reading import numbers, quantities
+from pipeline.reading import addresses, numbers, quantities
 from pipeline.reading.dates import EXCEL, SERIALS, as_dates, guesses, swapped
 from pipeline.reading.numbers import NUMBER, Numbers, mask
 from pipeline.reading.options import CellFormat
@@ -42,7 +43,8 @@ def parse(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str
         if not isinstance(stored, Strings):
             return stored, None
         if kind == "strings":
-            return stored.as_strings(), None
+            part = cell_format.parts.get(name)
+            return stored.spread(addresses.part_of(stored.but_missing, part)) if part else stored.as_strings(), None
         if kind == "dates":
             parsed = dates(stored, cell_format, certain=True)
             return parsed.column, parsed.date_format
@@ -110,11 +112,18 @@ def readable(column: pa.ChunkedArray, name: str) -> Iterator[None]:
         raise CellError(reason, reason, step, (("data.drop", [name]),)) from None
 
 
+def as_json(cell: Any) -> str | None:
+    """A list as the string that a text file would have for it; None for a missing cell."""
+    return None if cell is None else json.dumps(list(cell), ensure_ascii=False, default=str)
+
+
 def as_stored(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str | None) -> Column | Strings:
     """The numbers, dates or booleans of `column`, if its type or `kind` shows which they are, or else its strings."""
     stored = column.type
     if pa.types.is_dictionary(stored):
         column, stored = column.cast(stored.value_type), stored.value_type
+    if pa.types.is_list(stored) or pa.types.is_large_list(stored) or pa.types.is_fixed_size_list(stored):
+        column, stored = pa.chunked_array([pa.array(map(as_json, column.to_pylist()), pa.string())]), pa.string()
     if pa.types.is_time(stored):  # on 1970-01-01: year, month and day are constant, and so no features
         return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME)
     if pa.types.is_duration(stored):

@@ -19,7 +19,7 @@ from pipeline.scores.scores import LOSSES
 
 WIDTH = 100  # characters of a line
 CELL = 24  # of a value
-SCORES = ("log_loss", "accuracy", "roc_auc")
+SCORES = ("log_loss", "accuracy", "roc_auc", "cost", "threshold")  # the last two where there is a decision
 METRICS = "outputs/evaluate.json"
 IN_DATA = ("data.name", "data.path")  # the parameters that the column `data` shows
 
@@ -45,13 +45,17 @@ def listed() -> pd.DataFrame:
 def _row(revision: dict[str, Any], name: str, state: str) -> dict[str, Any]:
     files = revision["data"] or {}
     params = (files.get("params") or {}).get(str(config.PARAMS), {}).get("data", {})
-    scores = (files.get("metrics") or {}).get(METRICS, {}).get("data", {}).get("test", {})
+    metrics = (files.get("metrics") or {}).get(METRICS, {}).get("data", {})
+    scores, chosen = metrics.get("test", {}), metrics.get("chosen", {})
     data = params.get("data", {})
     row = {"experiment": name, "state": state.replace("success", "")}
     row["data"] = Path(data["path"]).name if "path" in data else data.get("name", "")
     row |= {f"param {key}": _text(value) for key, value in config.flatten(params).items() if key not in IN_DATA}
-    # A queued or failed experiment has the scores of the commit that it started from.
-    return row if row["state"] else row | {f"score {key}": value for key, value in scores.items()}
+    if row["state"]:  # a queued or failed experiment has the scores of the commit that it started from
+        return row
+    settled = {f"param train.{key}": _text(value) for key, value in chosen.items()}
+    row |= {key: value for key, value in settled.items() if row.get(key) == "auto"}
+    return row | {f"score {key}": value for key, value in scores.items()}
 
 
 def table(experiments: pd.DataFrame, score: str, width: int = WIDTH) -> str:

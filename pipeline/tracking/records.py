@@ -126,7 +126,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     }
     return Record(
         experiment=data.title,
-        name=f"lambda {fit['lambda']:g}, rate {_rate(fit['learning_rate'])}, {_plain(fit['optimizer'])}",
+        name=_name(fit, params.get("decision", {}).get("method", "none")),
         stage=stage,
         description=_description(data.title, scores, columns, warnings, decision),
         digest=_digest(params, _contents([*files, result.metrics], paths.ROOT), warnings, shipping.fingerprint()),
@@ -149,10 +149,27 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
     chosen = table[table["chosen"]].iloc[0]
     settled: dict[str, Any] = {name: float(chosen[name]) for name in ("lambda", "pair_strength")}
     settled["features"] = str(chosen["features"])
+    settled |= {name: chosen[name].item() for name in ("words_penalty", "word_pairs") if name in chosen}
     pairs = candidates.with_name(paths.SURFACES.name)
     if train["interactions"] == "auto":
         settled["interactions"] = formats.load_csv(pairs)["pair"].unique().tolist() if pairs.exists() else []
     return train | settled
+
+
+def _name(fit: dict[str, Any], decision: str) -> str:
+    """What tells a run from others, short enough for a column: settings that are not in use are left out."""
+    rate, optimizer = fit["learning_rate"], _plain(fit["optimizer"])
+    parts = [
+        f"lambda {fit['lambda']:g}",
+        fit["penalty"] * (fit["penalty"] != "ridge"),
+        "curves" * (fit["features"] == "curves"),
+        f"{len(fit['interactions'])} pairs" * bool(fit["interactions"]),
+        f"l1 {fit['l1_ratio']:g}" * bool(fit["l1_ratio"]),
+        f"rate {_rate(rate)}" * (rate != "auto"),
+        optimizer * (optimizer != "quasi newton"),
+        decision * (decision != "none"),
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _plain(name: str) -> str:

@@ -25,6 +25,7 @@ from pipeline.tracking.stores import opened
 
 CHAMPION = "champion"  # the alias
 DIGEST = "model.digest"  # of the file, a tag of a version
+SCORED = ("test/", "decision/")  # metrics of a run that are tags of a version
 UNKNOWN = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
 STEP = "Mend the store, or set MLFLOW_TRACKING_URI."
 
@@ -80,8 +81,14 @@ def promote(candidate: Stored, tags: dict[str, str], settings: Tracking) -> str:
         if versions:
             version = versions[0].version
         else:
-            version = client.create_model_version(candidate.name, candidate.source, candidate.run_id).version
+            run = client.get_run(candidate.run_id)
+            note = run.data.tags.get("mlflow.note.content")
+            made = client.create_model_version(candidate.name, candidate.source, candidate.run_id, description=note)
+            version = made.version
             client.set_model_version_tag(candidate.name, version, DIGEST, candidate.digest)
+            for key, score in sorted(run.data.metrics.items()):
+                if key.startswith(SCORED):
+                    client.set_model_version_tag(candidate.name, version, key.replace("/", " "), f"{score:.4f}")
         for key, value in tags.items():
             client.set_model_version_tag(candidate.name, version, key, value)
         client.set_registered_model_alias(candidate.name, CHAMPION, version)

@@ -20,7 +20,7 @@ REACH = NormalDist().inv_cdf(0.975)  # standard deviations, of intervals of 95 %
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 does that"
 JOINT = "the classes are one model (softmax); train.multiclass = one_vs_rest gives intervals for each"
 MONOTONE = "a monotone model is not fitted again without penalty"
-BENT = "a model with curves or pairs is not fitted again without penalty"
+BENT = "a model with curves, pairs or words is not fitted again without penalty"
 CREDIBLE = "its credible intervals, which take the penalty as the prior, are in inference.csv"
 
 
@@ -82,7 +82,7 @@ def inferences(
                 deviation[-1] = np.sqrt(of_intercept @ covariances[label] @ of_intercept)
                 fit.credible_lower = fit.coefficient - REACH * deviation
                 fit.credible_upper = fit.coefficient + REACH * deviation
-            is_curved = bool(features.drawn)
+            is_curved = bool(features.drawn or fitted.design.counted)
             free = None if is_curved or params.monotone else refit(X, is_class, weight, **errors)
             why = BENT if is_curved else MONOTONE if params.monotone else LARGE
             fit.note += ": " + (why if free is None else f"without penalty, {free.note}")

@@ -2,6 +2,7 @@
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
     features      straight lines, curves, or curves with steps, each with its best lambda
+    words_penalty  a part of lambda, for words, and whether pairs of neighbours are features: `word_pairs`
     interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold,
     pair_strength  penalised as single columns are or ten times as much (`pair_search`)
 
@@ -41,7 +42,12 @@ STRENGTHS = (0.3, 1, 3, 10, 30, 100)
 FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
 FAST = {"optimizer": "quasi_newton", "learning_rate": "auto", "class_weight": None, "max_iterations": 10_000}
-KEYS = ("features", "interactions", "pair_strength")  # besides lambda
+CHOICES: dict[str, tuple[Any, ...]] = {  # the simplest first
+    "words_penalty": (1.0, 0.1, 0.01),
+    "word_pairs": (False, True),
+    "features": ("linear", "curves", "steps"),
+}
+KEYS = (*CHOICES, "interactions", "pair_strength")  # besides lambda
 
 
 class Rows(NamedTuple):
@@ -57,7 +63,9 @@ class Rows(NamedTuple):
 
 
 def has_auto(params: config.Train) -> bool:
-    return "auto" in (params.l2, params.features, params.interactions) or (
+    """Also of words, where the table has texts."""
+    words = (params.words_penalty, params.word_pairs) if params.has_text else ()
+    return "auto" in (params.l2, params.features, params.interactions, *words) or (
         params.pair_strength == "auto" and bool(params.pairs)
     )
 
@@ -83,32 +91,34 @@ def resolved(
     folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
-    candidates, losses = [], []
+    candidates: list[list[Any]] = []
+    losses: list[np.ndarray] = []
 
-    def add(kind: str, n_pairs: int, multiple: float, l2: float, loss: np.ndarray) -> None:
+    def add(asked: config.Train, n_pairs: int, multiple: float, l2: float, loss: np.ndarray) -> None:
         error = loss.std(ddof=1) / np.sqrt(len(loss))
-        candidates.append([kind, n_pairs, multiple, l2, loss.mean(), error])
+        of_words = [asked.words_penalty, asked.word_pairs] if params.has_text else []
+        candidates.append([asked.features, n_pairs, multiple, l2, loss.mean(), error, *of_words])
         losses.append(loss)
 
-    best, tried = -1, None
-    for kind in ["linear", "curves", "steps"] if params.features == "auto" else [params.features]:
-        first = len(losses)
-        of_kind = _tried(
-            rows,
-            terms_of(params.model_copy(update={"features": kind}), X, np.unique(y)),
-            strengths * share,
-            folds,
-            params,
-        )
-        for l2, loss in zip(lambdas, of_kind.losses.T, strict=True):
-            add(kind, 0, 1.0, l2, loss)
-        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
-        best, before = lowest if best < 0 else _better(best, lowest, losses), best
-        tried = tried if best == before else of_kind
-    assert tried is not None
-    kind, *_, l2, _, _ = candidates[best]
-    l2 = l2 if params.l2 == "auto" else params.l2
-    settled = params.model_copy(update={"l2": l2, "features": kind, "pair_strength": params.times_lambda})
+    def lowest_of(asked: config.Train) -> tuple[_Tried, int]:
+        first, tried = len(losses), _tried(rows, terms_of(asked, X, np.unique(y)), strengths * share, folds, params)
+        for l2, loss in zip(lambdas, tried.losses.T, strict=True):
+            add(asked, 0, 1.0, l2, loss)
+        return tried, first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+
+    choices = {key: values for key, values in CHOICES.items() if getattr(params, key) == "auto"}
+    settled = params.model_copy(update={key: values[0] for key, values in choices.items()})
+    tried, best = lowest_of(settled)
+    has_numbers = any(len(X.select_dtypes(kind).columns) for kind in ("number", "datetime"))
+    for name, values in choices.items():
+        for value in values[1:] if (has_numbers if name == "features" else params.has_text) else ():
+            asked = settled.model_copy(update={name: value})
+            of_asked, lowest = lowest_of(asked)
+            is_lower = losses[lowest].mean() < losses[best].mean()
+            if is_lower if name == "words_penalty" else _better(best, lowest, losses) == lowest:
+                best, tried, settled = lowest, of_asked, asked
+    l2 = candidates[best][3] if params.l2 == "auto" else params.l2
+    settled = settled.model_copy(update={"l2": l2, "pair_strength": params.times_lambda})
     strength, at_l2, first = share * l2 * len(table), lambdas.index(candidates[best][3]), len(losses)
     multiples = STRENGTHS_OF_PAIRS if params.pair_strength == "auto" else (settled.times_lambda,)
     settings = terms_of(settled, X, np.unique(y))
@@ -128,7 +138,7 @@ def resolved(
             again = _tried(rows, replace(settings, pair_strength=multiple), np.array([strength]), folds, params)
             of_pairs[len(params.pairs), multiple] = again.losses[:, 0]
     for (n, multiple), loss in of_pairs.items():
-        add(kind, n, multiple, l2, loss)
+        add(settled, n, multiple, l2, loss)
     if of_pairs:
         lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         simplest = [best, *range(first, lowest + 1)]
@@ -138,6 +148,7 @@ def resolved(
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
     settled = settled.model_copy(update={"pair_strength": candidates[best][2]})
     names = ["features", "pairs", "pair_strength", "lambda", "log_loss", "log_loss_standard_error"]
+    names += ["words_penalty", "word_pairs"] if params.has_text else []
     return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
 
 
@@ -152,7 +163,8 @@ def without_lambda(
 
     Returned are those of all rows, those of each fold (`in_folds`), and what was chosen as overrides.
     """
-    chosen = [name for name in KEYS if getattr(params, name) == "auto"]
+    keys = KEYS if params.has_text else [name for name in KEYS if "word" not in name]
+    chosen = [name for name in keys if getattr(params, name) == "auto"]
     if not chosen:
         return params, [params] * len(folds), []
     asked = params.model_copy(update={"l2": "auto"})

@@ -48,7 +48,7 @@ def split_as_configured() -> Parts:
 )
 def test_a_real_file_goes_from_the_command_to_scores_above_chance(file, target, classes):
     shutil.copy(ROOT / "tests" / "data" / file, "data")
-    compose("data=table", f"data.path=data/{file}", f"data.target={target}")
+    compose("data=table", f"data.path=data/{file}", f"data.target={target}", "evaluate.random_start=true")
     run_stages("load", "split", "train", "evaluate")
     scored = formats.load_json(paths.main_result().metrics)
     assert scored["test"]["f1_macro"] > (0.95 if classes == 3 else 0.75)

@@ -82,10 +82,26 @@ def test_a_column_that_moved_is_named_and_the_others_are_not(
     out, err, page = compared(penguins, tmp_path, capsys)
     assert row_of(out, "flipper_length_mm")[-2:] == ["changed", "much"]
     for name in ("bill_length_mm", "island", "year"):
-        assert row_of(out, name)[-2:] == ["as", "before"]
+        assert f" {name} " not in out
+    assert "as before: 6 columns" in out
     assert "Changed: " in page
     assert "flipper_length_mm" in page.split("Changed: ")[1].split("</p>")[0]
     assert err == ""
+
+
+def test_the_exit_status_tells_cron_what_changed_and_known_rows_are_noticed(
+    project: Path, penguins: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def status(table: pd.DataFrame) -> int:
+        table.to_csv(tmp_path / "new.csv", index=False, na_rep="NA")
+        return watch.main(str(tmp_path / "new.csv"), None, str(tmp_path / "page.html"))
+
+    assert status(penguins) == 0
+    assert "of the 333 rows are training rows" in capsys.readouterr().err
+    assert status(penguins.assign(flipper_length_mm=penguins["flipper_length_mm"] + 40)) == watch.MUCH == 4
+    assert "training rows" not in capsys.readouterr().err
+    swapped = penguins.assign(sex=penguins["sex"].map({"male": "female", "female": "male"}))
+    assert status(swapped) == watch.CHANGED == 3
 
 
 def test_new_categories_and_missing_cells_are_counted(

@@ -53,6 +53,20 @@ def test_only_what_differs_is_shown_and_the_best_of_each_data_set_first(found: p
     assert lines[-1].split() == ["own", "my.csv", "auto", "0.0100"]
 
 
+def test_what_was_chosen_stands_in_place_of_auto_with_cost_and_threshold_of_a_decision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = revision(TABLE, {"lambda": "auto", "features": "auto"}, {"log_loss": 0.2, "cost": 0.25, "threshold": 0.125})
+    row["data"]["metrics"]["outputs/evaluate.json"]["data"]["chosen"] = {"lambda": 0.03125, "features": "curves"}
+    other = revision(TABLE, {"lambda": 0.5, "features": "linear"}, {"log_loss": 0.3})
+    listed = [{**row, "name": "main", "experiments": []}, {**other, "name": "old", "experiments": []}]
+    done = subprocess.CompletedProcess([], 0, stdout=json.dumps(listed))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    header, first, _ = experiments.table(experiments.listed(), "log_loss").splitlines()
+    assert header.split() == ["experiment", "lambda", "features", "log_loss", "cost", "threshold"]
+    assert first.split() == ["main", "0.03125", "curves", "0.2000", "0.2500", "0.1250"]
+
+
 def test_an_experiment_that_has_not_run_shows_no_score(found: pd.DataFrame) -> None:
     line = next(line for line in experiments.table(found, "log_loss").splitlines() if "waiting" in line)
     assert line.split() == ["waiting", "queued", "breast_cancer", "9"]

@@ -36,6 +36,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.special import ndtri
 
+from pipeline.columns.terms import cyclic
 from pipeline.columns.terms.expression import Constant, Expression, Missing, Steps
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line
@@ -121,11 +122,14 @@ class Curve(Term):
         if settings.smoothness is None:
             return None
         seen = rows.counts(self)[:-1]
-        is_monotone = self.name in settings.signs
-        Phi = bends(self.points, seen, settings.smoothness, settings.steps, is_monotone)
+        is_monotone, period = self.name in settings.signs, cyclic.PERIODS.get(self.line.part)
+        if period is None:
+            Phi = bends(self.points, seen, settings.smoothness, settings.steps, is_monotone)
+        else:
+            Phi = cyclic.bends(self.values, seen, settings.smoothness, period)
         names = [f"{self.name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]
         own = self.steps(seen) if settings.steps else self.mode(seen)
-        own = own[:0] if is_monotone else own
+        own = own[:0] if is_monotone or period else own
         Phi = np.column_stack([Phi, np.arange(len(Phi))[:, None] == own])
         values = (self.values[own] / self.line.scale).round(12) * self.line.scale + 0.0  # no -0
         names += [f"{self.name} = {value:.9g}" for value in values]
@@ -156,7 +160,8 @@ class Curve(Term):
     def groups(self, counts: np.ndarray, n_groups: int) -> np.ndarray:
         """The group of each code (n_codes,): neighbours with about as many rows; the last for missing cells."""
         below = np.cumsum(counts[:-1]) - counts[:-1] / 2
-        groups = np.unique(below * (n_groups - 1) // max(counts[:-1].sum(), 1), return_inverse=True)[1]
+        places = below * (n_groups - 1) // max(counts[:-1].sum(), 1)
+        groups = np.unique(np.minimum(places, n_groups - 2), return_inverse=True)[1]
         return np.append(groups, groups.max() + 1)
 
     def of_groups(self, groups: np.ndarray, counts: np.ndarray, smoothness: float) -> sparse.csr_matrix:

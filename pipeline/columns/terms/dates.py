@@ -1,4 +1,7 @@
-"""Dates: year, month, day, weekday, hour and minute, those that vary, each as a number."""
+"""Dates: year, month, day, weekday, hour and minute, those that vary, each as a number.
+
+Month, weekday and hour bend as cycles (`cyclic`) and then have no straight line.
+"""
 
 from collections.abc import Sequence
 
@@ -6,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.columns.terms import expression
+from pipeline.columns.terms.cyclic import PERIODS
 from pipeline.columns.terms.expression import Expression
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line, line_of
-from pipeline.columns.terms.term import Settings, Term
+from pipeline.columns.terms.term import Map, Rows, Settings, Term
 from pipeline.files.stored import Table
 
 PARTS = ("year", "month", "day", "day_of_week", "hour", "minute")
@@ -46,6 +50,10 @@ class DatePart(Line):
         if (part := state.text("part")) not in PARTS:
             raise state.wrong(f"part is {part!r}, not one of {', '.join(PARTS)}")
         return cls(state.text("column"), part, *numbers)
+
+    def features(self, rows: Rows, settings: Settings) -> Map | None:
+        is_cyclic = self.part in PERIODS and settings.smoothness is not None
+        return None if is_cyclic else super().features(rows, settings)
 
     def number(self) -> Expression:
         return expression.DatePart(self.columns[0], self.part)

@@ -7,7 +7,7 @@ from conftest import train_params
 from scipy.optimize import minimize
 from sklearn.preprocessing import SplineTransformer
 
-from pipeline.columns.terms import Settings, prepare
+from pipeline.columns.terms import Design, Settings, prepare
 from pipeline.columns.terms.curve import KNOTS, Curve, bends, between
 from pipeline.logistic import LogisticRegression
 from pipeline.logistic.loss import log_loss
@@ -139,3 +139,12 @@ def test_a_number_that_many_rows_have_may_jump_and_its_neighbours_do_not():
     at = trained.model.margins(pd.DataFrame({"gain": [0.0, -0.01, 0.01, 1.0]}))
     np.testing.assert_allclose(at, [2, -1, -1, -1], atol=0.3)
     assert "gain = 0" in trained.features.names
+
+
+def test_bins_without_rows_at_the_end_make_no_group_more_than_asked_for() -> None:
+    numbers = pd.DataFrame({"x": np.arange(9.0)})
+    (curve,) = (term for term in Design.fit(numbers, Settings(bins=True)).terms if isinstance(term, Curve))
+    groups = curve.groups(np.array([5, 5, 5, 5, 5, 5, 5, 5, 0, 3]), 8)
+    assert groups.max() == 7
+    assert groups[-1] == 7
+    assert groups[8] == groups[7]

@@ -1,4 +1,4 @@
-"""Monotone terms. The oracles: the bounded minimum that SciPy finds of the cost as written down, and how data was made."""
+"""Monotone terms. The oracles: the bounded minimum of the cost that SciPy finds, and how the data was made."""
 
 import numpy as np
 import pandas as pd

@@ -171,7 +171,7 @@ def resolved(
 def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
     """What was chosen, and its log-loss beside the best of each other kind, for a reader of the result."""
     kinds = {"linear": "straight lines", "curves": "curves", "one_vs_rest": "each class against the rest"}
-    kinds["softmax"] = "one model of all classes (softmax)"
+    kinds |= {"steps": "curves with steps", "softmax": "one model of all classes (softmax)"}
     chosen, losses = candidates[candidates["chosen"]].iloc[0], candidates["log_loss"]
     others: dict[str, float] = {}
     for key in ("features", "multiclass"):
@@ -183,7 +183,8 @@ def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
         parts += [
             f"words with {params.words_penalty:g} of the penalty{', and their neighbours' if params.word_pairs else ''}"
         ]
-    parts += [f"lambda {params.l2:g}", f"{len(params.pairs)} pairs" if params.pairs else "no pairs"]
+    times = f" with {params.times_lambda:g} times that" if params.times_lambda != 1 else ""
+    parts += [f"lambda {params.l2:g}", f"{len(params.pairs)} pairs{times}" if params.pairs else "no pairs"]
     beside = "; ".join(f"{name}: {value:.4f}" for name, value in others.items())
     return (
         f"Chosen by cross-validation within the training rows: {', '.join(parts)}; log-loss {chosen['log_loss']:.4f} "

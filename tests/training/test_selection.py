@@ -34,6 +34,8 @@ def test_lines_are_kept_unless_curves_are_clearly_better_and_curves_unless_steps
     params, candidates = selection.resolved(rows if kind == "steps" else table(1_000, shape), AUTO)
     assert params.features == kind
     assert set(candidates["features"]) == {"linear", "curves", "steps"}
+    names = {"linear": "straight lines", "curves": "curves", "steps": "curves with steps"}
+    assert f"training rows: {names[kind]}, lambda" in selection.sentence(params, candidates)
     chosen = candidates[candidates["chosen"]].squeeze()
     assert (chosen["features"], chosen["lambda"]) == (kind, params.l2)
     assert chosen["log_loss"] == candidates.loc[candidates["features"] == kind, "log_loss"].min()
@@ -192,7 +194,15 @@ def test_a_fold_with_a_wrong_cell_is_reported_and_noise_is_not(recwarn):
     selection.resolved(rows, AUTO)
     assert not recwarn.list
     losses = np.array([[0.4] * 5, [0.4, 0.4, 0.4, 0.4, 30]])
-    candidates = [["linear", "one_vs_rest", 0, 1.0, 0.1, loss.mean(), loss.std(ddof=1) / 5**0.5] for loss in losses]
+    candidates = [
+        {
+            "features": "linear",
+            "lambda": 0.1,
+            "log_loss": loss.mean(),
+            "log_loss_standard_error": loss.std(ddof=1) / 5**0.5,
+        }
+        for loss in losses
+    ]
     columns = features_and_target(rows)
     with pytest.warns(UserWarning, match=r"1 of 2 candidates is absurd: 30 with features linear and lambda 0\.1"):
         selection._warn_of_absurd(candidates, losses, selection.Rows(*columns, None))

@@ -195,13 +195,8 @@ def test_a_fold_with_a_wrong_cell_is_reported_and_noise_is_not(recwarn):
     assert not recwarn.list
     losses = np.array([[0.4] * 5, [0.4, 0.4, 0.4, 0.4, 30]])
     candidates = [
-        {
-            "features": "linear",
-            "lambda": 0.1,
-            "log_loss": loss.mean(),
-            "log_loss_standard_error": loss.std(ddof=1) / 5**0.5,
-        }
-        for loss in losses
+        {"features": "linear", "lambda": 0.1, "log_loss": mean, "log_loss_standard_error": error}
+        for mean, error in zip(losses.mean(axis=1), losses.std(axis=1, ddof=1) / 5**0.5, strict=True)
     ]
     columns = features_and_target(rows)
     with pytest.warns(UserWarning, match=r"1 of 2 candidates is absurd: 30 with features linear and lambda 0\.1"):

@@ -16,6 +16,7 @@ train:
   multiclass: one_vs_rest
   interactions: []
   pair_strength: 1
+  monotone: {}
   words: 20000
   words_penalty: 1
   word_pairs: false

@@ -223,7 +223,9 @@ def test_an_empty_list_has_no_value_and_an_empty_cell_is_missing(mark: str, by: 
     table = reviews(mark)[["list"]]
     table.loc[:9, "list"] = "[]"
     fitted = of_tokens(table, ["list"])
-    cells = ["[]", "[ ]", "c", "c" + mark, f"c{mark}{mark}f.g", f" {mark} "] + ["", " ", "NA"] * (by is not by_libreoffice)
+    cells = ["[]", "[ ]", "c", "c" + mark, f"c{mark}{mark}f.g", f" {mark} "] + ["", " ", "NA"] * (
+        by is not by_libreoffice
+    )
     rows = pd.DataFrame({"list": cells}, dtype="str").assign(since=pd.NaT, place=np.arange(len(cells)))
     typed = rows.assign(list=fitted.read(rows)["list"])
     assert typed["list"].isna().tolist() == [cell.strip() in ("", "NA") for cell in cells]

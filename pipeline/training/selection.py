@@ -128,7 +128,11 @@ def resolved(
     for name, values in choices.items():
         for value in values[1:] if applies.get(name, params.has_text) else ():
             at_l2 = lambdas.index(candidates[best]["lambda"])
-            places = all_places[max(at_l2 - 1, 0) : at_l2 + 2] if name == "multiclass" else all_places
+            places = all_places
+            if (
+                name == "multiclass" or params.has_text
+            ):  # fits of words take longest; their own penalty is a smaller one
+                places = all_places[max(at_l2 - 1, 0) : at_l2 + (4 if name == "words_penalty" else 2)]
             first, asked = len(losses), settled.model_copy(update={name: value})
             of_asked, lowest = lowest_of(asked, places)
             is_lower = losses[lowest].mean() < losses[best].mean()

@@ -247,7 +247,7 @@ COLOURS, THINGS = ["red", "green", "dark", "light", "small"], ["chair", "table",
         ("товар", phrases(["красный", "синий"], ["стул", "стол"], form="{} {} {}"), "text"),
         ("product name", phrases(COLOURS, THINGS, form="{} {} {}"), "text"),
         ("full_name", phrases(["John", "Mary", "Anna"], ["Smith", "Jones"], form="{} {} {}"), "identifier"),
-        ("session", [str(uuid.UUID(int=k * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)) for k in range(400)], "identifier"),
+        ("session", [str(uuid.uuid5(uuid.NAMESPACE_URL, f"{k}")) for k in range(400)], "identifier"),
         ("plate", [f"{chr(65 + k % 26)}{chr(65 + k % 7)} {k} XY" for k in range(400)], "identifier"),
     ],
 )  # fmt: skip

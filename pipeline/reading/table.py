@@ -32,8 +32,8 @@ from pipeline.reading import (
     sparse,
     spreadsheets,
 )
-from pipeline.reading.files import files
 from pipeline.reading.options import CellFormat, Options
+from pipeline.reading.parts import files
 
 KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
 SHEETS = ("Excel", "Excel 97", "OpenDocument")

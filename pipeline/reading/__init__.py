@@ -1,6 +1,7 @@
 """A user's file to a frame. It knows no configuration, and could be a package of its own.
 
 table       a file to a frame with three kinds of columns
+parts       the files of one table
 decoding    bytes to text: compression and encoding
 formats     Parquet and other formats that are no delimited text
 archives    tar, zip, and compressed files of these formats

@@ -20,6 +20,7 @@ served      how cells that a model is served were spelt in training
 numbers     strings to numbers
 quantities  numbers with units
 durations   durations on a clock
+coordinates  latitude and longitude in one cell
 addresses   parts of emails, URLs and IP addresses
 dates       strings to dates
 held        columns in memory or in files

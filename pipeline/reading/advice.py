@@ -1,6 +1,7 @@
 """What is said of a column that could be read in another way: warnings, or an error, with the settings that decide."""
 
 import re
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.overrides import override
-from pipeline.reading import numbers, quantities
+from pipeline.reading import dates, numbers, quantities
 from pipeline.reading.numbers import NUMBER, mask
 from pipeline.reading.options import MISSING, CellFormat
 from pipeline.reading.strings import EXACT, Strings, n_cells
@@ -27,6 +28,8 @@ ASKED = (  # proposed as a string that means missing; RE2's syntax
 UNIT = r"(%|[$€£¥]|°[CF]|USD|EUR|GBP|[kcm]?m|k?g|lbs?|in|ft|k?Wh?|m?s|h|[kKMB]|bn|years?|yrs?|days?|months?)"
 QUANTITY = rf"^[(+-]*\s*[$€£¥]?\s*\d[\d,.]*\s*{UNIT}?\)?$"
 BOUND = r"^([<>≤≥~≈±]|<=|>=)\s*[+-]?[\d.,]+\s*%?$"  # `<0.1`, below what could be measured
+DAY_WORD_YEAR = r"^\d{1,2}[.,\s/-]+(?P<word>\p{L}[\p{L}\p{M}]{2,})[.,\s/-]+(?:19|20)\d\d\b"
+MONTH_NAMES = 24  # in two cases
 NEARLY = r"^\W*\d[\d.,]*\W*$"  # a number with a mark of a footnote
 
 
@@ -290,6 +293,35 @@ def judge_dates(strings: Strings, readings: Mapping[str, pd.Series]) -> None:
     is_date = are_dates[best] & ~candidates.str.fullmatch(NUMBER)  # 2024 is a number, and a year in ISO 8601
     if not judged(strings, places(strings, is_date), places(strings, ~is_date), "date", f" of the format {best}"):
         _warn_of_two_forms(strings, {form: places(strings, which) for form, which in are_dates.items()}, best)
+
+
+def propose_dates(name: str, example: float, unit: str) -> None:
+    """What numbers since 1970 would be as dates."""
+    date = dates.as_dates(pd.Series([f"{example:.0f}"]), unit)[0]
+    as_dates, as_numbers = override("data.date_format", {name: unit}), override("data.roles", {name: "numeric"})
+    warnings.warn(
+        f"column {name!r}: all numbers may be times, {dates.UNITS[unit]} since 1970, but are read as numbers: "
+        f"{example:.0f} would be {date:%Y-%m-%d %H:%M}. To have dates: {as_dates}. To read them as numbers without "
+        f"this warning: {as_numbers}.",
+        stacklevel=2,
+    )
+
+
+def warn_of_months(strings: Strings) -> bool:
+    """Dates with names of months that are in no known language: whether there are such."""
+    are_dates = strings.is_known & mask(pc.match_substring_regex(strings.distinct, DAY_WORD_YEAR))
+    if strings.cells(are_dates) <= MOSTLY * strings.cells(strings.is_known):
+        return False
+    found = pc.extract_regex(strings.distinct.filter(pa.array(are_dates)), DAY_WORD_YEAR)
+    words = sorted({*pc.struct_field(found, 0).to_pylist()})
+    if len(words) > MONTH_NAMES or not words:
+        return False
+    strings.warn(
+        f"{strings.examples(are_dates, 1)} look like dates, but {', '.join(map(repr, words[:3]))} "
+        f"{'is' if len(words) == 1 else 'are'} no month in a language that is known, so it is read as strings. To have "
+        f"dates, write the months in English or as numbers in the file. {_without_warning(strings)}."
+    )
+    return True
 
 
 def _warn_of_two_forms(strings: Strings, are_dates: Mapping[str, np.ndarray], best: str) -> None:

@@ -36,24 +36,35 @@ FORMATS = {  # of dates and times that pandas doesn't guess
     r"Q[1-4]([-/ '])\d\d": (r"Q%q\1%y",),
     r"\d{4}(-?)W\d\d": (r"%G\1W%V",),
     r"\d{4}(-?)W\d\d\1[1-7]": (r"%G\1W%V\1%u",),
+    r"\d{4}([年년] ?)\d{1,2}([月월] ?)\d{1,2}([日일])": (r"%Y\1%m\2%d\3",),
+    r"\d{4}([年년] ?)\d{1,2}([月월])": (r"%Y\1%m\2",),
     r"[A-Z]{3} [ \d]?\d \d\d:\d\d:\d\d \d{4}": ("%b %d %H:%M:%S %Y",),
 }
-MONTHS = (  # in English, German, French, Spanish, Italian, Portuguese, Dutch and Swedish; a part of a name is one, too
-    "january januar janvier enero gennaio janeiro januari",
-    "february februar février fevrier febrero febbraio fevereiro februari",
-    "march märz maerz mrz mars marzo março marco maart mrt",
-    "april avril abril aprile",
-    "may mai mayo maggio maio mei maj",
-    "june juni juin junio giugno junho",
-    "july juli juillet julio luglio julho",
-    "august août aout agosto augustus augusti",
-    "september septembre septiembre settembre setembro",
-    "october oktober octobre octubre ottobre outubro",
-    "november novembre noviembre novembro",
-    "december dezember décembre decembre diciembre dicembre dezembro",
+MONTHS = (  # of twelve languages; a part of a name is one, too
+    "january januar janvier enero gennaio janeiro januari январь января січень січня styczeń stycznia ocak",
+    "february februar février fevrier febrero febbraio fevereiro februari февраль февраля лютий лютого luty "
+    "lutego şubat",
+    "march märz maerz mrz mars marzo março marco maart mrt март марта березень березня marzec marca mart",
+    "april avril abril aprile апрель апреля квітень квітня kwiecień kwietnia nisan",
+    "may mai mayo maggio maio mei maj май мая травень травня maja may\u0131s",
+    "june juni juin junio giugno junho июнь июня червень червня czerwiec czerwca haziran",
+    "july juli juillet julio luglio julho июль июля липень липня lipiec lipca temmuz",
+    "august août aout agosto augustus augusti август августа серпень серпня sierpień sierpnia ağustos",
+    "september septembre septiembre settembre setembro сентябрь сентября вересень вересня wrzesień września eylül",
+    "october oktober octobre octubre ottobre outubro октябрь октября жовтень жовтня październik października ekim",
+    "november novembre noviembre novembro ноябрь ноября листопад листопада listopad listopada kas\u0131m",
+    "december dezember décembre decembre diciembre dicembre dezembro декабрь декабря грудень грудня grudzień "
+    "grudnia aral\u0131k",
 )
-SINCE_1970 = ("s", "ms", "us", "ns")
+UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 SINCE = 3e8, 4.1e9  # 1979 to 2099, in seconds
+LIKELY = 631_152_000, 2_082_758_400  # 1990 to 2035, in seconds
+MINUTE = 60
+NO_TIMES = re.compile(  # words of names of other large numbers
+    "id|ids|key|number|no|num|nr|code|phone|mobile|fax|account|npi|isbn|ssn|barcode|ean|hash|seed|"
+    "price|amount|cost|sales|revenue|income|salary|budget|gross|profit|balance|value|gdp|assets|"
+    "population|count|total|sum|bytes|size|views"
+)
 EXCEL = "excel"
 SERIALS = 20_000, 60_000  # 1954 to 2064
 LONGEST = 40  # characters
@@ -64,6 +75,7 @@ STEPS = (  # of `plain`
     (r"(\d)(?:st|nd|rd|th)\b", r"\1"),
     (r"(\d) ?([ap])\.? ?m\.?$", r"\1 \2m"),
     (r"\s+(?:de|del|of)\s+", " "),
+    (r"(\d{4})\s*[\u0433\u0440](?:ода|оку|\.)?$", r"\1"),  # of a year in Russian, Ukrainian
 )
 
 
@@ -71,7 +83,7 @@ def guesses(strings: pd.Series) -> list[str]:
     """The formats that some of the strings may have: ten are tried."""
     like_dates = strings[
         strings.str.contains(
-            r"\d.*[-/. :].*\d|[^\W\d_]{3}.*\d\d|\d\d.*[^\W\d_]{3}|[Qq].*\d|\d.*[QqWw]|\d ?[AaPp]\.?[Mm]"
+            r"\d.*[-/. :].*\d|[^\W\d_]{3}.*\d\d|\d\d.*[^\W\d_]{3}|[Qq].*\d|\d.*[QqWw]|\d ?[AaPp]\.?[Mm]|\d[年년]"
         )
         & (strings.str.len() <= LONGEST)
     ]
@@ -137,7 +149,7 @@ def as_dates(strings: pd.Series, date_format: str) -> pd.Series:
 
 def _in_format(strings: pd.Series, date_format: str) -> pd.Series:
     whole = re.sub(r"\s*%[zZ]$", "", date_format)
-    if date_format in (*SINCE_1970, EXCEL):
+    if date_format in (*UNITS, EXCEL):
         numbers = pd.to_numeric(strings, errors="coerce").astype(float)
         unit: Any = "D" if date_format == EXCEL else date_format
         origin = "1899-12-30" if date_format == EXCEL else "unix"
@@ -164,9 +176,24 @@ def _first_month(match: re.Match[str]) -> str:
     return f"Q{3 * int(match[1] or match[2]) - 2:02}"
 
 
+def unit_since_1970(name: str, low: float, high: float) -> str | None:
+    """What numbers from `low` to `high` may count from 1970 on: `s`, `ms` or `us`, for 1990 to 2035.
+
+    None where the name of the column says that they are something else, or where they are all within a minute.
+    """
+    if high - low < MINUTE or any(map(NO_TIMES.fullmatch, words_of(name))):
+        return None
+    parts = {"s": 1, "ms": 10**3, "us": 10**6}
+    return next((unit for unit, n in parts.items() if LIKELY[0] * n <= low <= high < LIKELY[1] * n), None)
+
+
+def words_of(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
 def of_numbers(name: str, low: float, high: float) -> str | None:
     """The format of numbers from `low` to `high` that are dates, as the name of their column and their range say."""
-    words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+    words = words_of(name)
     if words & {"time", "timestamp", "ts", "epoch", "unix", "unixtime", "date", "datetime", "created", "updated"}:
         for unit, parts in (("s", 1), ("ms", 1e3), ("us", 1e6)):
             if SINCE[0] * parts <= low <= high < SINCE[1] * parts:

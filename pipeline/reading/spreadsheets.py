@@ -203,6 +203,8 @@ def _written(cell: Any) -> str:
     """A cell of a spreadsheet as text."""
     if isinstance(cell, datetime.datetime):
         return cell.isoformat(" ") if cell.time() != datetime.time() else cell.date().isoformat()
+    if isinstance(cell, datetime.timedelta):  # of the format [h]:mm: 8 hours are no time of day
+        return str(pd.Timedelta(cell))
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
     return "" if cell is None else str(cell)

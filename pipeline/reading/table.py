@@ -23,6 +23,7 @@ from pipeline.reading import (
     archives,
     body,
     cells,
+    coordinates,
     decoding,
     delimited,
     formats,
@@ -72,17 +73,27 @@ def read(
     kinds |= dict.fromkeys(options.parts, "strings")
     kinds |= {name: KINDS[role] for name, role in (roles or {}).items()}
     kinds |= {target: "classes"} if target else {}
-    table, decimal, known_kinds, notes = _stored(path, options, kinds, target)
+    of_parts = coordinates.sources(options.parts)
+    if options.columns is not None:
+        options = replace(options, columns=[*dict.fromkeys(of_parts.get(name, name) for name in options.columns)])
+    in_file = {of_parts.get(name, name): "strings" if name in of_parts else kind for name, kind in kinds.items()}
+    table, decimal, known_kinds, notes = _stored(path, options, in_file, target)
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
-    for setting in ("replace", "units", "parts"):
-        for name in getattr(options, setting):
-            if name not in table.column_names:
-                raise unknown_column(name, table.column_names, f"data.{setting}")
     cell_format = CellFormat(**{field.name: getattr(options, field.name) for field in fields(CellFormat)})
     cell_format = replace(cell_format, decimal=decimal)
+    parts = {**options.parts, **coordinates.found(table, cell_format, known_kinds)}
+    of_parts = coordinates.sources(parts)
+    known_kinds = {**known_kinds, **dict.fromkeys(of_parts, "numbers")}
+    replaced = {name: options.replace[source] for name, source in of_parts.items() if source in options.replace}
+    cell_format = replace(cell_format, parts=parts, replace={**options.replace, **replaced})
+    names, table = table.column_names, coordinates.divided(table, parts)
+    for setting in ("replace", "units", "parts"):
+        for name in getattr(options, setting):
+            if name not in {*names, *table.column_names}:
+                raise unknown_column(name, names, f"data.{setting}")
     frames: list[pd.DataFrame] = []
-    written: dict[str, dict[str, str]] = {"date_format": {}, "units": {**options.units}, "parts": {**options.parts}}
+    written: dict[str, dict[str, str]] = {"date_format": {}, "units": {**options.units}, "parts": parts}
     n_bytes = table.nbytes
     try:
         for name in table.column_names:

@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from pipeline.errors import UserError
 from pipeline.reading import archives, body, decoding, delimited, formats, json, sparse, spreadsheets
+from pipeline.reading.chosen import unique_names
 from pipeline.reading.options import Options
-from pipeline.reading.table import SHEETS, unique_names
+from pipeline.reading.table import SHEETS
 
 ROWS = 10_000  # of a chunk
 

@@ -50,9 +50,11 @@ class Model:
     cell_format  how the cells of the training table were written, and so how new ones are read
     made_of      settings that the model was made with, by name
 
-    `threshold` is the probability of the positive class, of two, from which on a row is decided to be of it; None
-    decides by the margins. `calibration` corrects the probabilities (`logistic.calibration`). `average` (n_groups,
-    n_columns) has what each of the groups of columns of `design` adds to the margins of the average training row.
+    `threshold` is the probability of the positive class, of two, from which on a row is decided to be of it. `costs`
+    (n_classes, n_classes), of three classes or more, has a row for each true class and a column for each prediction:
+    the class of the least expected cost is decided. Without both the margins decide. `calibration` corrects the
+    probabilities (`logistic.calibration`). `average` (n_groups, n_columns) has what each of the groups of columns of
+    `design` adds to the margins of the average training row.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Model:
         self.classes_, self.multiclass, self.positive = classes, multiclass, positive
         self.cell_format, self.made_of = cell_format, dict(made_of)
         self.threshold: float | None = None
+        self.costs: np.ndarray | None = None
         self.calibration: dict[str, Any] | None = None
         self.average = np.zeros((len(design.groups), weights.shape[1]))
 
@@ -121,7 +124,9 @@ class Model:
         return self.predicted(frame)[1:]
 
     def predicted(self, frame: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The most probable class (n_samples,), the decided class and the probabilities; without threshold both agree.
+        """The most probable class (n_samples,), the decided class and the probabilities.
+
+        Without threshold and costs both classes agree.
 
         Margins show the most probable class also where several probabilities are rounded to 1.
         """
@@ -130,8 +135,8 @@ class Model:
         z = self.margins(frame)
         P = calibrated(probabilities(z, self.multiclass), self.calibration)
         if self.threshold is None:
-            decided = self.classes_[predicted(z)]
-            return decided, decided, P
+            probable = self.classes_[predicted(z)]
+            return probable, probable if self.costs is None else self.classes_[(P @ self.costs).argmin(axis=1)], P
         place = self.classes_.tolist().index(self.positive_class)
         at_half, decided = (
             self.classes_[np.where(P[:, place] >= threshold, place, 1 - place)] for threshold in (0.5, self.threshold)
@@ -272,6 +277,7 @@ def save(model: Model, path: Path) -> None:
         "multiclass": model.multiclass,
         "positive": model.positive,
         "threshold": model.threshold,
+        "costs": None if model.costs is None else model.costs.tolist(),
         "calibration": calibration,
         "intercept": model.weights[-1].tolist(),
         **model.design.state(model.weights),
@@ -320,6 +326,10 @@ def load(path: Path) -> Model:
         fields.section("made_of").values,
     )
     model.threshold, model.calibration = fields.number_or_null("threshold"), _calibration(fields, n_columns)
+    if fields.value("costs") is not None:
+        model.costs = fields.numbers("costs", len(classes), len(classes))
+        if n_columns == 1 or (model.costs < 0).any():
+            raise fields.wrong("costs are below 0, or of two classes")
     model.average = fields.numbers("average", len(design.groups), n_columns)
     return model
 

@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from pipeline import config
+from pipeline import config, model
 from pipeline.config import data_sets, inputs
 from pipeline.evaluation import learnt, verdict
 from pipeline.files import formats, paths
@@ -49,6 +49,8 @@ def main(markdown: bool = False) -> None:
             print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in models))
         if result == paths.main_result() and (sentence := config.read("decision").sentence):
             print(f"  {sentence}")
+    for line in model.load(paths.ROOT / paths.MODEL).made_of.get("choices", []):
+        print(f"\n{line}")
     effects, inferred = (formats.load_csv(paths.ROOT / file) for file in (paths.EFFECTS, paths.INFERENCE))
     if len(labels := effects["class"].unique()) == 1:
         reason = formats.load_json(paths.ROOT / paths.TRAINING_SUMMARY)[labels[0]]["note"]

@@ -54,7 +54,7 @@ class Train(Section):
     smoothness: Positive
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
     pair_strength: Positive | Literal["auto"]
-    multiclass: Literal["one_vs_rest", "softmax"]
+    multiclass: Literal["one_vs_rest", "softmax", "auto"]
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]
@@ -152,7 +152,34 @@ class NoDecision(_Decision):
 class CostDecision(_Decision):
     method: Literal["cost"]
     false_alarm: L2 | str
-    miss: L2 | str
+    miss: L2 | str | None
+    costs: dict[Name, dict[Name, L2]] | None
+
+    @field_validator("costs", mode="before")
+    @classmethod
+    def _of_classes(cls, costs: Any) -> Any:
+        if costs is not None and not (isinstance(costs, dict) and all(isinstance(row, dict) for row in costs.values())):
+            raise PydanticCustomError(
+                "no_table",
+                "should have, for each true class, the costs of the others: {good: {bad: 1}, bad: {good: 5}}",
+            )
+        return costs
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.miss is None) == (self.costs is None):
+            raise PydanticCustomError(
+                "one_kind",
+                "takes either decision.miss, of two classes (-S decision=cost -S decision.miss=5), or decision.costs, "
+                "of three or more (-S decision=cost -S 'decision.costs={good: {fair: 1, bad: 2}, ...}')",
+            )
+        return self
+
+    @property
+    def sentence(self) -> str:
+        if self.costs is not None:
+            return "Each model decides for the class of the least expected cost (decision.costs)."
+        return super().sentence
 
     @property
     def rule(self) -> str:

@@ -27,16 +27,14 @@ def main(root: Path, hear: Hear | None = None) -> None:
     with reported_warnings() as warned:
         params, candidates = selection.resolved(table, asked, key, weight)
         trained = fit.train(table, params, cell_format, weight, hear)
+        if candidates is not None:
+            trained.model.made_of["choices"] = [selection.sentence(params, candidates)]
         thresholds = decision.decide(trained.model, table, asked, settings, key, weight, params)
     learnt.write(trained, root, warned, clusters)
     if candidates is not None:
         formats.save_csv(candidates, root / paths.CANDIDATES)
-        pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)
-        words = ""
-        if "text" in tokens.values():
-            words = f", words_penalty {params.words_penalty:g}, word_pairs {params.word_pairs}"
-        times = f" (lambda times {params.times_lambda:g})" if params.times_lambda != 1 else ""
-        print(f"chosen: features {params.features}, lambda {params.l2:g}{words}, pairs {pairs or 'none'}{times}")
+    for line in trained.model.made_of.get("choices", []):
+        print(line)
     if thresholds is not None:
         formats.save_csv(thresholds, root / paths.THRESHOLDS)
         print(f"decision: {trained.model.positive_class} from a probability of {trained.model.threshold:g} on")

@@ -59,7 +59,7 @@ def losses_of_pairs(
             V = stage.fit(n, V, offset, strength / len(learnt.codes) * np.array(strengths), params)
             for j, multiple in enumerate(strengths):
                 z = known + margins(stage.matrix(others.Z, n), V[:, j])
-                losses[n, multiple] = judge(z[:, 0] if z.shape[1] == 1 else z, others)
+                losses[n, multiple] = judge(z[:, 0] if z.shape[1] == 1 else z, others, params.multiclass)
         return losses
 
     with workers() as run:

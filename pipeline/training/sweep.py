@@ -69,8 +69,9 @@ def score_grid(
         prepared(X, codes, folds, settings, weight),
         train,
         *_arrays(grid),
-        lambda margins, rows: _scores(margins, rows, classes, train, sweep.score),
+        lambda margins, rows, joined: _scores(margins, rows, joined, classes, train, sweep.score),
         len(classes),
+        multiclass=[params.multiclass for params in in_folds],
         memory=sweep.memory * 2**20,
         title="sweep",
     )
@@ -180,11 +181,13 @@ def _number(value: float | str) -> str:
     return value if isinstance(value, str) else repr(float(value)).removesuffix(".0")  # all its digits, no more
 
 
-def _scores(margins: np.ndarray, rows: Rows, classes: np.ndarray, train: config.Train, score: str) -> dict[str, float]:
+def _scores(
+    margins: np.ndarray, rows: Rows, multiclass: str, classes: np.ndarray, train: config.Train, score: str
+) -> dict[str, float]:
     """Log-loss and the chosen score of margins (n_held_out,), or (n_held_out, n_classes)."""
     if not np.isfinite(margins).all():
         return dict.fromkeys(["log_loss", score], np.nan)
-    P = probabilities(margins, train.multiclass)
+    P = probabilities(margins, multiclass)
     fold_scores = {"log_loss": float(np.average(log_losses(P, rows.codes), weights=rows.weight))}
     if score not in fold_scores:
         labels = classes[rows.codes], classes[predicted(margins)]

@@ -81,7 +81,7 @@ def test_a_given_role_wins(frame):
 def test_features_are_the_columns_with_feature_roles(frame):
     table = roles.decide(frame, "target")
     assert set(roles.features(table)) == {
-        *("population", "height", "smoker", "flag", "colour", "born", "only_sometimes", "site")
+        *("population", "height", "smoker", "flag", "colour", "born", "only_sometimes", "site", "note")
     }
 
 
@@ -206,7 +206,7 @@ def test_every_column_left_out_is_in_one_warning_with_its_reason_and_the_overrid
     with pytest.warns(UserWarning) as warned:
         decided(frame, given={"colour": "drop"})
     (message,) = {str(warning.message) for warning in warned}
-    assert message.startswith("6 columns are left out: row (identifier: consecutive whole numbers, one per row); cust")
+    assert message.startswith("5 columns are left out: row (identifier: consecutive whole numbers, one per row); cust")
     assert "country (constant: every cell is 'NL'); nothing (empty: every cell is missing)" in message
     assert "colour" not in message
     assert message.endswith("give it a role: -S ++data.roles.row=numeric.")

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from pipeline.columns.terms import expression
+from pipeline.columns.terms.expression import Constant, Expression
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Settings, Term
 from pipeline.columns.terms.tokens import LEAST, Tokens, chunks, flat, most_frequent, rows_with
@@ -56,6 +58,11 @@ class Lists(Tokens):
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Lists":
         return cls(state.text("column"), state.texts("tokens"), state.text("delimiter"))
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        values = dict(zip(self.tokens, weights.tolist(), strict=True))
+        name = self.columns[0]
+        return expression.Missing(name, Constant(0.0), expression.Values(name, self.delimiter, values))
 
     def _weighted(self, parts: list[sparse.csr_matrix]) -> sparse.csr_matrix:
         parts[0].data[:] = 1

@@ -24,6 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from pipeline.columns.terms import expression
+from pipeline.columns.terms.expression import Constant, Expression
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Missing
 from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term
@@ -173,6 +175,12 @@ class Words(Tokens):
 
     def factor(self, settings: Settings) -> float:
         return float(settings.words_penalty**-0.5)
+
+    def expression(self, weights: np.ndarray) -> Expression:
+        both = list(zip(self.idf.tolist(), weights.tolist(), strict=True))
+        n, labels = len(self.tokens), self.labels
+        words, pairs = dict(zip(self.tokens, both, strict=False)), dict(zip(labels[n:], both[n:], strict=True))
+        return expression.Missing(self.columns[0], Constant(0.0), expression.Words(self.columns[0], words, pairs))
 
 
 def split_words(cells: pa.Array) -> tuple[np.ndarray, pa.Array]:

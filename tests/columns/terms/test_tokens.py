@@ -8,7 +8,7 @@ from conftest import train_params
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from pipeline import model
+from pipeline import compute, model
 from pipeline.columns import roles
 from pipeline.columns.target import with_target
 from pipeline.columns.terms import Design, Features, Settings, prepare
@@ -16,7 +16,7 @@ from pipeline.columns.terms.lists import delimiter
 from pipeline.columns.terms.tokens import split_words
 from pipeline.errors import UserError
 from pipeline.evaluation import drift
-from pipeline.logistic.matrix import Matrix
+from pipeline.logistic.matrix import Matrix, margins
 from pipeline.reading import CellFormat
 from pipeline.training import fit
 
@@ -241,3 +241,13 @@ def test_a_target_of_few_combinations_is_a_warning():
     table = pd.DataFrame({"x": np.arange(300.0), "tags": (["a,b", "a", "b", "b,c", "c,a"] * 60)})
     with pytest.warns(UserWarning, match="several labels in 180 of 300 cells"):
         with_target(table.astype({"tags": "str"}), "tags")
+
+
+def test_counts_in_files_give_the_same_bytes(tmp_path):
+    table, settings = texts(), Settings(tokens={"review": "text"})
+    design, _, Z = prepare(table[["review", "stars"]], settings)
+    with compute.mapped_beyond(0, str(tmp_path)):
+        mapped = Matrix([design.block(table)], Z.T)
+    assert isinstance(mapped.blocks[0].dense, np.memmap)
+    W = np.random.default_rng(0).normal(size=(Z.shape[1] + 1, 2))
+    np.testing.assert_array_equal(margins(mapped, W), margins(Z, W))

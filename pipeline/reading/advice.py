@@ -295,14 +295,14 @@ def judge_dates(strings: Strings, readings: Mapping[str, pd.Series]) -> None:
         _warn_of_two_forms(strings, {form: places(strings, which) for form, which in are_dates.items()}, best)
 
 
-def propose_dates(name: str, example: float, unit: str) -> None:
-    """What numbers since 1970 would be as dates."""
-    date = dates.as_dates(pd.Series([f"{example:.0f}"]), unit)[0]
-    as_dates, as_numbers = override("data.date_format", {name: unit}), override("data.roles", {name: "numeric"})
+def propose_dates(name: str, example: float, date_format: str) -> None:
+    """What numbers would be as dates."""
+    date = dates.as_dates(pd.Series([f"{example:.0f}"]), date_format)[0]
+    what = f"{dates.UNITS[date_format]} since 1970" if date_format in dates.UNITS else f"of the format {date_format}"
     warnings.warn(
-        f"column {name!r}: all numbers may be times, {dates.UNITS[unit]} since 1970, but are read as numbers: "
-        f"{example:.0f} would be {date:%Y-%m-%d %H:%M}. To have dates: {as_dates}. To read them as numbers without "
-        f"this warning: {as_numbers}.",
+        f"column {name!r}: all numbers may be dates, {what}, but are read as numbers: {example:.0f} would be "
+        f"{date:%Y-%m-%d %H:%M}. To have dates: {override('data.date_format', {name: date_format})}. To read them as "
+        f"numbers without this warning: {override('data.roles', {name: 'numeric'})}.",
         stacklevel=2,
     )
 

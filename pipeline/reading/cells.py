@@ -113,8 +113,8 @@ def _numbers(column: Column, name: str) -> Read:
     limits = pc.min_max(column).as_py()
     date_format = limits["max"] and dates.of_numbers(name, limits["min"], limits["max"])
     if not date_format:
-        if limits["max"] and (unit := dates.unit_since_1970(name, limits["min"], limits["max"])):
-            advice.propose_dates(name, limits["max"], unit)
+        if limits["max"] and (form := dates.likely_format(name, column, limits["min"], limits["max"])):
+            advice.propose_dates(name, limits["max"], form)
         return Read(column)
     strings = encoded(pa.chunked_array([column] if isinstance(column, pa.Array) else column), name, CellFormat())
     read = dates.as_dates(strings.distinct.to_pandas(), date_format)

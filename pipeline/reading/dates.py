@@ -11,12 +11,15 @@ from functools import cache
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import UserError
 
 FORMATS = {  # of dates and times that pandas doesn't guess
     r"\d{1,2}:\d\d": ("%H:%M",),
     r"\d{1,2}:\d\d:\d\d": ("%H:%M:%S",),
+    r"\d{1,2}([hH])\d\d": (r"%H\1%M",),
     r"\d{1,2}:\d\d( ?)[AP]M": (r"%I:%M\1%p",),
     r"\d{1,2}:\d\d:\d\d( ?)[AP]M": (r"%I:%M:%S\1%p",),
     r"\d{1,2}( ?)[AP]M": (r"%I\1%p",),
@@ -34,6 +37,10 @@ FORMATS = {  # of dates and times that pandas doesn't guess
     r"[1-4]Q([-/ ']*)\d{4}": (r"%qQ\1%Y",),
     r"[1-4]Q([-/ ']?)\d\d": (r"%qQ\1%y",),
     r"Q[1-4]([-/ '])\d\d": (r"Q%q\1%y",),
+    r"\d{8}T\d{6}": ("%Y%m%dT%H%M%S",),
+    r"\d\d([/-]?)[A-Z]{3}\1\d{4}:\d\d:\d\d:\d\d": (r"%d\1%b\1%Y:%H:%M:%S",),
+    r"\d{4}-\d\d-\d\d-\d\d\.\d\d\.\d\d(\.\d+)?": ("%Y-%m-%d-%H.%M.%S", "%Y-%m-%d-%H.%M.%S.%f"),
+    r"W\d{1,2}([-/ ]?)\d{4}": (r"W%V\1%G",),
     r"\d{4}(-?)W\d\d": (r"%G\1W%V",),
     r"\d{4}(-?)W\d\d\1[1-7]": (r"%G\1W%V\1%u",),
     r"\d{4}([年년] ?)\d{1,2}([月월] ?)\d{1,2}([日일])": (r"%Y\1%m\2%d\3",),
@@ -58,8 +65,12 @@ MONTHS = (  # of twelve languages; a part of a name is one, too
 )
 UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 SINCE = 3e8, 4.1e9  # 1979 to 2099, in seconds
-LIKELY = 631_152_000, 2_082_758_400  # 1990 to 2035, in seconds
-MINUTE = 60
+LIKELY = {  # 1990 to 2035
+    **{unit: (631_152_000 * n, 2_082_758_400 * n) for unit, n in (("s", 1), ("ms", 10**3), ("us", 10**6))},
+    "%Y%m%d": (19900101, 20360101),
+    "%Y%m": (199001, 203601),
+}
+FEWEST = 5  # distinct numbers
 NO_TIMES = re.compile(  # words of names of other large numbers
     "id|ids|key|number|no|num|nr|code|phone|mobile|fax|account|npi|isbn|ssn|barcode|ean|hash|seed|"
     "price|amount|cost|sales|revenue|income|salary|budget|gross|profit|balance|value|gdp|assets|"
@@ -83,7 +94,7 @@ def guesses(strings: pd.Series) -> list[str]:
     """The formats that some of the strings may have: ten are tried."""
     like_dates = strings[
         strings.str.contains(
-            r"\d.*[-/. :].*\d|[^\W\d_]{3}.*\d\d|\d\d.*[^\W\d_]{3}|[Qq].*\d|\d.*[QqWw]|\d ?[AaPp]\.?[Mm]|\d[年년]"
+            r"\d.*[-/. :].*\d|[^\W\d_]{3}.*\d\d|\d\d.*[^\W\d_]{3}|[Qq].*\d|\d.*[QqWw]|\d ?[AaPp]\.?[Mm]|\d[hHT年년]"
         )
         & (strings.str.len() <= LONGEST)
     ]
@@ -176,15 +187,21 @@ def _first_month(match: re.Match[str]) -> str:
     return f"Q{3 * int(match[1] or match[2]) - 2:02}"
 
 
-def unit_since_1970(name: str, low: float, high: float) -> str | None:
-    """What numbers from `low` to `high` may count from 1970 on: `s`, `ms` or `us`, for 1990 to 2035.
+def likely_format(name: str, numbers: pa.Array, low: float, high: float) -> str | None:
+    """The format of numbers from `low` to `high` that may be dates of 1990 to 2035: since 1970, or `20210501`.
 
-    None where the name of the column says that they are something else, or where they are all within a minute.
+    None where the name of the column says that they are something else.
     """
-    if high - low < MINUTE or any(map(NO_TIMES.fullmatch, words_of(name))):
+    if low == high or any(map(NO_TIMES.fullmatch, words_of(name))):
         return None
-    parts = {"s": 1, "ms": 10**3, "us": 10**6}
-    return next((unit for unit, n in parts.items() if LIKELY[0] * n <= low <= high < LIKELY[1] * n), None)
+    for date_format, (first, last) in LIKELY.items():
+        if first <= low and high < last:
+            if "%" not in date_format:
+                return date_format
+            strings = pc.unique(numbers).drop_null().cast(pa.int64(), safe=False).cast(pa.string()).to_pandas()
+            if len(strings) >= FEWEST and as_dates(strings, date_format).notna().all():
+                return date_format
+    return None
 
 
 def words_of(name: str) -> set[str]:

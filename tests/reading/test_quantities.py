@@ -86,6 +86,16 @@ def test_durations_of_parquet_are_hours(tmp_path):
     assert table.cell_format.units == {"a": "h"}
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_of_parquet_are_times_of_day_to_the_microsecond(tmp_path, unit):
+    kind = pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit)
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    times = pa.array([3_600 * per_second, None, 7_260 * per_second + (unit == "ns")], kind)
+    parquet.write_table(pa.table({"a": times}), tmp_path / "t.parquet")
+    read_back = read(tmp_path / "t.parquet").frame["a"].dropna()
+    assert read_back.tolist() == [pd.Timestamp("1970-01-01 01:00"), pd.Timestamp("1970-01-01 02:01")]
+
+
 def test_a_unit_that_no_table_has_is_one_where_the_column_has_no_other():
     assert numbers_of([f"{i} km/kg" for i in MANY])[1] == "km/kg"
     assert parsed([f"{i} BHK" for i in range(4)])[0].to_pylist()[0] == "0 BHK"

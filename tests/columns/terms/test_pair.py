@@ -143,6 +143,14 @@ def test_latitude_and_longitude_are_tried_first_whatever_the_score_tests_say(nam
     assert found[: 1 + is_first] == [*[names] * is_first, ("height", "weight")]
 
 
+def test_the_groups_of_a_pair_of_places_in_one_town_have_different_names():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"lat": 48.85 + rng.random(500) / 100, "lon": 2.35 + rng.random(500) / 1000})
+    design, _, _ = prepare(X, Settings(smoothness=10.0, pairs=[("lat", "lon")]))
+    cells = next(term for term in design.terms if isinstance(term, Pair)).effects().cells
+    assert not cells.duplicated().any()
+
+
 def test_pairs_of_missing_and_unseen_cells_have_no_effect():
     X, _ = frame(500)
     settings = Settings(smoothness=10.0, pairs=[("age", "plan"), ("age", "balance")])

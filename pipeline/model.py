@@ -161,10 +161,7 @@ class Model:
         return np.einsum("tp,npk->ntk", is_of_group.astype(float), contributions) - self.average
 
     def words(self, frame: pd.DataFrame, columns: Any, n: int = 3) -> dict[tuple[str, ...], list[str]]:
-        """For each text or list, the n tokens of each row that add most to a column of the margins, and how much.
-
-        columns  that of each row (n_samples,), or one for all
-        """
+        """For each text or list, the n tokens of each row that add most to its column of the margins, and how much."""
         block, told = self.design.block(frame), {}
         for term in self.design.counted:
             first, labels = term.start - block.n_coded, term.labels

@@ -50,10 +50,11 @@ Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discri
 class Train(Section):
     l2: Annotated[L2 | Literal["auto"], Field(alias="lambda")]
     l1_ratio: Annotated[float, Field(ge=0, le=1)]
-    features: Literal["linear", "curves", "auto"]
+    features: Literal["linear", "curves", "steps", "auto"]
     smoothness: Positive
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
     pair_strength: Positive | Literal["auto"]
+    monotone: dict[Name, Literal["increasing", "decreasing"]]
     multiclass: Literal["one_vs_rest", "softmax", "auto"]
     class_weight: Literal["balanced"] | None
     positive: Name | None
@@ -98,6 +99,23 @@ class Train(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _monotone_alone(self) -> Self:
+        paired = [name for pair in self.pairs for name in pair if name in self.monotone]
+        why = f"train.interactions pairs {paired[0]!r} with another column" if paired else ""
+        why = (
+            why
+            or f"train.l1_ratio = {self.l1_ratio:g}" * (self.l1_ratio > 0)
+            or "train.penalty = firth" * (self.penalty == "firth")
+        )
+        if self.monotone and why:
+            raise PydanticCustomError(
+                "monotone_alone",
+                f"train.monotone has {', '.join(map(repr, self.monotone))}, which can't be promised with {why}. Leave "
+                f"out one of the two",
+            )
+        return self
+
     _tokens: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
@@ -128,7 +146,7 @@ class Train(Section):
     @property
     def bending(self) -> float | None:
         """The smoothness of curves, None for straight lines."""
-        return self.smoothness if self.features == "curves" else None
+        return None if self.features == "linear" else self.smoothness
 
 
 class _Decision(Section):

@@ -71,6 +71,7 @@ def fit_grid(
     optimizer: str = "gradient_descent", max_iter: int = 10_000, tol: float = 1e-6,
     start: Callable[[int], ndarray] | None = None,
     memory: int = 256 * 2**20, callback: Callable[[Grid, int, ndarray], object] | None = None,
+    signs: Sequence[ndarray | None] | None = None,
 ) -> Grid:  # fmt: skip
     """Train every combination on the training rows of every fold.
 
@@ -85,6 +86,7 @@ def fit_grid(
     start          start(n_features) returns the weights to start from, (n_features + 1, n_columns), the same for all
                    combinations; None: zeros
     memory         bytes that a group of columns may take, besides the rows; each thread works on one group
+    signs          for each fold those of weights that have one (`penalty.SignedRidge`), or None
     callback       callback(grid, fold, combinations) after each group on a fold, by the thread that trained it:
                    what `grid` has of these combinations (n_group,) on this fold is final
 
@@ -107,7 +109,9 @@ def fit_grid(
             stop_if_halted()
             X, codes, weight = rows(fold)
         combination, column = np.repeat(group, len(positive)), np.tile(np.arange(len(positive)), len(group))
-        penalty, loss = penalty_of(l2[combination, fold], l1_ratio), loss_of(joined[fold], len(positive))
+        of_fold = None if signs is None else signs[fold]
+        penalty = penalty_of(l2[combination, fold], l1_ratio, of_fold)
+        loss = loss_of(joined[fold], len(positive))
         objective = FastObjective(X, codes, positive[column], penalty, weight, run=run, loss=loss)
         rate = None if learning_rate is None else np.asarray(learning_rate, dtype=np.float64)[combination]
         first = None if start is None else start(X.shape[1])[:, column]

@@ -175,6 +175,7 @@ def cross_validate(
             from_zero,
             memory,
             finish,
+            [fold.features.signs for fold in folds],
         )
     return fit, judged
 
@@ -189,6 +190,7 @@ def grid_of(
     from_zero: bool = False,
     memory: int = 256 * 2**20,
     finish: Callable[[Grid, int, np.ndarray], None] | None = None,
+    signs: Sequence[np.ndarray | None] | None = None,
 ) -> Grid:
     """Train all combinations on each of `rows`; parameters as for `cross_validate` and `fit_grid`."""
     n_columns = 1 if n_classes == 2 else n_classes
@@ -211,6 +213,7 @@ def grid_of(
         start=None if from_zero else lambda n_features: random_start(n_features, n_columns, params.seed),
         memory=memory,
         callback=finish,
+        signs=signs,
     )
 
 

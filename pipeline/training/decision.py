@@ -12,7 +12,6 @@ import pandas as pd
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
-from pipeline.columns.terms import Settings
 from pipeline.errors import UserError
 from pipeline.evaluation.thresholds import FOLDS, SEED, choose, cost_table, costs
 from pipeline.files.formats import SCORE_DIGITS, significant
@@ -84,7 +83,7 @@ def out_of_fold(
         warnings.simplefilter("ignore", UserWarning)  # the same as of the model of all rows
         cut = splitting.folds(y, FOLDS, SEED, key)
         params = selection.in_folds(table, asked, settled or asked, cut, key, weight)
-        folds = prepared(X, codes, cut, [Settings.of(each) for each in params], weight, is_shared=False)
+        folds = prepared(X, codes, cut, [fit.terms_of(each, X, classes) for each in params], weight, is_shared=False)
     if asked.penalty == "firth":
         margins = {k: _margins_of_firth(fold, params[k]) for k, fold in enumerate(folds)}
     else:

@@ -24,6 +24,7 @@ JOINT = (
     "the classes are one model (softmax), whose weights are compared with the mean of the classes; for tests of each "
     "class against the rest: train.multiclass = one_vs_rest"
 )
+MONOTONE = "a monotone model is not fitted again without penalty"
 BENT = "a model with curves, pairs or words is not fitted again without penalty"
 CREDIBLE = "its credible intervals, which take the penalty as the prior, are in inference.csv"
 
@@ -31,8 +32,8 @@ CREDIBLE = "its credible intervals, which take the penalty as the prior, are in 
 def credible_covariances(training: Training) -> dict[str, np.ndarray]:
     """For each class the covariance of its weights and its intercept, (n_features + 1, n_features + 1).
 
-    Empty for an elastic net, whose kink has no curvature, for more than `LARGEST_FACTOR` features (of a softmax those
-    of all classes together), and without penalty, unless there are curves.
+    Empty for an elastic net, whose kink has no curvature, for monotone terms, for more than `LARGEST_FACTOR` features
+    (of a softmax those of all classes together), and without penalty, unless there are curves.
 
     It is that of a Bayesian with the penalty as prior (Wahba 1983; Wood, Generalized Additive Models, section 6.10),
     the inverse of the curvature of the cost, penalty included, divided by the number of rows, which count with their
@@ -42,8 +43,8 @@ def credible_covariances(training: Training) -> dict[str, np.ndarray]:
     fitted, y, X = training.fitted, training.y, training.oriented
     is_joint = fitted.multiclass == "softmax" and len(fitted.classes_) > 2
     is_free = fitted.l2 == 0 and not training.features.drawn
-    width = X.shape[1] + 1
-    if is_free or fitted.l1_ratio > 0 or width * (len(fitted.classes_) if is_joint else 1) > LARGEST_FACTOR + 1:
+    width, n_joint = X.shape[1] + 1, len(fitted.classes_) if is_joint else 1
+    if is_free or fitted.l1_ratio > 0 or training.params.monotone or width * n_joint > LARGEST_FACTOR + 1:
         return {}
     weight = row_weights(training.params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
     penalty, n = Ridge(np.array([fitted.l2])), len(y) if weight is None else weight.sum()
@@ -99,8 +100,8 @@ def inferences(
             if label in covariances:
                 _add_credible(fit, covariances[label], features)
             is_curved = bool(features.drawn or fitted.design.counted)
-            free = None if is_curved else refit(X, is_class, weight, **errors)
-            why = BENT if is_curved else LARGE
+            free = None if is_curved or params.monotone else refit(X, is_class, weight, **errors)
+            why = BENT if is_curved else MONOTONE if params.monotone else LARGE
             fit.note += ": " + (why if free is None else f"without penalty, {free.note}")
         separating = (free or fit).separating
         if separating is not None:

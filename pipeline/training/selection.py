@@ -1,7 +1,7 @@
 """What `auto` stands for in the section `train`: chosen by cross-validation within the training rows.
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
-    features      straight lines, or curves, each with its best lambda
+    features      straight lines, curves, or curves with steps, each with its best lambda
     words_penalty  a part of lambda, for words, and whether pairs of neighbours are features: `word_pairs`
     multiclass    of three classes or more: one model of each class against the rest, or one model of all (softmax)
     interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold,
@@ -36,7 +36,7 @@ from pipeline.logistic.regression import EndedEarlyWarning
 from pipeline.overrides import assignment
 from pipeline.training.cross_validation import Fold, cross_validate, prepared
 from pipeline.training.cross_validation import Rows as FoldRows
-from pipeline.training.fit import classifier
+from pipeline.training.fit import classifier, terms_of
 from pipeline.training.pair_search import STRENGTHS as STRENGTHS_OF_PAIRS
 from pipeline.training.pair_search import TOLERANCE, found_pairs, losses_of_pairs
 
@@ -48,7 +48,7 @@ ABSURD, WHOLE = 10, 0.9  # log-loss of a fold, times that of the class shares; a
 CHOICES: dict[str, tuple[Any, ...]] = {  # the simplest first
     "words_penalty": (1.0, 0.1, 0.01),
     "word_pairs": (False, True),
-    "features": ("linear", "curves"),
+    "features": ("linear", "curves", "steps"),
     "multiclass": ("one_vs_rest", "softmax"),
 }
 KEYS = (*CHOICES, "interactions", "pair_strength")  # besides lambda
@@ -112,7 +112,8 @@ def resolved(
         losses.append(loss)
 
     def lowest_of(asked: config.Train, places: Sequence[int]) -> tuple[_Tried, int]:
-        first, tried = len(losses), _tried(rows, Settings.of(asked), strengths[places] * share, folds, asked)
+        first, terms = len(losses), terms_of(asked, X, classes)
+        tried = _tried(rows, terms, strengths[places] * share, folds, asked)
         for place, loss in zip(places, tried.losses.T, strict=True):
             add(asked, 0, 1.0, lambdas[place], loss)
         return tried, first + int(np.argmin([loss.mean() for loss in losses[first:]]))
@@ -137,7 +138,7 @@ def resolved(
     settled = settled.model_copy(update={"l2": l2, "pair_strength": params.times_lambda})
     strength, first = share * l2 * len(table), len(losses)
     multiples = STRENGTHS_OF_PAIRS if params.pair_strength == "auto" else (settled.times_lambda,)
-    settings = Settings.of(settled)
+    settings = terms_of(settled, X, np.unique(y))
     of_pairs: dict[tuple[int, float], np.ndarray] = {}
     if params.interactions == "auto":
         of_pairs = losses_of_pairs(
@@ -170,7 +171,7 @@ def resolved(
 def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
     """What was chosen, and its log-loss beside the best of each other kind, for a reader of the result."""
     kinds = {"linear": "straight lines", "curves": "curves", "one_vs_rest": "each class against the rest"}
-    kinds["softmax"] = "one model of all classes (softmax)"
+    kinds |= {"steps": "curves with steps", "softmax": "one model of all classes (softmax)"}
     chosen, losses = candidates[candidates["chosen"]].iloc[0], candidates["log_loss"]
     others: dict[str, float] = {}
     for key in ("features", "multiclass"):
@@ -182,7 +183,8 @@ def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
         parts += [
             f"words with {params.words_penalty:g} of the penalty{', and their neighbours' if params.word_pairs else ''}"
         ]
-    parts += [f"lambda {params.l2:g}", f"{len(params.pairs)} pairs" if params.pairs else "no pairs"]
+    times = f" with {params.times_lambda:g} times that" if params.times_lambda != 1 else ""
+    parts += [f"lambda {params.l2:g}", f"{len(params.pairs)} pairs{times}" if params.pairs else "no pairs"]
     beside = "; ".join(f"{name}: {value:.4f}" for name, value in others.items())
     return (
         f"Chosen by cross-validation within the training rows: {', '.join(parts)}; log-loss {chosen['log_loss']:.4f} "
@@ -309,11 +311,11 @@ def _top_pairs(rows: Rows, strength: float, params: config.Train, n: int) -> lis
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []
-    design, _, Z = prepare(rows.X, Settings.of(params, bins=True))
+    design, features, Z = prepare(rows.X, terms_of(params, rows.X, np.unique(rows.y), bins=True))
     fast = params.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EndedEarlyWarning)
-        model = classifier(fast, init="zeros").fit(Z, rows.y, rows.weight)
+        model = classifier(fast, init="zeros", signs=features.signs).fit(Z, rows.y, rows.weight)
     codes = np.unique(rows.y, return_inverse=True)[1]
     z = margins(Z, np.vstack([model.coef_.T, model.intercept_]))
-    return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params.multiclass, n)
+    return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params, n)

@@ -17,6 +17,7 @@ from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
 from pipeline.evaluation import checks, references, result
 from pipeline.files import formats, paths
+from pipeline.logistic import LogisticRegression
 from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat
 from pipeline.scores import bootstrap, scores
@@ -285,7 +286,9 @@ def test_class_weights_are_reported_to_spoil_probabilities_and_the_threshold_fin
 def of_scikit_learn(trained: fit.Training) -> Pipeline:
     """From typed columns to probabilities, as scikit-learn's functions take it."""
     features = FunctionTransformer(lambda X: Matrix([trained.model.design.block(X)], trained.features.T))
-    return make_pipeline(features, trained.fitted)
+    estimator = LogisticRegression()
+    vars(estimator).update(vars(trained.fitted))
+    return make_pipeline(features, estimator)
 
 
 def test_importance_is_that_of_scikit_learn_and_a_column_without_effect_is_named():

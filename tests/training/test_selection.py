@@ -25,11 +25,17 @@ def table(n, shape):
 AUTO = train_params(**{"lambda": "auto"}, features="auto", optimizer="quasi_newton", learning_rate="auto")
 
 
-@pytest.mark.parametrize(("shape", "kind"), [(lambda x: 2 * x, "linear"), (lambda x: x**2 - 1, "curves")])
-def test_lines_are_kept_unless_curves_are_clearly_better(shape, kind):
-    params, candidates = selection.resolved(table(1_000, shape), AUTO)
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [(lambda x: 2 * x, "linear"), (lambda x: x**2 - 1, "curves"), (lambda x: 4.0 * (np.round(4 * x) % 2) - 2, "steps")],
+)
+def test_lines_are_kept_unless_curves_are_clearly_better_and_curves_unless_steps_are(shape, kind):
+    rows = table(1_000, shape).assign(x=lambda rows: np.round(4 * rows["x"]))
+    params, candidates = selection.resolved(rows if kind == "steps" else table(1_000, shape), AUTO)
     assert params.features == kind
-    assert set(candidates["features"]) == {"linear", "curves"}
+    assert set(candidates["features"]) == {"linear", "curves", "steps"}
+    names = {"linear": "straight lines", "curves": "curves", "steps": "curves with steps"}
+    assert f"training rows: {names[kind]}, lambda" in selection.sentence(params, candidates)
     chosen = candidates[candidates["chosen"]].squeeze()
     assert (chosen["features"], chosen["lambda"]) == (kind, params.l2)
     assert chosen["log_loss"] == candidates.loc[candidates["features"] == kind, "log_loss"].min()
@@ -45,7 +51,7 @@ def test_what_is_given_is_kept():
     assert selection.resolved(table(100, lambda x: x), given) == (given, None)
     params, candidates = selection.resolved(table(300, lambda x: x), AUTO.model_copy(update={"l2": 0.5}))
     assert params.l2 == 0.5
-    assert len(candidates) == 2
+    assert len(candidates) == 3
 
 
 def test_many_rows_are_decided_by_a_sample_and_the_choice_repeats(monkeypatch):

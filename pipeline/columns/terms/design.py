@@ -195,6 +195,7 @@ class Features:
     scale      indicators
     deviation  (n_features,), the standard deviation of each feature in training
     design     whose features they are
+    signs      (n_features,), 1 or -1 for those of monotone terms, else 0; None where no term is monotone
     spans      the positions of the features of each term that has some
     n_dense    the number of float columns of the base matrix
     """
@@ -216,6 +217,12 @@ class Features:
             [*(span.positions[made.features] for span, made in zip(self.spans, maps, strict=True)), [n_features]]
         )
         number = np.concatenate([*(made.numbers for made in maps), [1.0]])  # the last is that of the intercept
+        self.signs: np.ndarray | None = None
+        if settings.signs:
+            self.signs = np.zeros(n_features)
+            for term, positions in self.spans:
+                if term.kind in ("line", "curve"):
+                    self.signs[positions] = settings.signs.get(term.name, 0)
         self.T = sparse.csr_matrix((number, (row, column)), (design.n_base + 1, n_features + 1))
         self.names = np.array([name for made in maps for name in made.names], dtype=object)
         self.centre, self.scale, self.deviation = (

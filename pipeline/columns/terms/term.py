@@ -70,11 +70,12 @@ class Settings:
     """What terms are made of a table.
 
     A category with fewer than `min_rows` rows, or beyond the `max_categories` most frequent of its column (of which the
-    rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given. `pairs` of columns act
-    together, with `pair_strength` times the lambda; `offset` is a column that is a known part of the margin. With
-    `bins`, numbers have codes even where nothing bends. `tokens` are the columns of texts and lists by name, of which
-    the `words` most frequent tokens have features; words have the penalty times `words_penalty`, and with `word_pairs`
-    neighbours have features, too.
+    rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given, with `steps` also by rank and
+    at single values. `pairs` of columns act together, with `pair_strength` times the lambda; `offset` is a column that
+    is a known part of the margin. With `bins`, numbers have codes even where nothing bends. `signs` has 1 or -1 for
+    each column along which the margin never falls or never rises. `tokens` are the columns of texts and lists by name,
+    of which the `words` most frequent tokens have features; words have the penalty times `words_penalty`, and with
+    `word_pairs` neighbours have features, too.
     """
 
     min_rows: int = 1
@@ -84,6 +85,8 @@ class Settings:
     pair_strength: float = 1.0
     offset: str | None = None
     bins: bool = False
+    steps: bool = False
+    signs: Mapping[str, int] = field(default_factory=dict)
     tokens: Mapping[str, str] = field(default_factory=dict)
     words: int = 20_000
     words_penalty: float = 1.0
@@ -95,7 +98,8 @@ class Settings:
         settings = cls(train.min_rows, None, train.bending, train.pairs, train.times_lambda, train.offset)
         penalty = 1.0 if train.words_penalty == "auto" else train.words_penalty
         of_words = {"words": train.words, "words_penalty": penalty, "word_pairs": train.word_pairs is True}
-        return replace(settings, **{"tokens": train.tokens, **of_words, **changes})
+        numbers = {"tokens": train.tokens, "steps": train.features == "steps"}
+        return replace(settings, **{**numbers, **of_words, **changes})
 
     @property
     def has_bins(self) -> bool:

@@ -3,6 +3,7 @@
 table       a file to a frame with three kinds of columns
 parts       the files of one table
 chosen      which columns of a file are read
+opened      a file of any format as text or columns
 decoding    bytes to text: compression and encoding
 formats     Parquet and other formats that are no delimited text
 archives    tar, zip, and compressed files of these formats

@@ -20,11 +20,9 @@ from pipeline.errors import UserError
 from pipeline.overrides import override
 from pipeline.reading import formats
 from pipeline.reading.decoding import Text
-from pipeline.reading.options import Options
 
 ENGINES: dict[str, Any] = {"Excel": "openpyxl", "Excel 97": "xlrd", "OpenDocument": "odf"}  # as pandas calls them
 TOP = 100  # rows in which a header may be
-AS_TEXT = Options(delimiter=",", quote='"', escape='"')  # how the text is written
 Area = tuple[int, int, int, int]  # first row, first column, and the row and the column after the last, from 0
 
 

@@ -28,10 +28,8 @@ from pipeline.reading import (
     formats,
     header,
     held,
-    json,
-    sparse,
-    spreadsheets,
 )
+from pipeline.reading.opened import opened
 from pipeline.reading.options import CellFormat, Options
 from pipeline.reading.parts import files
 
@@ -44,7 +42,6 @@ KINDS = {
     "list": "strings",
     "drop": None,
 }  # by role
-SHEETS = ("Excel", "Excel 97", "OpenDocument")
 
 
 class Reading(NamedTuple):
@@ -76,7 +73,7 @@ def read(
     if options.columns is not None:
         options = replace(options, columns=[*dict.fromkeys(of_parts.get(name, name) for name in options.columns)])
     in_file = {of_parts.get(name, name): "strings" if name in of_parts else kind for name, kind in kinds.items()}
-    table, decimal, known_kinds, notes = _stored(path, options, in_file, target)
+    table, decimal, known_kinds, notes = _stored(path, _Asked(options, in_file, target))
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
     cell_format = CellFormat(**{field.name: getattr(options, field.name) for field in fields(CellFormat)})
@@ -115,6 +112,15 @@ def read(
     )
 
 
+class _Asked(NamedTuple):
+    """How to read a file: the settings, the kinds of columns that they decide, and columns to keep as strings."""
+
+    options: Options
+    kinds: Mapping[str, str | None]
+    target: str | None
+    as_strings: Collection[str] = ()
+
+
 class _Stored(NamedTuple):
     """The columns of a file as they are stored, before the judgement of their cells."""
 
@@ -124,14 +130,14 @@ class _Stored(NamedTuple):
     notes: list[str]  # on lines that may be no rows
 
 
-def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], target: str | None) -> _Stored:
+def _stored(path: Path, asked: _Asked) -> _Stored:
     """The columns of a file, or of the files in a folder."""
     try:
         paths = files(path)
         if paths == [path]:
-            return _file(path, options, kinds, target)
+            return _file(path, asked)
         try:
-            return _joined(paths, path, options, kinds, target)
+            return _joined(paths, path, asked)
         except UserError as error:
             raise UserError(
                 f"{error} ({path} is a directory, so its {len(paths)} files are read as one table. To read one alone, "
@@ -141,15 +147,9 @@ def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], targe
         raise UserError(f"{path} can't be read: {error.strerror or error}. Check its permissions.") from None
 
 
-def _joined(
-    paths: Sequence[Path],
-    root: Path,
-    options: Options,
-    kinds: Mapping[str, str | None],
-    target: str | None,
-    as_strings: Collection[str] = (),
-) -> _Stored:
+def _joined(paths: Sequence[Path], root: Path, asked: _Asked) -> _Stored:
     """The rows of several files with the same columns, in the order of the files, and the columns of their folders."""
+    options, kinds, target, as_strings = asked
     folders = [_partition(path.relative_to(root)) for path in paths]
     keys = folders[0].keys()
     if odd := next((path for path, folder in zip(paths, folders, strict=True) if folder.keys() != keys), None):
@@ -161,7 +161,8 @@ def _joined(
         replace={name: cells for name, cells in options.replace.items() if name not in keys},
     )
     of_files = {name: kind for name, kind in kinds.items() if name not in keys}
-    inputs = [_file(path, inner, of_files, None if target in keys else target, as_strings) for path in paths]
+    asked = _Asked(inner, of_files, None if target in keys else target, as_strings)
+    inputs = [_file(path, asked) for path in paths]
     names = inputs[0].table.column_names
     for file, path in zip(inputs, paths, strict=True):
         if problems := [
@@ -174,8 +175,8 @@ def _joined(
     mixed = [name for name in names if len({*types[name]} - {pa.null()}) > 1]
     strings = [name for name in mixed if not all(map(_is_number, types[name]))]
     if strings or len({file.decimal for file in inputs}) > 1:
-        decided = replace(inner, decimal=decimal)
-        inputs = [_file(path, decided, of_files, target, [*as_strings, *strings]) for path in paths]
+        asked = asked._replace(options=replace(inner, decimal=decimal), as_strings=[*as_strings, *strings])
+        inputs = [_file(path, asked) for path in paths]
     tables = [file.table.select(names) for file in inputs]
     for name in mixed:
         common = pa.string() if name in strings else pa.float64()
@@ -203,60 +204,29 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)
 
 
-def _file(
-    path: Path,
-    options: Options,
-    kinds: Mapping[str, str | None],
-    target: str | None,
-    as_strings: Collection[str] = (),
-) -> _Stored:
+def _file(path: Path, asked: _Asked) -> _Stored:
     """The columns of a file, or of those in an archive."""
-    with archives.unpacked(path, options) as (paths, folder, inner):
+    with archives.unpacked(path, asked.options) as (paths, folder, inner):
         if folder is None:
-            return _single(path, options, kinds, target, as_strings)
+            return _single(path, asked)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            stored = _joined(paths, folder, inner, kinds, target, as_strings)
+            stored = _joined(paths, folder, asked._replace(options=inner))
     for warning in caught:
         warnings.warn(archives.renamed(str(warning.message), folder, path), warning.category, stacklevel=4)
     return stored
 
 
-def _single(
-    path: Path, options: Options, kinds: Mapping[str, str | None], target: str | None, as_strings: Collection[str]
-) -> _Stored:
-    kind = formats.stored_as(path)
-    decimal = options.decimal or "."
-    if kind in SHEETS:
-        text = spreadsheets.spreadsheet(path, kind, options.sheet, target)
-        as_text = replace(options, delimiter=",", quote='"', escape='"')
-        return _text(text, path, as_text, kinds, target, as_strings)
-    if kind != "text":
-        columns = formats.columns(path, kind, options.sheet, target)
-        return _Stored(_columns(columns, path, kind, options, kinds), decimal, kinds, [])
-    text = decoding.text(path, options.compression, options.encoding)
-    if json.is_json(text):
-        table = json.json_table(text, path)
-        columns = formats.Columns(table.column_names, [], table.select)
-        return _Stored(_columns(columns, path, "JSON", options, kinds), decimal, kinds, [])
-    if (table := sparse.table(text, path, options.columns or ())) is not None:
-        columns = formats.Columns(table.column_names, [], table.select)
-        return _Stored(_columns(columns, path, "sparse", options, kinds), decimal, kinds, [])
-    if arff := formats.arff(text, path, options):
-        options, nominal = arff
-        kinds = {**nominal, **kinds}
-    return _text(text, path, options, kinds, target, as_strings)
+def _single(path: Path, asked: _Asked) -> _Stored:
+    kind, content, options, kinds = opened(path, asked.options, asked.target, asked.options.columns or ())
+    if isinstance(content, decoding.Text):
+        return _text(content, path, asked._replace(options=options, kinds={**kinds, **asked.kinds}))
+    return _Stored(_columns(content, path, kind, options, asked.kinds), options.decimal or ".", asked.kinds, [])
 
 
-def _text(
-    text: decoding.Text,
-    path: Path,
-    options: Options,
-    kinds: Mapping[str, str | None],
-    target: str | None,
-    as_strings: Collection[str],
-) -> _Stored:
+def _text(text: decoding.Text, path: Path, asked: _Asked) -> _Stored:
     """The columns as Arrow reads them. Warns of numbers that lose leading zeros."""
+    options, kinds, target, as_strings = asked
     expected = [target, *kinds, *options.replace, *(options.columns or ())] if target else []
     text = delimited.unwrapped(text, options)
     dialect = delimited.sniff(text, path, options, expected)

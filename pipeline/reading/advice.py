@@ -225,15 +225,11 @@ def warn_of_units(strings: Strings, measured: Measured, unit: str) -> None:
 
 def _units(strings: Strings, measured: Measured) -> dict[str, int]:
     """The number of cells with each unit, the most frequent first; spellings of a unit are one."""
-    units = measured.units.to_pandas()
-    has_unit = strings.is_known & units.notna().to_numpy()
-    cells = pd.Series(strings.counts[has_unit]).groupby(units[has_unit].to_numpy()).sum()
-    cells = cells.sort_values(ascending=False, kind="stable")
     spelt: dict[str, str] = {}
     counts: dict[str, int] = {}
-    for unit, count in cells.items():
-        first = spelt.setdefault(quantities.plain(str(unit)), str(unit))
-        counts[first] = counts.get(first, 0) + int(count)
+    for unit, count in strings.totals(measured.units).items():
+        first = spelt.setdefault(quantities.plain(unit), unit)
+        counts[first] = counts.get(first, 0) + count
     return counts
 
 
@@ -244,15 +240,14 @@ def warn_of_currencies(strings: Strings, is_number: np.ndarray) -> bool:
     digits = mask(pc.match_substring_regex(strings.distinct, r"^\D{0,5}\d[\d.,' ]*\D{0,5}$"))
     if not priced.any() or 2 * strings.cells(priced & digits) <= strings.cells(strings.is_known):
         return False
-    counts = pd.Series(strings.counts[priced]).groupby(signs.to_pandas()[priced].to_numpy()).sum()
-    counts = counts.sort_values(ascending=False, kind="stable")
+    counts = strings.totals(pc.if_else(pa.array(priced), signs, None))
     if len(counts) < 2:
         return False
+    most = next(iter(counts))
     named = ", ".join(f"{sign} ({n_cells(count)})" for sign, count in counts.items())
     strings.warn(
         f"prices in several currencies, {named}, are read as strings. Convert them in the file, or, to take all but "
-        f"{counts.index[0]} for missing: "
-        f"{override('data.units', {strings.name: counts.index[0]})}. {_without_warning(strings)}."
+        f"{most} for missing: {override('data.units', {strings.name: most})}. {_without_warning(strings)}."
     )
     return True
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.overrides import override
+from pipeline.reading.numbers import mask
 from pipeline.reading.options import CellFormat
 from pipeline.reading.strings import encoded
 
@@ -86,10 +87,19 @@ def found(table: pa.Table, cell_format: CellFormat, known: Collection[str]) -> d
         if not any(map(degrees, column.slice(0, HEAD).drop_null().unique().to_pylist())):
             continue
         strings = encoded(column, field.name, cell_format)
-        cells = strings.distinct.filter(pa.array(strings.is_known & ~strings.rarely_missing))
-        n_sure = pc.sum(pc.match_substring_regex(cells, SURE)).as_py()
-        if not parts_of(cells)["latitude"].null_count and 2 * n_sure >= len(cells):
-            example = cells[0].as_py()
+        fits = strings.is_known & mask(parts_of(strings.distinct)["latitude"].is_valid())
+        sure = fits & mask(pc.match_substring_regex(strings.distinct, SURE))
+        other = strings.is_known & ~strings.rarely_missing & ~fits
+        n_fits = strings.cells(fits)
+        if 2 * strings.cells(sure) < n_fits or strings.cells(other) >= n_fits:
+            continue
+        if other.any():
+            strings.warn(
+                f"most cells are latitude and longitude, but not {strings.examples(other)}, so it is read as strings. "
+                f"If such cells mean missing: {override('data.more_missing', strings.most_frequent(other, 3))}."
+            )
+        else:
+            example = strings.most_frequent(sure, 1)[0]
             pair = degrees(example) or {}
             strings.warn(
                 f"latitude and longitude in one cell are read as two columns, {' and '.join(names)}: {example!r} is "

@@ -43,7 +43,6 @@ FORMATS = {  # of dates and times that pandas doesn't guess
     r"W\d{1,2}([-/ ]?)\d{4}": (r"W%V\1%G",),
     r"\d{4}(-?)W\d\d": (r"%G\1W%V",),
     r"\d{4}(-?)W\d\d\1[1-7]": (r"%G\1W%V\1%u",),
-    r"\d{4}([年년] ?)\d{1,2}([月월] ?)\d{1,2}([日일])": (r"%Y\1%m\2%d\3",),
     r"\d{4}([年년] ?)\d{1,2}([月월])": (r"%Y\1%m\2",),
     r"[A-Z]{3} [ \d]?\d \d\d:\d\d:\d\d \d{4}": ("%b %d %H:%M:%S %Y",),
 }
@@ -83,10 +82,13 @@ OFFSET = r"(:\d\d(\.\d+)?|[T ]\d\d)\s*(Z|UTC|GMT|[+-]\d\d(:?\d\d)?)$"  # from Gr
 STEPS = (  # of `plain`
     (r"(:\d\d(?:\.\d+)?(?: ?[AP]M)?) *(?:Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d\d)?|(?!AM|PM)[A-Z]{3,4})( \d{4})?$", r"\1\2"),
     (r"^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[.,]*|[^\W\d_]{2,},)\s+(?=.*\d)", ""),
-    (r"(\d)(?:st|nd|rd|th)\b", r"\1"),
+    (r"(\d)(?:st|nd|rd|th|er|º)\b", r"\1"),
+    (r"^(\d{4})[年년]\s?(\d{1,2})[月월]\s?(\d{1,2})[日일]", r"\1-\2-\3"),
+    (r" (\d\d)\.(\d\d)\.(\d\d)(?:\.\d+)?(?= [AP]M$)", r" \1:\2:\3"),  # of Oracle
+    (r"(:\d\d)\s*(?:Uhr|h|hrs?)$", r"\1"),
     (r"(\d) ?([ap])\.? ?m\.?$", r"\1 \2m"),
     (r"\s+(?:de|del|of)\s+", " "),
-    (r"(\d{4})\s*[\u0433\u0440](?:ода|оку|\.)?$", r"\1"),  # of a year in Russian, Ukrainian
+    (r"(\d{4})\s*[\u0433\u0440](?:ода|оку|\.)?(?=,? |$)", r"\1"),  # of a year in Russian, Ukrainian
 )
 
 
@@ -100,13 +102,7 @@ def guesses(strings: pd.Series) -> list[str]:
     ]
     like_dates = like_dates.iloc[:: max(len(like_dates) // 10, 1)][:10]
     written = dict.fromkeys([*like_dates, *plain(like_dates)])
-    date_formats: list[str | None] = [
-        match.expand(date_format)
-        for string in written
-        for shape, formats in FORMATS.items()
-        if (match := re.fullmatch(shape, string, re.IGNORECASE))
-        for date_format in formats
-    ]
+    date_formats: list[str | None] = [date_format for string in written for date_format in _of_shape(string)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas warns that day or month may come first; both are tried
         date_formats += [_guess(string, day_first) for day_first in (False, True) for string in written]
@@ -134,12 +130,23 @@ def _months() -> dict[str, str]:
     return {part: MONTHS[min(numbers) - 1][:3].title() for part, numbers in found.items() if len(numbers) == 1}
 
 
+def _of_shape(string: str) -> list[str]:
+    """The formats of `FORMATS` that the string may have."""
+    matches = ((re.fullmatch(shape, string, re.IGNORECASE), formats) for shape, formats in FORMATS.items())
+    return [match.expand(date_format) for match, formats in matches if match for date_format in formats]
+
+
 def _guess(string: str, day_first: bool) -> str | None:
+    """As pandas guesses, but also 12-hour times, and times after dates that it does not guess."""
     guess = pd.tseries.api.guess_datetime_format
-    if half := re.fullmatch(r"(.+?) \d{1,2}:\d\d(:\d\d)?( ?)[AaPp][Mm]", string):  # pandas guesses no 12-hour format
-        date = guess(half[1], dayfirst=day_first)
-        return date and f"{date} %I:%M{':%S' * bool(half[2])}{half[3]}%p"
-    return guess(string, dayfirst=day_first)
+    half = re.fullmatch(r"(.+?)(,? )\d{1,2}:\d\d(:\d\d)?(?:( ?)[AaPp][Mm])?", string)
+    whole = None if half and half[4] is not None else guess(string, dayfirst=day_first)
+    if whole or not half:
+        return whole
+    known = _of_shape(half[1])  # day first, if there are two
+    date = guess(half[1], dayfirst=day_first) or (known[0 if day_first else -1] if known else None)
+    hour = "%H:%M" if half[4] is None else "%I:%M"
+    return date and f"{date}{half[2]}{hour}{':%S' * bool(half[3])}" + (f"{half[4]}%p" if half[4] is not None else "")
 
 
 def as_dates(strings: pd.Series, date_format: str) -> pd.Series:
@@ -150,7 +157,7 @@ def as_dates(strings: pd.Series, date_format: str) -> pd.Series:
     """
     first, *others = date_format.split("|")
     read = _in_format(strings, first)
-    if (other := read.isna()).any() and re.search("%[bBIYy]", first):
+    if (other := read.isna()).any() and re.search("%[bBHIYy]", first):
         read = read.where(~other, _in_format(plain(strings[other]), first).reindex(read.index))
     for form in others:
         if (other := read.isna()).any():

@@ -53,6 +53,24 @@ def test_coordinates_in_one_cell_become_two_columns_of_numbers(tmp_path):
     assert cells.parts == {"place_latitude": "latitude", "place_longitude": "longitude"}
 
 
+def test_a_word_among_coordinates_is_proposed_as_missing(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("place;y\n" + "".join(f"{'unknown' if k == 3 else f'48.{k}5, 2.{k}5'};a\n" for k in range(1, 20)))
+    with pytest.warns(UserWarning, match=r"not 'unknown' \(1 cell\).*data.more_missing=\[unknown\]"):
+        read(path, target="y")
+    with pytest.warns(UserWarning, match="two columns"):
+        frame = read(path, Options(more_missing=["unknown"]), target="y").frame
+    assert frame["place_latitude"].isna().sum() == 1
+
+
+def test_lists_of_small_numbers_are_no_coordinates(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("v;y\n" + "1, 2;a\n2, 3;b\n3;a\n" * 9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(path, target="y").frame["v"].tolist()[:3] == ["1, 2", "2, 3", "3"]
+
+
 def test_settings_take_one_part_replace_a_cell_or_keep_strings(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

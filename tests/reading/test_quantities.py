@@ -60,6 +60,8 @@ def test_numbers_are_read_in_the_most_frequent_unit(strings, expected, unit):
         ["41:38:44", "12:00:00"],
         ["1 days 02:10:00", "0 days 03:00:00"],
         ["PT1H5M", "P1DT2H", "PT45M"],
+        ["41h38", "12h00"],
+        ["1.02:10:00", "00:45:00"],
         ["-1 days +23:00:00", "1 days 00:00:00"],
         ["30:00:00.5", "1:02:03"],
     ],

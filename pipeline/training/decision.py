@@ -94,7 +94,9 @@ def out_of_fold(
     else:
         l2 = np.array([[each.l2 for each in params]])
         rate = None if asked.learning_rate == "auto" else np.array([asked.learning_rate])
-        grid, judged = cross_validate(folds, asked, l2, rate, lambda margins, _: margins, len(classes))
+        grid, judged = cross_validate(
+            folds, asked, l2, rate, lambda margins, _: margins, len(classes), title="predict out of fold"
+        )
         if grid.interrupted:
             raise KeyboardInterrupt
         margins = {k: of_fold for (_, k), of_fold in judged.items()}

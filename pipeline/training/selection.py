@@ -25,7 +25,7 @@ from pipeline.columns.target import check_offset, features_and_target
 from pipeline.columns.terms import Settings, prepare
 from pipeline.errors import UserError
 from pipeline.files.formats import significant
-from pipeline.files.stored import Table, in_memory
+from pipeline.files.stored import Table, in_memory, progress
 from pipeline.logistic.grid import Grid
 from pipeline.logistic.loss import log_losses, probabilities
 from pipeline.logistic.matrix import margins
@@ -171,7 +171,7 @@ def in_folds(
     """
     if not has_auto(asked):
         return [asked] * len(folds)
-    choices = []
+    choices, bar = [], progress(len(folds), "choose anew in each fold", " folds", delay=0)
     for rows, _ in folds:
         of_rows = None if key is None else key.iloc[rows].reset_index(drop=True)
         try:
@@ -181,6 +181,8 @@ def in_folds(
         except UserError:
             without_pairs: dict[str, Any] = {"interactions": []} if asked.interactions == "auto" else {}
             choices.append(settled.model_copy(update=without_pairs))
+        bar.update()
+    bar.close()
     return choices
 
 
@@ -213,6 +215,7 @@ def _tried(
         _log_loss(params),
         len(np.unique(rows.y)),
         from_zero=True,
+        title="choose lambda of lines" if settings.smoothness is None else "choose lambda of curves",
     )
     if fit.interrupted:
         raise KeyboardInterrupt

@@ -253,7 +253,7 @@ def test_the_address_itself_says_what_it_is_and_its_request_works(
         ('{"instances": 3}', "application/json", 400, ""),
         ("", "text/csv", 400, "No columns to parse"),
         ("age,income\n1,2\n1,2,3,4\n", "text/csv", 400, "Expected 2 fields in line 3, saw 4"),
-        ("age,income\nforty,2\n", "text/csv", 400, "row 1, column 'age': 'forty' is not a number"),
+        ("age,income\nforty,2\n", "text/csv", 400, "(the only such cell). Correct it, or send the cell empty."),
         ("age=3", "text/plain", 415, "text/csv"),
     ],
 )

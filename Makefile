@@ -25,7 +25,7 @@ quick: .venv/test ## run the fast tests
 sweep: .venv/run ## run each combination of GRID='train.lambda=0.01,0.1 ...' as a DVC experiment
 	@set -f; python -m pipeline queue $$COMBINATIONS
 
-bench: .venv/test ## compare speed and twelve tables with the usual alternatives (most of an hour)
+bench: .venv/test ## compare speed and public tables with the usual alternatives (some hours)
 	@python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock $(call group,bench)
 	@python -m pip install --quiet --disable-pip-version-check --no-deps $(call group,bench-tables)
 	@python -m benchmarks

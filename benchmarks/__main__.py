@@ -11,7 +11,7 @@ import warnings
 from datetime import date
 from pathlib import Path
 
-from benchmarks import cluster, defaults, fits, ladder, passes, scale, sweeps, tables
+from benchmarks import cluster, coverage, defaults, fits, ladder, passes, scale, sweeps, tables
 from pipeline.logistic.threads import thread_count
 
 ALONE = {
@@ -19,6 +19,7 @@ ALONE = {
     "defaults": defaults.main,
     "scale": scale.main,
     "cluster": cluster.main,
+    "coverage": coverage.main,
     "ladder": ladder.main,
 }  # with arguments of their own
 PARTS = {"passes": passes.rows, "fits": fits.rows, "sweeps": sweeps.rows}

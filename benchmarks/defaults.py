@@ -28,9 +28,9 @@ SETTINGS = {
 
 
 def main(names: list[str]) -> None:
-    chosen = {name: table for name, table in tables.tables().items() if not names or name in names}
+    chosen = {name: read for name, read in tables.tables().items() if not names or name in names}
     print("| setting | " + " | ".join(chosen) + " | mean |\n|---" + "|---" * (len(chosen) + 1) + "|")
-    cleaned = [tables.cleaned(*table).head(ROWS).reset_index(drop=True) for table in chosen.values()]
+    cleaned = [tables.cleaned(*read()).head(ROWS).reset_index(drop=True) for read in chosen.values()]
     for setting, overrides in SETTINGS.items():
         losses = [_log_loss(table, setting, overrides) for table in cleaned]
         cells = " | ".join(f"{loss:.4f}" for loss in losses)

@@ -50,9 +50,11 @@ class Model:
     cell_format  how the cells of the training table were written, and so how new ones are read
     made_of      settings that the model was made with, by name
 
-    `threshold` is the probability of the positive class, of two, from which on a row is decided to be of it; None
-    decides by the margins. `calibration` corrects the probabilities (`logistic.calibration`). `average` (n_groups,
-    n_columns) has what each of the groups of columns of `design` adds to the margins of the average training row.
+    `threshold` is the probability of the positive class, of two, from which on a row is decided to be of it. `costs`
+    (n_classes, n_classes), of three classes or more, has a row for each true class and a column for each prediction:
+    the class of the least expected cost is decided. Without both the margins decide. `calibration` corrects the
+    probabilities (`logistic.calibration`). `average` (n_groups, n_columns) has what each of the groups of columns of
+    `design` adds to the margins of the average training row.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Model:
         self.classes_, self.multiclass, self.positive = classes, multiclass, positive
         self.cell_format, self.made_of = cell_format, dict(made_of)
         self.threshold: float | None = None
+        self.costs: np.ndarray | None = None
         self.calibration: dict[str, Any] | None = None
         self.average = np.zeros((len(design.groups), weights.shape[1]))
 
@@ -115,7 +118,9 @@ class Model:
         return self.predicted(frame)[1:]
 
     def predicted(self, frame: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The most probable class (n_samples,), the decided class and the probabilities; without threshold both agree.
+        """The most probable class (n_samples,), the decided class and the probabilities.
+
+        Without threshold and costs both classes agree.
 
         Margins show the most probable class also where several probabilities are rounded to 1.
         """
@@ -124,8 +129,8 @@ class Model:
         z = self.margins(frame)
         P = calibrated(probabilities(z, self.multiclass), self.calibration)
         if self.threshold is None:
-            decided = self.classes_[predicted(z)]
-            return decided, decided, P
+            probable = self.classes_[predicted(z)]
+            return probable, probable if self.costs is None else self.classes_[(P @ self.costs).argmin(axis=1)], P
         place = self.classes_.tolist().index(self.positive_class)
         at_half, decided = (
             self.classes_[np.where(P[:, place] >= threshold, place, 1 - place)] for threshold in (0.5, self.threshold)
@@ -140,9 +145,28 @@ class Model:
         """
         block, V = self.design.block(frame), self.sign * self.weights
         n_dense = self.design.n_dense
-        contributions = np.concatenate([block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]], axis=1)
+        parts = [block.dense[:, :, None] * V[:n_dense], V[n_dense + block.codes]]
+        for term in self.design.counted:
+            first = term.start - block.n_coded
+            counts = block.counts[:, first : first + term.n_counts]
+            parts.append((counts @ V[self.design.base_columns(term)])[:, None])
+        contributions = np.concatenate(parts, axis=1)
         is_of_group = self.design.group_of == np.arange(len(self.design.groups))[:, None]
         return np.einsum("tp,npk->ntk", is_of_group.astype(float), contributions) - self.average
+
+    def words(self, frame: pd.DataFrame, columns: Any, n: int = 3) -> dict[tuple[str, ...], list[str]]:
+        """For each text or list, the n tokens of each row that add most to its column of the margins, and how much."""
+        block, told = self.design.block(frame), {}
+        for term in self.design.counted:
+            first, labels = term.start - block.n_coded, term.labels
+            counts = block.counts[:, first : first + term.n_counts]
+            of_row = np.broadcast_to(columns, len(frame)).repeat(np.diff(counts.indptr))
+            added = counts.data * self.sign * self.weights[self.design.base_columns(term)][counts.indices, of_row]
+            told[term.columns] = [
+                f"{term.name}: {_listed(labels, counts.indices[row], added[row], n)}"
+                for row in map(slice, counts.indptr, counts.indptr[1:])
+            ]
+        return told
 
     def set_average(self, rows: Matrix) -> None:
         """Let contributions be relative to the average of these rows of the base matrix."""
@@ -227,6 +251,11 @@ class Model:
         return self.classify(frame)
 
 
+def _listed(labels: list[str], places: np.ndarray, added: np.ndarray, n: int) -> str:
+    largest = np.argsort(-np.abs(added.round(9)), kind="stable")[:n]
+    return ", ".join(f"{labels[places[k]]} {added[k]:+.2f}" for k in largest) or "nothing that training had"
+
+
 def save(model: Model, path: Path) -> None:
     """Write `model` as JSON, the same bytes for the same model."""
     calibration = model.calibration and {name: np.asarray(part).tolist() for name, part in model.calibration.items()}
@@ -237,6 +266,7 @@ def save(model: Model, path: Path) -> None:
         "multiclass": model.multiclass,
         "positive": model.positive,
         "threshold": model.threshold,
+        "costs": None if model.costs is None else model.costs.tolist(),
         "calibration": calibration,
         "intercept": model.weights[-1].tolist(),
         **model.design.state(model.weights),
@@ -285,6 +315,10 @@ def load(path: Path) -> Model:
         fields.section("made_of").values,
     )
     model.threshold, model.calibration = fields.number_or_null("threshold"), _calibration(fields, n_columns)
+    if fields.value("costs") is not None:
+        model.costs = fields.numbers("costs", len(classes), len(classes))
+        if n_columns == 1 or (model.costs < 0).any():
+            raise fields.wrong("costs are below 0, or of two classes")
     model.average = fields.numbers("average", len(design.groups), n_columns)
     return model
 

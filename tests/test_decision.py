@@ -1,5 +1,6 @@
 """The threshold that is chosen within the training rows, kept in the model, and judged on the test rows."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.metrics import confusion_matrix, precision_score, recall_score
 from pipeline import config, model
 from pipeline.columns.dataset import bundled
 from pipeline.columns.target import features_and_target
+from pipeline.commands.predict import predictions
+from pipeline.config import composition, parse, section_of
 from pipeline.errors import UserError
 from pipeline.evaluation import result, thresholds
 from pipeline.figures import performance
@@ -31,7 +34,11 @@ KINDS = {
 
 
 def settings(method: str, **values: object) -> config.Decision:
-    return KINDS[method](method=method, **{"calibration": "none", **values})
+    defaults = {
+        "calibration": "none",
+        **({"false_alarm": 1.0, "miss": None, "costs": None} if method == "cost" else {}),
+    }
+    return KINDS[method](method=method, **{**defaults, **values})
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +87,42 @@ def test_a_threshold_is_chosen_for_firths_penalty_too(table: pd.DataFrame) -> No
     np.testing.assert_allclose(P[fold == 1], others.probabilities(rows[fold == 1].iloc[:, :-1]), rtol=1e-6)
 
 
-def test_no_threshold_costs_less_within_the_training_rows(table: pd.DataFrame, folds: tuple) -> None:
+def test_no_threshold_costs_less_within_the_training_rows_than_that_of_costs_by_row(
+    table: pd.DataFrame, folds: tuple
+) -> None:
     _, p = folds
     is_positive = (table["y"] == "yes").to_numpy()
 
-    def cost(threshold: float, miss: np.ndarray) -> float:
+    def cost(threshold: float, miss: np.ndarray) -> np.ndarray:
         flagged = p >= threshold
-        return float((~is_positive & flagged).sum() * 2 + miss[is_positive & ~flagged].sum())
+        return np.where(flagged, ~is_positive * 2.0, is_positive * miss)
 
     for miss, costs in ((7.0, np.full(2000, 7.0)), ("amount", table["amount"].to_numpy())):
         threshold = decided(table, method="cost", false_alarm=2.0, miss=miss).threshold
-        best = min(cost(t, costs) for t in [*np.unique(p), 1.1])
-        assert cost(threshold, costs) == pytest.approx(best)
+        best = min((cost(t, costs) for t in [*np.unique(p), 1.1]), key=np.sum)
+        saved = cost(threshold, costs) - best
+        if miss == "amount":
+            assert saved.sum() == pytest.approx(0)
+        else:
+            assert threshold == pytest.approx(2 / 9)
+            assert saved.sum() > 0
+
+
+@pytest.mark.parametrize(("class_weight", "is_formula"), [(None, True), ("balanced", False)])
+def test_the_formula_decides_where_probabilities_hold_and_the_sentence_says_so(
+    table: pd.DataFrame, class_weight: str | None, is_formula: bool
+) -> None:
+    params = TRAIN.model_copy(update={"class_weight": class_weight})
+    fitted = fit.train(table, params, CellFormat()).model
+    rates = decision.decide(fitted, table, params, settings("cost", false_alarm=1.0, miss=3.0))
+    assert (fitted.threshold == 0.25) == is_formula
+    (sentence,) = fitted.made_of["choices"]
+    assert ("no more than the standard error" in sentence) == is_formula
+    assert f"The threshold is {'false_alarm / (false_alarm + miss) = 0.25' if is_formula else '0.'}" in sentence
+    chosen = rates[rates["chosen"]].squeeze()
+    assert chosen["threshold"] == fitted.threshold
+    P = decision.out_of_fold(table, params, None, np.ones(len(table)))[1]
+    assert (P[:, 1] >= fitted.threshold).mean() == pytest.approx(chosen["flagged"])
 
 
 def test_the_threshold_of_constant_costs_is_near_that_of_honest_probabilities(table: pd.DataFrame) -> None:
@@ -289,3 +320,89 @@ def test_the_rule_is_named_with_its_settings_in_one_sentence(wanted: config.Deci
 
 def test_without_a_rule_no_sentence_speaks_of_thresholds() -> None:
     assert settings("none").sentence == ""
+
+
+COSTS = {
+    "setosa": {"versicolor": 1.0, "virginica": 1.0},
+    "versicolor": {"setosa": 1.0, "virginica": 1.0},
+    "virginica": {"setosa": 30.0, "versicolor": 60.0},
+}
+
+
+def test_of_three_classes_the_least_expected_cost_decides_wherever_a_class_is_decided(tmp_path: Path) -> None:
+    iris = bundled("iris")
+    params = train_params(optimizer="newton", learning_rate="auto", multiclass="softmax", **{"lambda": 0.1})
+    trained, wanted = fit.train(iris, params, CellFormat()), settings("cost", costs=COSTS)
+    X, y = features_and_target(iris)
+    P, before = trained.model.probabilities(X), trained.model.classify(X)
+    assert decision.decide(trained.model, iris, params, wanted) is None
+    C = pd.DataFrame(COSTS).T.reindex(index=trained.model.classes_, columns=trained.model.classes_).fillna(0)
+    expected = [min(C, key=lambda name, p=p: sum(p[k] * C.iloc[k][name] for k in range(3))) for p in P]
+    assert (np.array(expected) != before).sum() > 5
+    learnt.write(trained, tmp_path)
+    loaded = model.load(tmp_path / paths.MODEL)
+    np.testing.assert_array_equal(loaded.predict(X), expected)
+    table = predictions(loaded, X.rename_axis("line"))
+    assert table["decision"].tolist() == expected
+    assert table["class"].tolist() == before.tolist()
+    place = paths.main_result(tmp_path)
+    report = result.write(trained.start, loaded, iris, iris, tmp_path, place, "mine", settings=wanted)
+    cost = np.mean([C.loc[truth, guess] for truth, guess in zip(y, expected, strict=True)])
+    found = formats.load_json(place.metrics)
+    assert found["decision"]["cost"] == pytest.approx(cost, rel=1e-6)
+    assert found["test"]["cost"] == pytest.approx(cost, rel=1e-6)
+    assert found["prior"]["cost"] == pytest.approx(C.mean().min(), rel=1e-6)  # the best class for all rows
+    assert found["test"]["cost"] < found["prior"]["cost"]
+    assert formats.load_csv(tmp_path / "evaluate/predictions.csv")["predicted"].tolist() == expected
+    assert f"  cost      {cost:.4f} [" in report
+    assert "always 'virginica'" in report
+    ends = formats.load_csv(tmp_path / "evaluate/decision.csv").iloc[0]
+    assert ends["lower"] < cost < ends["upper"]
+
+
+@pytest.mark.parametrize(
+    ("costs", "message"),
+    [
+        ({**COSTS, "rose": {"setosa": 1.0}}, r"decision.costs has the class 'rose', which is none of setosa, v"),
+        ({"setosa": {"versicolor": 3.0}}, r"does not say what it costs to predict 'virginica' where 'setosa' is true"),
+        ({**COSTS, "setosa": {**COSTS["setosa"], "setosa": 2.0}}, r"a cost of 2 where 'setosa' is predicted rightly"),
+        (None, r"decision.method = cost with decision.miss is for two classes, but there are 3: setosa"),
+    ],
+)
+def test_a_table_of_costs_that_is_none_of_the_classes_is_one_message_with_one_that_is(
+    costs: dict | None, message: str
+) -> None:
+    wanted = settings("cost", costs=costs) if costs else settings("cost", false_alarm=1.0, miss=1.0)
+    with pytest.raises(UserError, match=message) as error:
+        thresholds.cost_table(wanted, np.array(["setosa", "versicolor", "virginica"]))
+    (way,) = re.findall(r"-S '\+\+(decision\.costs=.*)'", str(error.value))
+    values = parse(composition.compose(["data=iris", "decision=cost", f"++{way}"]), "conf/")
+    table = thresholds.cost_table(section_of(values, "decision", "conf/"), np.array([*COSTS]))
+    assert table.shape == (3, 3)
+    assert (np.diag(table) == 0).all()
+    assert (table.sum(axis=1) >= 2).all()
+    if costs and costs["setosa"]["versicolor"] == 3:
+        assert table[0, 1] == 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "takes either decision.miss, of two classes"),
+        (["decision.miss=1", "decision.costs={a: {b: 1}, b: {a: 1}}"], "takes either decision.miss, of two classes"),
+        (["decision.costs=[[0,1],[1,0]]"], "for each true class"),
+        (["decision.costs={a: 1, b: 2}"], "for each true class"),
+        (["decision.costs={a: {b: -1}, b: {a: 1}}"], r"decision.costs.a.b = -1"),
+        (["decision.costs={a: {b: x}, b: {a: 1}}"], r"decision.costs.a.b = 'x'"),
+    ],
+)
+def test_costs_that_are_no_table_of_numbers_are_one_message(overrides: list[str], message: str) -> None:
+    values = parse(composition.compose(["data=iris", "decision=cost", *overrides]), "conf/")
+    with pytest.raises(UserError, match=message):
+        section_of(values, "decision", "conf/")
+
+
+def test_a_table_of_costs_of_two_classes_is_refused_with_the_settings_for_two() -> None:
+    wanted = settings("cost", costs={"a": {"b": 1.0}, "b": {"a": 2.0}})
+    with pytest.raises(UserError, match=r"-S decision=cost -S decision.miss=5 -S decision.false_alarm=1"):
+        thresholds.cost_table(wanted, np.array(["a", "b"]))

@@ -241,7 +241,8 @@ class Reader:
         if term["kind"] == "missing":
             return float(pd.isna(row[term["column"]])) * weights[0]
         if "scale" in term:
-            base = (self.number(term, row) - term["centre"]) / term["scale"]
+            number = min(max(self.number(term, row), term["low"]), term["high"])
+            base = (number - term["centre"]) / term["scale"]
             return (term["fill"] if np.isnan(base) else base) * weights[0]
         return weights[self.place(term, row)]
 

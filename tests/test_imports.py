@@ -13,7 +13,7 @@ LOADED = {
     "load": [],
     "split": [],
     "train": [],
-    "report": ["matplotlib"],
+    "report": [],
     "explore": ["matplotlib"],
     "sweep": ["matplotlib"],
     "evaluate": ["matplotlib"],

@@ -143,10 +143,35 @@ def test_a_file_that_is_no_document_is_one_message(tmp_path: Path, content: byte
         model.load(tmp_path / "model.json")
 
 
+def test_a_number_far_beyond_training_counts_as_the_end_wherever_it_is_predicted_and_not_in_older_documents(
+    tmp_path: Path,
+) -> None:
+    x = np.linspace(0, 10, 100)
+    table = pd.DataFrame({"x": x, "y": pd.Series(np.where(x > 5, "yes", "no"), dtype="str")})
+    fitted = fit.train(table, train_params(**{"lambda": 0.1}, learning_rate="auto"), CellFormat())
+    far, end = (table.assign(x=number) for number in (1e9, 20.0))
+    model.save(fitted.model, tmp_path / "model.json")
+    loaded = model.load(tmp_path / "model.json")
+    with pytest.warns(UserWarning, match="100 of 100 numbers are further .* count as -10 or 20"):
+        served = loaded.predict(far[["x"]].astype(str), {"probabilities": True})
+    expected = result.judge(loaded, end).predictions["probability_yes"]
+    np.testing.assert_allclose(served["yes"], expected, rtol=1e-12)
+    np.testing.assert_array_equal(result.judge(loaded, far).predictions["probability_yes"], expected)
+    document = json.loads((tmp_path / "model.json").read_text())
+    for name in ("low", "high"):
+        del document["terms"][0][name]
+    (tmp_path / "older.json").write_text(json.dumps(document))
+    older = model.load(tmp_path / "older.json")
+    assert older.margins(far[["x"]])[0] > 1e7 > loaded.margins(far[["x"]])[0]
+    np.testing.assert_array_equal(older.margins(table[["x"]]), loaded.margins(table[["x"]]))
+
+
 def test_the_evaluated_class_is_the_predicted_class_where_probabilities_saturate() -> None:
     X, y = load_digits(return_X_y=True, as_frame=True)
     table = X.assign(target=y.astype(str).astype("str"))
     fitted = fit.train(table, train_params(**{"lambda": 1e-6}, learning_rate=0.3, max_iterations=30), CellFormat())
+    for term in fitted.model.design.terms:
+        term.low, term.high = -np.inf, np.inf  # as in documents without ends, so that numbers may be far
     far = table.assign(**{name: 5 * X[name] for name in X})
     margins, judged = fitted.model.margins(far), result.judge(fitted.model, far)
     expected = fitted.model.classes_[margins.argmax(axis=1)]

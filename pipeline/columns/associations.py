@@ -18,7 +18,7 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.columns.profile import as_numbers
-from pipeline.columns.roles import features
+from pipeline.columns.roles import features, tokens
 from pipeline.overrides import override
 
 STRONG = 0.95
@@ -50,7 +50,7 @@ class Shared(NamedTuple):
 
 def strong(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Pair]:
     """The pairs of features with an association above `STRONG`, the strongest first."""
-    names = features(roles)
+    names = [name for name in features(roles) if name not in tokens(roles)]
     sample = _sample(frame[names])
     is_string = {name: types.is_string_dtype(sample[name]) for name in names}
     pairs = _of_numbers(sample[[name for name in names if not is_string[name]]])
@@ -77,7 +77,8 @@ def inflation(frame: pd.DataFrame) -> dict[str, float]:
 
 def shared(frame: pd.DataFrame, roles: pd.DataFrame) -> list[Shared]:
     """The groups of categories (a missing cell is one) that the same rows have, those of the most rows first."""
-    names, groups = features(roles), dict[bytes, list[tuple[str, object]]]()
+    groups = dict[bytes, list[tuple[str, object]]]()
+    names = [name for name in features(roles) if name not in tokens(roles)]
     sample = _sample(frame[names])
     for name in names[: 10 * COLUMNS]:
         codes, categories = np.where(sample[name].isna(), -1, 0), pd.Index([])  # -1 is a missing cell

@@ -97,6 +97,7 @@ def split(loaded: Loaded, params: config.Split, data: config.Data) -> Parts:
     _check_classes(table[target], {"training": train[target], "test": test[target]}, params)
     if isinstance(params, config.RandomSplit):
         leaks.warn_of_dates(table, report)
+        leaks.warn_of_repeats(table, report, target)
     repeated = leaks.repeated_rows(train, test, features)
     if len(repeated):
         warnings.warn(

@@ -1,10 +1,11 @@
-"""Signs that a score will be too good: a feature that is the target in disguise, rows in training and test, and dates.
+"""Signs that a score will be too good: a feature that is the target in disguise, rows in training and test, dates, and
+groups.
 
 Of rows with dates, a split at random trains on rows that are later than test rows: nobody who predicts has those.
 """
 
 import warnings
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,14 @@ from pipeline.files.stored import Table
 from pipeline.overrides import override
 
 ROWS = 20_000  # sampled from larger tables
+SHOWN = 5  # names in a message
+MIX = np.uint64(0x9E3779B97F4A7C15)  # spreads the numbers of groups (Knuth, The Art of Computer Programming, 6.4)
 APART = 0.8  # least distance of the bins of a class from those of the rest; a threshold has more, even of a rare class
+GROUPS = 50  # of rows that repeat each other, at least
+REPEATED = 0.3  # share of the rows that have the group of another row, at least
+SAME = 0.95  # share of the rows of a group that have its value, of a column that is the same within groups
+AGREEMENT = 0.9  # of the classes within groups, beyond chance (Cohen's kappa), at least
+KEYS = 4  # columns of the most values, alone and in pairs, that may say which group a row is in
 PERFECT = 0.99  # balanced accuracy from which a single feature is suspicious
 
 
@@ -132,6 +140,68 @@ def warn_of_dates(frame: Table, report: pd.DataFrame) -> None:
             f"rows. If it will predict the future, split by time: -S split=time {override('split.column', names[0])}.",
             stacklevel=3,
         )
+
+
+class Repeats(NamedTuple):
+    """Groups of rows that are the same but for a few columns, and of the same class."""
+
+    key: str  # the column that keeps groups together
+    share: float  # of the rows that have the group of another row
+    same: list[str]  # the columns that are the same within groups
+    others: list[str]
+
+
+def repeats(frame: Table, report: pd.DataFrame, target: str) -> Repeats | None:
+    """The groups that most rows are in, if rows of a group share their class and at least half of the features.
+
+    A group is the rows with the same value in one or two columns of many values (`KEYS`): rows of few categories repeat
+    each other by chance, and what determines the class there are these categories. The rows of some groups are taken
+    where there are many.
+    """
+    names, n = [name for name in report["column"] if name != target], len(frame)
+    codes = {name: pd.factorize(frame[name])[0] for name in [*names, target]}
+    sizes = {name: int(codes[name].max()) + 1 for name in names if (codes[name] >= 0).all()}
+    usual = sorted((name for name in sizes if GROUPS <= sizes[name] < n), key=lambda name: -sizes[name])[:KEYS]
+    best = None
+    for key in [(name,) for name in usual] + list(combinations(usual, 2)):
+        group = codes[key[0]].astype(np.int64) if len(key) == 1 else codes[key[0]] * np.int64(n) + codes[key[1]]
+        mixed = (group.astype(np.uint64) * MIX) >> np.uint64(32)
+        kept = np.flatnonzero(mixed % np.uint64(n) < ROWS) if n > ROWS else np.arange(n)
+        group, first, place, counts = np.unique(group[kept], return_index=True, return_inverse=True, return_counts=True)
+        again = kept[counts[place] > 1]  # rows that have the group of another
+        if (counts > 1).sum() < GROUPS or len(again) < REPEATED * len(kept):
+            continue
+        first_of = kept[first[place]][counts[place] > 1]
+        later = again != first_of
+        again, first_of = again[later], first_of[later]
+        is_same = {name: (codes[name][again] == codes[name][first_of]).mean() >= SAME for name in features(report)}
+        same, others = ([name for name in is_same if is_same[name] == side] for side in (True, False))
+        classes = codes[target]
+        chance = float(np.sum((np.bincount(classes) / n) ** 2))
+        kappa = ((classes[again] == classes[first_of]).mean() - chance) / (1 - chance)
+        share = (counts[counts > 1]).sum() / len(kept)
+        if others and len(same) >= len(others) and kappa >= AGREEMENT and (best is None or share > best.share):
+            best = Repeats(key[0], share, same, others)
+    return best
+
+
+def warn_of_repeats(frame: Table, report: pd.DataFrame, target: str) -> None:
+    """One warning where rows, which are split at random, repeat others but for a few columns."""
+    found = repeats(frame, report, target)
+    if found is None:
+        return
+    warnings.warn(
+        f"Rows are split at random, but {found.share:.0%} of them repeat another row, {target!r} included, in all but "
+        f"{_listed(found.others)}: {_listed(found.same)} are the same. The model looks these up, so the score is too "
+        f"good for new cases. Keep rows of the same {found.key!r} together: -S split=group "
+        f"{override('split.column', found.key)}.",
+        stacklevel=3,
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(repr, names[:SHOWN])) + more
 
 
 def repeated_rows(train: Table, test: Table, columns: list[str]) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 A category that training never had is no error, and neither is a number beyond those of training: a few are expected.
 Where they are a tenth of a column, or more than half of its numbers (five at least) are beyond the 5 % or the 95 %
-quantile of training, on the same side, the column is probably written in another way. Later rows have later dates, so
+quantile of training, on the same side, the column is probably written in another way. A number that is so far beyond
+those of training that the model takes it for a nearer one (`Line`) is always reported. Later rows have later dates, so
 dates are reported only where all of them (five at least) are outside of training, by the first of their parts that the
 model takes: the year if it varies.
 """
@@ -20,7 +21,7 @@ from pipeline.columns.terms.line import Line
 
 SHARE, MOST, FEW = 0.1, 0.5, 5
 KEPT = 100  # unseen categories of a column that are counted one by one
-CELLS, UNSEEN, OUTSIDE, LOW, HIGH = range(5)
+CELLS, UNSEEN, OUTSIDE, LOW, HIGH, FAR = range(6)
 
 Counts = dict[str, Counter[int | str]]  # by column: how many cells there are of each kind, and of each unseen category
 
@@ -38,6 +39,7 @@ def counts(design: Design, frame: pd.DataFrame) -> Counts:
         else:
             x, (lowest, low, high, highest) = term.numbers(cells), term.range
             kinds = {OUTSIDE: (x < lowest) | (x > highest), LOW: x < low, HIGH: x > high}
+            kinds[FAR] = (x < term.low) | (x > term.high)
             tally[name] = Counter({CELLS: len(x), **{kind: int(which.sum()) for kind, which in kinds.items()}})
     return tally
 
@@ -66,8 +68,8 @@ def messages(design: Design, total: Counts) -> Iterator[str]:
         if isinstance(term, Categories):
             if count[UNSEEN] >= SHARE * max(count[CELLS], 1):
                 yield _unseen(name, count, [category for category in term.categories if category is not None])
-        elif text := (_later if term.part else _outside)(count, term):
-            yield f"column {name!r}: {text}"
+        elif texts := [text for text in (_far(count, term), (_later if term.part else _outside)(count, term)) if text]:
+            yield f"column {name!r}: {'; '.join(texts)}"
 
 
 def _unseen(name: str, count: Counter[int | str], categories: list[str]) -> str:
@@ -103,6 +105,17 @@ def _outside(count: Counter[int | str], term: Line) -> str:
                 f"training, which had {lowest:.7g} to {highest:.7g}. Is it in the same unit?"
             )
     return ""
+
+
+def _far(count: Counter[int | str], term: Line) -> str:
+    """Sentence on the numbers that count as others."""
+    if not count[FAR]:
+        return ""
+    what = "dates" if term.part else "numbers"
+    return (
+        f"{count[FAR]:,} of {count[CELLS]:,} {what} are further from those of training, {term.range[0]:.7g} to "
+        f"{term.range[-1]:.7g}, than these from each other, and count as {term.low:.7g} or {term.high:.7g}"
+    )
 
 
 def _later(count: Counter[int | str], term: Line) -> str:

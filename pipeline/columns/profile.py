@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.api import types
 
-from pipeline.columns.roles import FEATURES
+from pipeline.columns.roles import FEATURES, TOKENS
+from pipeline.columns.terms import Design, Settings
 from pipeline.files.stored import Table
 
 BINS = 20
@@ -72,6 +73,9 @@ def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, d
             continue
         column = frame[name]
         axis: dict[str, list[Any]]
+        if role in TOKENS:
+            bars[name] = _of_tokens(column, role, codes, classes)
+            continue
         if types.is_string_dtype(column):
             strings = column.fillna("missing")
             categories = strings.value_counts().index[:CATEGORIES]
@@ -86,6 +90,17 @@ def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, d
         table = np.bincount(flat, minlength=len(classes) * n_bars).reshape(len(classes), n_bars)
         bars[name] = axis | {"counts": dict(zip(classes, table.tolist(), strict=True))}
     return bars
+
+
+def _of_tokens(column: pd.Series, role: str, codes: np.ndarray, classes: pd.Index) -> dict[str, Any]:
+    """The most frequent words or values, and how many rows of each class have them."""
+    settings = Settings(tokens={str(column.name): role}, words=CATEGORIES)
+    design = Design.fit(column.to_frame(), settings)
+    term, counts = next(iter(design.counted)), design.block(column.to_frame()).counts
+    order = np.argsort(-np.bincount(counts.indices, minlength=term.n_counts), kind="stable")
+    rows = [np.bincount(counts[codes == k].indices, minlength=term.n_counts)[order] for k in range(len(classes))]
+    of_class = dict(zip(classes, (row.tolist() for row in rows), strict=True))
+    return {"categories": [term.labels[k] for k in order], "counts": of_class}
 
 
 def places(strings: pd.Series, categories: Sequence[str] | pd.Index) -> np.ndarray:

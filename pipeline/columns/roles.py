@@ -14,12 +14,15 @@ import pyarrow as pa
 from pandas.api import types
 
 from pipeline.columns import splitting
+from pipeline.columns.terms.lists import BRACKETS, delimiter
+from pipeline.columns.terms.tokens import split_words
 from pipeline.errors import UserError
 from pipeline.overrides import override
 from pipeline.reading import addresses, unknown_column
 from pipeline.reading.served import PAIRS
 
-FEATURES = ("numeric", "categorical", "boolean", "date")
+TOKENS = ("text", "list")  # cells of any number of words or values
+FEATURES = ("numeric", "categorical", "boolean", "date", *TOKENS)
 SPECIAL = ("target", "weight", "offset")
 INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_0")  # names that pandas gives a saved index
 # Of a column that counts the rows; `x` is R's name for one without, `column_1` that of the first without a header.
@@ -120,6 +123,12 @@ def _no_feature(frame: pd.DataFrame, target: str, decisions: Sequence[tuple[str,
 def features(roles: pd.DataFrame) -> list[str]:
     """The columns that the model takes."""
     return roles.loc[roles["role"].isin(FEATURES), "column"].tolist()
+
+
+def tokens(roles: pd.DataFrame) -> dict[str, str]:
+    """The columns of texts and lists, and their roles."""
+    chosen = roles[roles["role"].isin(TOKENS)]
+    return dict(zip(chosen["column"], chosen["role"], strict=True))
 
 
 def are_times(dates: pd.Series) -> bool:
@@ -266,14 +275,19 @@ def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
     share = f"{distinct:,} distinct strings in {len(cells):,} cells"
     if is_repeated_identifier(cells, distinct):
         return "identifier", f"{share}, with the name of an identifier"
+    otherwise = override("data.roles", {str(cells.name): "categorical"})
+    if (mark := delimiter(cells)) is not None:
+        between = "in brackets" if mark == BRACKETS else f"with {mark!r} between them"
+        return "list", f"values {between}, a feature for each; as categories: {otherwise}"
     counts = cells.value_counts()
     covered = counts[counts >= FREQUENT].sum() / len(cells)
     if covered < COVERED and distinct > 2 and (distinct > UNIQUE * len(cells) or distinct > MANY):
-        n_words = [len(string.split()) for string in cells.iloc[:1000]]
-        if sum(n_words) >= SENTENCE * len(n_words):
-            return "text", f"{share}, of several words"
-        part = addresses.part_in(pa.array(cells.unique()[:HEAD], pa.large_string()))
-        return "identifier", f"{share}, {addresses.NAMES[part]}" if part else share
+        if part := addresses.part_in(pa.array(cells.unique()[:HEAD], pa.large_string())):
+            return "identifier", f"{share}, {addresses.NAMES[part]}"
+        some = pa.array(cells.iloc[:HEAD], pa.large_string())
+        if len(split_words(some)[0]) >= SENTENCE * len(some):
+            return "text", f"{share}, a feature for each word; as categories: {otherwise}"
+        return "identifier", share
     return "categorical", f"strings, {distinct:,} distinct"
 
 

@@ -1,11 +1,14 @@
 """The column to predict: which rows have it, which classes it has, and whether they can be learnt."""
 
+import re
 import warnings
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from pipeline.columns.terms.lists import BRACKETS, delimiter, split
 from pipeline.errors import UserError
 from pipeline.files.stored import StoredTable, Table
 from pipeline.overrides import override
@@ -35,6 +38,8 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
             f"The target {target!r} is {classes[0]!r} in every row. Set data.target to a column with at least two "
             f"classes."
         )
+    if len(rows) != len(classes) and (mark := delimiter(rows[target])) is not None:
+        _several_labels(rows[target], mark, is_error=len(classes) > CLASSES or counts.min() < 2)
     are_numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().all()
     hint = REGRESSION if are_numbers and (len(classes) > BANDS or len(classes) == len(rows)) else ""
     if len(classes) == len(rows):
@@ -75,6 +80,27 @@ def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
             stacklevel=2,
         )
     return rows
+
+
+def _several_labels(column: pd.Series, mark: str, *, is_error: bool) -> None:
+    """A target of lists: an error where they are no classes, else a warning."""
+    name, several = str(column.name), column[column.map(lambda cell: len(cell_values(cell, mark)) > 1)]
+    labels = pd.Series([label for cell in column.unique() for label in cell_values(cell, mark)]).value_counts()
+    between = "in brackets" if mark == BRACKETS else f"with {mark!r} between them"
+    message = (
+        f"The target {name!r} has several labels in {len(several):,} of {len(column):,} cells ({between}, such as "
+        f"{several.iloc[0]!r}), and a model predicts one class of a row. Predict one label at a time, from a column "
+        f'that says whether a row has it: with pandas, table["has_{labels.index[0]}"] = '
+        f"table[{name!r}].astype(str).str.contains({re.escape(labels.index[0])!r}).map({{True: 'yes', False: 'no'}})"
+    )
+    if is_error:
+        raise UserError(f"{message}; then set data.target to that column and leave this one out.")
+    warnings.warn(f"{message}. As it is, each of the {column.nunique()} combinations is a class.", stacklevel=3)
+
+
+def cell_values(cell: str, mark: str) -> list[str]:
+    """The labels in a cell."""
+    return [value for value in split(pa.array([cell], pa.large_string()), mark).to_pylist()[0] if value]
 
 
 def known_rows(frame: pd.DataFrame, target: str, source: str = "") -> pd.DataFrame:

@@ -18,7 +18,7 @@ import pandas as pd
 from pipeline.errors import UserError
 from pipeline.export import formula, page, program, sql
 from pipeline.export.formula import Formula
-from pipeline.files import paths
+from pipeline.files import formats, paths
 from pipeline.model import Model
 from pipeline.tracking import named
 
@@ -40,7 +40,7 @@ def main(file: str, model: str | None, dialect: str, table: str, keep: list[str]
         ".sql": lambda written, title: sql.select(written, title, dialect, table, keep),
         ".py": program.python,
         ".js": program.javascript,
-        ".html": lambda written, title: page.write(fitted, written, title),
+        ".html": lambda written, title: page.write(fitted, written, title, None if model else _predictions()),
         ".xlsx": lambda written, title: _sheet(written, title, path, rows),
     }
     if path.suffix not in writers:
@@ -61,6 +61,12 @@ def main(file: str, model: str | None, dialect: str, table: str, keep: list[str]
     if written is not None:
         path.write_text(written, encoding="utf-8")
     print(path)
+
+
+def _predictions() -> pd.DataFrame | None:
+    """Those of the test rows, where this repository has them."""
+    file = paths.ROOT / paths.PREDICTIONS
+    return formats.load_csv(file) if file.exists() else None
 
 
 def _sheet(written: Formula, title: str, path: Path, rows: int) -> None:

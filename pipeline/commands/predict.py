@@ -12,7 +12,8 @@ training (new categories, numbers out of range) are reported once. Memory does n
     decision        the class that the model decides for, which is also what it serves: with its threshold, if it has
                     one (`decision` in conf/), else the most probable one
     contribution_*  the three largest, each with what it adds to the log-odds of the positive of two classes, or of the
-                    class itself, compared with the average training row
+                    class itself, compared with the average training row; of a text or list with the words or values
+                    that add most
 """
 
 import argparse
@@ -105,7 +106,8 @@ def predictions(fitted: Model, frame: pd.DataFrame) -> pd.DataFrame:
     column = 0 if contributions.shape[2] == 1 else np.searchsorted(classes, decided)
     values = contributions[np.arange(len(frame)), :, column].round(9)
     largest = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :LARGEST]
-    cells = [_cells(frame, term) for term in fitted.design.groups]
+    words = fitted.words(frame, column)
+    cells = [words.get(term) or _cells(frame, term) for term in fitted.design.groups]
     for k in range(largest.shape[1]):
         table[f"contribution_{k + 1}"] = [
             f"{cells[term][row]} ({values[row, term]:+.2f})" for row, term in enumerate(largest[:, k].tolist())

@@ -7,15 +7,17 @@ ridge these have credible intervals; the confidence intervals of inference.csv b
 
 import argparse
 
+import numpy as np
 import pandas as pd
 
-from pipeline import config
+from pipeline import config, model
 from pipeline.config import data_sets, inputs
 from pipeline.evaluation import learnt, verdict
 from pipeline.files import formats, paths
 
 MODELS = {"baseline": "random weights", "prior": "prior", "test": "trained", "black_box": "black box"}
 FEATURES = 10  # effects that are shown
+WORDS = 10
 NEXT = """
 Try next, with the environment on (source .venv/bin/activate):
   {change:<44} change a setting, and run what it affects
@@ -47,13 +49,29 @@ def main(markdown: bool = False) -> None:
             print(f"  {name:<26}" + "".join(f"{scored[model][name]:>16.4f}" for model in models))
         if result == paths.main_result() and (sentence := config.read("decision").sentence):
             print(f"  {sentence}")
+    for line in model.load(paths.ROOT / paths.MODEL).made_of.get("choices", []):
+        print(f"\n{line}")
     effects, inferred = (formats.load_csv(paths.ROOT / file) for file in (paths.EFFECTS, paths.INFERENCE))
     if len(labels := effects["class"].unique()) == 1:
         reason = formats.load_json(paths.ROOT / paths.TRAINING_SUMMARY)[labels[0]]["note"]
         print(f"\n{odds(effects, inferred, reason)}")
+    if (paths.ROOT / paths.WORDS).exists():
+        print(f"\n{of_words(formats.load_csv(paths.ROOT / paths.WORDS))}")
     # Only --no-hydra keeps what conf/ does not have, such as the data of an experiment.
     is_other = data_sets.changed(config.load()["data"], data_sets.own_values(data_sets.in_use()))
     print(NEXT.format(change=f"dvc exp run {'--no-hydra ' if is_other else ''}-S train.lambda=0.1"))
+
+
+def of_words(words: pd.DataFrame) -> str:
+    """The words of texts and the values of lists that raise the odds of each class most, and that lower them."""
+    lines = []
+    for (label, name), part in words.groupby(["class", "column"], sort=False):
+        sides = {"raise": part[part["effect"] > 0], "lower": part[part["effect"] < 0]}
+        for verb, side in sides.items():
+            largest = zip(side["token"].head(WORDS), np.exp(side["effect"].head(WORDS)), strict=True)
+            listed = ", ".join(f"{token} x {ratio:.3g}" for token, ratio in largest)
+            lines.append(f"{name}: words that {verb} the odds of {label}: {listed or 'none'}")
+    return "\n".join(lines)
 
 
 def odds(effects: pd.DataFrame, inferred: pd.DataFrame, reason: str = "") -> str:

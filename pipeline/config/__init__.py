@@ -196,7 +196,14 @@ def _key_and_value(problem: Mapping[str, Any], values: dict[str, Any]) -> str:
         return ".".join([*keys, problem["loc"][-1]])
     if problem["type"] == "union_tag_invalid":
         return ".".join([*keys, problem["ctx"]["discriminator"].strip("'")]) + f" = {problem['ctx']['tag']!r}"
-    if problem["type"] in ("unknown_key", "too_many_combinations", "bundled_only", "firth_alone", "password"):
+    if problem["type"] in (
+        "unknown_key",
+        "too_many_combinations",
+        "bundled_only",
+        "firth_alone",
+        "password",
+        "one_kind",
+    ):
         return ".".join(keys)
     return ".".join(keys) + f" = {here!r}"
 

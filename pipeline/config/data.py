@@ -46,9 +46,10 @@ class TableData(Section):
     target: Annotated[Name, Field(min_length=1)]
     columns: list[Name] | None
     drop: list[Name]
-    roles: dict[Name, Literal["numeric", "categorical", "boolean", "date", "drop"]]
+    roles: dict[Name, Literal["numeric", "categorical", "boolean", "date", "text", "list", "drop"]]
     expectations: dict[Name, Expectation]
     replace: dict[Name, dict[Name, Name]]
+    words: Annotated[int, Field(ge=1)]
     weight: Name | None
     offset: Name | None
     missing_values: list[Name]

@@ -7,7 +7,7 @@ The defaults are in `conf/` alone. `lambda` is a keyword of Python, so the field
 from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.data import BundledData, Data
@@ -54,14 +54,18 @@ Split = Annotated[
 class Train(Section):
     l2: Annotated[L2 | Literal["auto"], Field(alias="lambda")]
     l1_ratio: Annotated[float, Field(ge=0, le=1)]
-    features: Literal["linear", "curves", "auto"]
+    features: Literal["linear", "curves", "steps", "auto"]
     smoothness: Positive
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
     pair_strength: Positive | Literal["auto"]
-    multiclass: Literal["one_vs_rest", "softmax"]
+    monotone: dict[Name, Literal["increasing", "decreasing"]]
+    multiclass: Literal["one_vs_rest", "softmax", "auto"]
     class_weight: Literal["balanced"] | None
     positive: Name | None
     min_rows: Annotated[int, Field(ge=1)]
+    words: Annotated[int, Field(ge=1)]
+    words_penalty: Positive | Literal["auto"]
+    word_pairs: bool | Literal["auto"]
     offset: Name | None
     tolerance: Positive
     seed: Seed
@@ -99,6 +103,40 @@ class Train(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _monotone_alone(self) -> Self:
+        paired = [name for pair in self.pairs for name in pair if name in self.monotone]
+        why = f"train.interactions pairs {paired[0]!r} with another column" if paired else ""
+        why = (
+            why
+            or f"train.l1_ratio = {self.l1_ratio:g}" * (self.l1_ratio > 0)
+            or "train.penalty = firth" * (self.penalty == "firth")
+        )
+        if self.monotone and why:
+            raise PydanticCustomError(
+                "monotone_alone",
+                f"train.monotone has {', '.join(map(repr, self.monotone))}, which can't be promised with {why}. Leave "
+                f"out one of the two",
+            )
+        return self
+
+    _tokens: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The columns of texts and lists, and their roles: what `load` found out, or the user said in `data.roles`."""
+        return self._tokens
+
+    @property
+    def has_text(self) -> bool:
+        return "text" in self.tokens.values()
+
+    def of_tokens(self, tokens: dict[str, str]) -> Self:
+        """The same settings for a table with these columns of texts and lists."""
+        params = self.model_copy()
+        params._tokens = tokens
+        return params
+
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The pairs of columns that act together; none as long as they are to be found."""
@@ -112,7 +150,7 @@ class Train(Section):
     @property
     def bending(self) -> float | None:
         """The smoothness of curves, None for straight lines."""
-        return self.smoothness if self.features == "curves" else None
+        return None if self.features == "linear" else self.smoothness
 
 
 class _Decision(Section):
@@ -136,7 +174,34 @@ class NoDecision(_Decision):
 class CostDecision(_Decision):
     method: Literal["cost"]
     false_alarm: L2 | str
-    miss: L2 | str
+    miss: L2 | str | None
+    costs: dict[Name, dict[Name, L2]] | None
+
+    @field_validator("costs", mode="before")
+    @classmethod
+    def _of_classes(cls, costs: Any) -> Any:
+        if costs is not None and not (isinstance(costs, dict) and all(isinstance(row, dict) for row in costs.values())):
+            raise PydanticCustomError(
+                "no_table",
+                "should have, for each true class, the costs of the others: {good: {bad: 1}, bad: {good: 5}}",
+            )
+        return costs
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.miss is None) == (self.costs is None):
+            raise PydanticCustomError(
+                "one_kind",
+                "takes either decision.miss, of two classes (-S decision=cost -S decision.miss=5), or decision.costs, "
+                "of three or more (-S decision=cost -S 'decision.costs={good: {fair: 1, bad: 2}, ...}')",
+            )
+        return self
+
+    @property
+    def sentence(self) -> str:
+        if self.costs is not None:
+            return "Each model decides for the class of the least expected cost (decision.costs)."
+        return super().sentence
 
     @property
     def rule(self) -> str:

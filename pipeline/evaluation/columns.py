@@ -18,11 +18,13 @@ from pipeline.files.stored import Table, in_memory
 from pipeline.model import Model
 
 ROWS = 5_000  # of the test rows that pictures are made of, at most
+WORDS = 20  # of a text
 LISTED = 8  # categories, or parts of a number, with a line of their own
 POINTS = 60  # of a curve
 CLASSES = 10  # with a line of their own
 SUREST, REASONS = 5, 3
 PAIR = "What the pair adds beside its two columns alone: the stronger the colour the more, blue less, orange more."
+OTHERS, MISSING = "(others)", "(missing)"
 SECONDS = 1e9  # nanoseconds
 
 
@@ -54,18 +56,39 @@ def sampled(fitted: Model, test: Table) -> Sample:
 
 
 def explained(
-    fitted: Model, sample: Sample, names: list[str], curves: pd.DataFrame | None, pairs: pd.DataFrame | None
+    fitted: Model,
+    sample: Sample,
+    names: list[str],
+    curves: pd.DataFrame | None,
+    pairs: pd.DataFrame | None,
+    words: pd.DataFrame | None = None,
 ) -> list[Explained]:
-    """Those of the columns `names`, in this order, and of pairs; curves and pairs are tables of training."""
+    """Those of the columns `names`, in this order, and of pairs; curves, pairs and words are tables of training."""
     places = {group: k for k, group in enumerate(fitted.design.groups)}
     found = []
     for name in names:
-        if (name,) in places:
+        if words is not None and (words["column"] == name).any():
+            found.append(_words(name, words[words["column"] == name]))
+        elif (name,) in places:
             found.append(_column(name, sample, sample.contributions[:, places[(name,)], :], curves))
     if pairs is not None:
         for pair in dict.fromkeys(pairs["pair"]):
             found.append(_pair(str(pair), pairs[pairs["pair"] == pair]))
     return found
+
+
+def _words(name: str, words: pd.DataFrame) -> Explained:
+    """The words of a text, or values of a list, that matter most, of one class or of each: the first of `words`."""
+    first = words.groupby("class", sort=False).head(max(WORDS // words["class"].nunique(), 1)).head(WORDS)
+    largest = first.sort_values("effect", ascending=False, kind="stable")
+    of_class = f" of {words['class'].iloc[0]}" if len(words["class"].unique()) == 1 else ""
+    titles = [str(row.token) if of_class else f"{row.token} ({row[1]})" for row in largest.itertuples()]
+    cells = zip(titles, largest["rows"], largest["effect"], strict=True)
+    rows = [[title, f"{n:,}", f"{effect:+.2f}"] for title, n, effect in cells]
+    bars = [Bar(row[0], effect, note=row[2]) for row, effect in zip(rows, largest["effect"], strict=True)]
+    caption = "What each adds in a row that has it, on average: those that matter most. words.csv has all of them."
+    picture = svg.bars(bars, f"adds to the log-odds{of_class}")
+    return Explained(name, picture, caption, [name, "training rows", "adds, on average"], rows)
 
 
 def _column(name: str, sample: Sample, added: np.ndarray, curves: pd.DataFrame | None) -> Explained:
@@ -110,28 +133,29 @@ class _Rows(NamedTuple):
 
 
 def _table(cells: pd.Series, sample: Sample, added: np.ndarray, is_line: bool) -> _Rows:
-    """A line per part of the numbers, or per frequent category: rows, share of the class, mean of what is added."""
+    """A line per fifth of the numbers, or per frequent category: rows, share of the class, mean of what is added."""
     if is_line:
-        names = pd.qcut(cells, 5, duplicates="drop").astype(object).map(_part, na_action="ignore")
+        fifth = pd.qcut(cells, 5, labels=False, duplicates="drop")
+        ends = cells.groupby(fifth).agg(["min", "max"]).map(_cell)
+        names, labels = fifth.map(ends["min"] + " to " + ends["max"]), (ends["min"] + " to " + ends["max"]).tolist()
     else:
-        names = cells.map(_cell, na_action="ignore").astype(object)
-    frequent = names.value_counts().index[:LISTED]
-    names = names.where(names.isin(frequent) | names.isna(), "others").fillna("missing")
-    order = list(dict.fromkeys(names[cells.sort_values(na_position="last").index])) if is_line else None
-    labels = order or [*(name for name in frequent), *(n for n in ("others", "missing") if (names == n).any())]
+        names = cells.map(_cell, na_action="ignore")
+        labels = names.value_counts().index[:LISTED].tolist()
+    names = names.astype(object).where(names.isin(labels) | names.isna(), OTHERS).fillna(MISSING)
     rows, means = [], []
-    for label in dict.fromkeys(labels):
+    for label in [*labels, OTHERS, MISSING]:
         there = (names == label).to_numpy()
+        if not there.any():
+            continue
         mean = added[there].mean(axis=0)
         if len(sample.labels) == 1:
             share = f"{(sample.actual[there] == sample.labels[0]).mean():.0%}"
-            adds = [f"{mean[0]:+.2f}"]
+            adds = f"{mean[0]:+.2f}"
         else:
             actual, counts = np.unique(sample.actual[there], return_counts=True)
             share = f"{actual[counts.argmax()]}: {counts.max() / counts.sum():.0%}"
-            k = int(np.argmax(mean))
-            adds = [f"{mean[k]:+.2f} to {sample.labels[k]}"]
-        row = [str(label), f"{there.sum():,}", share, *adds]
+            adds = f"{mean.max():+.2f} to {sample.labels[int(np.argmax(mean))]}"
+        row = [str(label), f"{there.sum():,}", share, adds]
         rows.append(row)
         means.append((row, mean[0] if len(sample.labels) == 1 else mean))
     of_class = f"{sample.labels[0]} among them" if len(sample.labels) == 1 else "most frequent class"
@@ -207,9 +231,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, pd.Timestamp):  # a time without a date is one of 1970-01-01
         return str(value).removeprefix("1970-01-01 ").removesuffix(" 00:00:00")
     return str(value)
-
-
-def _part(interval: Any) -> str:
-    if isinstance(interval.left, pd.Timestamp):
-        return f"{str(interval.left)[:10]} to {str(interval.right)[:10]}"
-    return f"{interval.left:.4g} to {interval.right:.4g}"

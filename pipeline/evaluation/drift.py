@@ -4,6 +4,7 @@
 
 PSI is the population stability index. The bins of a number are tenths of the training rows, those of strings are the
 most frequent categories; the other categories, those that training never had, and missing cells are bins of their own.
+Of texts and lists, each word or value of a cell is counted in place of the cell.
 A bin without rows counts as half a row. By custom, a column has changed above 0.1, and much above 0.25.
 
 Without any change PSI is about (1/n + 1/m) times chi-square with as many degrees of freedom as there are bins but one,
@@ -20,7 +21,9 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline.columns.profile import as_numbers, places
-from pipeline.evaluation.tables import score_names
+from pipeline.columns.terms import Tokens
+from pipeline.columns.terms.tokens import chunks
+from pipeline.evaluation.verdict import score_names
 from pipeline.files.formats import SCORE_DIGITS, significant
 from pipeline.files.stored import Table
 from pipeline.model import Model
@@ -44,10 +47,20 @@ def reference(
     return {
         "data": title,
         "target": str(training.columns[-1]),
-        "columns": {name: _bins(training[name]) for name in fitted.columns},
+        "columns": {name: _bins(_cells(fitted, name, training[name])) for name in fitted.columns},
         "probabilities": {label: _bins(predictions[f"probability_{label}"]) for label in _compared_classes(fitted)},
         "scores": {name: [row[name], row[f"{name}_lower"], row[f"{name}_upper"]] for name in names},
     }
+
+
+def _cells(fitted: Model, name: str, column: pd.Series) -> pd.Series:
+    """The cells of a column; of texts and lists their tokens that are features, and missing cells."""
+    term = next((term for term in fitted.design.terms if isinstance(term, Tokens) and term.name == name), None)
+    if term is None:
+        return column
+    found = pd.concat([pd.Series(term.split(cells)[1].to_pandas(), dtype="str") for cells in chunks(column)])
+    known = found[places(found, term.tokens) >= 0]
+    return pd.concat([known, column[column.isna()]], ignore_index=True)
 
 
 def _compared_classes(fitted: Model) -> list[str]:
@@ -104,7 +117,7 @@ class Watch:
         self.categories = {
             name: [category for category in categories if category is not None]
             for name, categories in fitted.categories.items()
-        }
+        } | {term.name: term.tokens for term in fitted.design.terms if isinstance(term, Tokens)}
         self.new: dict[str, dict[str, int]] = {name: {} for name in fitted.categories}
         self.n_rows = 0
         self.labelled: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # class, decision, probabilities
@@ -133,7 +146,8 @@ class Watch:
             self.labelled.append((y[is_labelled], decided[is_labelled], P[is_labelled]))
 
     def _count(self, name: str, column: pd.Series) -> None:
-        self.counts[name] += _counts(column, self.axes[name], self.categories.get(name, []))
+        cells = _cells(self.fitted, name, column)
+        self.counts[name] += _counts(cells, self.axes[name], self.categories.get(name, []))
 
     def changes(self) -> pd.DataFrame:
         """One row for each probability and each column: the probabilities first, then what changed most."""

@@ -8,12 +8,17 @@ from markupsafe import Markup
 
 from pipeline.evaluation import columns, thresholds, verdict
 from pipeline.evaluation.page import Block, Figure, Folded, Read, Section, Table
-from pipeline.evaluation.tables import score_cells
 from pipeline.figures import svg
 from pipeline.figures.svg import Bar, Line
 from pipeline.files import paths, stored
 
-SCORES = {"log_loss": "log-loss", "brier_score": "Brier score", "roc_auc": "ROC AUC", "f1_macro": "F1"}
+SCORES = {
+    "cost": "cost per row",
+    "log_loss": "log-loss",
+    "brier_score": "Brier score",
+    "roc_auc": "ROC AUC",
+    "f1_macro": "F1",
+}
 TILES = ("cost", "recall", "flagged", "log_loss", "roc_auc", "accuracy")  # the first four that there are
 CLASSES = 10  # with a line each
 
@@ -22,9 +27,7 @@ def section(read: Read) -> Section:
     """How good the model is: the numbers, at most four pictures, the mistakes; the rest folded."""
     scored = read.scores[["model", "rows"]].astype(str).to_numpy().tolist()
     names = [f"{model}, training rows" if rows == "training" else model for model, rows in scored]
-    cells = [
-        (SCORES.get(name, name.replace("_", " ").removesuffix(" macro")), row) for name, row in score_cells(read.scores)
-    ]
+    cells = [(_spelt(name), row) for name, row in verdict.score_cells(read.scores)]
     table = Table(
         "Scores on the test rows, with intervals of 95 % from the bootstrap. The prior knows the class shares only; "
         f"the black box is gradient boosting of the same rows. {read.decision.sentence}".strip(),
@@ -48,13 +51,17 @@ def section(read: Read) -> Section:
     )
 
 
+def _spelt(score: str) -> str:
+    return SCORES.get(score, score.replace("_", " ").removesuffix(" macro"))
+
+
 def _tiles(scores: pd.DataFrame) -> list[dict[str, str]]:
     """The scores that matter, each with its interval and that of gradient boosting."""
     judged = scores[scores["rows"] == "test"].set_index("model")
     tiles = []
     for name in [name for name in TILES if name in judged][:4]:
         value, _, ends = verdict.interval_of(judged.loc["trained"], name).partition(" ")
-        title = {"cost": "cost per row"}.get(name, SCORES.get(name, name))
+        title = _spelt(name)
         beside = f"gradient boosting {judged[name]['black box']:.3f}" if "black box" in judged.index else ""
         tiles.append({"title": title, "value": value, "ends": ends, "beside": beside})
     return tiles

@@ -32,9 +32,9 @@ def section(read: Read) -> Section:
     )
     matter = Figure("Which columns matter", caption, svg.bars(bars, "growth of the log-loss"))
     sample = columns.sampled(read.fitted, read.test)
-    curves, pairs = (read.csv(name) for name in (paths.CURVES_OF_FEATURES, paths.SURFACES))
+    curves, pairs, words = (read.csv(name) for name in (paths.CURVES_OF_FEATURES, paths.SURFACES, paths.WORDS))
     names = importance["column"].astype(str).tolist()
-    explained = columns.explained(read.fitted, sample, names[:EXPLAINED], curves, pairs)
+    explained = columns.explained(read.fitted, sample, names[:EXPLAINED], curves, pairs, words)
     blocks: list[Any] = [Block("beside", [Block("figures", [matter]), Block("columns", explained)])]
     effects, inferred = (read.csv(name) for name in (paths.EFFECTS, paths.INFERENCE))
     summary = formats.load_json(read.root / paths.TRAINING_SUMMARY)

@@ -2,23 +2,26 @@
 
 prior           the shares of the classes in the training rows, whatever the features are
 black box       scikit-learn's HistGradientBoostingClassifier with its own defaults, which takes numbers, categories and
-                missing cells as they are
+                missing cells as they are, and the most frequent words of texts
 
 The black box does not depend on the number of threads. Between processors the last digit of its gradients may differ
 and, where two splits are equally good, a tree: so its scores are written with BLACK_BOX_DIGITS digits.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from pipeline.columns import splitting
 from pipeline.columns.profile import as_numbers
+from pipeline.columns.terms import Design, Settings
 from pipeline.files.stored import Table, frames, in_memory, progress
 
 BLACK_BOX_DIGITS = 4
 ROWS = 50_000  # that the black box is trained on at most ...
 CELLS = 2_000_000  # ... and so many cells, times classes where there are more than two
+WORDS = 200  # of a text, or values of a list: the most frequent
 CATEGORIES = 250  # of a column; the rarest beyond are one
 
 Predicted = tuple[np.ndarray, np.ndarray]  # classes (n_samples,), probabilities (n_samples, n_classes)
@@ -34,15 +37,24 @@ def prior(y: np.ndarray, n_rows: int, classes: np.ndarray, weight: np.ndarray | 
 
 
 def black_box(
-    X: Table, y: np.ndarray, rows: Table, classes: np.ndarray, weight: np.ndarray | None = None
+    X: Table,
+    y: np.ndarray,
+    rows: Table,
+    classes: np.ndarray,
+    weight: np.ndarray | None = None,
+    tokens: Mapping[str, str] | None = None,
 ) -> tuple[Predicted, int]:
-    """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had."""
+    """The predictions for `rows` of gradient boosting, and the number of rows of X (n_training, n_columns) it had.
+
+    `tokens` are the columns of texts and lists (`terms.Settings`).
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
     from threadpoolctl import threadpool_limits
 
-    width = len(X.columns) * (len(classes) if len(classes) > 2 else 1)
+    tokens = tokens or {}
+    width = (len(X.columns) + WORDS * len(tokens)) * (len(classes) if len(classes) > 2 else 1)
     n_rows = min(len(X), ROWS, max(CELLS // width, 1_000))
     drawn = splitting.sample(y, n_rows)
     X, y, weight = in_memory(X.take(drawn.rows)), y[drawn.rows], drawn.weight(weight)
@@ -53,13 +65,15 @@ def black_box(
         weight[alone] /= 2
         twice = np.append(np.arange(n_drawn), alone)
         X, y, weight = X.take(twice), y[twice], weight[twice]
-    strings: list[str] = X.select_dtypes("str").columns.tolist()
+    strings: list[str] = X.select_dtypes("str").columns.drop(list(tokens)).tolist()
+    words = Design.fit(X[list(tokens)], Settings(tokens=tokens, words=WORDS))
     dates = X.select_dtypes("datetime").columns.tolist()
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan}
     columns = ColumnTransformer(
         [
             ("strings", OrdinalEncoder(max_categories=CATEGORIES, **unknown), strings),
             ("dates", FunctionTransformer(lambda frame: frame.apply(as_numbers)), dates),
+            ("words", FunctionTransformer(lambda frame: words.block(frame).written()), list(tokens)),
         ],
         remainder="passthrough",
     )
@@ -77,13 +91,19 @@ def black_box(
 
 
 def out_of_fold(
-    X: Table, y: np.ndarray, classes: np.ndarray, weight: np.ndarray | None, folds: list[splitting.Fold]
+    X: Table,
+    y: np.ndarray,
+    classes: np.ndarray,
+    weight: np.ndarray | None,
+    folds: list[splitting.Fold],
+    tokens: Mapping[str, str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The rows that the folds hold out, and the black box's probabilities for them (n_held_out, n_classes)."""
     probabilities, bar = [], progress(len(folds), "black box out of fold", " folds", delay=0)
     for rows, held_out in folds:
         learnt = in_memory(X.take(rows)), y[rows]
-        (_, P), _ = black_box(*learnt, in_memory(X.take(held_out)), classes, None if weight is None else weight[rows])
+        of_rows = None if weight is None else weight[rows]
+        (_, P), _ = black_box(*learnt, in_memory(X.take(held_out)), classes, of_rows, tokens)
         probabilities.append(P)
         bar.update()
     bar.close()

@@ -8,6 +8,7 @@
 | black box     | black_box        | gradient boosting of the same training rows                           |"""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,10 @@ from pipeline.evaluation.tables import (
     NAMES,
     Comparison,
     confusion_counts,
+    costs_result,
     decision_result,
     draw_training,
+    paid,
     readable,
     save_for_dvc,
     score_table,
@@ -35,7 +38,7 @@ from pipeline.files.paths import Result
 from pipeline.files.stored import Table, frames, in_memory, progress
 from pipeline.model import Model
 from pipeline.overrides import override
-from pipeline.scores.bootstrap import CONFIDENCE, mean_draws, resampled
+from pipeline.scores.bootstrap import CONFIDENCE, FEW, mean_draws, of_rare_classes, resampled
 from pipeline.scores.groups import GROUPS, by_group
 from pipeline.scores.scores import Evaluation, confusion, evaluate
 
@@ -83,10 +86,13 @@ def write(
     importance = checks.importance(trained, test_rows)
     y, (test_X, _) = features_and_target(training_rows)[1], features_and_target(test_rows)
     warned = _warnings(trained, compared, importance, y)
-    table = score_table(metrics, compared.draws)
-    notes = _notes(compared, len(y), len(test_X), rule, weights[1] is not None)
+    table = score_table(compared, weights[1])
+    notes = _notes(compared, len(y), len(test_X), rule, weights[1], trained.made_of.get("choices", ()))
     report = "\n".join([*notes, "", readable(table), "", "Of the trained model:", after.report])
-    if rule:
+    if trained.costs is not None:
+        metrics["decision"], text = costs_result(after.predictions, trained.costs, weights[1], folder)
+        report = f"{report}\n{text}"
+    elif rule:
         metrics["decision"], text = decision_result(
             trained, rule, after.predictions, thresholds.costs(rule, test_X), weights[1], training, folder, title
         )
@@ -130,19 +136,23 @@ def compare(
     """
     (X, y), (test_X, test_y) = features_and_target(training_rows), features_and_target(test_rows)
     classes, (weight, test_weight) = trained.classes_, weights
-    edges = _thresholds(rule, start, trained, X, y, weight, key) if rule else {}
-    boosted, n_boosted = references.black_box(X, y, test_X, classes, weight)
+    table = trained.costs
+    edges = _thresholds(rule, start, trained, X, y, weight, key) if rule and table is None else {}
+    boosted, n_boosted = references.black_box(X, y, test_X, classes, weight, trained.design.tokens)
     predicted = {
         "test": _decided(trained, test_X),
         "prior": references.prior(y, len(test_y), classes, weight),
         "black_box": boosted,
     }
     if start:
-        start.threshold = edges.get("baseline")
+        start.threshold, start.costs = edges.get("baseline"), table
         predicted["baseline"] = _decided(start, test_X)
     for name in {"prior", "black_box"} & edges.keys():
         P, place = predicted[name][1], classes.tolist().index(trained.positive_class)
         predicted[name] = classes[np.where(P[:, place] >= edges[name], place, 1 - place)], P
+    for name in ("prior", "black_box") if table is not None else ():
+        P = predicted[name][1]
+        predicted[name] = classes[(P @ table).argmin(axis=1)], P
     sampled = splitting.sample(y, ROWS)
     some, some_weight = in_memory(training_rows.take(sampled.rows)), sampled.weight(weight)
     models = {
@@ -156,12 +166,15 @@ def compare(
     if rule:
         for name, judged in models.items():
             rows, of_rows = (some, some_weight) if name == "train" else (test_rows, test_weight)
-            judged.metrics["threshold"] = edges[name]
-            if name in draws:
-                draws[name]["threshold"] = np.nan
+            if edges:
+                judged.metrics["threshold"] = edges[name]
+                if name in draws:
+                    draws[name]["threshold"] = np.nan
             of_rows = np.ones(len(rows)) if of_rows is None else of_rows
-            for measure, values, weights_of in _measures(
-                rule, judged.predictions, trained.positive_class, rows, of_rows
+            for measure, values, weights_of in (
+                _measures(rule, judged.predictions, trained.positive_class, rows, of_rows)
+                if table is None
+                else [("cost", paid(judged.predictions, table), of_rows)]
             ):
                 judged.metrics[measure] = float(np.average(values, weights=weights_of))
                 if name in draws:
@@ -185,7 +198,12 @@ def _warnings(trained: Model, compared: Comparison, importance: pd.DataFrame, y:
 
 
 def _notes(
-    compared: Comparison, n_train: int, n_test: int, rule: config.Decision | None, is_weighted: bool
+    compared: Comparison,
+    n_train: int,
+    n_test: int,
+    rule: config.Decision | None,
+    weight: np.ndarray | None,
+    choices: Sequence[str] = (),
 ) -> list[str]:
     """Which rows the scores are of, and how rows are decided: sentences above the table."""
     notes = [f"{n_train:,} training rows, {n_test:,} test rows; intervals of {CONFIDENCE:.0%} from the bootstrap."]
@@ -195,7 +213,13 @@ def _notes(
         notes.append(f"The black box was trained on {n:,} of the training rows, drawn at random by class.")
     if rule:
         notes.append(rule.sentence)
-    if is_weighted:
+    notes += choices
+    if of_rare_classes(compared.models["test"].predictions, weight):
+        notes.append(
+            f"Fewer than {FEW} hits or predicted rows stand behind a class, so the intervals of macro precision, "
+            f"recall and F1 are at least those that Wilson's intervals of the classes make."
+        )
+    if weight is not None:
         notes.append("Rows count by their weight (data.weight), but in the confusion matrix and the effect of columns.")
     return notes
 
@@ -220,7 +244,7 @@ def _thresholds(
         folds = splitting.folds(y, thresholds.FOLDS, thresholds.SEED, key)
     probabilities = {
         "prior": (everything, references.prior(y, len(y), classes, weight)[1]),
-        "black_box": references.out_of_fold(X, y, classes, weight, folds),
+        "black_box": references.out_of_fold(X, y, classes, weight, folds, trained.design.tokens),
     }
     if start:
         probabilities["baseline"] = everything, _decided(start, X)[1]
@@ -230,9 +254,8 @@ def _thresholds(
     weight = np.ones(len(y)) if weight is None else weight
     for name, (rows, P) in probabilities.items():
         is_positive = y[rows] == trained.positive_class
-        cost = np.where(is_positive, miss[rows], false_alarm[rows])
-        curve = thresholds.curve(is_positive, P[:, place], cost, weight[rows])
-        cutoffs[name] = float(curve["threshold"].iloc[thresholds.chosen(curve, settings, len(rows))])
+        of_rows = false_alarm[rows], miss[rows], weight[rows]
+        cutoffs[name] = thresholds.choose(settings, is_positive, P[:, place], *of_rows).threshold
     return cutoffs
 
 

@@ -8,10 +8,11 @@ import pandas as pd
 
 from pipeline import config
 from pipeline.evaluation import references, thresholds
+from pipeline.evaluation.verdict import score_cells
 from pipeline.figures import drawing, learnt, performance
 from pipeline.files import formats, paths
 from pipeline.model import Model
-from pipeline.scores.bootstrap import decided, interval
+from pipeline.scores.bootstrap import decided, interval, mean_draws, of_rare_classes
 from pipeline.scores.curves import curves, thinned
 from pipeline.scores.scores import Evaluation
 
@@ -62,6 +63,8 @@ def draw_training(training: Path, costs: pd.DataFrame, pictures: Path, title: st
     if (training / paths.CURVES_OF_FEATURES).exists():
         bent = formats.load_csv(training / paths.CURVES_OF_FEATURES)
         drawing.save(learnt.curves, pictures / "curves.png", title, curves=bent)
+    if (training / paths.WORDS).exists():
+        drawing.save(learnt.words, pictures / "words.png", title, words=formats.load_csv(training / paths.WORDS))
     if (training / paths.SURFACES).exists():
         drawing.save(learnt.pairs, pictures / "pairs.png", title, cells=formats.load_csv(training / paths.SURFACES))
     drawing.save(learnt.weights, pictures / "weights.png", title, weights=formats.load_csv(training / paths.WEIGHTS))
@@ -131,33 +134,55 @@ def decision_result(
     return {"threshold": threshold, **dict(zip(worth["measure"], worth["value"], strict=True))}, "\n".join([*lines, ""])
 
 
-def score_table(metrics: dict[str, dict[str, float]], draws: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row per model, and each score with the ends of its interval; training rows have no interval."""
-    rows = []
+def paid(predictions: pd.DataFrame, costs: np.ndarray, decided: np.ndarray | None = None) -> np.ndarray:
+    """What the decision about each row costs by a table, (n_samples,), where `decided` (codes) is not what was."""
+    names = [name.removeprefix("probability_") for name in predictions.columns[2:]]
+    actual, predicted = (pd.Categorical(predictions[side].astype(str), names).codes for side in ("actual", "predicted"))
+    return costs[actual, predicted if decided is None else decided]
+
+
+def costs_result(
+    predictions: pd.DataFrame, costs: np.ndarray, weight: np.ndarray | None, folder: Path
+) -> tuple[dict[str, float], str]:
+    """As `decision_result`, for a table of costs (n_classes, n_classes)."""
+    weight = np.ones(len(predictions)) if weight is None else weight
+    of_rows = paid(predictions, costs)
+    value, (low, high) = float(np.average(of_rows, weights=weight)), interval(mean_draws(of_rows, weight))
+    worth = pd.DataFrame([("cost", value, low, high)], columns=["measure", "value", "lower", "upper"])
+    formats.save_csv(worth, folder / "decision.csv")
+    others = {"the most probable class": predictions.iloc[:, 2:].to_numpy().argmax(axis=1)}
+    others |= {
+        repr(name.removeprefix("probability_")): np.full(len(predictions), k)
+        for k, name in enumerate(predictions.columns[2:])
+    }
+    other = {name: np.average(paid(predictions, costs, codes), weights=weight) for name, codes in others.items()}
+    constant = min(list(other)[1:], key=lambda name: other[name])
+    text = (
+        f"Decision (cost): the class of the least expected cost.\n  cost      {value:.4f} [{low:.4f}, {high:.4f}]\n"
+        f"The cost per row if the decision were the most probable class: {other['the most probable class']:.4f}, "
+        f"always {constant}: {other[constant]:.4f}.\n"
+    )
+    return {"cost": value}, text
+
+
+def score_table(compared: Comparison, weight: np.ndarray | None = None) -> pd.DataFrame:
+    """One row per model, and each score with the ends of its interval; training rows have no interval.
+
+    weight (n_samples,) is that of the test rows.
+    """
+    rows, metrics, draws = [], compared.metrics, compared.draws
     for name, values in metrics.items():
         row: dict = {"model": NAMES[name], "rows": "training" if name == "train" else "test"}
+        rare = of_rare_classes(compared.models[name].predictions, weight) if name in draws else {}
         for score, value in values.items():
             ends = interval(draws[name][score]) if name in draws else (float("nan"),) * 2
+            if score in rare:
+                ends = min(ends[0], rare[score][0]), max(ends[1], rare[score][1])
             if name == "black_box":
                 ends = references.rounded(ends[0]), references.rounded(ends[1])
             row |= {score: value, f"{score}_lower": ends[0], f"{score}_upper": ends[1]}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def score_names(table: pd.DataFrame) -> list[str]:
-    """The scores that a `score_table` has."""
-    return [name for name in table.columns[2:] if not name.endswith(("_lower", "_upper"))]
-
-
-def score_cells(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Each score of a `score_table`, and what the model of each row has, with its interval."""
-
-    def cell(value: float, low: float, high: float) -> str:
-        return f"{value:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
-
-    columns = {name: table[[name, f"{name}_lower", f"{name}_upper"]].to_numpy(float) for name in score_names(table)}
-    return [(name, [cell(*row) for row in rows]) for name, rows in columns.items()]
 
 
 def readable(table: pd.DataFrame) -> str:

@@ -131,3 +131,14 @@ def interval_of(row: Any, score: str) -> str:
     """`0.401 [0.372, 0.429]`"""
     low, high = row[f"{score}_lower"], row[f"{score}_upper"]
     return f"{row[score]:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
+
+
+def score_names(table: pd.DataFrame) -> list[str]:
+    """The scores that scores.csv has."""
+    return [name for name in table.columns[2:] if not name.endswith(("_lower", "_upper"))]
+
+
+def score_cells(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Each score of scores.csv, and what the model of each row has, with its interval."""
+    rows = table.to_dict("records")
+    return [(name, [interval_of(row, name) for row in rows]) for name in score_names(table)]

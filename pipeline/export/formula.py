@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.columns.terms.expression import Expression
+from pipeline.errors import UserError
 from pipeline.model import Model
 from pipeline.reading.served import PAIRS
 
@@ -50,7 +51,12 @@ class Formula:
 
 
 def of(model: Model) -> Formula:
-    """The formula of a model."""
+    """The formula of a model. Errors: `UserError` for one that decides by a table of costs."""
+    if model.costs is not None:
+        raise UserError(
+            "a model that decides by decision.costs can't be exported, only its probabilities could. Predict with "
+            "`python -m pipeline predict`, or train it to predict the most probable class: -S decision=none."
+        )
     design, weights = model.design, model.weights
     groups = []
     for columns, average in zip(design.groups, model.average.tolist(), strict=True):

@@ -10,22 +10,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from pipeline.columns.terms import Categories
+from pipeline.columns.terms import Categories, Tokens
 from pipeline.columns.terms.line import Line
 from pipeline.export.formula import Formula, document
 from pipeline.export.program import TEMPLATES
 from pipeline.model import Model
+from pipeline.scores.curves import curves
 
 MOST = 2_000  # choices of a field
 
 
-def write(model: Model, formula: Formula, title: str) -> str:
-    """The page."""
+def write(model: Model, formula: Formula, title: str, predictions: pd.DataFrame | None = None) -> str:
+    """The page. `predictions` are those of test rows: what their shares say of a probability is shown beside it."""
+    of_test_rows = None
+    if predictions is not None and len(model.classes_) == 2:
+        observed = curves(predictions, model.positive_class)["calibration"].sort_values("predicted")
+        of_test_rows = observed[["predicted", "lower", "upper"]].round(4).to_dict("list")
     parts = {
         "TITLE": html.escape(title),
         "MODEL": _script(document(formula)),
         "FIELDS": _script(fields(model)),
+        "OBSERVED": _script(of_test_rows),
         "PREDICT": (TEMPLATES / "predict.js").read_text(encoding="utf-8"),
     }
     template = (TEMPLATES / "page.html").read_text(encoding="utf-8")
@@ -39,6 +46,8 @@ def fields(model: Model) -> list[dict[str, Any]]:
 
 def _field(name: str, kind: str, model: Model) -> dict[str, Any]:
     terms = [term for term in model.design.terms if term.columns == (name,)]
+    if any(isinstance(term, Tokens) for term in terms):
+        return {"name": name, "kind": "text", "start": None}
     if kind == "string":
         term = next(term for term in terms if isinstance(term, Categories))
         order = _frequent_first(term.categories, term.counts)

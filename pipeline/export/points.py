@@ -141,6 +141,8 @@ def evaluated(node: Any, rows: pd.DataFrame) -> np.ndarray:
             return getattr(rows[column].dt, part).to_numpy(dtype=float, na_value=np.nan)
         case expression.Missing(column, missing, present):
             return np.where(rows[column].isna(), evaluated(missing, rows), evaluated(present, rows))
+        case expression.Clipped(x, low, high):
+            return np.clip(evaluated(x, rows), low, high)
         case expression.Straight(x, centre, scale, slope):
             return slope * ((evaluated(x, rows) - centre) / scale)
         case expression.Steps(x, edges, values):

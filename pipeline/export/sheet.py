@@ -18,6 +18,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from pipeline.columns.terms import expression as e
+from pipeline.columns.terms.lists import BRACKETS
 from pipeline.errors import UserError
 from pipeline.export.formula import Formula, document
 
@@ -181,6 +182,8 @@ class _Tables:
             case e.Missing(column, missing, present):
                 absent = f"SUMPRODUCT(--EXACT({self.missing},TRIM({cell(column)})))>0"
                 return f"IF({absent},{self.written(missing, cell)},{self.written(present, cell)})"
+            case e.Clipped(x, low, high):
+                return f"MIN(MAX({self.written(x, cell)},{low!r}),{high!r})"
             case e.Straight(x, centre, scale, slope):
                 return f"({slope!r})*(({self.written(x, cell)}-({centre!r}))/{scale!r})"
             case e.Steps(x, edges, values):
@@ -189,6 +192,13 @@ class _Tables:
                 return f"LOOKUP({self.written(x, cell)},{lows},{numbers})"
             case e.Lookup(column, values, other):
                 return self._lookup(column, values, other, cell(column))
+            case e.Words(column):
+                raise UserError(
+                    f"the words of {column!r} can't be written as formulas. Write the model as a page or a program: "
+                    f"`python -m pipeline export model.html`."
+                )
+            case e.Values(column, delimiter, values):
+                return self._values(column, delimiter, values, cell(column))
             case e.Grid(row, column, values):
                 lines = [(f"{j}", [line[j] for line in values]) for j in range(len(values[0]))]
                 ranges = self._range(("grid", *map(tuple, values)), lines)
@@ -212,6 +222,19 @@ class _Tables:
         names = ("string", list(spelt)), ("adds", [value - other for value in spelt.values()])
         strings, numbers = self._range(("strings", column, *spelt.values(), other), names)
         return f"(({other!r})+SUMPRODUCT(EXACT(TRIM({strings}),TRIM({cell}))*{numbers}))"
+
+    def _values(self, column: str, delimiter: str, values: dict[str, float], cell: str) -> str:
+        if delimiter in (BRACKETS, "\n"):
+            raise UserError(
+                f"the lists of {column!r} can't be written as formulas. Write the model as a page or a program: "
+                f"`python -m pipeline export model.html`."
+            )
+        mark = _text(delimiter or "\x1f")
+        names = ("value", list(values)), ("adds", list(values.values()))
+        strings, numbers = self._range(("values", column, *values.values()), names)
+        plain = f'SUBSTITUTE(SUBSTITUTE({cell},{mark}&" ",{mark})," "&{mark},{mark})'
+        found = f"ISNUMBER(FIND({mark}&{strings}&{mark},{mark}&{plain}&{mark}))"
+        return f"SUMPRODUCT({found}*{numbers})" if values else "0"
 
     def _range(self, key: Any, columns: Sequence[tuple[str, Sequence[Any]]]) -> list[str]:
         """The ranges of columns with these headings, one for each."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.columns.terms import expression as e
+from pipeline.columns.terms.lists import BRACKETS
 from pipeline.errors import UserError
 from pipeline.export.formula import Formula, aliases, numbers
 
@@ -23,14 +24,15 @@ class Dialect:
 
     double: str
     largest: str
+    find: str
     has_nan: bool
     has_types: bool
 
 
 DIALECTS = {
-    "duckdb": Dialect("DOUBLE", "GREATEST", has_nan=True, has_types=True),
-    "postgres": Dialect("DOUBLE PRECISION", "GREATEST", has_nan=True, has_types=True),
-    "sqlite": Dialect("REAL", "MAX", has_nan=False, has_types=False),
+    "duckdb": Dialect("DOUBLE", "GREATEST", "STRPOS", has_nan=True, has_types=True),
+    "postgres": Dialect("DOUBLE PRECISION", "GREATEST", "STRPOS", has_nan=True, has_types=True),
+    "sqlite": Dialect("REAL", "MAX", "INSTR", has_nan=False, has_types=False),
 }
 
 
@@ -207,12 +209,23 @@ class _Writer:
             case e.Missing(column, missing, present):
                 one, other = self.written(missing), self.written(present)
                 return f"CASE WHEN {self._named('cell', column)} IS NULL THEN {one} ELSE {other} END"
+            case e.Clipped(inner, low, high):
+                x = self.written(inner)
+                ends = f"WHEN {x} < {number(low)} THEN {number(low)} WHEN {x} > {number(high)} THEN {number(high)}"
+                return f"CASE {ends} ELSE {x} END"
             case e.Straight(x, centre, scale, slope):
                 return f"{number(slope)} * (({self.written(x)} - {number(centre)}) / {number(scale)})"
             case e.Steps(x, edges, values):
                 return self._steps(self.written(x), edges, values)
             case e.Lookup(column, values, other):
                 return self._lookup(column, values, other)
+            case e.Words(column):
+                raise UserError(
+                    f"the words of {column!r} can't be written as SQL. Write the model as a program: "
+                    f"`python -m pipeline export model.py`."
+                )
+            case e.Values(column, delimiter, values):
+                return self._values(column, delimiter, values)
             case e.Grid(row, column, values):
                 rows = [
                     f"WHEN {i} THEN CASE {self.written(column)} "
@@ -243,6 +256,24 @@ class _Writer:
             words = " ".join(f"WHEN {text(word)} THEN {number(value)}" for word, value in small.items())
             last = f"CASE LOWER({cell}) {words} ELSE {last} END"
         return f"CASE {cell} {cases} ELSE {last} END" if cases else last
+
+    def _values(self, column: str, delimiter: str, values: dict[str, float]) -> str:
+        if delimiter == BRACKETS:
+            raise UserError(
+                f"the lists of {column!r} are in brackets, which can't be written as SQL. Write a program: "
+                f"`python -m pipeline export model.py`."
+            )
+        mark, cell = delimiter or "\x1f", self._named("cell", column)
+        plain = f"REPLACE(REPLACE({cell}, {text(mark + ' ')}, {text(mark)}), {text(' ' + mark)}, {text(mark)})"
+        marked = f"{text(mark)} || {plain} || {text(mark)}"
+        return total(
+            [
+                f"CASE WHEN {self.dialect.find}({marked}, {text(mark + value + mark)}) > 0 THEN {number(weight)} "
+                f"ELSE {number(0)} END"
+                for value, weight in values.items()
+                if weight
+            ]
+        )
 
     def _part(self, cell: str, part: str) -> str:
         if self.dialect.has_types:

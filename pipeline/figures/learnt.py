@@ -10,6 +10,7 @@ from pipeline.figures.data import PANELS
 from pipeline.figures.drawing import BLUE, GREY, ORANGE, add_legend, colours, new_axes, short
 
 LISTED = 30  # features named in one picture at most
+WORDS = 12  # that raise the odds, and as many that lower them, in one panel
 SURFACES = 9  # pairs in one picture
 
 
@@ -44,6 +45,31 @@ def weights(weights: pd.DataFrame) -> Figure:
     axes.set_yticks(range(len(values)), map(short, values.index))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
+    return figure
+
+
+def words(words: pd.DataFrame) -> Figure:
+    """A bar for each word of a text, or value of a list, that matters most: what it adds to the log-odds.
+
+    words is as `training.learnt.words` gives it, the first matter most. Of many classes, each has its words.
+    """
+    drawn = [part for _, part in words.groupby(["class", "column"], sort=False)][:PANELS]
+    n_columns = min(3, len(drawn))
+    drawn = [pd.concat([side.head(WORDS) for _, side in part.groupby(part["effect"] <= 0)]) for part in drawn]
+    n_rows, n_bars = -(-len(drawn) // n_columns), max(map(len, drawn))
+    figure = Figure(figsize=(3.4 * n_columns + 0.8, (0.6 + 0.19 * n_bars) * n_rows + 0.5))
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes, part in zip(panels, drawn, strict=False):
+        ordered = part.sort_values("effect", ascending=False, kind="stable")
+        axes.barh(range(len(ordered)), ordered["effect"], color=np.where(ordered["effect"] > 0, ORANGE, BLUE))
+        axes.set_yticks(range(len(ordered)), [short(token, 24) for token in ordered["token"]])
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set_title(f"{short(part['column'].iloc[0], 24)}, towards {short(part['class'].iloc[0], 18)}", fontsize=9)
+    for axes in panels[len(drawn) :]:
+        axes.set_axis_off()
+    figure.supxlabel("effect on the log-odds in a row that has it, on average", fontsize=9)
+    figure.suptitle("words that raise and lower the odds", fontsize=11)
     return figure
 
 

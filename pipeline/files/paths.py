@@ -45,6 +45,7 @@ WEIGHTS = Path("train/weights.csv")
 EFFECTS = Path("train/effects.csv")  # of weights that belong together: curves, pairs, categories of the same rows
 CURVES_OF_FEATURES = Path("train/curves.csv")  # where numbers enter as curves
 SURFACES = Path("train/pairs.csv")  # where columns act together
+WORDS = Path("train/words.csv")  # of texts and lists
 CANDIDATES = Path("train/candidates.csv")  # where train.features or train.lambda are auto
 THRESHOLDS = Path("train/thresholds.csv")  # where decision has a method
 INFERENCE = Path("train/inference.csv")

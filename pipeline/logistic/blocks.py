@@ -29,7 +29,7 @@ class Strip:
 
     def __init__(self, rows: Block, codes: ndarray, s: ndarray, fit_intercept: bool, n_columns: int):
         self.rows, self.codes, self.s, self.ones = rows, codes, s, float(fit_intercept)
-        n_stored = rows.dense.shape[1] + (rows.codes.shape[1] if isinstance(rows.codes, ndarray) else 0)
+        n_stored = rows.dense.shape[1] + (0 if rows.codes is None else rows.codes.shape[1])
         n_rows = _block_rows(max(n_stored, 1), n_columns)
         self.blocks = [slice(start, min(start + n_rows, len(rows))) for start in range(0, len(rows), n_rows)]
 

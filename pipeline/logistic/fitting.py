@@ -8,8 +8,8 @@ from numpy import ndarray
 
 from pipeline.logistic.coordinates import Change, centred, in_row_space
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
-from pipeline.logistic.newton import CoordinateNewton, Newton
-from pipeline.logistic.optimizers import COORDINATES, NEWTON, QUASI_NEWTON, Solver, offers, solver_for
+from pipeline.logistic.newton import CoordinateNewton, Newton, SignedNewton
+from pipeline.logistic.optimizers import COORDINATES, NEWTON, QUASI_NEWTON, SIGNED, Solver, offers, solver_for
 from pipeline.logistic.quasi_newton import QuasiNewton
 from pipeline.logistic.search import Direction, Halving, Search
 from pipeline.logistic.separation import separating_features
@@ -131,6 +131,8 @@ def _left_to_fall(objective: FastObjective, W: ndarray) -> ndarray:
     direction: Direction
     if offered >= COORDINATES.needs:
         direction = CoordinateNewton()
+    elif offered >= SIGNED.needs:
+        direction = SignedNewton()
     elif offered >= NEWTON.needs | {"separate"}:
         direction = Newton()
     else:

@@ -7,7 +7,7 @@ threads share the rows of one group on one fold.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +67,11 @@ class Grid:
 
 def fit_grid(
     rows: Callable[[int], Rows], n_folds: int, l2: ArrayLike, learning_rate: ArrayLike | None = None, *,
-    n_classes: int, multiclass: str = "one_vs_rest", l1_ratio: float = 0.0, optimizer: str = "gradient_descent",
-    max_iter: int = 10_000, tol: float = 1e-6, start: Callable[[int], ndarray] | None = None,
+    n_classes: int, multiclass: str | Sequence[str] = "one_vs_rest", l1_ratio: float = 0.0,
+    optimizer: str = "gradient_descent", max_iter: int = 10_000, tol: float = 1e-6,
+    start: Callable[[int], ndarray] | None = None,
     memory: int = 256 * 2**20, callback: Callable[[Grid, int, ndarray], object] | None = None,
+    signs: Sequence[ndarray | None] | None = None,
 ) -> Grid:  # fmt: skip
     """Train every combination on the training rows of every fold.
 
@@ -80,9 +82,11 @@ def fit_grid(
                    are about equal in size: the first one decides how the work is shared
     l2             (n_combinations,), or (n_combinations, n_folds)
     learning_rate  (n_combinations,), NaN for one that is safe on the fold; None (newton, quasi_newton too): all NaN
+    multiclass     how classes are joined (`loss.MULTICLASS`), the same for all folds or one for each
     start          start(n_features) returns the weights to start from, (n_features + 1, n_columns), the same for all
                    combinations; None: zeros
     memory         bytes that a group of columns may take, besides the rows; each thread works on one group
+    signs          for each fold those of weights that have one (`penalty.SignedRidge`), or None
     callback       callback(grid, fold, combinations) after each group on a fold, by the thread that trained it:
                    what `grid` has of these combinations (n_group,) on this fold is final
 
@@ -91,6 +95,7 @@ def fit_grid(
     """
     l2 = np.asarray(l2, dtype=np.float64).reshape(np.shape(l2)[0], -1) * np.ones(n_folds)
     positive = np.array([1]) if n_classes == 2 else np.arange(n_classes)
+    joined = [multiclass] * n_folds if isinstance(multiclass, str) else multiclass
     grid = _empty(len(l2), n_folds, len(positive), max_iter)
     halt, one_at_a_time = threading.Event(), threading.Lock()
 
@@ -104,7 +109,9 @@ def fit_grid(
             stop_if_halted()
             X, codes, weight = rows(fold)
         combination, column = np.repeat(group, len(positive)), np.tile(np.arange(len(positive)), len(group))
-        penalty, loss = penalty_of(l2[combination, fold], l1_ratio), loss_of(multiclass, len(positive))
+        of_fold = None if signs is None else signs[fold]
+        penalty = penalty_of(l2[combination, fold], l1_ratio, of_fold)
+        loss = loss_of(joined[fold], len(positive))
         objective = FastObjective(X, codes, positive[column], penalty, weight, run=run, loss=loss)
         rate = None if learning_rate is None else np.asarray(learning_rate, dtype=np.float64)[combination]
         first = None if start is None else start(X.shape[1])[:, column]

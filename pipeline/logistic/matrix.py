@@ -4,10 +4,11 @@
 
 B, the base matrix, is cut into blocks of rows. A block has float columns, and codes: whole numbers, one per row and
 column of categories. Code c of a row stands for a 1 in column c of the sparse part of B and 0 in the others (one-hot),
-which is never written out. All that turns base columns into features is linear and is the sparse matrix T
-(n_base + 1, n_features + 1), whose last row and column belong to the intercept: scaling and centring, imputing (what
-replaces a missing number is a weight of its indicator), pooling of rare categories, columns that are left out. So a
-pass takes as long as the codes do, whatever T is, and many T (one for each fold) share one B.
+which is never written out. Counts, such as those of words, are a CSR matrix: the last of the sparse columns. All that
+turns base columns into features is linear and is the sparse matrix T (n_base + 1, n_features + 1), whose last row and
+column belong to the intercept: scaling and centring, imputing (what replaces a missing number is a weight of its
+indicator), pooling of rare categories, columns that are left out. So a pass takes as long as the codes do, whatever T
+is, and many T (one for each fold) share one B.
 
     B  (n_samples, n_base)               dense columns first, then sparse ones
     T  (n_base + 1, n_features + 1)      None where X is B, and dense
@@ -17,7 +18,7 @@ pass takes as long as the codes do, whatever T is, and many T (one for each fold
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, cast
 
@@ -35,28 +36,35 @@ class Block:
     """Consecutive rows of B.
 
     dense  (n_rows, n_dense), float64, or float32 (which becomes float64 where it is used)
-    codes  (n_rows, n_code_columns) of int32, each the number of a sparse column; or a `scipy.sparse` CSR matrix of any
-           numbers (n_rows, n_sparse); None where there are no sparse columns
-    n_sparse  the number of sparse columns
+    codes  (n_rows, n_code_columns) of int32, each the number of a sparse column; None where there are none
+    n_sparse  the number of sparse columns, those of codes before those of counts
     offset (n_rows, 1), or None
+    counts a `scipy.sparse` CSR matrix of any numbers (n_rows, n_counted), the last sparse columns; None without any
     """
 
     dense: ndarray
     codes: Any = None
     n_sparse: int = 0
     offset: ndarray | None = None
+    counts: Any = None
 
     def __len__(self) -> int:
         return len(self.dense)
 
     def __getitem__(self, rows: slice | ndarray) -> "Block":
         """Some of the rows: a view for a slice, a copy for positions."""
-        codes, offset = (None if part is None else part[rows] for part in (self.codes, self.offset))
-        return Block(self.dense[rows], codes, self.n_sparse, offset)
+        parts = (None if part is None else part[rows] for part in (self.codes, self.offset, self.counts))
+        codes, offset, counts = parts
+        return Block(self.dense[rows], codes, self.n_sparse, offset, counts)
 
     @property
     def n_base(self) -> int:
         return self.dense.shape[1] + self.n_sparse
+
+    @property
+    def n_coded(self) -> int:
+        """The sparse columns that belong to codes."""
+        return self.n_sparse - (0 if self.counts is None else self.counts.shape[1])
 
     def margins(self, V: ndarray) -> ndarray:
         """z = [B 1] V + o, (n_rows, n_columns)."""
@@ -69,8 +77,8 @@ class Block:
         """[B 1] V, (n_rows, n_columns)."""
         n_dense = self.dense.shape[1]
         z = self._floats() @ V[:n_dense]
-        if self.n_sparse:
-            z += self._sparse @ V[n_dense:-1]
+        for part, columns in self._sparse:
+            z += part @ V[n_dense:-1][columns]
         z += V[-1]
         return z
 
@@ -84,12 +92,12 @@ class Block:
 
     def sparse_transposed(self, R: ndarray) -> ndarray:
         """Those that belong to sparse columns."""
-        return self._sparse.T @ R if self.n_sparse else np.empty((0, R.shape[1]))
+        return np.concatenate([np.empty((0, R.shape[1])), *(part.T @ R for part, _ in self._sparse)])
 
     def squared(self) -> "Block":
         """The block of the squares of its numbers."""
-        codes = self.codes if self.codes is None or isinstance(self.codes, np.ndarray) else self.codes.power(2)
-        return Block(self._floats() ** 2, codes, self.n_sparse)
+        counts = None if self.counts is None else self.counts.power(2)
+        return Block(self._floats() ** 2, self.codes, self.n_sparse, counts=counts)
 
     def features(self, T: Any = None, chosen: ndarray | slice = slice(None)) -> ndarray:
         """X of these rows written out, (n_rows, n_chosen); `chosen` are positions of features."""
@@ -103,23 +111,33 @@ class Block:
     def chosen_features(self, parts: tuple[Any, Any, ndarray]) -> ndarray:
         """The features of these `parts` of T, (n_rows, n_chosen)."""
         X = self._floats() @ parts[0]
-        if self.n_sparse:
-            X += (self._sparse @ parts[1]).toarray()
+        for part, columns in self._sparse:
+            X += (part @ parts[1][columns]).toarray()
         X += parts[2]
         return X
+
+    def written(self) -> ndarray:
+        """B written out, (n_rows, n_base)."""
+        return np.column_stack([self._floats(), *(part.toarray() for part, _ in self._sparse)])
 
     def _floats(self) -> ndarray:
         return np.asarray(self.dense, dtype=np.float64)
 
     @cached_property
-    def _sparse(self) -> Any:
-        """The sparse columns as a CSR matrix; as codes and ones are shared, to keep it takes a number per row."""
-        if not isinstance(self.codes, np.ndarray):
-            return self.codes
-        n_rows, n_codes = self.codes.shape
-        ends = np.arange(0, self.codes.size + 1, n_codes, dtype=np.int32)
-        ones = _ones(self.codes.size.bit_length())[: self.codes.size]
-        return sparse.csr_matrix((ones, self.codes.ravel(), ends), (n_rows, self.n_sparse))
+    def _sparse(self) -> list[tuple[Any, slice]]:
+        """The sparse parts of B, and which of the sparse columns they are.
+
+        As codes and ones are shared, to keep them takes a number per row.
+        """
+        n_coded, parts = self.n_coded, []
+        if n_coded:
+            n_rows, n_codes = self.codes.shape
+            ends = np.arange(0, self.codes.size + 1, n_codes, dtype=np.int32)
+            ones = _ones(self.codes.size.bit_length())[: self.codes.size]
+            parts.append((sparse.csr_matrix((ones, self.codes.ravel(), ends), (n_rows, n_coded)), slice(n_coded)))
+        if self.counts is not None:
+            parts.append((self.counts, slice(n_coded, self.n_sparse)))
+        return parts
 
     def __getstate__(self) -> dict[str, Any]:
         """What other processes get."""
@@ -158,7 +176,7 @@ class Matrix:
         """The same rows for labels 1 - y: the offset with the other sign."""
         if self.offset is None:
             return self
-        return Matrix([Block(b.dense, b.codes, b.n_sparse, -cast(ndarray, b.offset)) for b in self.blocks], self.T)
+        return Matrix([replace(b, offset=-cast(ndarray, b.offset)) for b in self.blocks], self.T)
 
     @property
     def n_base(self) -> int:
@@ -214,7 +232,7 @@ def as_matrix(X: Any) -> Matrix:
     if isinstance(X, Matrix):
         return X
     if sparse.issparse(X):
-        return Matrix([Block(np.empty((X.shape[0], 0)), sparse.csr_matrix(X), X.shape[1])])
+        return Matrix([Block(np.empty((X.shape[0], 0)), None, X.shape[1], counts=sparse.csr_matrix(X))])
     return Matrix([Block(X)])
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.first_order import Accelerated, AcceleratedProximalStep, Gradient, ProximalStep
-from pipeline.logistic.newton import CoordinateNewton, Newton
+from pipeline.logistic.newton import CoordinateNewton, Newton, SignedNewton
 from pipeline.logistic.quasi_newton import QuasiNewton
 from pipeline.logistic.search import FixedStep, Halving
 
@@ -25,6 +25,7 @@ NEEDS = {  # and how a message says it
     "smooth": "a smooth penalty",
     "prox": "a penalty with a proximal step",
     "l1": "an l1 penalty",
+    "signs": "a penalty with signs of weights",
     "few": f"at most {LARGEST_FACTOR:,} weights of a model",
     "separate": "columns that are models of their own",
 }
@@ -47,6 +48,8 @@ PROXIMAL_GRADIENT = Solver("gradient_descent", ProximalStep, Gradient, frozenset
 FISTA = Solver("nesterov", AcceleratedProximalStep, Gradient, frozenset({"gradient", "prox"}))
 NEWTON = Solver("newton", Halving, Newton, frozenset({"gradient", "curvature", "smooth", "few"}))
 COORDINATES = Solver("newton", Halving, CoordinateNewton, frozenset({"gradient", "curvature", "l1", "few", "separate"}))
+SIGNED = Solver("newton", Halving, SignedNewton, frozenset({"gradient", "curvature", "signs", "few", "separate"}))
+MANY_SIGNED = FISTA._replace(needs=FISTA.needs | {"signs"})
 MANY_COORDINATES = FISTA._replace(needs=FISTA.needs | {"l1"})
 QUASI_NEWTON = Solver("quasi_newton", Halving, QuasiNewton, frozenset({"gradient", "curvature", "smooth"}))
 
@@ -54,8 +57,8 @@ QUASI_NEWTON = Solver("quasi_newton", Halving, QuasiNewton, frozenset({"gradient
 OPTIMIZERS: dict[str, tuple[Solver, ...]] = {
     "gradient_descent": (GRADIENT_DESCENT, PROXIMAL_GRADIENT),
     "nesterov": (NESTEROV, FISTA),
-    "newton": (NEWTON, QUASI_NEWTON, COORDINATES, MANY_COORDINATES),
-    "quasi_newton": (QUASI_NEWTON, COORDINATES, MANY_COORDINATES),
+    "newton": (NEWTON, QUASI_NEWTON, COORDINATES, MANY_COORDINATES, SIGNED, MANY_SIGNED),
+    "quasi_newton": (QUASI_NEWTON, COORDINATES, MANY_COORDINATES, SIGNED, MANY_SIGNED),
 }
 
 

@@ -5,6 +5,7 @@ What a solver may ask of it is what it `offers`:
 
     smooth   it has no kink: `gradient`, and `curvature`, the diagonal of the second derivatives, are those of all of it
     prox     it has one, at zero: `gradient` and `curvature` are of its smooth part, and `prox` is the step of the rest
+    signs    its smooth part is a ridge, and some weights have the sign `signs` (n_features,)
     l1       that kink is `l1` |w|, so it can be minimised coordinate by coordinate
 """
 
@@ -120,6 +121,31 @@ class ElasticNet(Ridge):
         return type(self)(_of_columns(self.l2, columns), _of_columns(self.l1, columns))
 
 
+class SignedRidge(Ridge):
+    """Ridge, and weights that may not have the other sign than `signs` (n_features,): -1, 1, or 0 for either.
+
+    It is l2/2 ||w||^2 plus a function that is 0 for weights that are allowed and infinite for others, whose proximal
+    step is the nearest allowed weight.
+    """
+
+    offers = frozenset({"prox", "signs"})
+
+    def __init__(self, l2: ArrayLike, signs: ndarray):
+        super().__init__(l2)
+        self.signs, self.is_rotation_invariant = signs, False
+
+    def prox(self, W: ndarray, step: ArrayLike) -> ndarray:
+        w = W[..., :-1, :]
+        w[w * self.signs[:, None] < 0] = 0
+        return W
+
+    def slope(self, W: ndarray, gradient: ndarray) -> ndarray:
+        return Penalty.slope(self, W, gradient)
+
+    def select(self, columns: ndarray) -> Self:
+        return type(self)(_of_columns(self.l2, columns), self.signs)
+
+
 def of_weights(lambda_: ndarray, W: ndarray) -> ndarray:
     """The lambda of each weight, of the shape of W: 0 for the intercept."""
     each = np.zeros(W.shape)
@@ -132,9 +158,11 @@ def shrunk(values: ndarray, by: ArrayLike) -> ndarray:
     return np.sign(values) * np.maximum(np.abs(values) - by, 0)
 
 
-def penalty_of(lambda_: ArrayLike, l1_ratio: float) -> Ridge:
-    """Ridge, or an elastic net, of the lambda of each column, (n_columns,)."""
+def penalty_of(lambda_: ArrayLike, l1_ratio: float, signs: ndarray | None = None) -> Ridge:
+    """Ridge, or an elastic net, of the lambda of each column, (n_columns,); ridge with `signs` of some weights."""
     lambda_ = np.asarray(lambda_, dtype=np.float64)
+    if signs is not None:
+        return SignedRidge(lambda_, signs)
     if l1_ratio == 0 or not lambda_.any():
         return Ridge(lambda_)
     return ElasticNet(lambda_ * (1 - l1_ratio), lambda_ * l1_ratio)

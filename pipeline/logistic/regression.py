@@ -48,6 +48,7 @@ class Regression:
                    from zero)
     class_weight   None, "balanced" (n / (n_classes * rows of the class)) or a dict of weights by class
     init           "zeros", or "random": standard normal weights and intercept, drawn with `random_state`
+    signs          (n_features,) of -1 or 1, for weights that have no other sign, and 0; with l1_ratio = 0
 
     After `fit`: `coef_` (n_columns, n_features), `intercept_` (n_columns,), `classes_`, sorted, `n_iter_` (n_columns,),
     `cost_history_` ((iterations + 1,) for two classes, else (iterations + 1, n_classes) with NaN after a column ends;
@@ -70,10 +71,12 @@ class Regression:
         random_state: int | np.random.RandomState | None = None,
         l1_ratio: float = 0.0,
         multiclass: str = "one_vs_rest",
+        signs: ndarray | None = None,
     ):
         self.l2 = l2
         self.l1_ratio = l1_ratio
         self.multiclass = multiclass
+        self.signs = signs
         self.learning_rate = learning_rate
         self.optimizer = optimizer
         self.max_iter = max_iter
@@ -106,7 +109,7 @@ class Regression:
             random_state = self._random_state()
             start = random_start(X.shape[1], len(positive), random_state, bool(self.fit_intercept))
         with workers(1 if X.shape[0] * X.shape[1] < 100_000 else STRIPS) as run:
-            penalty = penalty_of(np.full(len(positive), float(self.l2)), float(self.l1_ratio))
+            penalty = penalty_of(np.full(len(positive), float(self.l2)), float(self.l1_ratio), self.signs)
             loss = loss_of(self.multiclass, len(positive))
             objective = FastObjective(X, codes, positive, penalty, weight, bool(self.fit_intercept), run, loss)
             fit = fit_columns(objective, self.optimizer, rate, start, self.max_iter, self.tol, callback)
@@ -166,7 +169,7 @@ class Regression:
 
     def _warn_of_replaced(self, used: str) -> None:
         """Where `used` took the steps instead of `optimizer`, or none of the length that was asked for."""
-        if used != self.optimizer:
+        if used != self.optimizer and self.signs is None:
             takes = f"l1_ratio = {self.l1_ratio:g}" if self.l1_ratio else "so many features"
             if self.l1_ratio and used == "nesterov":
                 takes += " with so many features or with softmax"

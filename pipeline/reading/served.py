@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.errors import UserError
 from pipeline.reading.numbers import NUMBER
+from pipeline.reading.typed import as_json
 
 PAIRS = (("yes", "no"), ("true", "false"), ("y", "n"), ("t", "f"), ("on", "off"), ("1", "0"))
 
@@ -32,7 +33,7 @@ def spelt(column: pd.Series, categories: Collection[object] | None, decimal: str
             written = _as_string(cell, "1", "0")
             return written if isinstance(cell, str) else written.replace(".", decimal)
 
-        column = column.dropna().map(string).reindex(column.index)
+        column = column[column.notna()].map(string).reindex(column.index)
     return pa.chunked_array([pa.array(column, from_pandas=True)])
 
 
@@ -66,4 +67,6 @@ def _in_training(name: object, categories: Collection[object]) -> Callable[[obje
 def _as_string(value: object, true: str, false: str) -> str:
     if isinstance(value, bool | np.bool_):
         return true if value else false
+    if isinstance(value, list | tuple | np.ndarray):
+        return str(as_json(value))
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

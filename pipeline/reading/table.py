@@ -36,7 +36,15 @@ from pipeline.reading import (
 )
 from pipeline.reading.options import CellFormat, Options
 
-KINDS = {"numeric": "numbers", "categorical": "strings", "boolean": "strings", "date": "dates", "drop": None}  # by role
+KINDS = {
+    "numeric": "numbers",
+    "categorical": "strings",
+    "boolean": "strings",
+    "date": "dates",
+    "text": "strings",
+    "list": "strings",
+    "drop": None,
+}  # by role
 SHEETS = ("Excel", "Excel 97", "OpenDocument")
 
 

@@ -3,12 +3,13 @@
 Errors name the first cell that does not fit, and count such cells.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -111,11 +112,18 @@ def readable(column: pa.ChunkedArray, name: str) -> Iterator[None]:
         raise CellError(reason, reason, step, (("data.drop", [name]),)) from None
 
 
+def as_json(cell: Any) -> str | None:
+    """A list as the string that a text file would have for it; None for a missing cell."""
+    return None if cell is None else json.dumps(list(cell), ensure_ascii=False, default=str)
+
+
 def as_stored(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str | None) -> Column | Strings:
     """The numbers, dates or booleans of `column`, if its type or `kind` shows which they are, or else its strings."""
     stored = column.type
     if pa.types.is_dictionary(stored):
         column, stored = column.cast(stored.value_type), stored.value_type
+    if pa.types.is_list(stored) or pa.types.is_large_list(stored) or pa.types.is_fixed_size_list(stored):
+        column, stored = pa.chunked_array([pa.array(map(as_json, column.to_pylist()), pa.string())]), pa.string()
     if pa.types.is_time(stored):  # on 1970-01-01: year, month and day are constant, and so no features
         return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME)
     if pa.types.is_duration(stored):

@@ -4,6 +4,12 @@ An interval leaves out the lowest and the highest 2.5 % of them (Efron and Tibsh
 1993, chapter 13). Of more than ROWS rows, each is in a draw as often as a Poisson variable of mean 1 says, whatever the
 others: all scores are ratios of sums, so the number of rows in the draw does not matter (Chamandy et al.,
 Estimating Uncertainty for Massive Data Streams, 2012).
+
+Draws show too little where few rows stand behind a class: without a hit, none of them has one. So macro precision,
+recall and F1 also have an interval made of Wilson's (1927) of each class (`of_rare_classes`), by MOVER (Zou and Donner,
+Statistics in Medicine 27, 2008): the mean of K independent scores s_k with the ends l_k, u_k goes from
+mean - sqrt(sum (s_k - l_k)^2) / K to mean + sqrt(sum (u_k - s_k)^2) / K. F1 is 2 J / (1 + J) of a share J, the hits
+among the rows that are of the class or predicted to be. `python -m benchmarks coverage` has what they cover.
 """
 
 import math
@@ -14,11 +20,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.files.stored import progress
-from pipeline.scores.scores import Scorer
+from pipeline.scores.scores import Scorer, classes_of
 
 RESAMPLES, ROWS, SEED = 1000, 5_000, 0
 LEVELS = 1_000  # of a probability, at most, that the areas under the curves of a draw are computed from
 CONFIDENCE = 0.95
+FEW = 10  # hits or predicted rows of a class: below, an interval of draws alone is too short
 CHUNK = 2_000_000  # counts that are in memory at once
 
 
@@ -100,6 +107,31 @@ def interval(draws: pd.Series | np.ndarray) -> tuple[float, float]:
         return math.nan, math.nan
     lower, upper = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(lower), float(upper)
+
+
+def of_rare_classes(predictions: pd.DataFrame, weight: np.ndarray | None = None) -> dict[str, tuple[float, float]]:
+    """The intervals of macro scores by Wilson's of each class, where fewer than `FEW` rows stand behind one; else none.
+
+    predictions  actual, predicted, and a probability for each class; weight (n_samples,)
+    """
+    names = classes_of(predictions)
+    codes = (pd.Categorical(predictions[side].astype(str), names).codes for side in ("actual", "predicted"))
+    w = np.ones(len(predictions)) if weight is None else weight
+    cells = np.ravel_multi_index(list(codes), (len(names), len(names)))
+    table = np.bincount(cells, w, len(names) ** 2).reshape(len(names), -1) * w.sum() / (w**2).sum()  # Kish's size
+    actual, guessed, hits = table.sum(axis=1), table.sum(axis=0), np.diag(table)
+    is_there = actual + guessed > 0
+    if not (is_there & ((hits < FEW) | (guessed < FEW))).any():
+        return {}
+    intervals = {}
+    for name, of in {"precision_macro": guessed, "recall_macro": actual, "f1_macro": actual + guessed - hits}.items():
+        ends = [(h / n if n else 0.0, *(wilson(h, n) if n else (0.0, 1.0))) for h, n in zip(hits, of, strict=True)]
+        score, low, high = np.array(ends)[is_there].T
+        if name == "f1_macro":
+            score, low, high = (2 * share / (1 + share) for share in (score, low, high))
+        reach = [np.sqrt(np.sum((score - end) ** 2)) / len(score) for end in (low, high)]
+        intervals[name] = float(score.mean() - reach[0]), float(score.mean() + reach[1])
+    return intervals
 
 
 def wilson(successes: float, n: float) -> tuple[float, float]:

@@ -21,10 +21,11 @@ from pipeline.files import formats, paths, stored
 from pipeline.logistic.loss import sigmoid
 
 CATEGORIES = 20  # of a column that t-SNE sees at most
+WORDS = 200  # of a text
 DIGITS = 5  # of the coordinates
 
 
-def embed(table: stored.Table, params: config.Explore) -> pd.DataFrame:
+def embed(table: stored.Table, params: config.Explore, tokens: dict[str, str] | None = None) -> pd.DataFrame:
     """Two coordinates, x and y, and the class for each row of `table`, or of a sample of `params.rows` of them."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -42,7 +43,7 @@ def embed(table: stored.Table, params: config.Explore) -> pd.DataFrame:
             stacklevel=2,
         )
     X, y = features_and_target(table)
-    Z = prepare(X, Settings(max_categories=CATEGORIES))[-1]
+    Z = prepare(X, Settings(max_categories=CATEGORIES, tokens=tokens or {}, words=WORDS))[-1]
     tsne = TSNE(perplexity=perplexity, random_state=params.seed, init="random", max_iter=500)
     with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
         positions = tsne.fit_transform(Z.toarray())
@@ -86,7 +87,8 @@ def main(root: Path) -> None:
         if params.rows is not None:
             print(f"t-SNE of {min(params.rows, len(table)):,} rows; -S explore.rows=null leaves it out", flush=True)
             with reported_warnings():
-                formats.save_csv(embed(table, params), folder / "tsne.csv", DIGITS)
+                embedding = embed(table, params, roles.tokens(report))
+            formats.save_csv(embedding, folder / "tsne.csv", DIGITS)
         drawn.result()
     formats.save_csv(balance, folder / "class_balance.csv")
     formats.save_csv(curve, folder / "logistic_curve.csv")

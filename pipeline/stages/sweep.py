@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import config
-from pipeline.columns import splitting
+from pipeline.columns import roles, splitting
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError, reported_warnings
 from pipeline.files import formats, paths, stored
@@ -23,7 +23,8 @@ COMPUTE = "fits"
 
 
 def main(root: Path) -> None:
-    asked, sweep = config.read("train"), config.read("sweep")
+    tokens = roles.tokens(formats.load_columns(paths.ROOT / paths.COLUMNS))
+    asked, sweep = config.read("train").of_tokens(tokens), config.read("sweep")
     table = stored.StoredTable(paths.ROOT / paths.TRAINING_ROWS)
     classes = features_and_target(table)[1]
     fit.check_positive(asked.positive, np.unique(classes))

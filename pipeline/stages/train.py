@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline import config
+from pipeline.columns import roles
 from pipeline.columns.target import features_and_target
 from pipeline.errors import reported_warnings
 from pipeline.files import formats, paths, stored
@@ -17,7 +18,8 @@ def main(root: Path, hear: Hear | None = None) -> None:
     """`hear` is called with the iteration and the cost of the model that is trained on all rows."""
     table = stored.StoredTable(paths.ROOT / paths.TRAINING_ROWS)
     cell_format = CellFormat(**formats.load_json(paths.ROOT / paths.CELL_FORMAT))
-    asked, key = config.read("train"), stored.load_key(paths.ROOT / paths.KEY)
+    tokens = roles.tokens(formats.load_columns(paths.ROOT / paths.COLUMNS))
+    asked, key = config.read("train").of_tokens(tokens), stored.load_key(paths.ROOT / paths.KEY)
     weight = stored.load_weights(paths.ROOT / paths.TRAINING_WEIGHTS)
     settings = config.read("decision")
     clusters = intervals.cluster_codes(key, asked.standard_errors)
@@ -25,13 +27,14 @@ def main(root: Path, hear: Hear | None = None) -> None:
     with reported_warnings() as warned:
         params, candidates = selection.resolved(table, asked, key, weight)
         trained = fit.train(table, params, cell_format, weight, hear)
+        if candidates is not None:
+            trained.model.made_of["choices"] = [selection.sentence(params, candidates)]
         thresholds = decision.decide(trained.model, table, asked, settings, key, weight, params)
     learnt.write(trained, root, warned, clusters)
     if candidates is not None:
         formats.save_csv(candidates, root / paths.CANDIDATES)
-        pairs = "; ".join(f"{first} x {second}" for first, second in params.pairs)
-        times = f" (lambda times {params.times_lambda:g})" if params.times_lambda != 1 else ""
-        print(f"chosen: features {params.features}, lambda {params.l2:g}, pairs {pairs or 'none'}{times}")
+    for line in trained.model.made_of.get("choices", []):
+        print(line)
     if thresholds is not None:
         formats.save_csv(thresholds, root / paths.THRESHOLDS)
         print(f"decision: {trained.model.positive_class} from a probability of {trained.model.threshold:g} on")

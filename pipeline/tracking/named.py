@@ -17,12 +17,12 @@ def model_of(name: str | None) -> tuple[Model, Options | None]:
         from pipeline.tracking import registry  # MLflow takes seconds to import
 
         return registry.load(name, config.read("tracking")), None
-    inputs.check_results()
     file = paths.ROOT / paths.MODEL
     if not file.exists():
         raise UserError(
             f"{file} doesn't exist: nothing has been trained here. `dvc repro` trains a model, `dvc checkout` brings "
             f"back one that was; or name one of MLflow: --model models:/<name>@champion."
         )
+    inputs.check_results()
     data = config.read("data")
     return model.load(file), dataset.options_of(data) if isinstance(data, config.TableData) else None

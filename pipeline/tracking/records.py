@@ -148,7 +148,8 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
     table = formats.load_csv(candidates)
     chosen = table[table["chosen"]].iloc[0]
     settled: dict[str, Any] = {name: float(chosen[name]) for name in ("lambda", "pair_strength")}
-    settled["features"] = str(chosen["features"])
+    settled |= {name: str(chosen[name]) for name in ("features", "multiclass")}
+    settled |= {name: chosen[name].item() for name in ("words_penalty", "word_pairs") if name in chosen}
     pairs = candidates.with_name(paths.SURFACES.name)
     if train["interactions"] == "auto":
         settled["interactions"] = formats.load_csv(pairs)["pair"].unique().tolist() if pairs.exists() else []

@@ -11,6 +11,7 @@ import json
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,12 @@ def described(folder: Path, inputs: Any) -> tuple[dict[str, str], list[str], dic
     for term in document["terms"]:
         name = term.get("column")
         if term["kind"] == "line" and columns.get(name) == "number":
-            row[name] = float(f"{term['centre'] + term['fill'] * term['scale']:.4g}")
+            row[name] = float(f"{term['centre'] + term.get('fill', 0) * term['scale']:.4g}")
         elif term["kind"] == "categories" and columns.get(name) == "text":
-            known = [category for category in term["categories"] if category is not None]
-            row[name] = max(known, key=dict(zip(term["categories"], term["counts"], strict=True)).get, default=None)
-            columns[name] = f"{', '.join(known[:LISTED])}{', ...' if len(known) > LISTED else ''}"
+            counts = zip(term["categories"], term.get("counts", repeat(0)), strict=False)
+            known = {category: n for category, n in counts if category is not None}
+            row[name] = max(known, key=known.__getitem__, default=None)
+            columns[name] = ", ".join([*list(known)[:LISTED], *["..."] * (len(known) > LISTED)])
     formats = document["cells"].get("date_format") or {}
     columns |= {name: f"date, as {written}" for name, written in formats.items() if name in columns}
     return columns, document["classes"], row

@@ -12,6 +12,7 @@ lambda, and each starts from the same weights. Hastie, Tibshirani and Friedman, 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.terms import Design, Features, Settings
+from pipeline.columns.terms.line import Line, ends_of
 from pipeline.files.formats import rounded_weights
 from pipeline.files.stored import Table, in_memory, progress
 from pipeline.logistic.fitting import random_start
@@ -47,7 +49,8 @@ class Fold(NamedTuple):
     held_out: Rows
 
 
-Judge = Callable[[np.ndarray, Rows], Any]  # margins (n_held_out,) of two classes, or (n_held_out, n_classes)
+# of margins (n_held_out,) of two classes or (n_held_out, n_classes), their rows, and how classes are joined
+Judge = Callable[[np.ndarray, Rows, str], Any]
 
 
 def prepared(
@@ -80,6 +83,7 @@ def prepared(
         sides = np.flatnonzero(membership == TRAINING), np.flatnonzero(membership == HELD_OUT)
         bare = [Matrix([blocks[k] for k in side]) for side in sides]
         features = Features(design, bare[0], asked)
+        bare[1] = within(bare[1], bare[0], design)
         learnt, others = (
             Rows(rows.with_features(features.T), codes[place], None if weight is None else weight[place], place)
             for rows, place in zip(
@@ -90,6 +94,36 @@ def prepared(
     return made
 
 
+def within(rows: Matrix, training: Matrix, design: Design) -> Matrix:
+    """Rows of a base matrix with numbers no further beyond those of the training rows than `Line` has them.
+
+    A missing cell is 0 in the base matrix, and stays so.
+    """
+    lines = [term for term in design.terms if isinstance(term, Line)]
+    places, may_miss = [line.dense for line in lines], np.array([line.missing is not None for line in lines])
+    if not lines:
+        return rows
+
+    def numbers(block: Block) -> np.ndarray:
+        x = block.dense[:, places]
+        return np.where((x == 0) & may_miss, np.nan, x)
+
+    least, most = (
+        each.reduce([each.reduce(numbers(block), axis=0) for block in training.blocks if len(block)])
+        for each in (np.fmin, np.fmax)
+    )
+    low, high = ends_of(least, most)
+    blocks = []
+    for block in rows.blocks:
+        x = numbers(block)
+        if ((x < low) | (x > high)).any():
+            dense = np.array(block.dense)
+            dense[:, places] = np.nan_to_num(np.fmax(np.fmin(x, high), low) * np.where(np.isnan(x), np.nan, 1.0))
+            block = replace(block, dense=dense)
+        blocks.append(block)
+    return Matrix(blocks)
+
+
 def cross_validate(
     folds: Sequence[Fold],
     params: config.Train,
@@ -98,6 +132,7 @@ def cross_validate(
     judge: Judge,
     n_classes: int,
     *,
+    multiclass: Sequence[str] = (),
     from_zero: bool = False,
     memory: int = 256 * 2**20,
     title: str = "cross-validate",
@@ -106,6 +141,7 @@ def cross_validate(
 
     l2             (n_combinations,), or (n_combinations, n_folds)
     learning_rate  (n_combinations,), NaN for one that is safe on the fold; None: all NaN
+    multiclass     how classes are joined in each fold, where that was chosen there
     from_zero      start from zero weights, not from the random ones that `train` starts from
     memory         bytes that models may take which are trained together
     title          of the progress bar
@@ -113,6 +149,7 @@ def cross_validate(
     Ctrl-C ends the training, and what was finished is returned.
     """
     l2 = np.asarray(l2, dtype=np.float64).reshape(len(l2), -1) * np.ones(len(folds))
+    multiclass = multiclass or [params.multiclass] * len(folds)
     judged: dict[tuple[int, int], Any] = {}
     with progress(l2.size, title, " models") as bar:
 
@@ -124,11 +161,20 @@ def cross_validate(
             margins = fit.margins(folds[fold].held_out.Z, fold, group)
             margins = margins[:, :, 0] if n_classes == 2 else margins
             for place, k in enumerate(group.tolist()):
-                judged[k, fold] = judge(margins[:, place], folds[fold].held_out)
+                judged[k, fold] = judge(margins[:, place], folds[fold].held_out, multiclass[fold])
             bar.update(len(group))
 
         fit = grid_of(
-            [fold.training for fold in folds], params, l2, learning_rate, n_classes, from_zero, memory, finish
+            [fold.training for fold in folds],
+            params,
+            l2,
+            learning_rate,
+            n_classes,
+            multiclass,
+            from_zero,
+            memory,
+            finish,
+            [fold.features.signs for fold in folds],
         )
     return fit, judged
 
@@ -139,9 +185,11 @@ def grid_of(
     l2: np.ndarray,
     learning_rate: np.ndarray | None,
     n_classes: int,
+    multiclass: Sequence[str] = (),
     from_zero: bool = False,
     memory: int = 256 * 2**20,
     finish: Callable[[Grid, int, np.ndarray], None] | None = None,
+    signs: Sequence[np.ndarray | None] | None = None,
 ) -> Grid:
     """Train all combinations on each of `rows`; parameters as for `cross_validate` and `fit_grid`."""
     n_columns = 1 if n_classes == 2 else n_classes
@@ -156,7 +204,7 @@ def grid_of(
         l2,
         learning_rate,
         n_classes=n_classes,
-        multiclass=params.multiclass,
+        multiclass=multiclass or params.multiclass,
         l1_ratio=params.l1_ratio,
         optimizer=params.optimizer,
         max_iter=params.max_iterations,
@@ -164,6 +212,7 @@ def grid_of(
         start=None if from_zero else lambda n_features: random_start(n_features, n_columns, params.seed),
         memory=memory,
         callback=finish,
+        signs=signs,
     )
 
 

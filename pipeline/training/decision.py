@@ -12,9 +12,8 @@ import pandas as pd
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
-from pipeline.columns.terms import Settings
 from pipeline.errors import UserError
-from pipeline.evaluation.thresholds import FOLDS, SEED, chosen, costs, curve
+from pipeline.evaluation.thresholds import FOLDS, SEED, choose, cost_table, costs
 from pipeline.files.formats import SCORE_DIGITS, significant
 from pipeline.files.stored import Table, in_memory
 from pipeline.logistic.calibration import calibrated, isotonic, temperature
@@ -34,7 +33,7 @@ def decide(
     weight: np.ndarray | None = None,
     settled: config.Train | None = None,
 ) -> pd.DataFrame | None:
-    """Set the threshold and the calibration of `fitted`, a model of the rows of `table` with the settings `asked`.
+    """Set the threshold or costs, and the calibration, of `fitted`, a model of `table` with the settings `asked`.
 
     What is `auto` in these is chosen anew inside each fold; `settled` has what was chosen from all rows.
 
@@ -43,15 +42,11 @@ def decide(
     settings that do not fit the rows.
     """
     y = features_and_target(table)[1]
-    if settings.method != "none" and len(fitted.classes_) != 2:
-        raise UserError(
-            f"decision.method = {settings.method} is for two classes, but there are {len(fitted.classes_)}: "
-            f"{', '.join(fitted.classes_[:10])}. Leave it out: -S decision=none."
-        )
-    if settings.method == "none" and settings.calibration == "none":
+    fitted.costs = cost_table(settings, fitted.classes_)
+    has_threshold = settings.method != "none" and fitted.costs is None
+    if not has_threshold and settings.calibration == "none":
         return None
     table = in_memory(table)
-    false_alarm, miss = costs(settings, features_and_target(table)[0])
     weight = np.ones(len(y)) if weight is None else weight
     codes = np.searchsorted(fitted.classes_, y)
     fold, P = out_of_fold(table, asked, key, weight, settled)
@@ -61,14 +56,14 @@ def decide(
         fitted.calibration = best_calibration(P, codes, fold, weight[held_out])
         P = calibrated(P, fitted.calibration)
         fitted.threshold = 0.5 if fitted.calibration and "x" in fitted.calibration else None
-    if settings.method == "none":
+    if not has_threshold:
         return None
+    false_alarm, miss = (each[held_out] for each in costs(settings, features_and_target(table)[0]))
     place = fitted.classes_.tolist().index(fitted.positive_class)
-    is_positive = codes == place
-    cost = np.where(is_positive, miss[held_out], false_alarm[held_out])
-    decision_rates = curve(is_positive, P[:, place], cost, weight[held_out])
-    k = chosen(decision_rates, settings, len(held_out))
-    fitted.threshold = float(decision_rates["threshold"].iloc[k])
+    choice = choose(settings, codes == place, P[:, place], false_alarm, miss, weight[held_out])
+    decision_rates, k, fitted.threshold = choice.curve, choice.place, choice.threshold
+    if choice.reason:
+        fitted.made_of["choices"] = [*fitted.made_of.get("choices", []), choice.reason]
     thinned_rates = pd.concat([curves.thinned(decision_rates), decision_rates.iloc[[k]]]).sort_index()
     thinned_rates = thinned_rates[~thinned_rates.index.duplicated()]
     return thinned_rates.assign(chosen=thinned_rates.index == k)
@@ -88,14 +83,15 @@ def out_of_fold(
         warnings.simplefilter("ignore", UserWarning)  # the same as of the model of all rows
         cut = splitting.folds(y, FOLDS, SEED, key)
         params = selection.in_folds(table, asked, settled or asked, cut, key, weight)
-        folds = prepared(X, codes, cut, [Settings.of(each) for each in params], weight, is_shared=False)
+        folds = prepared(X, codes, cut, [fit.terms_of(each, X, classes) for each in params], weight, is_shared=False)
     if asked.penalty == "firth":
         margins = {k: _margins_of_firth(fold, params[k]) for k, fold in enumerate(folds)}
     else:
         l2 = np.array([[each.l2 for each in params]])
         rate = None if asked.learning_rate == "auto" else np.array([asked.learning_rate])
+        joined, title = [each.multiclass for each in params], "predict out of fold"
         grid, judged = cross_validate(
-            folds, asked, l2, rate, lambda margins, _: margins, len(classes), title="predict out of fold"
+            folds, asked, l2, rate, lambda margins, *_: margins, len(classes), multiclass=joined, title=title
         )
         if grid.interrupted:
             raise KeyboardInterrupt
@@ -108,7 +104,7 @@ def out_of_fold(
                 f"threshold and the calibration are chosen. Set a smaller one, or auto: -S train.learning_rate=auto."
             )
         held_out = folds[k].held_out.positions
-        fold[held_out], P[held_out] = k, probabilities(of_fold, asked.multiclass)
+        fold[held_out], P[held_out] = k, probabilities(of_fold, params[k].multiclass)
     return fold, P
 
 

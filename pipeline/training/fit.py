@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,9 @@ class Training(NamedTuple):
         return [(str(label), sign * coef, sign * float(intercept)) for label, coef, intercept in columns]
 
 
-def classifier(params: config.Train, init: str = "random", max_iter: int | None = None) -> Regression:
+def classifier(
+    params: config.Train, init: str = "random", max_iter: int | None = None, signs: np.ndarray | None = None
+) -> Regression:
     """The unfitted logistic regression, which starts from seeded random weights unless `init` says otherwise."""
     return Regression(
         l2=cast(float, params.l2),  # `auto` is chosen by now
@@ -68,6 +70,7 @@ def classifier(params: config.Train, init: str = "random", max_iter: int | None 
         class_weight=params.class_weight,
         init=init,
         random_state=params.seed,
+        signs=signs,
     )
 
 
@@ -87,7 +90,7 @@ def train(
     check_positive(params.positive, classes)
     check_offset(params.offset, classes)
     check_weights(weight, y)
-    design, features, Z = prepare(X, Settings.of(params))
+    design, features, Z = prepare(X, terms_of(params, X, classes))
     if pooled := features.pooled:
         warnings.warn(
             f"every category of {', '.join(map(repr, pooled))} has fewer than train.min_rows = "
@@ -103,7 +106,7 @@ def train(
             f"{override('data.drop', [str(repeated[0])])}."
         )
     warn_of_few_rows(y, len(names) - len(features.partitions) + 1, params)
-    start, fitted = _fitted(Z, y, weight, params, features.partitions, hear)
+    start, fitted = _fitted(Z, y, weight, params, features, hear)
     if params.l2 == 0:
         fitted.coef_, fitted.intercept_ = smallest(fitted.coef_, fitted.intercept_, features.partitions)
     for fit in (start, fitted):
@@ -130,6 +133,28 @@ def train(
     return training
 
 
+def terms_of(params: config.Train, X: Table, classes: np.ndarray, **changes: Any) -> Settings:
+    """The settings of terms. Errors: `UserError` for a monotone column that is no number, or more than two classes."""
+    if not params.monotone:
+        return Settings.of(params, **changes)
+    numbers = [str(name) for name in X.select_dtypes("number").columns if name != params.offset]
+    for name in params.monotone:
+        if name not in numbers:
+            raise UserError(
+                f"train.monotone has {name!r}, which is no {'number' if name in map(str, X.columns) else 'column'}, so "
+                f"nothing can rise or fall along it. Columns of numbers: {', '.join(map(repr, numbers)) or 'none'}. "
+                f"Name one of them: {override('train.monotone', {(numbers or ['age'])[0]: 'increasing'})}."
+            )
+    if len(classes) > 2:
+        raise UserError(
+            f"train.monotone is about the probability of one of two classes, but there are {len(classes)}. Leave it "
+            f"out: {override('train.monotone', {})}."
+        )
+    turn = -1 if params.positive is not None and params.positive == classes[0] else 1
+    signs = {name: turn * (1 if way == "increasing" else -1) for name, way in params.monotone.items()}
+    return Settings.of(params, signs=signs, **changes)
+
+
 def _warn_of_separation(training: Training) -> None:
     names, lambda_ = training.features.names, training.params.l2
     for label, coef, intercept in training.columns_of_weights:
@@ -150,13 +175,13 @@ def _fitted(
     y: np.ndarray,
     weight: np.ndarray | None,
     params: config.Train,
-    partitions: Sequence[np.ndarray],
+    features: Features,
     hear: Hear | None,
 ) -> tuple[Regression, Regression]:
     """The random start, and where training ended."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EndedEarlyWarning)  # `summary` has how the training stopped
-        start = classifier(params, max_iter=0).fit(Z, y, weight)
+        start = classifier(params, max_iter=0, signs=features.signs).fit(Z, y, weight)
         with tqdm(total=params.max_iterations, desc="train", unit=" iterations", disable=None) as bar:
 
             def show(iteration: int, cost: float) -> None:
@@ -170,9 +195,11 @@ def _fitted(
                 if params.penalty == "firth":
                     if weight is not None:
                         raise UserError("train.penalty = firth is not defined for row weights. Remove data.weight.")
-                    return start, fit_firth(classifier(params, max_iter=0).fit(Z, y), Z, y, partitions, params)
+                    return start, fit_firth(classifier(params, max_iter=0).fit(Z, y), Z, y, features.partitions, params)
                 is_watched = hear is not None or not bar.disable
-                return start, classifier(params).fit(Z, y, weight, callback=show if is_watched else None)
+                return start, classifier(params, signs=features.signs).fit(
+                    Z, y, weight, callback=show if is_watched else None
+                )
             except DivergenceError as error:
                 raise UserError(f"{error}\nSet train.learning_rate to that or less, or to auto.") from None
 

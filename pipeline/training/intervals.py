@@ -7,40 +7,58 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.columns.terms import Features
 from pipeline.errors import UserError
 from pipeline.logistic.fast_objective import LARGEST_FACTOR, FastObjective
 from pipeline.logistic.inference import Inference, firth_inference, inference, refit
 from pipeline.logistic.loss import log_probabilities
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.regression import row_weights
+from pipeline.logistic.softmax import Softmax
 from pipeline.logistic.threads import workers
 from pipeline.training.fit import Training, shortened
 
 REACH = NormalDist().inv_cdf(0.975)  # standard deviations, of intervals of 95 %
 LARGE = "the data is large, so it is not fitted again without penalty; train.lambda = 0 does that"
-JOINT = "the classes are one model (softmax); train.multiclass = one_vs_rest gives intervals for each"
-BENT = "a model with curves or pairs is not fitted again without penalty"
+JOINT = (
+    "the classes are one model (softmax), whose weights are compared with the mean of the classes; for tests of each "
+    "class against the rest: train.multiclass = one_vs_rest"
+)
+MONOTONE = "a monotone model is not fitted again without penalty"
+BENT = "a model with curves, pairs or words is not fitted again without penalty"
 CREDIBLE = "its credible intervals, which take the penalty as the prior, are in inference.csv"
 
 
 def credible_covariances(training: Training) -> dict[str, np.ndarray]:
     """For each class the covariance of its weights and its intercept, (n_features + 1, n_features + 1).
 
-    Empty for a softmax, for an elastic net, whose kink has no curvature, for more than `LARGEST_FACTOR` features, and
-    without penalty, unless there are curves.
+    Empty for an elastic net, whose kink has no curvature, for monotone terms, for more than `LARGEST_FACTOR` features
+    (of a softmax those of all classes together), and without penalty, unless there are curves.
 
     It is that of a Bayesian with the penalty as prior (Wahba 1983; Wood, Generalized Additive Models, section 6.10),
     the inverse of the curvature of the cost, penalty included, divided by the number of rows, which count with their
-    weight and that of their class.
+    weight and that of their class. The classes of a softmax have one curvature together. It does not notice a number
+    that is added to all intercepts, whose mean has no variance then (the pseudo-inverse).
     """
     fitted, y, X = training.fitted, training.y, training.oriented
     is_joint = fitted.multiclass == "softmax" and len(fitted.classes_) > 2
     is_free = fitted.l2 == 0 and not training.features.drawn
-    if is_free or fitted.l1_ratio > 0 or is_joint or X.shape[1] > LARGEST_FACTOR:
+    width, n_joint = X.shape[1] + 1, len(fitted.classes_) if is_joint else 1
+    if is_free or fitted.l1_ratio > 0 or training.params.monotone or width * n_joint > LARGEST_FACTOR + 1:
         return {}
     weight = row_weights(training.params.class_weight, np.searchsorted(fitted.classes_, y), training.weight)
     penalty, n = Ridge(np.array([fitted.l2])), len(y) if weight is None else weight.sum()
     covariances = {}
+    if is_joint:
+        codes, every = np.searchsorted(fitted.classes_, y), np.arange(len(fitted.classes_))
+        W = np.vstack([fitted.coef_.T, fitted.intercept_])
+        with workers() as run:
+            loss, each = Softmax(len(every)), Ridge(np.full(len(every), fitted.l2))
+            H = FastObjective(X, codes, every, each, weight, run=run, loss=loss).joint_curvature(W)
+        together = np.tile(np.eye(width)[-1], len(every)) / np.sqrt(len(every))  # the direction of all intercepts
+        joint = np.linalg.inv(H + np.outer(together, together)) - np.outer(together, together)
+        places = [slice(k * width, (k + 1) * width) for k in every]
+        return {str(label): joint[place, place] / n for label, place in zip(fitted.classes_, places, strict=True)}
     for label, coef, intercept in training.columns_of_weights:
         with workers() as run:
             objective = FastObjective(X, (y == label).astype(int), np.array([1]), penalty, weight, run=run)
@@ -64,7 +82,11 @@ def inferences(
     errors: Any = {"groups": groups, "covariance": params.standard_errors, "clusters": clusters}
     fits: dict[str, tuple[Inference, Inference | None]] = {}
     if classify.multiclass == "softmax" and len(classify.classes_) > 2:
-        return {label: (fit, None) for label, fit in of_softmax(training, weight).items()}
+        of_classes = of_softmax(training, weight)
+        for label, covariance in covariances.items():
+            _add_credible(of_classes[label], covariance, features)
+            of_classes[label].note += f"; {CREDIBLE}"
+        return {label: (fit, None) for label, fit in of_classes.items()}
     for label, coef, intercept in training.columns_of_weights:
         slope, is_class = coef / features.scale, y == label
         intercept -= slope @ features.centre
@@ -76,14 +98,10 @@ def inferences(
         else:
             fit = inference(X, is_class, slope, intercept, classify.l2, weight)
             if label in covariances:
-                of_intercept = np.append(-features.centre / features.scale, 1.0)
-                deviation = np.append(np.sqrt(np.diag(covariances[label]))[:-1] / features.scale, 0.0)
-                deviation[-1] = np.sqrt(of_intercept @ covariances[label] @ of_intercept)
-                fit.credible_lower = fit.coefficient - REACH * deviation
-                fit.credible_upper = fit.coefficient + REACH * deviation
-            is_curved = bool(features.drawn)
-            free = None if is_curved else refit(X, is_class, weight, **errors)
-            why = BENT if is_curved else LARGE
+                _add_credible(fit, covariances[label], features)
+            is_curved = bool(features.drawn or fitted.design.counted)
+            free = None if is_curved or params.monotone else refit(X, is_class, weight, **errors)
+            why = BENT if is_curved else MONOTONE if params.monotone else LARGE
             fit.note += ": " + (why if free is None else f"without penalty, {free.note}")
         separating = (free or fit).separating
         if separating is not None:
@@ -94,6 +112,15 @@ def inferences(
             fit.note += f"; {CREDIBLE}"
         fits[label] = fit, free
     return fits
+
+
+def _add_credible(fit: Inference, covariance: np.ndarray, features: Features) -> None:
+    """The credible intervals per unit, for the covariance of the weights of standardised features."""
+    of_intercept = np.append(-features.centre / features.scale, 1.0)
+    deviation = np.append(np.sqrt(np.diag(covariance))[:-1] / features.scale, 0.0)
+    deviation[-1] = np.sqrt(of_intercept @ covariance @ of_intercept)
+    fit.credible_lower = fit.coefficient - REACH * deviation
+    fit.credible_upper = fit.coefficient + REACH * deviation
 
 
 def of_softmax(training: Training, weight: np.ndarray | None) -> dict[str, Inference]:

@@ -57,6 +57,27 @@ def weights(training: Training) -> pd.DataFrame:
     return with_odds_ratios(table)
 
 
+def words(training: Training) -> pd.DataFrame:
+    """What each word of a text, or value of a list, adds to the log-odds in a row that has it, on average.
+
+    class, column, token, effect, rows. `rows` have the token. Of each class and column, the largest weights per
+    standard deviation come first: a large effect of few rows changes little.
+    """
+    features, seen, tables = training.features, Rows(training.rows), []
+    for label, coef, _ in training.columns_of_weights:
+        for term in training.model.design.counted:
+            positions = features.positions([term])
+            names = features.names[positions].astype(str)
+            effect, tallies = coef[positions] / features.scale[positions], seen.tallies(term)[0]
+            rows = dict(zip((f"{term.name}: {name}" for name in term.labels), tallies.astype(int), strict=True))
+            table = pd.DataFrame({"class": label, "column": term.name, "effect": effect})
+            table.insert(2, "token", [name.removeprefix(f"{term.name}: ") for name in names])
+            table["rows"] = [rows[name] for name in names]
+            size = np.abs(coef[positions] * features.deviation[positions])
+            tables.append(table.iloc[np.argsort(-size, kind="stable")])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
 class Drawn(NamedTuple):
     """A term whose effect makes a picture: the cells that stand for all others, those that training rows have."""
 
@@ -231,6 +252,8 @@ def write(
         if len(cells):
             drawn.append(cells)
             formats.save_csv(cells, root / file)
+    if len(of_words := words(training)):
+        formats.save_csv(of_words, root / paths.WORDS, WEIGHT_DIGITS)
     credible = covariances if "credible_lower" in inferred else {}
     formats.save_csv(effects(training, table, credible, *drawn), root / paths.EFFECTS, WEIGHT_DIGITS)
     formats.save_json(record, root / paths.TRAINING_SUMMARY, WEIGHT_DIGITS)

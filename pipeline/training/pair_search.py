@@ -53,14 +53,14 @@ def losses_of_pairs(
         fold, W = folds[k], weights[k]
         learnt, others = fold.training, fold.held_out
         offset, known = margins(learnt.Z, W), margins(others.Z, W)
-        pairs = found_pairs(fold.features.design.terms, learnt, offset, params.multiclass, max(PAIRS))
+        pairs = found_pairs(fold.features.design.terms, learnt, offset, params, max(PAIRS))
         stage = _Stage(fold, pairs, Settings.of(params, pair_strength=1.0))
         V, losses = np.zeros((1, len(strengths), W.shape[1])), {}
         for n in [n for n in PAIRS if n < len(pairs)] + [len(pairs)] * bool(pairs):
             V = stage.fit(n, V, offset, strength / len(learnt.codes) * np.array(strengths), params)
             for j, multiple in enumerate(strengths):
                 z = known + margins(stage.matrix(others.Z, n), V[:, j])
-                losses[n, multiple] = judge(z[:, 0] if z.shape[1] == 1 else z, others)
+                losses[n, multiple] = judge(z[:, 0] if z.shape[1] == 1 else z, others, params.multiclass)
         bar.update()
         return losses
 
@@ -73,9 +73,15 @@ def losses_of_pairs(
     return {key: np.array([losses[key] for losses in of_folds]) for key in keys if all(key in x for x in of_folds)}
 
 
-def found_pairs(terms: Sequence[Term], rows: FoldRows, z: np.ndarray, multiclass: str, n: int) -> list[tuple[str, str]]:
-    """At most `n` pairs, by the score tests of a model without pairs; z (n_samples, n_columns) are its margins."""
-    P = probabilities(z[:, 0] if z.shape[1] == 1 else z, multiclass)[:, -z.shape[1] :]
+def found_pairs(
+    terms: Sequence[Term], rows: FoldRows, z: np.ndarray, params: config.Train, n: int
+) -> list[tuple[str, str]]:
+    """At most `n` pairs, by the score tests of a model without pairs; z (n_samples, n_columns) are its margins.
+
+    Monotone columns are in none: a pair may fall where its columns rise.
+    """
+    terms = [term for term in terms if term.name not in params.monotone]
+    P = probabilities(z[:, 0] if z.shape[1] == 1 else z, params.multiclass)[:, -z.shape[1] :]
     Y = rows.codes[:, None] == np.arange(P.shape[1]) + (z.shape[1] == 1)
     weight = np.array(1.0) if rows.weight is None else rows.weight[:, None]
     return promising_pairs(terms, rows.Z, weight * (Y - P), weight * P * (1 - P), n)

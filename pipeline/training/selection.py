@@ -1,7 +1,9 @@
 """What `auto` stands for in the section `train`: chosen by cross-validation within the training rows.
 
     lambda        one of `STRENGTHS` divided by the number of training rows (scikit-learn's C = 1/strength): the best
-    features      straight lines, or curves, each with its best lambda
+    features      straight lines, curves, or curves with steps, each with its best lambda
+    words_penalty  a part of lambda, for words, and whether pairs of neighbours are features: `word_pairs`
+    multiclass    of three classes or more: one model of each class against the rest, or one model of all (softmax)
     interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold,
     pair_strength  penalised as single columns are or ten times as much (`pair_search`)
 
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import entropy
 
 from pipeline import config
 from pipeline.columns import splitting
@@ -31,9 +34,9 @@ from pipeline.logistic.loss import log_losses, probabilities
 from pipeline.logistic.matrix import margins
 from pipeline.logistic.regression import EndedEarlyWarning
 from pipeline.overrides import assignment
-from pipeline.training.cross_validation import Fold, Judge, cross_validate, prepared
+from pipeline.training.cross_validation import Fold, cross_validate, prepared
 from pipeline.training.cross_validation import Rows as FoldRows
-from pipeline.training.fit import classifier
+from pipeline.training.fit import classifier, terms_of
 from pipeline.training.pair_search import STRENGTHS as STRENGTHS_OF_PAIRS
 from pipeline.training.pair_search import TOLERANCE, found_pairs, losses_of_pairs
 
@@ -41,7 +44,14 @@ STRENGTHS = (0.3, 1, 3, 10, 30, 100)
 FOLDS, SEED = 5, 0
 LARGEST_SAMPLE = 20_000
 FAST = {"optimizer": "quasi_newton", "learning_rate": "auto", "class_weight": None, "max_iterations": 10_000}
-KEYS = ("features", "interactions", "pair_strength")  # besides lambda
+ABSURD, WHOLE = 10, 0.9  # log-loss of a fold, times that of the class shares; a standard error, times the mean
+CHOICES: dict[str, tuple[Any, ...]] = {  # the simplest first
+    "words_penalty": (1.0, 0.1, 0.01),
+    "word_pairs": (False, True),
+    "features": ("linear", "curves", "steps"),
+    "multiclass": ("one_vs_rest", "softmax"),
+}
+KEYS = (*CHOICES, "interactions", "pair_strength")  # besides lambda
 
 
 class Rows(NamedTuple):
@@ -57,7 +67,9 @@ class Rows(NamedTuple):
 
 
 def has_auto(params: config.Train) -> bool:
-    return "auto" in (params.l2, params.features, params.interactions) or (
+    """Also of words, where the table has texts."""
+    words = (params.words_penalty, params.word_pairs) if params.has_text else ()
+    return "auto" in (params.l2, params.features, params.multiclass, params.interactions, *words) or (
         params.pair_strength == "auto" and bool(params.pairs)
     )
 
@@ -67,14 +79,19 @@ def resolved(
 ) -> tuple[config.Train, pd.DataFrame | None]:
     """`params` with what was chosen in place of `auto`, and the candidates with their log-loss (None without `auto`).
 
-    The candidates are one row each: features, pairs (their number), lambda, log_loss, log_loss_standard_error, chosen.
-    `key` is the group or the time of each row, as for `splitting.folds`, `weight` its weight (n_samples,). Errors:
-    `UserError` where no folds can be cut.
+    The candidates are one row each: features, multiclass, pairs (their number), lambda, log_loss,
+    log_loss_standard_error, chosen. `key` is the group or the time of each row, as for `splitting.folds`, `weight` its
+    weight (n_samples,). Errors: `UserError` where no folds can be cut.
     """
     if not has_auto(params):
         return params.model_copy(update={"pair_strength": params.times_lambda}), None
     X, y = features_and_target(table)
-    check_offset(params.offset, np.unique(y))
+    classes = np.unique(y)
+    if len(classes) == 2 and params.multiclass == "auto":
+        params = params.model_copy(update={"multiclass": "one_vs_rest"})
+        if not has_auto(params):
+            return params.model_copy(update={"pair_strength": params.times_lambda}), None
+    check_offset(params.offset, classes)
     drawn = splitting.sample(y, LARGEST_SAMPLE, SEED)
     rows = Rows(in_memory(X.take(drawn.rows)), y[drawn.rows], drawn.weight(weight))
     key = None if key is None else key.iloc[drawn.rows].reset_index(drop=True)
@@ -83,58 +100,96 @@ def resolved(
     folds = splitting.folds(rows.y, FOLDS, SEED, key)
     strengths = np.array(STRENGTHS if params.l2 == "auto" else [params.l2 * len(table)])
     lambdas = [float(value) for value in significant(strengths / len(table), 3)]
-    candidates, losses = [], []
+    candidates: list[dict[str, Any]] = []
+    losses: list[np.ndarray] = []
 
-    def add(kind: str, n_pairs: int, multiple: float, l2: float, loss: np.ndarray) -> None:
-        error = loss.std(ddof=1) / np.sqrt(len(loss))
-        candidates.append([kind, n_pairs, multiple, l2, loss.mean(), error])
+    def add(asked: config.Train, n_pairs: int, multiple: float, l2: float, loss: np.ndarray) -> None:
+        chosen = {"features": asked.features, "multiclass": asked.multiclass}
+        numbers = {"pairs": n_pairs, "pair_strength": multiple, "lambda": l2, "log_loss": loss.mean()}
+        error = {"log_loss_standard_error": loss.std(ddof=1) / np.sqrt(len(loss))}
+        words = {name: getattr(asked, name) for name in ("words_penalty", "word_pairs") if params.has_text}
+        candidates.append({**chosen, **numbers, **error, **words})
         losses.append(loss)
 
-    best, tried = -1, None
-    for kind in ["linear", "curves"] if params.features == "auto" else [params.features]:
-        first = len(losses)
-        of_kind = _tried(
-            rows, Settings.of(params.model_copy(update={"features": kind})), strengths * share, folds, params
-        )
-        for l2, loss in zip(lambdas, of_kind.losses.T, strict=True):
-            add(kind, 0, 1.0, l2, loss)
-        lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
-        best, before = lowest if best < 0 else _better(best, lowest, losses), best
-        tried = tried if best == before else of_kind
-    assert tried is not None
-    kind, *_, l2, _, _ = candidates[best]
-    l2 = l2 if params.l2 == "auto" else params.l2
-    settled = params.model_copy(update={"l2": l2, "features": kind, "pair_strength": params.times_lambda})
-    strength, at_l2, first = share * l2 * len(table), lambdas.index(candidates[best][3]), len(losses)
+    def lowest_of(asked: config.Train, places: Sequence[int]) -> tuple[_Tried, int]:
+        first, terms = len(losses), terms_of(asked, X, classes)
+        tried = _tried(rows, terms, strengths[places] * share, folds, asked)
+        for place, loss in zip(places, tried.losses.T, strict=True):
+            add(asked, 0, 1.0, lambdas[place], loss)
+        return tried, first + int(np.argmin([loss.mean() for loss in losses[first:]]))
+
+    choices = {key: values for key, values in CHOICES.items() if getattr(params, key) == "auto"}
+    settled = params.model_copy(update={key: values[0] for key, values in choices.items()})
+    all_places = list(range(len(lambdas)))
+    tried, best = lowest_of(settled, all_places)
+    of_tried = best  # its position among those that were tried together
+    has_numbers = any(len(X.select_dtypes(kind).columns) for kind in ("number", "datetime"))
+    applies = {"features": has_numbers, "multiclass": len(classes) > 2}
+    for name, values in choices.items():
+        for value in values[1:] if applies.get(name, params.has_text) else ():
+            at_l2 = lambdas.index(candidates[best]["lambda"])
+            places = all_places[max(at_l2 - 1, 0) : at_l2 + 2] if name == "multiclass" else all_places
+            first, asked = len(losses), settled.model_copy(update={name: value})
+            of_asked, lowest = lowest_of(asked, places)
+            is_lower = losses[lowest].mean() < losses[best].mean()
+            if is_lower if name == "words_penalty" else _better(best, lowest, losses) == lowest:
+                best, tried, settled, of_tried = lowest, of_asked, asked, lowest - first
+    l2 = candidates[best]["lambda"] if params.l2 == "auto" else params.l2
+    settled = settled.model_copy(update={"l2": l2, "pair_strength": params.times_lambda})
+    strength, first = share * l2 * len(table), len(losses)
     multiples = STRENGTHS_OF_PAIRS if params.pair_strength == "auto" else (settled.times_lambda,)
-    settings = Settings.of(settled)
+    settings = terms_of(settled, X, np.unique(y))
     of_pairs: dict[tuple[int, float], np.ndarray] = {}
     if params.interactions == "auto":
         of_pairs = losses_of_pairs(
             tried.folds if settings.has_bins else _folds(rows, replace(settings, bins=True), folds),
-            tried.weights(at_l2),
+            tried.weights(of_tried),
             settled,
             strength,
             multiples,
-            _log_loss(params),
+            _log_loss,
             losses[best],
         )
     elif params.pairs and params.pair_strength == "auto":
         for multiple in multiples[1:]:
-            again = _tried(rows, replace(settings, pair_strength=multiple), np.array([strength]), folds, params)
+            again = _tried(rows, replace(settings, pair_strength=multiple), np.array([strength]), folds, settled)
             of_pairs[len(params.pairs), multiple] = again.losses[:, 0]
     for (n, multiple), loss in of_pairs.items():
-        add(kind, n, multiple, l2, loss)
+        add(settled, n, multiple, l2, loss)
     if of_pairs:
         lowest = first + int(np.argmin([loss.mean() for loss in losses[first:]]))
         simplest = [best, *range(first, lowest + 1)]
         best = next(k for k in simplest if _better(k, lowest, losses) == k)
     if params.interactions == "auto":
-        pairs = _top_pairs(rows, strength, settled, candidates[best][1])
+        pairs = _top_pairs(rows, strength, settled, candidates[best]["pairs"])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
-    settled = settled.model_copy(update={"pair_strength": candidates[best][2]})
-    names = ["features", "pairs", "pair_strength", "lambda", "log_loss", "log_loss_standard_error"]
-    return settled, pd.DataFrame(candidates, columns=names).assign(chosen=np.arange(len(candidates)) == best)
+    settled = settled.model_copy(update={"pair_strength": candidates[best]["pair_strength"]})
+    _warn_of_absurd(candidates, losses, rows)
+    return settled, pd.DataFrame(candidates).assign(chosen=np.arange(len(candidates)) == best)
+
+
+def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
+    """What was chosen, and its log-loss beside the best of each other kind, for a reader of the result."""
+    kinds = {"linear": "straight lines", "curves": "curves", "one_vs_rest": "each class against the rest"}
+    kinds |= {"steps": "curves with steps", "softmax": "one model of all classes (softmax)"}
+    chosen, losses = candidates[candidates["chosen"]].iloc[0], candidates["log_loss"]
+    others: dict[str, float] = {}
+    for key in ("features", "multiclass"):
+        others |= {kinds[name]: losses[candidates[key] == name].min() for name in set(candidates[key]) - {chosen[key]}}
+    if chosen["pairs"]:
+        others["no pairs"] = losses[candidates["pairs"] == 0].min()
+    parts = [kinds[chosen["features"]], *([kinds[params.multiclass]] if len(set(candidates["multiclass"])) > 1 else [])]
+    if "words_penalty" in candidates:
+        parts += [
+            f"words with {params.words_penalty:g} of the penalty{', and their neighbours' if params.word_pairs else ''}"
+        ]
+    times = f" with {params.times_lambda:g} times that" if params.times_lambda != 1 else ""
+    parts += [f"lambda {params.l2:g}", f"{len(params.pairs)} pairs{times}" if params.pairs else "no pairs"]
+    beside = "; ".join(f"{name}: {value:.4f}" for name, value in others.items())
+    return (
+        f"Chosen by cross-validation within the training rows: {', '.join(parts)}; log-loss {chosen['log_loss']:.4f} "
+        f"+- {chosen['log_loss_standard_error']:.4f}{f' ({beside})' if beside else ''}."
+    )
 
 
 def without_lambda(
@@ -148,7 +203,8 @@ def without_lambda(
 
     Returned are those of all rows, those of each fold (`in_folds`), and what was chosen as overrides.
     """
-    chosen = [name for name in KEYS if getattr(params, name) == "auto"]
+    keys = KEYS if params.has_text else [name for name in KEYS if "word" not in name]
+    chosen = [name for name in keys if getattr(params, name) == "auto"]
     if not chosen:
         return params, [params] * len(folds), []
     asked = params.model_copy(update={"l2": "auto"})
@@ -186,6 +242,28 @@ def in_folds(
     return choices
 
 
+def _warn_of_absurd(candidates: Sequence[dict[str, Any]], losses: Sequence[np.ndarray], rows: Rows) -> None:
+    """Warn of candidates with a fold far worse than the class shares, or that makes up nearly the whole mean."""
+    shares = np.bincount(np.unique(rows.y, return_inverse=True)[1], rows.weight)
+    prior = entropy(shares)
+    wrong = [
+        k
+        for k, of_k in enumerate(candidates)
+        if losses[k].max() > prior
+        and (losses[k].max() > ABSURD * prior or of_k["log_loss_standard_error"] > WHOLE * of_k["log_loss"])
+    ]
+    if wrong:
+        worst = max(wrong, key=lambda k: losses[k].max())
+        of_worst = candidates[worst]
+        warnings.warn(
+            f"In one fold of cross-validation the log-loss of {len(wrong)} of {len(candidates)} candidates is absurd: "
+            f"{losses[worst].max():.3g} with features {of_worst['features']} and lambda {of_worst['lambda']:g}; the "
+            f"class shares alone have {prior:.3g}. So a few rows there are unlike all others: look for wrong cells "
+            f"among the smallest and largest numbers (outputs/load/columns.csv has them).",
+            stacklevel=3,
+        )
+
+
 def _better(simple: int, other: int, losses: Sequence[np.ndarray]) -> int:
     gain = losses[simple] - losses[other]
     return other if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else simple
@@ -212,7 +290,7 @@ def _tried(
         params.model_copy(update={**FAST, "tolerance": TOLERANCE}),
         strengths[:, None] / np.array([len(learnt) for learnt, _ in cut]),
         None,
-        _log_loss(params),
+        _log_loss,
         len(np.unique(rows.y)),
         from_zero=True,
         title="choose lambda of lines" if settings.smoothness is None else "choose lambda of curves",
@@ -227,23 +305,20 @@ def _folds(rows: Rows, settings: Settings, cut: list[splitting.Fold]) -> list[Fo
     return prepared(rows.X, np.unique(rows.y, return_inverse=True)[1], cut, [settings] * len(cut), rows.weight)
 
 
-def _log_loss(params: config.Train) -> Judge:
-    def log_loss(margins: np.ndarray, held_out: FoldRows) -> float:
-        P = probabilities(margins, params.multiclass)
-        return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
-
-    return log_loss
+def _log_loss(margins: np.ndarray, held_out: FoldRows, multiclass: str) -> float:
+    P = probabilities(margins, multiclass)
+    return float(np.average(log_losses(P, held_out.codes), weights=held_out.weight))
 
 
 def _top_pairs(rows: Rows, strength: float, params: config.Train, n: int) -> list[tuple[str, str]]:
     """At most `n` pairs, by the score tests of a model without pairs."""
     if n == 0:
         return []
-    design, _, Z = prepare(rows.X, Settings.of(params, bins=True))
+    design, features, Z = prepare(rows.X, terms_of(params, rows.X, np.unique(rows.y), bins=True))
     fast = params.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EndedEarlyWarning)
-        model = classifier(fast, init="zeros").fit(Z, rows.y, rows.weight)
+        model = classifier(fast, init="zeros", signs=features.signs).fit(Z, rows.y, rows.weight)
     codes = np.unique(rows.y, return_inverse=True)[1]
     z = margins(Z, np.vstack([model.coef_.T, model.intercept_]))
-    return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params.multiclass, n)
+    return found_pairs(design.terms, FoldRows(Z, codes, rows.weight, np.arange(len(codes))), z, params, n)

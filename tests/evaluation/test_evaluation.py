@@ -11,11 +11,13 @@ from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from benchmarks import coverage
 from pipeline.columns.dataset import bundled
 from pipeline.columns.target import features_and_target
 from pipeline.errors import UserError
 from pipeline.evaluation import checks, references, result
 from pipeline.files import formats, paths
+from pipeline.logistic import LogisticRegression
 from pipeline.logistic.matrix import Matrix
 from pipeline.reading import CellFormat
 from pipeline.scores import bootstrap, scores
@@ -284,7 +286,9 @@ def test_class_weights_are_reported_to_spoil_probabilities_and_the_threshold_fin
 def of_scikit_learn(trained: fit.Training) -> Pipeline:
     """From typed columns to probabilities, as scikit-learn's functions take it."""
     features = FunctionTransformer(lambda X: Matrix([trained.model.design.block(X)], trained.features.T))
-    return make_pipeline(features, trained.fitted)
+    estimator = LogisticRegression()
+    vars(estimator).update(vars(trained.fitted))
+    return make_pipeline(features, estimator)
 
 
 def test_importance_is_that_of_scikit_learn_and_a_column_without_effect_is_named():
@@ -388,3 +392,35 @@ def test_no_class_ends_the_script_of_the_page_that_dvc_writes(tmp_path):
     for file in plotted(tmp_path):
         assert "<" not in file.read_text()
         assert "alert(1)" in file.read_text() or file.stem == "costs"
+
+
+def rows_of(hits, misses, false_alarms, others):
+    """Predictions with so many rows of each kind, where `b` is the class to find."""
+    counts = {("b", "b"): hits, ("b", "a"): misses, ("a", "b"): false_alarms, ("a", "a"): others}
+    rows = [pair for pair, n in counts.items() for _ in range(n)]
+    return pd.DataFrame(rows, columns=["actual", "predicted"]).assign(probability_a=0.5, probability_b=0.5)
+
+
+def test_without_a_hit_the_macro_scores_have_intervals_of_wilson():
+    found = bootstrap.of_rare_classes(rows_of(0, 5, 0, 95))
+    assert found["precision_macro"][1] == pytest.approx(0.475 + np.hypot(1, 0.978 - 0.95) / 2, abs=0.001)
+    upper = 0.4345  # Wilson's upper end of 0 in 5 rows
+    assert found["recall_macro"][1] == pytest.approx(0.5 + upper / 2, abs=0.001)
+    assert found["f1_macro"][1] > (2 * upper / (1 + upper)) / 2 + 0.4
+
+
+def test_where_ten_hits_and_predicted_rows_stand_behind_each_class_draws_alone_decide():
+    assert bootstrap.of_rare_classes(rows_of(10, 5, 3, 95)) == {}
+    assert set(bootstrap.of_rare_classes(rows_of(9, 5, 3, 95))) == {"precision_macro", "recall_macro", "f1_macro"}
+
+
+def test_rows_of_equal_weight_have_the_intervals_of_no_weight():
+    rows = rows_of(3, 4, 2, 60)
+    plain, weighted = bootstrap.of_rare_classes(rows), bootstrap.of_rare_classes(rows, np.full(len(rows), 2.5))
+    for name, ends in plain.items():
+        assert weighted[name] == pytest.approx(ends)
+
+
+def test_the_intervals_of_a_rare_class_hold_what_they_promise():
+    table = coverage.coverage(1.5, 60)
+    assert (table.loc[["precision_macro", "recall_macro", "f1_macro"], "report"] >= 0.9).all()

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from conftest import train_params
 
+from pipeline.errors import UserError
 from pipeline.export import formula, program, sheet, sql
 from pipeline.model import Model
 from pipeline.reading import CellFormat
@@ -167,6 +168,61 @@ def by_libreoffice(fitted: Model, rows: pd.DataFrame) -> pd.DataFrame:
             each = [results[f"{name}: {label}"] for label in fitted.classes_]
             results[name] = np.select([results["decision"] == label for label in fitted.classes_], each)
     return results
+
+
+TEXTS = [
+    "Never again, it's broken",
+    "don't DON'T broken \N{RIGHT SINGLE QUOTATION MARK}again\N{RIGHT SINGLE QUOTATION MARK} never",
+    "東京は broken",
+    "fits well €5 again",
+    "\N{LATIN SMALL LIGATURE FI}ne 'fits' well",
+]
+
+
+def reviews(delimiter: str, template: str = "{}") -> pd.DataFrame:
+    """Texts and lists, some of each missing."""
+    random = np.random.default_rng(2)
+    values = ["a b", "c", "d'e", "f.g"]
+    lists = [template.format(delimiter.join(random.permutation(values)[: random.integers(1, 4)])) for _ in range(N)]
+    text = [" ".join(random.choice(TEXTS, 2)) for _ in range(N)]
+    table = pd.DataFrame({"text": strings(text), "list": strings(lists)})
+    return table.where(random.random((N, 2)) > 0.1).astype("str")
+
+
+def of_tokens(table: pd.DataFrame, columns: list[str]) -> Model:
+    y = strings(np.where(np.arange(N) % 3 + table["list"].str.contains("c").fillna(False) > 1, "yes", "no"))
+    params = train_params(
+        **{"lambda": 0.01}, optimizer="quasi_newton", learning_rate="auto", max_iterations=99, word_pairs=True
+    ).of_tokens({name: name for name in columns})
+    return fit.train(table[columns].assign(y=y).rename(columns={"y": "target"}), params, CellFormat()).model
+
+
+@pytest.mark.parametrize("by", [by_python, by_node])
+@pytest.mark.parametrize(("delimiter", "template"), [(";", "{}"), ("', '", "['{}']")])
+def test_words_and_lists_of_programs_agree_with_the_model(
+    by: Callable[..., pd.DataFrame], delimiter: str, template: str
+) -> None:
+    table = reviews(delimiter, template)
+    fitted = of_tokens(table, ["text", "list"])
+    rows = table.assign(since=pd.NaT)
+    assert_agrees(by(fitted, rows), fitted, rows)
+
+
+@pytest.mark.parametrize("by", [by_libreoffice, by_duckdb, by_sqlite])
+def test_lists_agree_with_the_model(by: Callable[..., pd.DataFrame]) -> None:
+    fitted = of_tokens(reviews("; "), ["list"])
+    rows = reviews("; ")[["list"]].assign(since=pd.NaT, place=np.arange(N))
+    if by is by_libreoffice:  # where a row without any cell is no row
+        rows = rows[rows["list"].notna()].reset_index(drop=True)
+    assert_agrees(by(fitted, rows), fitted, rows)
+
+
+def test_words_that_a_language_can_not_express_are_one_message(tmp_path: Path) -> None:
+    of_model = formula.of(of_tokens(reviews(";"), ["text", "list"]))
+    with pytest.raises(UserError, match="the words of 'text' can't be written as SQL"):
+        sql.select(of_model, "a model", "duckdb", "rows", [])
+    with pytest.raises(UserError, match="the words of 'text' can't be written as formulas"):
+        sheet.write(of_model, "a model", tmp_path / "model.xlsx", 3)
 
 
 @pytest.mark.parametrize("by", [by_libreoffice, by_python, by_node, by_duckdb, by_sqlite])

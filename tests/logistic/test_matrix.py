@@ -1,4 +1,4 @@
-"""Products with rows of numbers and codes. The oracle is the matrix written out."""
+"""Products with rows of numbers, codes and counts. The oracle is the matrix written out."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from pipeline.logistic.matrix import Block, Matrix, as_matrix, margins
 from pipeline.logistic.penalty import Ridge
 from pipeline.logistic.threads import workers
 
-N, DENSE, WIDTHS = 3_000, 4, (3, 40, 500)
+N, DENSE, WIDTHS, COUNTED = 3_000, 4, (3, 40, 500), 60
 
 
 def example(n=N, n_blocks=3):
@@ -19,16 +19,16 @@ def example(n=N, n_blocks=3):
     dense, starts = rng.normal(size=(n, DENSE)), np.cumsum([0, *WIDTHS])
     codes = np.column_stack([rng.integers(0, width, n) for width in WIDTHS]).astype(np.int32)
     one_hot = np.concatenate([np.eye(width)[codes[:, j]] for j, width in enumerate(WIDTHS)], axis=1)
-    n_base = DENSE + starts[-1]
+    counts = sparse.random(n, COUNTED, 0.1, format="csr", random_state=2)
+    n_sparse = int(starts[-1]) + COUNTED
+    n_base = DENSE + n_sparse
     T = sparse.random(n_base + 1, 301, 0.02, random_state=1, format="lil")
     T[:, -1] = 0
     T[-1, -1] = 1
-    T[np.arange(300), np.arange(300)] = 1
-    X = (np.column_stack([dense, one_hot, np.ones(n)]) @ T.tocsr())[:, :-1]
-    blocks = zip(
-        np.array_split(dense, n_blocks), np.array_split(codes + starts[:-1].astype(np.int32), n_blocks), strict=True
-    )
-    return Matrix([Block(*block, int(starts[-1])) for block in blocks], T), X, rng
+    T[np.r_[:250, n_base - 50 : n_base], np.arange(300)] = 1
+    X = (np.column_stack([dense, one_hot, counts.toarray(), np.ones(n)]) @ T.tocsr())[:, :-1]
+    whole = Block(dense, codes + starts[:-1].astype(np.int32), n_sparse, counts=counts)
+    return Matrix([whole[rows] for rows in np.array_split(np.arange(n), n_blocks)], T), X, rng
 
 
 def test_margins_of_codes_are_those_of_the_matrix_written_out():

@@ -8,6 +8,7 @@ from sklearn.metrics import log_loss
 
 from pipeline import config
 from pipeline.columns import splitting
+from pipeline.columns.target import features_and_target
 from pipeline.reading import CellFormat
 from pipeline.training import decision, fit, pair_search, selection
 from pipeline.training.sweep import score_grid
@@ -24,11 +25,17 @@ def table(n, shape):
 AUTO = train_params(**{"lambda": "auto"}, features="auto", optimizer="quasi_newton", learning_rate="auto")
 
 
-@pytest.mark.parametrize(("shape", "kind"), [(lambda x: 2 * x, "linear"), (lambda x: x**2 - 1, "curves")])
-def test_lines_are_kept_unless_curves_are_clearly_better(shape, kind):
-    params, candidates = selection.resolved(table(1_000, shape), AUTO)
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [(lambda x: 2 * x, "linear"), (lambda x: x**2 - 1, "curves"), (lambda x: 4.0 * (np.round(4 * x) % 2) - 2, "steps")],
+)
+def test_lines_are_kept_unless_curves_are_clearly_better_and_curves_unless_steps_are(shape, kind):
+    rows = table(1_000, shape).assign(x=lambda rows: np.round(4 * rows["x"]))
+    params, candidates = selection.resolved(rows if kind == "steps" else table(1_000, shape), AUTO)
     assert params.features == kind
-    assert set(candidates["features"]) == {"linear", "curves"}
+    assert set(candidates["features"]) == {"linear", "curves", "steps"}
+    names = {"linear": "straight lines", "curves": "curves", "steps": "curves with steps"}
+    assert f"training rows: {names[kind]}, lambda" in selection.sentence(params, candidates)
     chosen = candidates[candidates["chosen"]].squeeze()
     assert (chosen["features"], chosen["lambda"]) == (kind, params.l2)
     assert chosen["log_loss"] == candidates.loc[candidates["features"] == kind, "log_loss"].min()
@@ -44,7 +51,7 @@ def test_what_is_given_is_kept():
     assert selection.resolved(table(100, lambda x: x), given) == (given, None)
     params, candidates = selection.resolved(table(300, lambda x: x), AUTO.model_copy(update={"l2": 0.5}))
     assert params.l2 == 0.5
-    assert len(candidates) == 2
+    assert len(candidates) == 3
 
 
 def test_many_rows_are_decided_by_a_sample_and_the_choice_repeats(monkeypatch):
@@ -133,3 +140,64 @@ def test_one_row_of_a_third_class_does_not_stop_the_choice():
         params, candidates = selection.resolved(rows, AUTO)
     assert np.isfinite(candidates["log_loss"]).all()
     assert params.features == "linear"
+
+
+def three_classes(n, is_softmax, seed=0):
+    """Drawn from a softmax of two numbers; or classes that one number separates from each other in turn."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    z = X @ np.array([[3, 0, -3], [0, 3, -3]]) if is_softmax else np.zeros((n, 3))
+    labels = np.array(["a", "b", "c"])[(z + rng.gumbel(size=(n, 3))).argmax(axis=1)]
+    return pd.DataFrame({"x": X[:, 0], "z": X[:, 1], "y": labels}).astype({"y": "str"})
+
+
+JOINED = AUTO.model_copy(update={"features": "linear", "multiclass": "auto"})
+
+
+@pytest.mark.parametrize(("is_softmax", "chosen"), [(True, "softmax"), (False, "one_vs_rest")])
+def test_classes_are_one_model_where_that_is_clearly_better(is_softmax, chosen):
+    params, candidates = selection.resolved(three_classes(900, is_softmax), JOINED)
+    assert params.multiclass == chosen
+    assert candidates.loc[candidates["chosen"], "multiclass"].item() == chosen
+    assert set(candidates["multiclass"]) == {"one_vs_rest", "softmax"}
+
+
+def test_of_two_classes_there_is_nothing_to_join():
+    fixed = JOINED.model_copy(update={"l2": 0.1})
+    assert selection.resolved(table(100, lambda x: x), fixed) == (
+        fixed.model_copy(update={"multiclass": "one_vs_rest"}),
+        None,
+    )
+
+
+def test_how_classes_are_joined_is_chosen_in_each_fold_and_its_probabilities_are_of_that(monkeypatch):
+    rows = three_classes(300, True)
+    y, chosen = rows["y"].to_numpy(), []
+    folds = splitting.folds(y, 5, 0)
+
+    def in_folds(table, asked, settled, folds, key, weight):
+        chosen.extend(
+            asked.model_copy(update={"l2": 0.01, "multiclass": ["one_vs_rest", "softmax"][k % 2]})
+            for k in range(len(folds))
+        )
+        return chosen
+
+    monkeypatch.setattr(selection, "in_folds", in_folds)
+    _, P = decision.out_of_fold(rows, JOINED, None, np.ones(len(rows)))
+    for k, (learnt, held_out) in enumerate(folds):
+        model = fit.train(rows.iloc[learnt].reset_index(drop=True), chosen[k], CellFormat()).model
+        np.testing.assert_allclose(P[held_out], model.probabilities(rows.iloc[held_out]), atol=1e-4)
+
+
+def test_a_fold_with_a_wrong_cell_is_reported_and_noise_is_not(recwarn):
+    rows = table(300, lambda x: 2 * x)
+    selection.resolved(rows, AUTO)
+    assert not recwarn.list
+    losses = np.array([[0.4] * 5, [0.4, 0.4, 0.4, 0.4, 30]])
+    candidates = [
+        {"features": "linear", "lambda": 0.1, "log_loss": mean, "log_loss_standard_error": error}
+        for mean, error in zip(losses.mean(axis=1), losses.std(axis=1, ddof=1) / 5**0.5, strict=True)
+    ]
+    columns = features_and_target(rows)
+    with pytest.warns(UserWarning, match=r"1 of 2 candidates is absurd: 30 with features linear and lambda 0\.1"):
+        selection._warn_of_absurd(candidates, losses, selection.Rows(*columns, None))

@@ -444,7 +444,45 @@ def test_a_softmax_and_a_lasso_are_written_with_what_is_defined_for_them(tmp_pat
         assert summary["class_0"]["note"].startswith("the classes are one model (softmax)")
         expected = -2 * np.log(P[np.arange(len(P)), pd.factorize(table["target"], sort=True)[0]]).sum()
         assert summary["class_1"]["deviance"] == pytest.approx(expected)
-        assert list(pd.read_csv(tmp_path / paths.INFERENCE)) == ["class", "feature", "coefficient"]
+        columns = ["class", "feature", "coefficient", "credible_lower", "credible_upper"]
+        assert list(pd.read_csv(tmp_path / paths.INFERENCE)) == columns
+        assert "credible intervals" in summary["class_0"]["note"]
+
+
+@pytest.mark.parametrize("features", ["linear", "curves"])
+def test_the_classes_of_a_softmax_have_the_credible_intervals_of_their_joint_information(features, tmp_path):
+    """The oracle writes it down row by row, for intercepts whose sum is fixed."""
+    rng, n = np.random.default_rng(0), 300
+    x, times = rng.normal(50, 9, n).round(), rng.integers(1, 4, n).astype(float)
+    z = np.column_stack([np.zeros(n), (x - 50) / 9, (x - 50) ** 2 / 81]) + rng.gumbel(size=(n, 3))
+    table = pd.DataFrame({"x": x, "y": pd.Series(np.array(["a", "b", "c"])[z.argmax(axis=1)], dtype="str")})
+    settings = params(features=features, multiclass="softmax", optimizer="newton", learning_rate="auto")
+    fitted = fit.train(table, settings.model_copy(update={"l2": 0.1}), CellFormat(), times)
+    learnt.write(fitted, tmp_path)
+    Z = np.column_stack([fitted.rows.toarray(), np.ones(n)])
+    P, p = fitted.model.probabilities(table[["x"]]), Z.shape[1]
+    H = np.diag(np.tile([*[0.1 * times.sum()] * (p - 1), 0.0], 3))
+    for row, shares, often in zip(Z, P, times, strict=True):
+        H += often * np.kron(np.diag(shares) - np.outer(shares, shares), np.outer(row, row))
+    free = np.zeros((3 * p, 3 * p - 1))
+    others = np.arange(3 * p) % p < p - 1
+    free[np.ix_(others, np.arange(3 * p - 3))] = np.eye(3 * p - 3)
+    free[~others, -2:] = np.linalg.svd(np.ones((1, 3)))[2][1:].T
+    C = free @ np.linalg.inv(free.T @ H @ free) @ free.T
+    found = pd.read_csv(tmp_path / paths.INFERENCE)
+    for k, label in enumerate("abc"):
+        of_class = C[k * p : (k + 1) * p, k * p : (k + 1) * p]
+        to_units = np.diag(np.append(1 / fitted.features.scale, 1.0))
+        to_units[-1, :-1] = -fitted.features.centre / fitted.features.scale
+        expected = 1.959964 * np.sqrt(np.diag(to_units @ of_class @ to_units.T))
+        rows = found[found["class"] == label]
+        np.testing.assert_allclose(rows["credible_upper"] - rows["coefficient"], expected, rtol=1e-4)
+        np.testing.assert_allclose(rows["coefficient"] - rows["credible_lower"], expected, rtol=1e-4)
+        if features == "curves":
+            drawn = pd.read_csv(tmp_path / paths.CURVES_OF_FEATURES).query("`class` == @label")
+            F = Z[[int(np.flatnonzero(x == value)[0]) for value in drawn["value"].round()], :-1]
+            band = 1.959964 * np.sqrt(np.diag(F @ of_class[:-1, :-1] @ F.T))
+            np.testing.assert_allclose((drawn["upper"] - drawn["lower"]) / 2, band, rtol=1e-4)
 
 
 def test_thousands_of_categories_train_and_are_written_with_their_weights(tmp_path):

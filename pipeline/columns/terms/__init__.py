@@ -4,6 +4,8 @@ term        what a term is
 line        a number as a straight line, and where it is missing
 dates       parts of a date
 categories  strings
+tokens      the words of texts
+lists       the values of lists
 curve       what a number adds beside its line
 cyclic      curves of hour, weekday and month
 pair        two terms that act together
@@ -17,5 +19,6 @@ from pipeline.columns.terms.categories import Categories
 from pipeline.columns.terms.design import Design, Features, prepare
 from pipeline.columns.terms.offset import Offset
 from pipeline.columns.terms.term import Rows, Settings, Term
+from pipeline.columns.terms.tokens import Tokens, Words
 
-__all__ = ["Categories", "Design", "Features", "Offset", "Rows", "Settings", "Term", "prepare"]
+__all__ = ["Categories", "Design", "Features", "Offset", "Rows", "Settings", "Term", "Tokens", "Words", "prepare"]

@@ -37,7 +37,8 @@ class Categories(Term):
 
     @classmethod
     def fit(cls, table: Table, settings: Settings, earlier: Sequence[Term]) -> list[Term]:
-        return [cls(str(name), *_counted(table[name])) for name in table.select_dtypes("str").columns]
+        names = [name for name in table.select_dtypes("str").columns if name not in settings.tokens]
+        return [cls(str(name), *_counted(table[name])) for name in names]
 
     def encode(self, table: Table) -> Piece:
         codes = pc.index_in(_strings(table[self.columns[0]]), pa.array(self.categories, pa.large_string()))

@@ -13,6 +13,12 @@ diagonal, they are the bends from smooth to rough, each divided by the square ro
 The mode, if a tenth of the rows or more have it, has an indicator beside the curve: rows without capital gain are
 another kind of rows, and a smooth curve can't jump there.
 
+With steps, the knots of g lie at quantiles of the normal score of the rank, where skewed numbers have as many rows
+everywhere, and each number that `ROWS_OF_A_STEP` rows or more have has an indicator.
+
+A monotone curve is a sum of the line and of I-splines, which rise from 0 to 1 (sums of B-splines; Ramsay 1988), all
+with weights of one sign. Each has the variance and the penalty of the smoothest bend.
+
 Bins without training rows (inside a fold) have the features of the nearest bin with some, as the predictions of a model
 that has never seen such numbers.
 
@@ -28,6 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.special import ndtri
 
 from pipeline.columns.terms import cyclic
 from pipeline.columns.terms.expression import Constant, Expression, Missing, Steps
@@ -41,6 +48,7 @@ FEWEST = 4  # distinct numbers for a curve
 NEGLIGIBLE = 1e-6  # times the largest variance of a direction: what is left of the straight line
 BINS = 256  # of a curve; each value has its own where there are fewer
 BENDS = 3  # of a pair
+ROWS_OF_A_STEP = 10
 OFTEN = 0.1  # of the rows that have the mode: with so many it has an indicator
 EDGE_DIGITS = 9
 
@@ -114,26 +122,33 @@ class Curve(Term):
         if settings.smoothness is None:
             return None
         seen = rows.counts(self)[:-1]
-        if (period := cyclic.PERIODS.get(self.line.part)) is None:
-            Phi = bends(self.points, seen, settings.smoothness)
+        is_monotone, period = self.name in settings.signs, cyclic.PERIODS.get(self.line.part)
+        if period is None:
+            Phi = bends(self.points, seen, settings.smoothness, settings.steps, is_monotone)
         else:
             Phi = cyclic.bends(self.values, seen, settings.smoothness, period)
         names = [f"{self.name}, bend {k}" for k in range(1, Phi.shape[1] + 1)]
-        if period is None and (mode := self.mode(seen)) is not None:
-            Phi = np.column_stack([Phi, np.arange(len(Phi)) == mode])
-            value = (self.values[mode] / self.line.scale).round(12) * self.line.scale + 0.0  # no -0
-            names.append(f"{self.name} = {value:.9g}")
+        own = self.steps(seen) if settings.steps else self.mode(seen)
+        own = own[:0] if is_monotone or period else own
+        Phi = np.column_stack([Phi, np.arange(len(Phi))[:, None] == own])
+        values = (self.values[own] / self.line.scale).round(12) * self.line.scale + 0.0  # no -0
+        names += [f"{self.name} = {value:.9g}" for value in values]
         if not names:
             return None
         n = max(seen.sum(), 1)
         deviation = np.sqrt(np.maximum(seen @ Phi**2 / n - (seen @ Phi / n) ** 2, 0))
         return products(names, rows.first(self), Phi, deviation)
 
-    def mode(self, counts: np.ndarray) -> int | None:
-        """The bin of the mode, by training rows in each bin (n_bins,); None where it is rare or a line says it all."""
-        k = int(counts.argmax())
-        is_often = counts[k] >= OFTEN * counts.sum() and (counts > 0).sum() > 2
-        return k if is_often and self.alone is not None and self.alone[k] else None
+    def mode(self, counts: np.ndarray) -> np.ndarray:
+        """The bin of the mode, by training rows in each bin (n_bins,); empty where it is rare or a line says it all."""
+        steps = self.steps(counts)
+        return steps[counts[steps] >= max(OFTEN * counts.sum(), counts.max())][:1]
+
+    def steps(self, counts: np.ndarray) -> np.ndarray:
+        """The bins of one number that many rows have; empty where a line says it all."""
+        if self.alone is None or (counts > 0).sum() <= 2:
+            return np.empty(0, int)
+        return np.flatnonzero(self.alone & (counts >= ROWS_OF_A_STEP))
 
     def effects(self) -> Effects:
         """Of the line and the curve, at the point of each bin."""
@@ -145,8 +160,8 @@ class Curve(Term):
     def groups(self, counts: np.ndarray, n_groups: int) -> np.ndarray:
         """The group of each code (n_codes,): neighbours with about as many rows; the last for missing cells."""
         below = np.cumsum(counts[:-1]) - counts[:-1] / 2
-        places = np.minimum(below * (n_groups - 1) // max(counts[:-1].sum(), 1), n_groups - 2)  # the last bins may be empty
-        groups = np.unique(places, return_inverse=True)[1]
+        places = below * (n_groups - 1) // max(counts[:-1].sum(), 1)
+        groups = np.unique(np.minimum(places, n_groups - 2), return_inverse=True)[1]
         return np.append(groups, groups.max() + 1)
 
     def of_groups(self, groups: np.ndarray, counts: np.ndarray, smoothness: float) -> sparse.csr_matrix:
@@ -159,8 +174,8 @@ class Curve(Term):
         deviation = np.sqrt(np.average((self.points - mean) ** 2, weights=counts))
         line = ((self.points - mean) / deviation)[filled][nearest(self.points, counts)]
         curve = np.column_stack([line, bends(self.points, counts, smoothness)[:, :BENDS]])
-        if (mode := self.mode(counts)) is not None:
-            curve = np.column_stack([curve, (np.arange(len(line)) == mode) - counts[mode] / counts.sum()])
+        mode = self.mode(counts)
+        curve = np.column_stack([curve, (np.arange(len(line))[:, None] == mode) - counts[mode] / counts.sum()])
         share = np.maximum(counts, 1e-9)
         in_group = sparse.csr_matrix((share, (groups[:-1], np.arange(len(share)))), (n_groups, len(share)))
         total = np.asarray(in_group.sum(axis=1))
@@ -198,13 +213,15 @@ def between(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where((low < edges) & (edges <= high), edges, high)
 
 
-def bends(points: np.ndarray, counts: np.ndarray, smoothness: float) -> np.ndarray:
-    """Phi, with no column where the numbers have too few bins to bend."""
-    return _bends(points.tobytes(), counts.astype(np.int64).tobytes(), smoothness)
+def bends(
+    points: np.ndarray, counts: np.ndarray, smoothness: float, by_rank: bool = False, rising: bool = False
+) -> np.ndarray:
+    """Phi, with no column where the numbers have too few bins to bend; of I-splines where each must be `rising`."""
+    return _bends(points.tobytes(), counts.astype(np.int64).tobytes(), smoothness, by_rank, rising)
 
 
 @lru_cache(maxsize=2048)  # a curve and each of its pairs ask for the same
-def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float) -> np.ndarray:
+def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float, by_rank: bool, rising: bool) -> np.ndarray:
     from sklearn.preprocessing import SplineTransformer
 
     points, counts = np.frombuffer(points_bytes), np.frombuffer(counts_bytes, np.int64)
@@ -212,7 +229,9 @@ def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float) -> np.nd
     if filled.sum() < FEWEST:
         return np.empty((len(points), 0))
     if not filled.all():
-        return bends(points[filled], counts[filled], smoothness)[nearest(points, counts)]
+        return bends(points[filled], counts[filled], smoothness, by_rank, rising)[nearest(points, counts)]
+    line = np.column_stack([np.ones(len(points)), points])
+    points = ndtri((np.cumsum(counts) - counts / 2) / counts.sum()) if by_rank else points
     points = (points - points[0]) / (points[-1] - points[0])
     share = counts / counts.sum()
     spread = np.sqrt(counts) / np.sqrt(counts).sum()
@@ -221,7 +240,12 @@ def _bends(points_bytes: bytes, counts_bytes: bytes, smoothness: float) -> np.nd
     if len(knots) < 3:
         return np.empty((len(points), 0))
     S = SplineTransformer(degree=3, knots=knots[:, None], extrapolation="constant").fit_transform(points[:, None])
-    line = np.column_stack([np.ones(len(points)), points])
+    if rising:
+        S = np.cumsum(S[:, ::-1], axis=1)[:, -2::-1]
+        S = S - share @ S
+        deviation = np.sqrt(share @ S**2)
+        kept = deviation > np.sqrt(NEGLIGIBLE)
+        return S[:, kept] / (deviation[kept] * np.sqrt(1 + smoothness))
     root = np.sqrt(share)[:, None]
     S_bent = S - line @ np.linalg.lstsq(line * root, S * root, rcond=None)[0]
     variance, directions = np.linalg.eigh((S_bent * root).T @ (S_bent * root))

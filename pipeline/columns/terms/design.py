@@ -15,14 +15,16 @@ from pipeline.columns.terms.curve import Curve
 from pipeline.columns.terms.dates import DatePart
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.line import Line, Missing
+from pipeline.columns.terms.lists import Lists
 from pipeline.columns.terms.offset import Offset
 from pipeline.columns.terms.pair import Pair
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term
-from pipeline.compute import empty
+from pipeline.columns.terms.tokens import Tokens, Words
+from pipeline.compute import empty, is_mapped
 from pipeline.files.stored import Table
 from pipeline.logistic.matrix import Block, Matrix
 
-KINDS: tuple[type[Term], ...] = (Offset, Line, DatePart, Categories, Curve, Pair)
+KINDS: tuple[type[Term], ...] = (Offset, Line, DatePart, Categories, Words, Lists, Curve, Pair)
 
 
 class Design:
@@ -41,6 +43,9 @@ class Design:
                 term.code, term.start = n_coded, self.n_sparse
                 n_coded += 1
                 self.n_sparse += term.n_codes
+        for term in self.counted:
+            term.start = self.n_sparse
+            self.n_sparse += term.n_counts
 
     @classmethod
     def fit(cls, table: Table, settings: Settings) -> "Design":
@@ -91,9 +96,19 @@ class Design:
         return design, weights
 
     def base_columns(self, term: Term) -> np.ndarray:
-        """The positions of the base columns of a term: its float columns, then those of its codes."""
-        codes = self.n_dense + term.start + np.arange(term.n_codes)
+        """The positions of the base columns of a term: its float columns, then those of its codes or counts."""
+        codes = self.n_dense + term.start + np.arange(term.n_codes + term.n_counts)
         return np.append(np.arange(term.dense, term.dense + term.n_dense), codes)
+
+    @property
+    def counted(self) -> list[Tokens]:
+        """The terms of texts and lists."""
+        return [term for term in self.terms if isinstance(term, Tokens)]
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The roles of their columns."""
+        return {term.columns[0]: term.role for term in self.terms if isinstance(term, Tokens)}
 
     @property
     def n_base(self) -> int:
@@ -107,15 +122,17 @@ class Design:
 
     @cached_property
     def group_of(self) -> np.ndarray:
-        """The position in `groups` of each float column, then of each column of codes."""
+        """The position in `groups` of each float column, of each column of codes, and of each term with counts."""
         place = {columns: k for k, columns in enumerate(self.groups)}
         dense = [place[term.columns] for term in self.terms for _ in range(term.n_dense)]
-        return np.array(dense + [place[term.columns] for term in self.terms if term.n_codes], int)
+        coded = [place[term.columns] for term in self.terms if term.n_codes]
+        return np.array(dense + coded + [place[term.columns] for term in self.counted], int)
 
     @cached_property
     def widths(self) -> np.ndarray:
         """The number of base columns of each of those."""
-        return np.array([1] * self.n_dense + [term.n_codes for term in self.terms if term.n_codes])
+        coded = [term.n_codes for term in self.terms if term.n_codes]
+        return np.array([1] * self.n_dense + coded + [term.n_counts for term in self.counted], int)
 
     def block(self, table: Table) -> Block:
         """The base matrix of the rows of a table, which has these columns, in any order."""
@@ -123,12 +140,12 @@ class Design:
 
     def blocks(self, table: Table, row_sets: Sequence[slice | np.ndarray]) -> list[Block]:
         """A block for each of `row_sets`, which are rows of the table. One term after another is in memory."""
-        n_coded = len(self.widths) - self.n_dense
+        n_coded = sum(term.n_codes > 0 for term in self.terms)
         sizes = [len(table) if isinstance(rows, slice) else len(rows) for rows in row_sets]
         n_bytes = sum(sizes) * (8 * self.n_dense + 4 * n_coded)
         dense = [empty((size, self.n_dense), np.float64, n_bytes) for size in sizes]
         codes = [empty((size, n_coded), np.int32, n_bytes) for size in sizes]
-        offset = None
+        offset, counts = None, []
         for term in self.terms:
             piece = term.encode(table)
             for j, column in enumerate(piece.dense, term.dense):
@@ -138,8 +155,28 @@ class Design:
                 for code, rows in zip(codes, row_sets, strict=True):
                     code[:, term.code] = piece.codes[rows] + term.start
             offset = offset if piece.offset is None else piece.offset[:, None]
+            counts += [] if piece.counts is None else [piece.counts]
+        counted: list[Any] = [None] * len(row_sets)
+        if counts:
+            whole = sparse.hstack(counts, format="csr")
+            counted = [_stored(whole if isinstance(rows, slice) else whole[rows], n_bytes) for rows in row_sets]
         offsets = [None if offset is None else offset[rows] for rows in row_sets]
-        return [Block(*block[:2], self.n_sparse, block[2]) for block in zip(dense, codes, offsets, strict=True)]
+        return [
+            Block(numbers, code, self.n_sparse, *others)
+            for numbers, code, *others in zip(dense, codes, offsets, counted, strict=True)
+        ]
+
+
+def _stored(counts: sparse.csr_matrix, n_bytes: float) -> sparse.csr_matrix:
+    """With its arrays in files where those of a matrix of so many bytes, besides them, are."""
+    arrays = counts.data, counts.indices, counts.indptr
+    n_bytes += sum(array.nbytes for array in arrays)
+    if not is_mapped(n_bytes):
+        return counts
+    mapped = [empty(array.shape, array.dtype, n_bytes) for array in arrays]
+    for array, file in zip(arrays, mapped, strict=True):
+        file[:] = array
+    return sparse.csr_matrix(tuple(mapped), counts.shape)
 
 
 class Span(NamedTuple):
@@ -158,6 +195,7 @@ class Features:
     scale      indicators
     deviation  (n_features,), the standard deviation of each feature in training
     design     whose features they are
+    signs      (n_features,), 1 or -1 for those of monotone terms, else 0; None where no term is monotone
     spans      the positions of the features of each term that has some
     n_dense    the number of float columns of the base matrix
     """
@@ -179,6 +217,12 @@ class Features:
             [*(span.positions[made.features] for span, made in zip(self.spans, maps, strict=True)), [n_features]]
         )
         number = np.concatenate([*(made.numbers for made in maps), [1.0]])  # the last is that of the intercept
+        self.signs: np.ndarray | None = None
+        if settings.signs:
+            self.signs = np.zeros(n_features)
+            for term, positions in self.spans:
+                if term.kind in ("line", "curve"):
+                    self.signs[positions] = settings.signs.get(term.name, 0)
         self.T = sparse.csr_matrix((number, (row, column)), (design.n_base + 1, n_features + 1))
         self.names = np.array([name for made in maps for name in made.names], dtype=object)
         self.centre, self.scale, self.deviation = (

@@ -9,9 +9,12 @@ An expression is made of the few kinds below, each a number for a row. `columns.
     Number     the number of a cell
     DatePart   a part of the date of a cell: year, month, day, day_of_week (Monday is 0), hour, minute
     Missing    one expression where a cell is missing, another where not
+    Clipped    x, but at least low and at most high
     Straight   slope (x - centre) / scale
     Steps      values[number of edges that are at most x]
     Lookup     the number of a string, and that of all others
+    Words      of the words of a cell, the sum of tf idf / norm times their numbers, and apart the same of pairs
+    Values     of the values of a list, the sum of their numbers
     Grid       numbers[i][j], for two expressions that are whole numbers
 """
 
@@ -42,6 +45,13 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Clipped:
+    x: "Expression"
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Straight:
     x: "Expression"
     centre: float
@@ -66,6 +76,24 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class Words:
+    """numbers of each word, and of each two neighbours with a space between them: idf and weight (`terms.tokens`)."""
+
+    column: str
+    words: dict[str, tuple[float, float]]
+    neighbours: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Values:
+    """`delimiter` is "[]" for lists in brackets, and "" where a cell is one value."""
+
+    column: str
+    delimiter: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Grid:
     """values (n_rows, n_columns)."""
 
@@ -74,4 +102,4 @@ class Grid:
     values: list[list[float]]
 
 
-Expression = Constant | Number | DatePart | Missing | Straight | Steps | Lookup | Grid
+Expression = Constant | Number | DatePart | Missing | Clipped | Straight | Steps | Lookup | Words | Values | Grid

@@ -4,8 +4,9 @@
     feature      mean 0 and standard deviation 1 in the training rows, 0 where they are constant; a missing cell becomes
                  the median
 
-Centre and scale of the base column are mean and standard deviation of all training rows of the table. They only keep
-numbers near 1: the feature is scaled by its own rows, those of a fold.
+A number further from those of training than these are from each other counts as one at that distance: nothing was
+learnt there, and a straight line has no end. Centre and scale of the base column are mean and standard deviation of all
+training rows of the table. They only keep numbers near 1: the feature is scaled by its own rows, those of a fold.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from pipeline.columns.terms.term import Map, Piece, Rows, Settings, Term, indica
 from pipeline.files.stored import Table
 
 EPSILON = np.finfo(float).eps
+MARGIN = 1.0  # of the range of training, on each side
 PARTS = 24  # of a histogram
 UNKNOWN = np.array([-1, -1, 1, 1]) * np.finfo(float).max
 
@@ -30,6 +32,7 @@ class Line(Term):
 
     centre, scale, fill  of the base column; fill is that of a missing cell, where training had none
     range                (4,), minimum, 5 % and 95 % quantile, and maximum of training, in the units of the table
+    low, high            a number beyond counts as this, in the units of the table; infinite in documents without them
     histogram            (PARTS,), the numbers in equal parts from the 5 % to the 95 % quantile, all beyond in the outer
     missing              the term that is 1 where cells are missing, or None
     """
@@ -41,7 +44,7 @@ class Line(Term):
     def __init__(self, column: str, centre: float, scale: float, fill: float) -> None:
         self.columns = (column,)
         self.centre, self.scale, self.fill = centre, scale, fill
-        self.range = UNKNOWN
+        self.range, self.low, self.high = UNKNOWN, -np.inf, np.inf
         self.histogram: list[int] = []
         self.missing: Missing | None = None
 
@@ -57,7 +60,7 @@ class Line(Term):
         return cells.to_numpy(dtype=np.float64, na_value=np.nan)
 
     def encode(self, table: Table) -> Piece:
-        column = self.standardised(self.numbers(table[self.columns[0]]))
+        column = self.standardised(np.clip(self.numbers(table[self.columns[0]]), self.low, self.high))
         return Piece([np.where(np.isnan(column), self.fill, column)])
 
     def standardised(self, numbers: Any) -> Any:
@@ -67,7 +70,8 @@ class Line(Term):
     def state(self) -> dict[str, Any]:
         part = {"part": self.part} if self.part else {}
         numbers = {"centre": self.centre, "scale": self.scale, "fill": self.fill, "range": self.range.tolist()}
-        return {"column": self.columns[0], **part, **numbers, "histogram": self.histogram}
+        ends = {"low": float(self.low), "high": float(self.high)} if np.isfinite([self.low, self.high]).all() else {}
+        return {"column": self.columns[0], **part, **numbers, **ends, "histogram": self.histogram}
 
     @classmethod
     def restored(cls, state: Fields, earlier: Sequence[Term]) -> "Line":
@@ -76,6 +80,10 @@ class Line(Term):
             raise state.wrong(f"scale is {scale:g}, not above 0")
         line = cls.named(state, centre, scale, fill)
         line.range = state.numbers("range", 4)
+        if "low" in state or "high" in state:
+            line.low, line.high = state.number("low"), state.number("high")
+            if line.low > line.high:
+                raise state.wrong(f"low is {line.low:g}, above high, which is {line.high:g}")
         line.histogram = state.codes("histogram", PARTS).tolist() if state.value("histogram") else []
         return line
 
@@ -89,7 +97,10 @@ class Line(Term):
 
     def expression(self, weights: np.ndarray) -> Expression:
         slope = float(weights[0])
-        line = expression.Straight(self.number(), self.centre, self.scale, slope)
+        x = self.number()
+        if np.isfinite([self.low, self.high]).all():
+            x = expression.Clipped(x, float(self.low), float(self.high))
+        line = expression.Straight(x, self.centre, self.scale, slope)
         return expression.Missing(self.columns[0], Constant(slope * self.fill), line)
 
     def features(self, rows: Rows, settings: Settings) -> Map | None:
@@ -162,6 +173,7 @@ def line_of(line: Line, cells: pd.Series) -> Line:
     numbers = line.numbers(cells)
     line.centre, line.scale, fill = centre_and_scale(numbers)
     line.range = range_of(numbers)
+    line.low, line.high = ends_of(line.range[0], line.range[-1])
     line.histogram = histogram(numbers, line.range)
     line.missing = Missing(line.columns[0]) if np.isnan(numbers).any() else None
     line.fill = fill if line.missing is None else 0.0
@@ -172,6 +184,13 @@ def range_of(column: np.ndarray) -> np.ndarray:
     """The minimum, the 5 % and the 95 % quantile, and the maximum of the numbers that are known, (4,)."""
     present = column[~np.isnan(column)]
     return np.quantile(present, [0, 0.05, 0.95, 1], method="inverted_cdf") if len(present) else UNKNOWN
+
+
+def ends_of(lowest: Any, highest: Any) -> tuple[Any, Any]:
+    """What a number beyond counts as, for the least and the largest number of training."""
+    with np.errstate(over="ignore"):
+        width = MARGIN * (highest - lowest)
+        return np.maximum(lowest - width, UNKNOWN[0]), np.minimum(highest + width, UNKNOWN[-1])
 
 
 def histogram(column: np.ndarray, range_: np.ndarray) -> list[int]:

@@ -8,10 +8,11 @@ A new kind of column is a class with these verbs, named in `KINDS`; nothing else
 
     dense   the float columns of the base matrix that are its own
     codes   its column of codes: the code of a row is a 1 in one of `n_codes` sparse columns, from `start` on
+    counts  its `n_counts` sparse columns of any numbers, from `start` on
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
@@ -26,11 +27,15 @@ from pipeline.logistic.matrix import Matrix
 
 
 class Piece(NamedTuple):
-    """What a term makes of rows: float columns, codes from 0, or a known part of the margin; each (n_rows,)."""
+    """What a term makes of rows: float columns, codes from 0, or a known part of the margin; each (n_rows,).
+
+    Or counts: a CSR matrix (n_rows, n_counts).
+    """
 
     dense: Sequence[np.ndarray] = ()
     codes: np.ndarray | None = None
     offset: np.ndarray | None = None
+    counts: Any = None
 
 
 class Map(NamedTuple):
@@ -65,9 +70,12 @@ class Settings:
     """What terms are made of a table.
 
     A category with fewer than `min_rows` rows, or beyond the `max_categories` most frequent of its column (of which the
-    rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given. `pairs` of columns act
-    together, with `pair_strength` times the lambda; `offset` is a column that is a known part of the margin. With
-    `bins`, numbers have codes even where nothing bends.
+    rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given, with `steps` also by rank and
+    at single values. `pairs` of columns act together, with `pair_strength` times the lambda; `offset` is a column that
+    is a known part of the margin. With `bins`, numbers have codes even where nothing bends. `signs` has 1 or -1 for
+    each column along which the margin never falls or never rises. `tokens` are the columns of texts and lists by name,
+    of which the `words` most frequent tokens have features; words have the penalty times `words_penalty`, and with
+    `word_pairs` neighbours have features, too.
     """
 
     min_rows: int = 1
@@ -77,12 +85,21 @@ class Settings:
     pair_strength: float = 1.0
     offset: str | None = None
     bins: bool = False
+    steps: bool = False
+    signs: Mapping[str, int] = field(default_factory=dict)
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    words: int = 20_000
+    words_penalty: float = 1.0
+    word_pairs: bool = False
 
     @classmethod
     def of(cls, train: Any, **changes: Any) -> "Settings":
         """Those of the section `train` of the configuration, with changes."""
         settings = cls(train.min_rows, None, train.bending, train.pairs, train.times_lambda, train.offset)
-        return replace(settings, **changes)
+        penalty = 1.0 if train.words_penalty == "auto" else train.words_penalty
+        of_words = {"words": train.words, "words_penalty": penalty, "word_pairs": train.word_pairs is True}
+        numbers = {"tokens": train.tokens, "steps": train.features == "steps"}
+        return replace(settings, **{**numbers, **of_words, **changes})
 
     @property
     def has_bins(self) -> bool:
@@ -115,6 +132,11 @@ class Rows:
         """The rows that have each code of a term, (n_codes,)."""
         return self._counts[term.start : term.start + term.n_codes]
 
+    def tallies(self, term: "Term") -> np.ndarray:
+        """The rows that have each token of a term, the sums of its numbers, and of their squares, (3, n_counts)."""
+        first = term.start - self.matrix.blocks[0].n_coded
+        return self._tallies[:, first : first + term.n_counts]
+
     def near(self, term: "Term", piece: Piece) -> np.ndarray:
         """How many rows have each code of a piece, or are nearest to each of its numbers, (n_cells,)."""
         if piece.codes is not None:
@@ -126,10 +148,23 @@ class Rows:
 
     @cached_property
     def _counts(self) -> np.ndarray:
-        counts = np.zeros(self.matrix.blocks[0].n_sparse, dtype=np.int64)
+        counts = np.zeros(self.matrix.blocks[0].n_coded, dtype=np.int64)
         for block in self.matrix.blocks:
             counts += np.bincount(block.codes.ravel(), minlength=len(counts))
         return counts
+
+    @cached_property
+    def _tallies(self) -> np.ndarray:
+        parts = [block.counts for block in self.matrix.blocks]
+        n = parts[0].shape[1]
+        powers = ((None, part.data, part.data**2) for part in parts)
+        return np.sum(
+            [
+                [np.bincount(part.indices, weights, n) for weights in of_part]
+                for part, of_part in zip(parts, powers, strict=True)
+            ],
+            axis=0,
+        )
 
 
 class Term:
@@ -141,6 +176,7 @@ class Term:
     columns: tuple[str, ...]  # of the table, that it reads
     n_dense = 0
     n_codes = 0
+    n_counts = 0
     dense = 0  # the first of its float columns of the base matrix
     code = -1  # its column of codes
     start = 0  # the first of its sparse columns

@@ -27,7 +27,8 @@ function predict(row) {
       return Number(x);
     }
     if (kind === "date") return moment(x, name);
-    const aliases = MODEL.aliases[name];
+    const aliases = MODEL.aliases[name] || {};
+    if (Array.isArray(x)) return JSON.stringify(x);
     const key = typeof x === "number" ? "#" + x : String(x).trim().toLowerCase();
     return Object.hasOwn(aliases, key) ? aliases[key] : String(x).trim();
   }
@@ -46,12 +47,39 @@ function predict(row) {
         return cells[parts[0]];
       case "datepart": return cells[parts[0]][parts[1]];
       case "missing": return value(parts[cells[parts[0]] === null ? 1 : 2], cells);
+      case "clipped": return Math.min(Math.max(value(parts[0], cells), parts[1]), parts[2]);
       case "straight": return parts[3] * ((value(parts[0], cells) - parts[1]) / parts[2]);
       case "steps": return parts[2][above(parts[1], value(parts[0], cells))];
       case "lookup": return Object.hasOwn(parts[1], cells[parts[0]]) ? parts[1][cells[parts[0]]] : parts[2];
+      case "words": {
+        const found = words(cells[parts[0]]), has = (word) => Object.hasOwn(parts[1], word);
+        const neighbours = found.slice(1).map((word, k) => [found[k], word]).filter((pair) => pair.every(has));
+        return weighted(found, parts[1]) + weighted(neighbours.map((pair) => pair.join(" ")), parts[2]);
+      }
+      case "values":
+        return total([...new Set(split(cells[parts[0]], parts[1]))].map((x) => Object.hasOwn(parts[2], x) ? parts[2][x] : 0));
       case "grid": return parts[2][value(parts[0], cells)][value(parts[1], cells)];
     }
     throw new Error(kind);
+  }
+  function words(text) {
+    text = [...text.normalize("NFKC")].map((c) => c.toLowerCase().length === c.length ? c.toLowerCase() : c).join("").replaceAll("\u2019", "'");
+    const alone = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}\p{So}\p{Sc}]/gu;
+    return text.replace(alone, " $& ").split(/[^\p{L}\p{M}\p{N}\p{So}\p{Sc}']+/u).map((word) => word.replace(/^'+|'+$/g, "")).filter(Boolean);
+  }
+  function weighted(found, table) {
+    const sizes = {};
+    for (const word of found) if (Object.hasOwn(table, word)) sizes[word] = (sizes[word] || 0) + table[word][0];
+    const norm = Math.sqrt(total(Object.values(sizes).map((size) => size * size)));
+    return total(Object.entries(sizes).map(([word, size]) => size / norm * table[word][1]));
+  }
+  function split(text, delimiter) {
+    text = text.trim();
+    const entry = /\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,"'\s][^,]*))\s*,?/g;
+    const parts = delimiter === "[]" || /^\[[^]*\]$/.test(text)
+      ? [...text.replace(/^[[\](){}]+|[[\](){}]+$/g, "").matchAll(entry)].map((found) => found[1] ?? found[2] ?? found[3])
+      : delimiter ? text.split(delimiter) : [text];
+    return parts.map((value) => value.trim()).filter(Boolean);
   }
   function above(edges, x) { // the number of edges that are at most x
     let low = 0, high = edges.length;

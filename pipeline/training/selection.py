@@ -243,9 +243,9 @@ def in_folds(
 
 def _warn_of_absurd(candidates: Sequence[dict[str, Any]], losses: Sequence[np.ndarray], rows: Rows) -> None:
     """Warn of candidates with a fold far worse than the class shares, or that makes up nearly the whole mean."""
-    shares = np.bincount(np.unique(rows.y, return_inverse=True)[1], rows.weight)
     from scipy.stats import entropy
 
+    shares = np.bincount(np.unique(rows.y, return_inverse=True)[1], rows.weight)
     prior = entropy(shares)
     wrong = [
         k

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.data import BundledData, Data
-from pipeline.config.section import L2, LearningRate, Name, Positive, Score, Section, Seed, Share
+from pipeline.config.section import L2, LearningRate, Name, Positive, Score, Section, Seed, Share, of_its_method
 
 
 class Explore(Section):
@@ -44,7 +44,11 @@ class FileSplit(Section):
     path: str
 
 
-Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discriminator="method")]
+Split = Annotated[
+    RandomSplit | GroupSplit | TimeSplit | FileSplit,
+    Field(discriminator="method"),
+    of_its_method(RandomSplit, GroupSplit, TimeSplit, FileSplit),
+]
 
 
 class Train(Section):
@@ -222,7 +226,11 @@ class BudgetDecision(_Decision):
         return f"the rows of the highest probability, as many as decision.highest = {self.highest:g}"
 
 
-Decision = Annotated[NoDecision | CostDecision | FloorDecision | BudgetDecision, Field(discriminator="method")]
+Decision = Annotated[
+    NoDecision | CostDecision | FloorDecision | BudgetDecision,
+    Field(discriminator="method"),
+    of_its_method(NoDecision, CostDecision, FloorDecision, BudgetDecision),
+]
 
 
 class _Compute(Section):
@@ -241,7 +249,9 @@ class DaskCompute(_Compute):
     worker_memory: str
 
 
-Compute = Annotated[ThreadsCompute | DaskCompute, Field(discriminator="method")]
+Compute = Annotated[
+    ThreadsCompute | DaskCompute, Field(discriminator="method"), of_its_method(ThreadsCompute, DaskCompute)
+]
 
 
 class LogRange(Section):

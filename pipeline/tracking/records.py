@@ -157,17 +157,19 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
 
 
 def _name(fit: dict[str, Any], decision: str) -> str:
-    """What tells a run from others, short enough for a column: settings that are not in use are left out."""
+    """What tells a run from others. MLflow's column has some twenty characters, and lambda, rate and optimizer columns
+    of their own: what has none comes first, and what is not in use is left out.
+    """
     rate, optimizer = fit["learning_rate"], _plain(fit["optimizer"])
     parts = [
-        f"lambda {fit['lambda']:g}",
+        decision * (decision != "none"),
         fit["penalty"] * (fit["penalty"] != "ridge"),
-        "curves" * (fit["features"] == "curves"),
         f"{len(fit['interactions'])} pairs" * bool(fit["interactions"]),
+        "curves" * (fit["features"] == "curves"),
         f"l1 {fit['l1_ratio']:g}" * bool(fit["l1_ratio"]),
+        f"lambda {fit['lambda']:g}",
         f"rate {_rate(rate)}" * (rate != "auto"),
         optimizer * (optimizer != "quasi newton"),
-        decision * (decision != "none"),
     ]
     return ", ".join(filter(None, parts))
 
@@ -177,7 +179,7 @@ def _plain(name: str) -> str:
 
 
 def _best(row: dict[str, Any] | None) -> str:
-    return f"best lambda {row['lambda']:g}, rate {_rate(row['learning_rate'])}, " if row else ""
+    return f"best {row['lambda']:.3g}, rate {_rate(row['learning_rate'])}, " if row else ""
 
 
 def _rate(value: Any) -> str:

@@ -54,7 +54,7 @@ def test_track_logs_the_model_the_extension_and_the_sweep_each_once(project: Pat
     assert sweep.data.tags["best"].startswith("lambda ")
     penalty, rate = main.data.params["train.lambda"], main.data.params["train.learning_rate"]
     assert main.info.run_name == f"lambda {penalty}, rate {rate}, gradient descent"
-    assert sweep.info.run_name.startswith("sweep, best lambda 0.")
+    assert sweep.info.run_name.startswith("sweep, best 0.")
     assert "to adopt: `dvc exp run" in sweep.data.tags["mlflow.note.content"]
     (of_sweep,) = (data.dataset.digest for data in sweep.inputs.dataset_inputs)  # no test rows
     assert of_sweep in {data.dataset.digest for data in main.inputs.dataset_inputs}

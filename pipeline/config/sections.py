@@ -150,7 +150,7 @@ class Train(Section):
     @property
     def bending(self) -> float | None:
         """The smoothness of curves, None for straight lines."""
-        return None if self.features == "linear" else self.smoothness
+        return self.smoothness if self.features in ("curves", "steps") else None
 
 
 class _Decision(Section):

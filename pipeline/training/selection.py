@@ -174,7 +174,8 @@ def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
     chosen, losses = candidates[candidates["chosen"]].iloc[0], candidates["log_loss"]
     others: dict[str, float] = {}
     for key in ("features", "multiclass"):
-        others |= {kinds[name]: losses[candidates[key] == name].min() for name in set(candidates[key]) - {chosen[key]}}
+        tried = candidates[key].unique()
+        others |= {kinds[name]: losses[candidates[key] == name].min() for name in tried if name != chosen[key]}
     if chosen["pairs"]:
         others["no pairs"] = losses[candidates["pairs"] == 0].min()
     parts = [kinds[chosen["features"]], *([kinds[params.multiclass]] if len(set(candidates["multiclass"])) > 1 else [])]

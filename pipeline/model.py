@@ -25,7 +25,7 @@ import pandas as pd
 
 from pipeline.columns import novelty
 from pipeline.columns.terms import Categories, Design, Offset
-from pipeline.columns.terms.fields import Fields
+from pipeline.columns.terms.fields import Fields, cell_format_of
 from pipeline.errors import UserError
 from pipeline.files.stored import Table
 from pipeline.logistic.calibration import calibrated
@@ -319,7 +319,7 @@ def load(path: Path) -> Model:
         classes,
         multiclass,
         positive,
-        _cell_format(fields.section("cells")),
+        cell_format_of(fields.section("cells")),
         fields.section("made_of").values,
     )
     model.threshold, model.calibration = fields.number_or_null("threshold"), _calibration(fields, n_columns)
@@ -341,27 +341,3 @@ def _calibration(fields: Fields, n_columns: int) -> dict[str, Any] | None:
     if n_columns > 1 or not len(x) or (np.diff(x) < 0).any():
         raise section.wrong("x does not ascend, or there are more than two classes")
     return {"x": x, "y": section.numbers("y", len(x))}
-
-
-def _by_column(cells: Fields, key: str) -> dict[str, str]:
-    """Older models have none."""
-    return {name: cells.section(key).text(name) for name in cells.section(key)} if key in cells else {}
-
-
-def _cell_format(cells: Fields) -> CellFormat:
-    dates: Any = cells.value("date_format")
-    if isinstance(dates, Mapping):
-        by_column = cells.section("date_format")
-        dates = {name: by_column.text(name) for name in by_column}
-    elif dates is not None:
-        dates = cells.text("date_format")
-    replace = cells.section("replace")
-    return CellFormat(
-        missing_values=cells.texts("missing_values"),
-        decimal=cells.text_or_null("decimal"),
-        thousands=cells.text_or_null("thousands"),
-        date_format=dates,
-        units=_by_column(cells, "units"),
-        parts=_by_column(cells, "parts"),
-        replace={name: {old: replace.section(name).text(old) for old in replace.section(name)} for name in replace},
-    )

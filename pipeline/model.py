@@ -31,7 +31,7 @@ from pipeline.files.stored import Table
 from pipeline.logistic.calibration import calibrated
 from pipeline.logistic.loss import MULTICLASS, predicted, probabilities
 from pipeline.logistic.matrix import Matrix, margins
-from pipeline.reading import CellFormat, served, typed
+from pipeline.reading import CellFormat, coordinates, served, typed
 
 FORMAT = "logistic-regression-1"
 # Of the weights of base columns, rounded before they are stored. With nine digits, the seventh digit of one probability
@@ -79,6 +79,12 @@ class Model:
     def columns(self) -> list[str]:
         """The columns that predictions need."""
         return list(self.design.columns)
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """The columns that a file of rows may have for predictions: coordinates may be in one."""
+        held_in = coordinates.sources(self.cell_format.parts)
+        return [*dict.fromkeys([*(held_in.get(name, name) for name in self.columns), *self.columns])]
 
     @property
     def offset(self) -> list[str]:
@@ -216,7 +222,8 @@ class Model:
         return pd.concat([typed for typed, _ in halves]), halves[0][1] | halves[1][1]
 
     def _column(self, raw: pd.DataFrame, name: str) -> pd.Series:
-        return raw[name] if name in raw else pd.Series(None, raw.index, object)
+        held = name if name in raw else coordinates.sources(self.cell_format.parts).get(name)
+        return raw[held] if held in raw else pd.Series(None, raw.index, object)
 
     def _typed(self, name: str, column: pd.Series) -> pd.Series:
         """A column of raw cells as numbers, dates or strings."""
@@ -232,7 +239,8 @@ class Model:
         present = raw.columns.tolist()
         if twice := [name for name in names if present.count(name) > 1]:
             raise UserError(f"column {twice[0]!r} is there twice. Leave one out.")
-        absent = [name for name in names if name not in present]
+        in_file = coordinates.sources(self.cell_format.parts)
+        absent = [name for name in names if name not in present and in_file.get(name) not in present]
         if len(absent) == len(names):
             raise UserError(
                 f"none of the model's columns is there. It needs {', '.join(map(repr, names))}; the rows have "

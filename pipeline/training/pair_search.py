@@ -93,11 +93,11 @@ class _Stage:
     def __init__(self, fold: Fold, names: Sequence[tuple[str, str]], settings: Settings) -> None:
         self.fold, design, seen = fold, fold.features.design, Rows(fold.training.Z)
         self.pairs = Pair.named(names, design.terms, seen.counts)
-        both = Design(design.columns, [*design.terms, *self.pairs])
-        self.first = design.n_sparse
+        both = Design(design.columns, [*(term for term in design.terms if not term.n_counts), *self.pairs])
+        self.first = both.n_sparse - sum(pair.n_codes for pair in self.pairs)
         rows = Matrix([Block(b.dense, np.hstack([b.codes, self._codes(b)]), both.n_sparse) for b in seen.matrix.blocks])
         features = Features(both, rows, settings, self.pairs)
-        self.T = features.T[design.n_base :].tocsc()
+        self.T = features.T[both.n_dense + self.first :].tocsc()
         self.widths = [len(span.positions) for span in features.spans]
 
     def matrix(self, rows: Matrix, n: int, offset: np.ndarray | None = None) -> Matrix:

@@ -163,3 +163,12 @@ def test_where_folds_can_not_be_cut_the_main_run_has_the_warning(project: Path) 
     assert "**warning:** The sweep has no winner" in logged("evaluate")[0].data.tags["mlflow.note.content"]
     run_stage("track")
     assert len(logged("evaluate")) == 2
+
+
+def test_a_name_begins_with_what_mlflows_list_has_no_column_for(project: Path) -> None:
+    params = config.load()
+    params["split"] |= {"method": "group", "column": "species"}
+    params["decision"] |= {"method": "cost", "false_alarm": 1.0, "miss": 3.0, "costs": None}
+    params["train"] |= {"features": "curves", "interactions": [["a", "b"]], "learning_rate": "auto"}
+    params["train"] |= {"optimizer": "quasi_newton", "lambda": 0.1}
+    assert records.main_record(params).name == "cost, group, 1 pair, curves, lambda 0.1"

@@ -184,7 +184,7 @@ def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
             f"words with {params.words_penalty:g} of the penalty{', and their neighbours' if params.word_pairs else ''}"
         ]
     times = f" with {params.times_lambda:g} times that" if params.times_lambda != 1 else ""
-    parts += [f"lambda {params.l2:g}", f"{len(params.pairs)} pairs{times}" if params.pairs else "no pairs"]
+    parts += [f"lambda {params.l2:g}", f"{n} pair{'s' * (n > 1)}{times}" if (n := len(params.pairs)) else "no pairs"]
     beside = "; ".join(f"{name}: {value:.4f}" for name, value in others.items())
     return (
         f"Chosen by cross-validation within the training rows: {', '.join(parts)}; log-loss {chosen['log_loss']:.4f} "

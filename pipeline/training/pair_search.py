@@ -15,6 +15,7 @@ import numpy as np
 from pipeline import config
 from pipeline.columns.terms import Design, Features, Rows, Settings, Term
 from pipeline.columns.terms.pair import Pair, promising_pairs
+from pipeline.files.stored import progress
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import probabilities
@@ -60,9 +61,10 @@ def losses_of_pairs(
             for j, multiple in enumerate(strengths):
                 z = known + margins(stage.matrix(others.Z, n), V[:, j])
                 losses[n, multiple] = judge(z[:, 0] if z.shape[1] == 1 else z, others, params.multiclass)
+        bar.update()
         return losses
 
-    with workers() as run:
+    with workers() as run, progress(len(folds), "search pairs of columns", " folds", delay=0) as bar:
         of_folds = list(run(of_fold, range(min(ENOUGH, len(folds)))))
         keys = [key for key in of_folds[0] if all(key in losses for losses in of_folds)]
         if all(np.mean([losses[key] for losses in of_folds]) >= without[:ENOUGH].mean() for key in keys):

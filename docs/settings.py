@@ -13,7 +13,12 @@ Made from `conf/` by `python docs/settings.py`. Each setting is set by the overr
 
 def page() -> str:
     files = sorted((ROOT / "conf").rglob("*.yaml"), key=lambda file: (file.parent != ROOT / "conf", file.as_posix()))
-    return HEAD + "".join(map(section, files))
+    return HEAD + "".join(section(file) for file in files if not _is_of_a_table(file))
+
+
+def _is_of_a_table(file: Path) -> bool:
+    """A file of one table, as `use` writes it, whose settings are those of conf/data/table.yaml."""
+    return file.parent.name == "data" and "\n  - table" in file.read_text(encoding="utf-8")
 
 
 def section(file: Path) -> str:

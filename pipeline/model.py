@@ -25,13 +25,13 @@ import pandas as pd
 
 from pipeline.columns import novelty
 from pipeline.columns.terms import Categories, Design, Offset
-from pipeline.columns.terms.fields import Fields
+from pipeline.columns.terms.fields import Fields, cell_format_of
 from pipeline.errors import UserError
 from pipeline.files.stored import Table
 from pipeline.logistic.calibration import calibrated
 from pipeline.logistic.loss import MULTICLASS, predicted, probabilities
 from pipeline.logistic.matrix import Matrix, margins
-from pipeline.reading import CellFormat, served, typed
+from pipeline.reading import CellFormat, coordinates, served, typed
 
 FORMAT = "logistic-regression-1"
 # Of the weights of base columns, rounded before they are stored. With nine digits, the seventh digit of one probability
@@ -79,6 +79,12 @@ class Model:
     def columns(self) -> list[str]:
         """The columns that predictions need."""
         return list(self.design.columns)
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """The columns that a file of rows may have for predictions: coordinates may be in one."""
+        held_in = coordinates.sources(self.cell_format.parts)
+        return [*dict.fromkeys([*(held_in.get(name, name) for name in self.columns), *self.columns])]
 
     @property
     def offset(self) -> list[str]:
@@ -216,7 +222,8 @@ class Model:
         return pd.concat([typed for typed, _ in halves]), halves[0][1] | halves[1][1]
 
     def _column(self, raw: pd.DataFrame, name: str) -> pd.Series:
-        return raw[name] if name in raw else pd.Series(None, raw.index, object)
+        held = name if name in raw else coordinates.sources(self.cell_format.parts).get(name)
+        return raw[held] if held in raw else pd.Series(None, raw.index, object)
 
     def _typed(self, name: str, column: pd.Series) -> pd.Series:
         """A column of raw cells as numbers, dates or strings."""
@@ -232,7 +239,8 @@ class Model:
         present = raw.columns.tolist()
         if twice := [name for name in names if present.count(name) > 1]:
             raise UserError(f"column {twice[0]!r} is there twice. Leave one out.")
-        absent = [name for name in names if name not in present]
+        in_file = coordinates.sources(self.cell_format.parts)
+        absent = [name for name in names if name not in present and in_file.get(name) not in present]
         if len(absent) == len(names):
             raise UserError(
                 f"none of the model's columns is there. It needs {', '.join(map(repr, names))}; the rows have "
@@ -311,7 +319,7 @@ def load(path: Path) -> Model:
         classes,
         multiclass,
         positive,
-        _cell_format(fields.section("cells")),
+        cell_format_of(fields.section("cells")),
         fields.section("made_of").values,
     )
     model.threshold, model.calibration = fields.number_or_null("threshold"), _calibration(fields, n_columns)
@@ -333,27 +341,3 @@ def _calibration(fields: Fields, n_columns: int) -> dict[str, Any] | None:
     if n_columns > 1 or not len(x) or (np.diff(x) < 0).any():
         raise section.wrong("x does not ascend, or there are more than two classes")
     return {"x": x, "y": section.numbers("y", len(x))}
-
-
-def _by_column(cells: Fields, key: str) -> dict[str, str]:
-    """Older models have none."""
-    return {name: cells.section(key).text(name) for name in cells.section(key)} if key in cells else {}
-
-
-def _cell_format(cells: Fields) -> CellFormat:
-    dates: Any = cells.value("date_format")
-    if isinstance(dates, Mapping):
-        by_column = cells.section("date_format")
-        dates = {name: by_column.text(name) for name in by_column}
-    elif dates is not None:
-        dates = cells.text("date_format")
-    replace = cells.section("replace")
-    return CellFormat(
-        missing_values=cells.texts("missing_values"),
-        decimal=cells.text_or_null("decimal"),
-        thousands=cells.text_or_null("thousands"),
-        date_format=dates,
-        units=_by_column(cells, "units"),
-        parts=_by_column(cells, "parts"),
-        replace={name: {old: replace.section(name).text(old) for old in replace.section(name)} for name in replace},
-    )

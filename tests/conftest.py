@@ -1,6 +1,7 @@
 """A copy of the project as its user has it, the commands that they type in it, and stages run without DVC."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,17 @@ def compose(*overrides: str, folder: Path = Path()) -> None:
     config.validate(config.load(file), "conf/")
 
 
+def copy_conf(folder: Path) -> None:
+    """The settings as they come: without the tables that a user of this repository has made data sets with `use`."""
+    shutil.copytree(ROOT / "conf", folder / "conf", dirs_exist_ok=True)
+    for file in (folder / "conf" / "data").glob("*.yaml"):
+        if file.stem != "census_income" and "\n  - table" in file.read_text(encoding="utf-8"):
+            file.unlink()
+    file = folder / "conf" / "config.yaml"
+    text = re.sub(r"(?m)^  - data: .*", "  - data: breast_cancer", file.read_text(encoding="utf-8"))
+    file.write_text(text, encoding="utf-8")
+
+
 def run_stages(*names: str) -> None:
     """Run stages in the current folder, in this process."""
     for name in names:
@@ -75,7 +87,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with conf/ and an empty data/, in which the test runs."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    copy_conf(tmp_path)
     (tmp_path / "data").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -85,7 +97,7 @@ def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a model of the first 400 rows of the census, for tests that only read it."""
     folder = tmp_path_factory.mktemp("trained")
-    shutil.copytree(ROOT / "conf", folder / "conf")
+    copy_conf(folder)
     (folder / "data").mkdir()
     shutil.copy(ROOT / "tests/data/adult-400.csv", folder / "data/adult.data")
     (folder / ".dvc" / "tmp").mkdir(parents=True)
@@ -127,6 +139,7 @@ def copy_project(folder: Path) -> Path:
         if source.is_file() and not name.startswith(LEFT_OUT):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
+    copy_conf(folder)
     compose(folder=folder)
     run = shell_in(folder)
     run("git init --quiet --initial-branch=main && git add --all && git commit --quiet --message start")

@@ -3,6 +3,10 @@
 import json
 import re
 import runpy
+import shlex
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +14,16 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, train_params
+from conftest import ROOT, copy_conf, train_params
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep
 
-from pipeline import model
-from pipeline.__main__ import COMMANDS, STAGES
+from pipeline import config, model
+from pipeline.__main__ import COMMANDS, STAGES, parser
 from pipeline.columns.terms.design import KINDS
 from pipeline.columns.terms.line import Missing
-from pipeline.config import Train
+from pipeline.commands import use
+from pipeline.config import Train, composition
 from pipeline.logistic import calibration
 from pipeline.reading import CellFormat
 from pipeline.training import fit
@@ -52,6 +59,61 @@ def test_commands_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"(?m)^([a-z]+):", makefile))
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= targets
+
+
+FOR_A_TABLE = ["README.md", *(f"docs/{name}.md" for name in ["own-table", "use", "model", "sweeps", "honest", "runs"])]
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The words of each command in the blocks of a page; of a block that lists overrides alone, they too."""
+    blocks = re.findall(r"(?s)```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"))
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    starts = ("-S", "python -m pipeline", "dvc exp run", "make sweep")
+    parts = [part for line in lines if line.startswith(starts) for part in re.split(" && | > ", line)]
+    return [shlex.split(part, comments=True) for part in parts if part.startswith(starts)]
+
+
+def first_of(override: str) -> str:
+    """An override that `multirun` and `queue` would make of one with several values."""
+    parsed = OverridesParser.create().parse_override(override)
+    value = parsed.value()
+    if isinstance(value, Glob):
+        return f"{parsed.key_or_group}={sorted(Path('conf', parsed.key_or_group).glob('*.yaml'))[0].stem}"
+    if isinstance(value, IntervalSweep):
+        return f"{parsed.key_or_group}={value.start}"
+    return f"{parsed.key_or_group}={value.list[0]}" if isinstance(value, ChoiceSweep) else override
+
+
+@pytest.fixture(scope="module")
+def with_own_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder in which `use` has made a table the data set in use."""
+    folder = tmp_path_factory.mktemp("own")
+    copy_conf(folder)
+    (folder / "data").mkdir()
+    shutil.copy(ROOT / "tests" / "data" / "penguins.csv", folder / "data")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        use.main("data/penguins.csv", "species", [])
+        yield
+
+
+@pytest.mark.parametrize("page", FOR_A_TABLE)
+def test_each_command_of_a_page_is_about_the_table_in_use_or_names_its_own(page: str, with_own_table: None) -> None:
+    commands = commands_of(page)
+    assert commands
+    for words in commands:
+        overrides = [word for before, word in pairwise(words) if before == "-S"]
+        if words[:2] == ["python", "-m"]:
+            arguments = vars(parser(words[3]).parse_args(words[3:]))
+            overrides = arguments.get("overrides", []) if words[3] in ("multirun", "queue") else []
+        elif words[0] == "make":
+            overrides = words[2].removeprefix("GRID=").split()
+        overrides = [first_of(word) for word in overrides if not word.startswith("hydra")]
+        composed = composition.compose(overrides)
+        composition.check(composed, "conf/")
+        named = [word for word in overrides if word.startswith("data=")]
+        data = config.parse(composed, "conf/")["data"]
+        assert data.get("path") == "data/penguins.csv" or (named and data["name"] != "breast_cancer"), words
 
 
 def test_every_picture_has_a_text() -> None:

@@ -50,6 +50,21 @@ def fitted(iris: pd.DataFrame) -> model.Model:
     return fit.train(iris, TRAIN, CellFormat()).model
 
 
+def test_a_saved_model_reads_coordinates_in_one_cell_or_in_two_columns(tmp_path):
+    random = np.random.default_rng(0)
+    places = pd.DataFrame({"place_latitude": random.uniform(48, 49, N), "place_longitude": random.uniform(2, 3, N)})
+    cell_format = CellFormat(parts={"place_latitude": "latitude", "place_longitude": "longitude"})
+    model.save(train_on(places, cell_format), tmp_path / "model.json")
+    loaded = model.load(tmp_path / "model.json")
+    expected = pd.DataFrame({"place_latitude": [48.85, 48.5, None], "place_longitude": [2.35, 2.5, None]})
+    assert_read_as(loaded, pd.DataFrame({"place": ["48.85, 2.35", "POINT (2.5 48.5)", None]}), expected)
+    assert_read_as(loaded, expected, expected)
+    frame, reasons = loaded.read_each(pd.DataFrame({"place": ["48.85N 2.35E", "here", "95, 2"]}))
+    assert frame.index.tolist() == [0]
+    assert all("is not a number" in reason for reason in reasons.values())
+    assert loaded.raw_columns == ["place", "place_latitude", "place_longitude"]
+
+
 @pytest.fixture
 def mixed() -> pd.DataFrame:
     random = np.random.default_rng(0)

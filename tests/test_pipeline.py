@@ -38,7 +38,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "tests" / "data" / "penguins.csv", folder / "data")
     edit(folder / "conf/sweep/grid.yaml", "points: 6", "points: 3")
     edit(folder / "conf/sweep/grid.yaml", "[0.3, 1, 3, 10]", "[1, 10]")
-    edit(folder / "conf/config.yaml", "rows: 1000", "rows: 200")
+    edit(folder / "conf/explore/default.yaml", "rows: 1000", "rows: 200")
     (folder / "params.yaml").unlink()
     commit = "git add --all && git commit --quiet --message"
     shell_in(folder)(f"git add --force data/penguins.csv && {commit} smaller && dvc repro && {commit} results")

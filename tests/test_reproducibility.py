@@ -1,13 +1,12 @@
 """The same bytes with any number of threads and on any processor, which OpenBLAS and NumPy can be made to act like."""
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, compose, shell_in
+from conftest import ROOT, compose, copy_conf, shell_in
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = table.assign(colour=colour, y=np.where(rng.random(len(X)) < 1 / (1 + np.exp(-z)), "yes", "no"))
     (folder / "data").mkdir()
     table.to_csv(folder / "data/big.csv", index=False)
-    shutil.copytree(ROOT / "conf", folder / "conf")
+    copy_conf(folder)
     compose(
         *("data=table", "data.path=data/big.csv", "data.target=y", "optimizer=gradient_descent"),
         *("train.max_iterations=60", "sweep.folds=2", "sweep.lambda=[0.001,1]", "sweep.learning_rate=[0.3,auto]"),

@@ -2,12 +2,11 @@
 
 import re
 import runpy
-import shutil
 import warnings
 
 import numpy as np
 import pytest
-from conftest import ROOT, compose
+from conftest import ROOT, compose, copy_conf
 
 from pipeline import config
 from pipeline.columns import dataset, splitting
@@ -30,7 +29,7 @@ def rendered(tmp_path_factory) -> tuple[str, dict]:
 @pytest.fixture(scope="module")
 def params(tmp_path_factory) -> Params:
     folder = tmp_path_factory.mktemp("defaults")
-    shutil.copytree(ROOT / "conf", folder / "conf")
+    copy_conf(folder)
     compose(folder=folder)
     file = folder / config.PARAMS
     return config.validate(config.load(file), str(file))

@@ -50,7 +50,7 @@ def run(frame, *overrides, stages=("load", "split", "train", "evaluate")):
 def test_a_row_of_weight_two_is_two_rows_in_weights_scores_and_intervals():
     frame, test = table(), table(500).tail(200)
     repeated = frame.loc[frame.index.repeat(frame["times"])]
-    features = ["split=test_file", "split.path=data/test.csv", "train.features=linear"]
+    features = ["split=test_file", "split.path=data/test.csv", "train.features=linear", "train.interactions=[]"]
     test.to_csv("data/test.csv", index=False)
     weighted = run(frame, "data.weight=times", "+data.roles.known=drop", *features)
     scores, rows = formats.load_json(paths.main_result().metrics), formats.load_csv(paths.ROOT / paths.INFERENCE)

@@ -1,5 +1,6 @@
 """The table and its training and test rows, as the sections `data` and `split` of the configuration say."""
 
+import shlex
 import warnings
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipeline.columns.target import known_rows, with_target, without_class
 from pipeline.errors import UserError
 from pipeline.files import formats, paths, stored
 from pipeline.files.stored import Table
-from pipeline.overrides import beside, override
+from pipeline.overrides import assignment, beside, override
 from pipeline.reading import CellFormat, Options
 
 
@@ -150,7 +151,7 @@ def _own(data: config.TableData) -> Loaded:
     table = table[[*table.columns.drop(data.target), data.target]]
     report = profile.describe(table, decided, data.target)
     sentinels.warn(table, decided)
-    spellings.warn(table, {data.target})
+    spellings.warn(spellings.found(table, data.target), _table_command(data))
     associations.warn(table, decided)
     leaks.warn_of_leaks(table, report, data.target)
     return Loaded(table, report, cell_format)
@@ -196,6 +197,18 @@ def _read_like(path: Path, data: config.TableData, table: Table, cell_format: Ce
 def options_of(data: config.TableData) -> Options:
     """How to read the file of a table, from its section of the configuration."""
     return Options(**{field.name: getattr(data, field.name) for field in fields(Options)})
+
+
+def _table_command(data: config.TableData) -> str:
+    """The command that looks at the table again, read in the same way."""
+    usual = Options()
+    differ = {field.name: getattr(data, field.name) for field in fields(Options)} | {"more_missing": []}
+    settings = [
+        assignment(f"data.{key}", value)
+        for key, value in differ.items()
+        if value not in (getattr(usual, key), [], None)
+    ]
+    return shlex.join(["python", "-m", "pipeline", "table", data.path, data.target, *settings])
 
 
 def _expected(data: config.TableData) -> dict[str, dict[str, Any]]:

@@ -12,12 +12,12 @@ import pandas as pd
 from pandas.api import types
 
 from pipeline import config, reading
-from pipeline.columns import dataset
+from pipeline.columns import dataset, spellings
 from pipeline.columns.roles import FEATURES, SPECIAL
 from pipeline.config import composition
 from pipeline.config.section import UNSET
 from pipeline.errors import reported_warnings
-from pipeline.overrides import assignment, beside
+from pipeline.overrides import assignment, beside, override
 
 OVERRIDE = re.compile(rf"(\+\+?|~)?({'|'.join(config.Params.model_fields)}|optimizer)([.@][\w.@$-]*)?=")
 BY_COLUMN = re.compile(r"^\+?(?=data\.(roles|expectations|replace|date_format)\b)")  # settings whose keys are columns
@@ -88,6 +88,8 @@ def _show(params: config.Params) -> None:
         print(f"\nclasses of {_shortened(target)}:")
         print(_aligned([str(name), f"{count:,} rows"] for name, count in counts.items()))
         print(f"\n{len(split_rows.train):,} training rows, {len(split_rows.test):,} test rows")
+        if joined := spellings.found(loaded.table, target):
+            print(f"\nTo join spellings:\n{override('data.replace', joined)}")
 
 
 def _list_columns(data: config.TableData, table: Table) -> None:

@@ -24,10 +24,12 @@ from pipeline.reading.served import PAIRS
 TOKENS = ("text", "list")  # cells of any number of words or values
 FEATURES = ("numeric", "categorical", "boolean", "date", *TOKENS)
 SPECIAL = ("target", "weight", "offset")
-INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_0")  # names that pandas gives a saved index
-# Of a column that counts the rows; `x` is R's name for one without, `column_1` that of the first without a header.
+# Names that pandas gives a saved index.
+INDEX = re.compile(r"Unnamed: \d+(\.\d+)*(_level_\d+|_[xy])?|__index_level_\d+__|level_0")
+# Of a column that counts the rows; `x`, `...1`, `V1` and `_c0` are the names of R, readr, data.table and Spark for one
+# without, `column_1` that of the first without a header.
 ROW_NUMBERS = re.compile(
-    "(row|case|obs|observation|record|line)?(names?|id|index|idx|number|num|no|nr)|obs|row|x|column1"
+    "(row|case|obs|observation|record|line)?(names?|id|index|idx|number|num|no|nr)|obs|row|n|x1?|1|v1|c0|column1"
 )
 SPREAD = 2  # at most so many times as many numbers as rows: the others were left out
 UNNAMED = re.compile(r"column_\d+")  # a blank in the header, or no header

@@ -17,7 +17,8 @@ LEVELS = 5_000  # strings of a column, at most
 LONG, LONGEST = 5, 60  # letters of a name in which one edit is a slip
 REPEATED = 5  # cells of each category, on average
 RARE = 10  # times as rare, at least
-SHOWN = 5
+SHOWN = 3
+SHORT = 300  # characters of an override that is printed among other warnings
 
 
 def groups(cells: pd.Series) -> dict[str, str]:
@@ -45,25 +46,25 @@ def groups(cells: pd.Series) -> dict[str, str]:
     return {str(string): end for string, end in ends if string != end}
 
 
-def warn(frame: pd.DataFrame, known: set[str]) -> None:
-    """One warning with the command that joins the spellings of all columns but those in `known`."""
-    found = {
-        str(name): of_column
-        for name in frame
-        if name not in known and types.is_string_dtype(frame[name]) and (of_column := groups(frame[name].dropna()))
-    }
-    if not found:
+def found(frame: pd.DataFrame, target: str) -> dict[str, dict[str, str]]:
+    """The groups of each column of strings that has some, but the target."""
+    columns = {str(name): frame[name] for name in frame if name != target and types.is_string_dtype(frame[name])}
+    return {name: joined for name, cells in columns.items() if (joined := groups(cells.dropna()))}
+
+
+def warn(columns: dict[str, dict[str, str]], command: str) -> None:
+    """One warning of what was `found`, and the override that joins it, or if it is long the command that prints it."""
+    if not columns:
         return
-    shown = {
-        name: ", ".join(f"{old!r} for {new!r}" for old, new in [*of_column.items()][:SHOWN])
-        for name, of_column in found.items()
-    }
-    examples = "; ".join(f"{name} ({len(found[name]):,}, such as {pairs})" for name, pairs in shown.items())
-    warnings.warn(
-        f"These columns have several spellings of a category: {examples}. To join them: "
-        f"{override('data.replace', found)}.",
-        stacklevel=2,
+    counts = {name: len({*joined.values()}) for name, joined in columns.items()}
+    examples = {name: [f"{old!r} for {new!r}" for old, new in [*of.items()][:SHOWN]] for name, of in columns.items()}
+    shown = "; ".join(
+        f"{name} ({len(joined):,} more of {counts[name]:,}, such as {', '.join(examples[name])})"
+        for name, joined in columns.items()
     )
+    whole = override("data.replace", columns)
+    way = f"To join them: {whole}" if len(whole) <= SHORT else f"What joins them is printed by: {command}"
+    warnings.warn(f"These columns have several spellings of some categories: {shown}. {way}", stacklevel=2)
 
 
 def _form(string: str) -> str:

@@ -55,7 +55,7 @@ def main(file: str, model: str | None, output: str | None) -> None:
     refuse_to_replace(file, output)
     fitted, options = named.model_of(model)
     n_rows, n_wrong, unlike = 0, 0, novelty.Counts()
-    read = map(Part, chunks(Path(file), fitted.columns, options))
+    read = map(Part, chunks(Path(file), fitted.raw_columns, options))
     with warned_once(), writing(output) as write, workers() as run, tqdm(unit=" rows", disable=None) as bar:
         while blocks := list(islice(read, STRIPS)):
             fitted.read(blocks[0].rows.head(0))  # warns here of columns that are not there

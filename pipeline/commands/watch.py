@@ -61,7 +61,7 @@ def main(file: str, model: str | None, output: str | None) -> int:
     watch, n_wrong, n_unknown, n_known = Watch(fitted, seen), 0, 0, 0
     trained_on = _training_hashes(fitted) if model is None else np.array([], np.uint64)
     with warned_once():
-        for chunk in chunks(path, [*fitted.columns, seen["target"]], options):
+        for chunk in chunks(path, [*fitted.raw_columns, seen["target"]], options):
             frame, reasons = fitted.read_each(chunk.rows)
             n_wrong += len(chunk.wrong) + len(reasons)
             if len(frame):

@@ -177,7 +177,11 @@ def _check_files() -> None:
 def check(text: str, source: str) -> dict[str, Any]:
     """The values in `text`. Errors: `UserError` for values that can't be used, or that DVC reads differently."""
     values = config.parse(text, source)
-    config.validate(values, source)
+    used = config.flatten(config.validate(values, source).model_dump(by_alias=True))
+    for section in ("split", "decision", "compute"):
+        for key, value in config.flatten(values[section], f"{section}.").items():
+            if key not in used:
+                print(f"{key} = {value} is not used: {section}.method is {values[section]['method']}.")
     try:
         seen_by_dvc = config.with_string_keys(YAML(typ="safe").load(text), source)
     except YAMLError as error:

@@ -55,7 +55,7 @@ class TableData(Section):
     missing_values: list[Name]
     more_missing: list[Name]
     units: dict[Name, Annotated[Name, Field(min_length=1)]]
-    parts: dict[Name, Literal["domain", "host", "network"]]
+    parts: dict[Name, Literal["domain", "host", "network", "latitude", "longitude"]]
     date_format: str | dict[Name, str] | None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
     decimal: Literal[".", ","] | None

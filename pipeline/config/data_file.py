@@ -106,7 +106,7 @@ def _comments(file: Path, name: str, data: dict[str, Any], choices: dict[str, st
         "data.target": f"The column to predict.  {override('data.target', data['target'])}",
     }
     comments |= {key: [f"# {text if text.isprintable() else repr(text)}"] for key, text in own.items()}
-    comments["defaults"].append(f"# -S data={name}")
+    comments["defaults"].append(f"# {override('data', name)}")
     return comments | (_read(file, "data") if file.exists() else {})
 
 

@@ -1,6 +1,6 @@
 """What every section of `params.yaml` has in common: the check of its keys, and the types of its values."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -43,3 +43,20 @@ class Section(BaseModel):
             seen = ", ".join(f"{key} = {values[key]!r}" for key in unknown)
             raise PydanticCustomError("unknown_key", f"no such key: {seen}; the keys here are {', '.join(keys)}")
         return {key: value for key, value in values.items() if value != UNSET}
+
+
+def of_its_method(*sections: type[Section]) -> BeforeValidator:
+    """A section with one class per method: without the keys that only the others have.
+
+    So `-S split=stratified` goes with a data set whose file has split=group and the `split.column` of that.
+    """
+
+    def kept(values: Any) -> Any:
+        method = values.get("method") if isinstance(values, dict) else None
+        own = [each for each in sections if method in get_args(each.model_fields["method"].annotation)]
+        others = {key for each in sections for key in each.model_fields} - {
+            key for each in own for key in each.model_fields
+        }
+        return {key: value for key, value in values.items() if key not in others} if own else values
+
+    return BeforeValidator(kept)

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.data import BundledData, Data
-from pipeline.config.section import L2, LearningRate, Name, Positive, Score, Section, Seed, Share
+from pipeline.config.section import L2, LearningRate, Name, Positive, Score, Section, Seed, Share, of_its_method
 
 
 class Explore(Section):
@@ -44,7 +44,11 @@ class FileSplit(Section):
     path: str
 
 
-Split = Annotated[RandomSplit | GroupSplit | TimeSplit | FileSplit, Field(discriminator="method")]
+Split = Annotated[
+    RandomSplit | GroupSplit | TimeSplit | FileSplit,
+    Field(discriminator="method"),
+    of_its_method(RandomSplit, GroupSplit, TimeSplit, FileSplit),
+]
 
 
 SMOOTHNESS = 10.0  # where each curve has a multiple of its own
@@ -149,7 +153,7 @@ class Train(Section):
     @property
     def bending(self) -> float | None:
         """The smoothness of curves, None for straight lines."""
-        if self.features == "linear":
+        if self.features not in ("curves", "steps"):
             return None
         return SMOOTHNESS if isinstance(self.smoothness, str | dict) else self.smoothness
 
@@ -232,7 +236,11 @@ class BudgetDecision(_Decision):
         return f"the rows of the highest probability, as many as decision.highest = {self.highest:g}"
 
 
-Decision = Annotated[NoDecision | CostDecision | FloorDecision | BudgetDecision, Field(discriminator="method")]
+Decision = Annotated[
+    NoDecision | CostDecision | FloorDecision | BudgetDecision,
+    Field(discriminator="method"),
+    of_its_method(NoDecision, CostDecision, FloorDecision, BudgetDecision),
+]
 
 
 class _Compute(Section):
@@ -251,7 +259,9 @@ class DaskCompute(_Compute):
     worker_memory: str
 
 
-Compute = Annotated[ThreadsCompute | DaskCompute, Field(discriminator="method")]
+Compute = Annotated[
+    ThreadsCompute | DaskCompute, Field(discriminator="method"), of_its_method(ThreadsCompute, DaskCompute)
+]
 
 
 class LogRange(Section):

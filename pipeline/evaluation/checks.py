@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.columns import splitting
 from pipeline.columns.target import features_and_target
 from pipeline.evaluation.verdict import ORDERS, THAN_SHARES
-from pipeline.files.stored import Table, in_memory
+from pipeline.files.stored import Table, in_memory, progress
 from pipeline.logistic.loss import log_losses
 from pipeline.model import Model
 from pipeline.overrides import override
@@ -114,8 +114,9 @@ def importance(fitted: Model, table: Table) -> pd.DataFrame:
     share = None if weight is None else weight / weight.sum()
     before = np.average(log_losses(fitted.probabilities(X), codes), weights=weight)
     repeated = pd.concat([X] * REPEATS, ignore_index=True)
-    rows = []
-    for name in X.columns.drop(fitted.offset):
+    rows, names = [], X.columns.drop(fitted.offset)
+    bar = progress(len(names), "shuffle each column", " columns")
+    for name in names:
         if share is None:
             order = np.concatenate([rng.permutation(len(X)) for _ in range(REPEATS)])
         else:  # cells as frequent as in all rows
@@ -124,6 +125,8 @@ def importance(fitted: Model, table: Table) -> pd.DataFrame:
         each = log_losses(fitted.probabilities(shuffled), np.tile(codes, REPEATS)).reshape(REPEATS, -1)
         losses = np.average(each, axis=1, weights=weight)
         rows.append((name, losses.mean() - before, losses.std(ddof=1)))
+        bar.update()
+    bar.close()
     importances = pd.DataFrame(rows, columns=["column", "importance", "deviation"]).round(9)
     return importances.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
 

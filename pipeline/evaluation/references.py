@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.columns import splitting
 from pipeline.columns.profile import as_numbers
 from pipeline.columns.terms import Design, Settings
-from pipeline.files.stored import Table, frames, in_memory
+from pipeline.files.stored import Table, frames, in_memory, progress
 
 BLACK_BOX_DIGITS = 4
 ROWS = 50_000  # that the black box is trained on at most ...
@@ -78,8 +78,13 @@ def black_box(
         remainder="passthrough",
     )
     trees = HistGradientBoostingClassifier(random_state=0, categorical_features=list(range(len(strings))) or None)
-    with threadpool_limits(1):  # its threads wait for each other so often that on a busy machine one is much faster
+    title = f"train the black box on {n_drawn:,} rows"
+    with (
+        threadpool_limits(1),
+        progress(1, title, " model", delay=0) as bar,
+    ):  # its threads wait for each other so often that on a busy machine one is much faster
         trees.fit(columns.fit_transform(X), y, weight)
+        bar.update()
     predictions = [_predicted(trees, columns.transform(part), classes) for part in frames(rows)]
     labels, P = (np.concatenate(chunks) for chunks in zip(*predictions, strict=True))
     return (labels, P), n_drawn
@@ -94,12 +99,14 @@ def out_of_fold(
     tokens: Mapping[str, str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The rows that the folds hold out, and the black box's probabilities for them (n_held_out, n_classes)."""
-    probabilities = []
+    probabilities, bar = [], progress(len(folds), "black box out of fold", " folds", delay=0)
     for rows, held_out in folds:
         learnt = in_memory(X.take(rows)), y[rows]
         of_rows = None if weight is None else weight[rows]
         (_, P), _ = black_box(*learnt, in_memory(X.take(held_out)), classes, of_rows, tokens)
         probabilities.append(P)
+        bar.update()
+    bar.close()
     return np.concatenate([held_out for _, held_out in folds]), np.concatenate(probabilities)
 
 

@@ -70,7 +70,7 @@ def cost_table(settings: config.Decision, classes: np.ndarray) -> np.ndarray | N
         raise UserError(
             f"decision.method = {settings.method}{' with decision.miss' * (settings.method == 'cost')} is for two "
             f"classes, but there are {len(names)}: {listed}. Leave it out: -S decision=none; or say what each mistake "
-            f"costs: -S decision=cost{costs}."
+            f"costs: {override('decision', 'cost')}{costs}."
         )
     if len(names) == 2:
         raise UserError(

@@ -95,11 +95,12 @@ def frames(table: Table) -> Iterator[pd.DataFrame]:
         yield from (table.iloc[start : start + GROUP_ROWS] for start in range(0, max(len(table), 1), GROUP_ROWS))
 
 
-def progress(total: int, verb: str, unit: str) -> Any:
-    """A bar on a terminal, for what takes longer than a second."""
+def progress(total: int, verb: str, unit: str, delay: float = 1) -> Any:
+    """A bar on a terminal, for what takes longer than a second; what moves only at its end has no delay."""
     from tqdm import tqdm  # which a model that is served has no need of
 
-    return tqdm(total=total, desc=verb, unit=unit, unit_scale=True, delay=1, leave=False, disable=None)
+    settings = {"unit_scale": total > 999, "delay": delay, "leave": False, "disable": None}
+    return tqdm(total=total, desc=verb, unit=unit, **settings)
 
 
 def row_hashes(table: Table) -> np.ndarray:

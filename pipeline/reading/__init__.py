@@ -1,6 +1,9 @@
 """A user's file to a frame. It knows no configuration, and could be a package of its own.
 
 table       a file to a frame with three kinds of columns
+parts       the files of one table
+chosen      which columns of a file are read
+opened      a file of any format as text or columns
 decoding    bytes to text: compression and encoding
 formats     Parquet and other formats that are no delimited text
 archives    tar, zip, and compressed files of these formats
@@ -19,6 +22,7 @@ served      how cells that a model is served were spelt in training
 numbers     strings to numbers
 quantities  numbers with units
 durations   durations on a clock
+coordinates  latitude and longitude in one cell
 addresses   parts of emails, URLs and IP addresses
 dates       strings to dates
 held        columns in memory or in files
@@ -31,15 +35,18 @@ from typing import TYPE_CHECKING, Any
 from pipeline.reading.options import CellFormat, Options
 
 if TYPE_CHECKING:
-    from pipeline.reading.table import Reading, files, read, unknown_column
+    from pipeline.reading.chosen import unknown_column
+    from pipeline.reading.parts import files
+    from pipeline.reading.table import Reading, read
 
+_HOMES = {"Reading": ".table", "files": ".parts", "read": ".table", "unknown_column": ".chosen"}
 __all__ = ["CellFormat", "Options", "Reading", "files", "read", "unknown_column"]
 
 
 def __getattr__(name: str) -> Any:
     """What reads whole files is imported when it is first used: a served model only reads cells."""
-    if name in __all__:
+    if name in _HOMES:
         from importlib import import_module
 
-        return getattr(import_module(".table", __name__), name)
+        return getattr(import_module(_HOMES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

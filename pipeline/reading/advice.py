@@ -1,6 +1,7 @@
 """What is said of a column that could be read in another way: warnings, or an error, with the settings that decide."""
 
 import re
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.overrides import override
-from pipeline.reading import numbers, quantities
+from pipeline.reading import dates, numbers, quantities
 from pipeline.reading.numbers import NUMBER, mask
 from pipeline.reading.options import MISSING, CellFormat
 from pipeline.reading.strings import EXACT, Strings, n_cells
@@ -27,6 +28,8 @@ ASKED = (  # proposed as a string that means missing; RE2's syntax
 UNIT = r"(%|[$€£¥]|°[CF]|USD|EUR|GBP|[kcm]?m|k?g|lbs?|in|ft|k?Wh?|m?s|h|[kKMB]|bn|years?|yrs?|days?|months?)"
 QUANTITY = rf"^[(+-]*\s*[$€£¥]?\s*\d[\d,.]*\s*{UNIT}?\)?$"
 BOUND = r"^([<>≤≥~≈±]|<=|>=)\s*[+-]?[\d.,]+\s*%?$"  # `<0.1`, below what could be measured
+DAY_WORD_YEAR = r"^\d{1,2}[.,\s/-]+(?P<word>\p{L}[\p{L}\p{M}]{2,})[.,\s/-]+(?:19|20)\d\d\b"
+MONTH_NAMES = 24  # in two cases
 NEARLY = r"^\W*\d[\d.,]*\W*$"  # a number with a mark of a footnote
 
 
@@ -222,15 +225,11 @@ def warn_of_units(strings: Strings, measured: Measured, unit: str) -> None:
 
 def _units(strings: Strings, measured: Measured) -> dict[str, int]:
     """The number of cells with each unit, the most frequent first; spellings of a unit are one."""
-    units = measured.units.to_pandas()
-    has_unit = strings.is_known & units.notna().to_numpy()
-    cells = pd.Series(strings.counts[has_unit]).groupby(units[has_unit].to_numpy()).sum()
-    cells = cells.sort_values(ascending=False, kind="stable")
     spelt: dict[str, str] = {}
     counts: dict[str, int] = {}
-    for unit, count in cells.items():
-        first = spelt.setdefault(quantities.plain(str(unit)), str(unit))
-        counts[first] = counts.get(first, 0) + int(count)
+    for unit, count in strings.totals(measured.units).items():
+        first = spelt.setdefault(quantities.plain(unit), unit)
+        counts[first] = counts.get(first, 0) + count
     return counts
 
 
@@ -241,15 +240,14 @@ def warn_of_currencies(strings: Strings, is_number: np.ndarray) -> bool:
     digits = mask(pc.match_substring_regex(strings.distinct, r"^\D{0,5}\d[\d.,' ]*\D{0,5}$"))
     if not priced.any() or 2 * strings.cells(priced & digits) <= strings.cells(strings.is_known):
         return False
-    counts = pd.Series(strings.counts[priced]).groupby(signs.to_pandas()[priced].to_numpy()).sum()
-    counts = counts.sort_values(ascending=False, kind="stable")
+    counts = strings.totals(pc.if_else(pa.array(priced), signs, None))
     if len(counts) < 2:
         return False
+    most = next(iter(counts))
     named = ", ".join(f"{sign} ({n_cells(count)})" for sign, count in counts.items())
     strings.warn(
         f"prices in several currencies, {named}, are read as strings. Convert them in the file, or, to take all but "
-        f"{counts.index[0]} for missing: "
-        f"{override('data.units', {strings.name: counts.index[0]})}. {_without_warning(strings)}."
+        f"{most} for missing: {override('data.units', {strings.name: most})}. {_without_warning(strings)}."
     )
     return True
 
@@ -290,6 +288,35 @@ def judge_dates(strings: Strings, readings: Mapping[str, pd.Series]) -> None:
     is_date = are_dates[best] & ~candidates.str.fullmatch(NUMBER)  # 2024 is a number, and a year in ISO 8601
     if not judged(strings, places(strings, is_date), places(strings, ~is_date), "date", f" of the format {best}"):
         _warn_of_two_forms(strings, {form: places(strings, which) for form, which in are_dates.items()}, best)
+
+
+def propose_dates(name: str, example: float, date_format: str) -> None:
+    """What numbers would be as dates."""
+    date = dates.as_dates(pd.Series([f"{example:.0f}"]), date_format)[0]
+    what = f"{dates.UNITS[date_format]} since 1970" if date_format in dates.UNITS else f"of the format {date_format}"
+    warnings.warn(
+        f"column {name!r}: all numbers may be dates, {what}, but are read as numbers: {example:.0f} would be "
+        f"{date:%Y-%m-%d %H:%M}. To have dates: {override('data.date_format', {name: date_format})}. To read them as "
+        f"numbers without this warning: {override('data.roles', {name: 'numeric'})}.",
+        stacklevel=2,
+    )
+
+
+def warn_of_months(strings: Strings) -> bool:
+    """Dates with names of months that are in no known language: whether there are such."""
+    are_dates = strings.is_known & mask(pc.match_substring_regex(strings.distinct, DAY_WORD_YEAR))
+    if strings.cells(are_dates) <= MOSTLY * strings.cells(strings.is_known):
+        return False
+    found = pc.extract_regex(strings.distinct.filter(pa.array(are_dates)), DAY_WORD_YEAR)
+    words = sorted({*pc.struct_field(found, 0).to_pylist()})
+    if len(words) > MONTH_NAMES or not words:
+        return False
+    strings.warn(
+        f"{strings.examples(are_dates, 1)} look like dates, but {', '.join(map(repr, words[:3]))} "
+        f"{'is' if len(words) == 1 else 'are'} no month in a language that is known, so it is read as strings. To have "
+        f"dates, write the months in English or as numbers in the file. {_without_warning(strings)}."
+    )
+    return True
 
 
 def _warn_of_two_forms(strings: Strings, are_dates: Mapping[str, np.ndarray], best: str) -> None:

@@ -35,7 +35,7 @@ def parse(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str
 
     Errors: `UserError` for a cell that does not fit the kind or the other cells.
     """
-    if kind in ("strings", "dates") or name in cell_format.units:
+    if kind in ("strings", "dates") or {name} & {*cell_format.units, *cell_format.parts}:
         values, date_format = typed.parse(column, name, cell_format, kind or "numbers")
         return Read(values, {"date_format": date_format} if date_format else {})
     with typed.readable(column, name):
@@ -99,7 +99,8 @@ def _inferred(strings: Strings, cell_format: CellFormat) -> Read:
         return measured
     advice.judge_dates(strings, readings)
     if not (
-        advice.judged(strings, numerals.is_number, other, "number")
+        advice.warn_of_months(strings)
+        or advice.judged(strings, numerals.is_number, other, "number")
         or advice.warn_of_currencies(strings, numerals.is_number)
     ):
         advice.warn_of_quantities(strings, numerals.is_number)
@@ -112,6 +113,8 @@ def _numbers(column: Column, name: str) -> Read:
     limits = pc.min_max(column).as_py()
     date_format = limits["max"] and dates.of_numbers(name, limits["min"], limits["max"])
     if not date_format:
+        if limits["max"] and (form := dates.likely_format(name, column, limits["min"], limits["max"])):
+            advice.propose_dates(name, limits["max"], form)
         return Read(column)
     strings = encoded(pa.chunked_array([column] if isinstance(column, pa.Array) else column), name, CellFormat())
     read = dates.as_dates(strings.distinct.to_pandas(), date_format)

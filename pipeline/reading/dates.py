@@ -11,12 +11,15 @@ from functools import cache
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import UserError
 
 FORMATS = {  # of dates and times that pandas doesn't guess
     r"\d{1,2}:\d\d": ("%H:%M",),
     r"\d{1,2}:\d\d:\d\d": ("%H:%M:%S",),
+    r"\d{1,2}([hH])\d\d": (r"%H\1%M",),
     r"\d{1,2}:\d\d( ?)[AP]M": (r"%I:%M\1%p",),
     r"\d{1,2}:\d\d:\d\d( ?)[AP]M": (r"%I:%M:%S\1%p",),
     r"\d{1,2}( ?)[AP]M": (r"%I\1%p",),
@@ -34,26 +37,44 @@ FORMATS = {  # of dates and times that pandas doesn't guess
     r"[1-4]Q([-/ ']*)\d{4}": (r"%qQ\1%Y",),
     r"[1-4]Q([-/ ']?)\d\d": (r"%qQ\1%y",),
     r"Q[1-4]([-/ '])\d\d": (r"Q%q\1%y",),
+    r"\d{8}T\d{6}": ("%Y%m%dT%H%M%S",),
+    r"\d\d([/-]?)[A-Z]{3}\1\d{4}:\d\d:\d\d:\d\d": (r"%d\1%b\1%Y:%H:%M:%S",),
+    r"\d{4}-\d\d-\d\d-\d\d\.\d\d\.\d\d(\.\d+)?": ("%Y-%m-%d-%H.%M.%S", "%Y-%m-%d-%H.%M.%S.%f"),
+    r"W\d{1,2}([-/ ]?)\d{4}": (r"W%V\1%G",),
     r"\d{4}(-?)W\d\d": (r"%G\1W%V",),
     r"\d{4}(-?)W\d\d\1[1-7]": (r"%G\1W%V\1%u",),
+    r"\d{4}([年년] ?)\d{1,2}([月월])": (r"%Y\1%m\2",),
     r"[A-Z]{3} [ \d]?\d \d\d:\d\d:\d\d \d{4}": ("%b %d %H:%M:%S %Y",),
 }
-MONTHS = (  # in English, German, French, Spanish, Italian, Portuguese, Dutch and Swedish; a part of a name is one, too
-    "january januar janvier enero gennaio janeiro januari",
-    "february februar février fevrier febrero febbraio fevereiro februari",
-    "march märz maerz mrz mars marzo março marco maart mrt",
-    "april avril abril aprile",
-    "may mai mayo maggio maio mei maj",
-    "june juni juin junio giugno junho",
-    "july juli juillet julio luglio julho",
-    "august août aout agosto augustus augusti",
-    "september septembre septiembre settembre setembro",
-    "october oktober octobre octubre ottobre outubro",
-    "november novembre noviembre novembro",
-    "december dezember décembre decembre diciembre dicembre dezembro",
+MONTHS = (  # of twelve languages; a part of a name is one, too
+    "january januar janvier enero gennaio janeiro januari январь января січень січня styczeń stycznia ocak",
+    "february februar février fevrier febrero febbraio fevereiro februari февраль февраля лютий лютого luty "
+    "lutego şubat",
+    "march märz maerz mrz mars marzo março marco maart mrt март марта березень березня marzec marca mart",
+    "april avril abril aprile апрель апреля квітень квітня kwiecień kwietnia nisan",
+    "may mai mayo maggio maio mei maj май мая травень травня maja may\u0131s",
+    "june juni juin junio giugno junho июнь июня червень червня czerwiec czerwca haziran",
+    "july juli juillet julio luglio julho июль июля липень липня lipiec lipca temmuz",
+    "august août aout agosto augustus augusti август августа серпень серпня sierpień sierpnia ağustos",
+    "september septembre septiembre settembre setembro сентябрь сентября вересень вересня wrzesień września eylül",
+    "october oktober octobre octubre ottobre outubro октябрь октября жовтень жовтня październik października ekim",
+    "november novembre noviembre novembro ноябрь ноября листопад листопада listopad listopada kas\u0131m",
+    "december dezember décembre decembre diciembre dicembre dezembro декабрь декабря грудень грудня grudzień "
+    "grudnia aral\u0131k",
 )
-SINCE_1970 = ("s", "ms", "us", "ns")
+UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 SINCE = 3e8, 4.1e9  # 1979 to 2099, in seconds
+LIKELY = {  # 1990 to 2035
+    **{unit: (631_152_000 * n, 2_082_758_400 * n) for unit, n in (("s", 1), ("ms", 10**3), ("us", 10**6))},
+    "%Y%m%d": (19900101, 20360101),
+    "%Y%m": (199001, 203601),
+}
+FEWEST = 5  # distinct numbers
+NO_TIMES = re.compile(  # words of names of other large numbers
+    "id|ids|key|number|no|num|nr|code|phone|mobile|fax|account|npi|isbn|ssn|barcode|ean|hash|seed|"
+    "price|amount|cost|sales|revenue|income|salary|budget|gross|profit|balance|value|gdp|assets|"
+    "population|count|total|sum|bytes|size|views"
+)
 EXCEL = "excel"
 SERIALS = 20_000, 60_000  # 1954 to 2064
 LONGEST = 40  # characters
@@ -61,9 +82,13 @@ OFFSET = r"(:\d\d(\.\d+)?|[T ]\d\d)\s*(Z|UTC|GMT|[+-]\d\d(:?\d\d)?)$"  # from Gr
 STEPS = (  # of `plain`
     (r"(:\d\d(?:\.\d+)?(?: ?[AP]M)?) *(?:Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d\d)?|(?!AM|PM)[A-Z]{3,4})( \d{4})?$", r"\1\2"),
     (r"^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[.,]*|[^\W\d_]{2,},)\s+(?=.*\d)", ""),
-    (r"(\d)(?:st|nd|rd|th)\b", r"\1"),
+    (r"(\d)(?:st|nd|rd|th|er|º)\b", r"\1"),
+    (r"^(\d{4})[年년]\s?(\d{1,2})[月월]\s?(\d{1,2})[日일]", r"\1-\2-\3"),
+    (r" (\d\d)\.(\d\d)\.(\d\d)(?:\.\d+)?(?= [AP]M$)", r" \1:\2:\3"),  # of Oracle
+    (r"(:\d\d)\s*(?:Uhr|h|hrs?)$", r"\1"),
     (r"(\d) ?([ap])\.? ?m\.?$", r"\1 \2m"),
     (r"\s+(?:de|del|of)\s+", " "),
+    (r"(\d{4})\s*[\u0433\u0440](?:ода|оку|\.)?(?=,? |$)", r"\1"),  # of a year in Russian, Ukrainian
 )
 
 
@@ -71,19 +96,13 @@ def guesses(strings: pd.Series) -> list[str]:
     """The formats that some of the strings may have: ten are tried."""
     like_dates = strings[
         strings.str.contains(
-            r"\d.*[-/. :].*\d|[^\W\d_]{3}.*\d\d|\d\d.*[^\W\d_]{3}|[Qq].*\d|\d.*[QqWw]|\d ?[AaPp]\.?[Mm]"
+            r"\d.*[-/. :].*\d|[^\W\d_]{3}.*\d\d|\d\d.*[^\W\d_]{3}|[Qq].*\d|\d.*[QqWw]|\d ?[AaPp]\.?[Mm]|\d[hHT年년]"
         )
         & (strings.str.len() <= LONGEST)
     ]
     like_dates = like_dates.iloc[:: max(len(like_dates) // 10, 1)][:10]
     written = dict.fromkeys([*like_dates, *plain(like_dates)])
-    date_formats: list[str | None] = [
-        match.expand(date_format)
-        for string in written
-        for shape, formats in FORMATS.items()
-        if (match := re.fullmatch(shape, string, re.IGNORECASE))
-        for date_format in formats
-    ]
+    date_formats: list[str | None] = [date_format for string in written for date_format in _of_shape(string)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas warns that day or month may come first; both are tried
         date_formats += [_guess(string, day_first) for day_first in (False, True) for string in written]
@@ -111,12 +130,23 @@ def _months() -> dict[str, str]:
     return {part: MONTHS[min(numbers) - 1][:3].title() for part, numbers in found.items() if len(numbers) == 1}
 
 
+def _of_shape(string: str) -> list[str]:
+    """The formats of `FORMATS` that the string may have."""
+    matches = ((re.fullmatch(shape, string, re.IGNORECASE), formats) for shape, formats in FORMATS.items())
+    return [match.expand(date_format) for match, formats in matches if match for date_format in formats]
+
+
 def _guess(string: str, day_first: bool) -> str | None:
+    """As pandas guesses, but also 12-hour times, and times after dates that it does not guess."""
     guess = pd.tseries.api.guess_datetime_format
-    if half := re.fullmatch(r"(.+?) \d{1,2}:\d\d(:\d\d)?( ?)[AaPp][Mm]", string):  # pandas guesses no 12-hour format
-        date = guess(half[1], dayfirst=day_first)
-        return date and f"{date} %I:%M{':%S' * bool(half[2])}{half[3]}%p"
-    return guess(string, dayfirst=day_first)
+    half = re.fullmatch(r"(.+?)(,? )\d{1,2}:\d\d(:\d\d)?(?:( ?)[AaPp][Mm])?", string)
+    whole = None if half and half[4] is not None else guess(string, dayfirst=day_first)
+    if whole or not half:
+        return whole
+    known = _of_shape(half[1])  # day first, if there are two
+    date = guess(half[1], dayfirst=day_first) or (known[0 if day_first else -1] if known else None)
+    hour = "%H:%M" if half[4] is None else "%I:%M"
+    return date and f"{date}{half[2]}{hour}{':%S' * bool(half[3])}" + (f"{half[4]}%p" if half[4] is not None else "")
 
 
 def as_dates(strings: pd.Series, date_format: str) -> pd.Series:
@@ -127,7 +157,7 @@ def as_dates(strings: pd.Series, date_format: str) -> pd.Series:
     """
     first, *others = date_format.split("|")
     read = _in_format(strings, first)
-    if (other := read.isna()).any() and re.search("%[bBIYy]", first):
+    if (other := read.isna()).any() and re.search("%[bBHIYy]", first):
         read = read.where(~other, _in_format(plain(strings[other]), first).reindex(read.index))
     for form in others:
         if (other := read.isna()).any():
@@ -137,7 +167,7 @@ def as_dates(strings: pd.Series, date_format: str) -> pd.Series:
 
 def _in_format(strings: pd.Series, date_format: str) -> pd.Series:
     whole = re.sub(r"\s*%[zZ]$", "", date_format)
-    if date_format in (*SINCE_1970, EXCEL):
+    if date_format in (*UNITS, EXCEL):
         numbers = pd.to_numeric(strings, errors="coerce").astype(float)
         unit: Any = "D" if date_format == EXCEL else date_format
         origin = "1899-12-30" if date_format == EXCEL else "unix"
@@ -164,9 +194,30 @@ def _first_month(match: re.Match[str]) -> str:
     return f"Q{3 * int(match[1] or match[2]) - 2:02}"
 
 
+def likely_format(name: str, numbers: pa.Array, low: float, high: float) -> str | None:
+    """The format of numbers from `low` to `high` that may be dates of 1990 to 2035: since 1970, or `20210501`.
+
+    None where the name of the column says that they are something else.
+    """
+    if low == high or any(map(NO_TIMES.fullmatch, words_of(name))):
+        return None
+    for date_format, (first, last) in LIKELY.items():
+        if first <= low and high < last:
+            if "%" not in date_format:
+                return date_format
+            strings = pc.unique(numbers).drop_null().cast(pa.int64(), safe=False).cast(pa.string()).to_pandas()
+            if len(strings) >= FEWEST and as_dates(strings, date_format).notna().all():
+                return date_format
+    return None
+
+
+def words_of(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
 def of_numbers(name: str, low: float, high: float) -> str | None:
     """The format of numbers from `low` to `high` that are dates, as the name of their column and their range say."""
-    words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+    words = words_of(name)
     if words & {"time", "timestamp", "ts", "epoch", "unix", "unixtime", "date", "datetime", "created", "updated"}:
         for unit, parts in (("s", 1), ("ms", 1e3), ("us", 1e6)):
             if SINCE[0] * parts <= low <= high < SINCE[1] * parts:

@@ -1,7 +1,7 @@
 """A table in JSON: a list of objects or one in each line, within other objects or by column or row; also GeoJSON.
 
     [{"a": 1}, {"a": 2}]                   and one object in each line: the usual forms
-    [["a", "b"], [1, 2]]                   rows, below one of names
+    [["a", "b"], [1, 2]]                   rows, below one of names; else called 0, 1, ...
     {"data": [...], "count": 2}            the one list that an object holds, also further in
     {"columns": [...], "data": [[...]]}    pandas, orient="split"
     {"a": [1, 2]}, {"a": {"0": 1}}         columns; {"0": {"a": 1}} are rows
@@ -35,7 +35,7 @@ def json_table(text: Text, path: Path) -> pa.Table:
     from pyarrow import json as arrow_json
 
     start = text.start(decoding.SAMPLE).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"{") and re.match(rb"[^\n]*\}\s*\n\s*\{", start):  # lines
+    if re.match(rb"\{[^\n]*\}\s*\n\s*\{", start) and not re.match(rb'[^\n]*"type":\s*"Feature"', start):  # lines
         _check_size(text, path)
         try:
             options = arrow_json.ParseOptions(newlines_in_values=False)
@@ -44,11 +44,13 @@ def json_table(text: Text, path: Path) -> pa.Table:
             pass  # a column with strings and numbers, or a damaged line: Python finds out which
     values = _values(text.whole().decode("utf-8-sig", "replace"), path)
     rows = values if len(values) > 1 else _rows(values[0])
-    if rows and all(isinstance(row, list) for row in rows) and all(isinstance(name, str) for name in rows[0]):
-        names, *rest = rows
-        rows = [dict(zip(names, row, strict=False)) for row in rest]
+    if rows and all(isinstance(row, list) for row in rows):
+        has_names = all(isinstance(name, str) for name in rows[0])
+        names = rows[0] if has_names else [str(k) for k in range(len(rows[0]))]
+        rows = [dict(zip(names, row, strict=False)) for row in rows[has_names:]]
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{path} is JSON, but no list of objects. Give one object for each row.")
+    rows = [_feature(row) if row.get("type") == "Feature" else row for row in rows]
     rows = [_flat(row) if any(isinstance(cell, dict) for cell in row.values()) else row for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
     _refuse(path, len(rows), len(names), text.size)
@@ -81,7 +83,7 @@ def _rows(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.get("type") == "FeatureCollection":
-        return [_feature(feature) for feature in value.get("features", []) if isinstance(feature, dict)]
+        return value.get("features", [])
     columns, data = value.get("columns"), value.get("data")
     if isinstance(columns, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
         return [dict(zip(map(str, columns), row, strict=False)) for row in data]

@@ -38,6 +38,7 @@ SIGNS = str.maketrans(dict.fromkeys(MINUS, "-") | FOREIGN)
 GROUP_MARKS = ",.' "
 STEPS = (  # notation, what is replaced, by what; RE2's syntax
     ("uncertainty", r"([\d.,])\s*(?:±|\+/-|\+-)\s*[\d.,]+(\D*)$", r"\1\2"),
+    ("uncertainty", r"(\d\.\d+)\(\d{1,3}\)(\D*)$", r"\1\2"),
     ("text", r"""^'([^"=]*[^"='])'?$|^="([^"]*)"$""", r"\1\2"),
     ("currency", rf"^([(+-]*)\s*{CURRENCY}\s*([(+-]*[\d.,])", r"\1\2"),
     ("currency", rf"([\d.,])\s*{CURRENCY}([)-]?)$", r"\1\2"),

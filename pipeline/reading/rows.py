@@ -15,9 +15,10 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.errors import UserError
-from pipeline.reading import archives, body, decoding, delimited, formats, json, sparse, spreadsheets
+from pipeline.reading import archives, body, decoding, delimited, formats
+from pipeline.reading.chosen import unique_names
+from pipeline.reading.opened import opened
 from pipeline.reading.options import Options
-from pipeline.reading.table import SHEETS, unique_names
 
 ROWS = 10_000  # of a chunk
 
@@ -52,29 +53,19 @@ def _chunks(path: Path, expected: list[str], options: Options, size: int) -> Ite
 
 
 def _of_file(path: Path, expected: list[str], options: Options, size: int) -> Iterator[Chunk]:
-    kind = formats.stored_as(path)
-    if kind in SHEETS:
-        text = spreadsheets.spreadsheet(path, kind, options.sheet, next(iter(expected), None))
-        yield from _lines(text, path, expected, spreadsheets.AS_TEXT, options, size)
-    elif kind == "text":
-        text = decoding.text(path)
-        if json.is_json(text):
-            yield from _batches(json.json_table(text, path).to_batches(size))
-        elif (table := sparse.table(text, path, expected)) is not None:
-            yield from _batches(table.to_batches(size))
-        elif arff := formats.arff(text, path, Options()):
-            yield from _lines(text, path, [], arff[0], options, size)
-        else:
-            yield from _lines(text, path, expected, Options(), options, size)
-    elif kind == "Parquet":
+    if formats.stored_as(path) == "Parquet":
         import pyarrow.parquet as parquet
 
         try:
             yield from _batches(parquet.ParquetFile(path).iter_batches(size))
         except pa.ArrowException as error:
-            raise formats.damaged(path, kind, error) from None
+            raise formats.damaged(path, "Parquet", error) from None
+        return
+    file = opened(path, Options(sheet=options.sheet), next(iter(expected), None), expected)
+    if isinstance(file.content, decoding.Text):
+        yield from _lines(file.content, path, expected, file.options, options, size)
     else:
-        columns = formats.columns(path, kind, options.sheet, next(iter(expected), None))
+        columns = file.content
         yield from _batches(columns.read(list(range(len(columns.names)))).to_batches(size))
 
 

@@ -13,22 +13,21 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.overrides import override
 from pipeline.reading import formats
 from pipeline.reading.decoding import Text
-from pipeline.reading.options import Options
 
 ENGINES: dict[str, Any] = {"Excel": "openpyxl", "Excel 97": "xlrd", "OpenDocument": "odf"}  # as pandas calls them
 TOP = 100  # rows in which a header may be
-AS_TEXT = Options(delimiter=",", quote='"', escape='"')  # how the text is written
 Area = tuple[int, int, int, int]  # first row, first column, and the row and the column after the last, from 0
 
 
 def spreadsheet(path: Path, kind: str, sheet: str | int | None, expected: str | None = None) -> Text:
-    """The sheet, or if none is given the first that has a cell `expected`. Errors: `UserError`.
+    """The sheet, or if none is given the one with most cells below a cell `expected`. Errors: `UserError`.
 
     Warns which one it is if there are several, of merged areas, which are filled, and of formulas without a value.
     """
@@ -41,7 +40,7 @@ def spreadsheet(path: Path, kind: str, sheet: str | int | None, expected: str | 
                     f"{path} has no sheet {sheet!r}. Its sheets are {', '.join(map(repr, names[:10]))}: set data.sheet."
                 )
             if sheet is None and len(names) > 1:
-                wanted = next((name for name in names if _has(book, name, expected)), names[0])
+                wanted = max(names, key=lambda name: _below(book, name, expected))
                 others = ", ".join(repr(name) for name in names[:10] if name != wanted)
                 other = next(name for name in names if name != wanted)
                 reason = f", which has a cell {expected!r}," if wanted != names[0] else ""
@@ -72,9 +71,12 @@ def spreadsheet(path: Path, kind: str, sheet: str | int | None, expected: str | 
     return Text(text.encode("utf-8", "replace"))
 
 
-def _has(book: pd.ExcelFile, sheet: str | int, expected: str | None) -> bool:
+def _below(book: pd.ExcelFile, sheet: str | int, expected: str | None) -> int:
+    """The number of cells below the first that is `expected`; -1 where there is none. A list of columns has few."""
     top = pd.read_excel(book, sheet_name=sheet, header=None, dtype=object, na_filter=False, nrows=TOP)
-    return bool((top.map(lambda cell: _written(cell).strip()) == expected).any(axis=None))
+    written = top.map(lambda cell: _written(cell).strip()).to_numpy()
+    places = np.argwhere(written == expected)
+    return int((written[places[0, 0] + 1 :, places[0, 1]] != "").sum()) if len(places) else -1
 
 
 def _areas(path: Path, kind: str, place: int) -> list[Area]:
@@ -203,6 +205,8 @@ def _written(cell: Any) -> str:
     """A cell of a spreadsheet as text."""
     if isinstance(cell, datetime.datetime):
         return cell.isoformat(" ") if cell.time() != datetime.time() else cell.date().isoformat()
+    if isinstance(cell, datetime.timedelta):  # of the format [h]:mm: 8 hours are no time of day
+        return str(pd.Timedelta(cell))
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
     return "" if cell is None else str(cell)

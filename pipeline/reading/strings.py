@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -56,6 +57,12 @@ class Strings:
 
     def cells(self, which: np.ndarray) -> int:
         return int(self.counts[which].sum())
+
+    def totals(self, labels: pa.Array) -> dict[str, int]:
+        """The number of known cells by the label of their string, the most frequent first; null is no label."""
+        has_label = self.is_known & mask(labels.is_valid())
+        cells = pd.Series(self.counts[has_label]).groupby(labels.to_pandas()[has_label].to_numpy()).sum()
+        return {str(label): int(n) for label, n in cells.sort_values(ascending=False, kind="stable").items()}
 
     def most_frequent(self, which: np.ndarray, n: int) -> list[str]:
         """At most `n` of the strings that `which` selects, those with most cells first."""

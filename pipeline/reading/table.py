@@ -4,14 +4,10 @@ The first bytes of the file decide what it is: delimited text, or a format of it
 What is wrong with a file is a `UserError` that names file, row, column and value; what had to be assumed is a warning.
 """
 
-import difflib
-import re
-import shlex
 import warnings
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -25,16 +21,17 @@ from pipeline.reading import (
     archives,
     body,
     cells,
+    chosen,
+    coordinates,
     decoding,
     delimited,
     formats,
     header,
     held,
-    json,
-    sparse,
-    spreadsheets,
 )
+from pipeline.reading.opened import opened
 from pipeline.reading.options import CellFormat, Options
+from pipeline.reading.parts import files
 
 KINDS = {
     "numeric": "numbers",
@@ -45,7 +42,6 @@ KINDS = {
     "list": "strings",
     "drop": None,
 }  # by role
-SHEETS = ("Excel", "Excel 97", "OpenDocument")
 
 
 class Reading(NamedTuple):
@@ -73,17 +69,27 @@ def read(
     kinds |= dict.fromkeys(options.parts, "strings")
     kinds |= {name: KINDS[role] for name, role in (roles or {}).items()}
     kinds |= {target: "classes"} if target else {}
-    table, decimal, known_kinds, notes = _stored(path, options, kinds, target)
+    of_parts = coordinates.sources(options.parts)
+    if options.columns is not None:
+        options = replace(options, columns=[*dict.fromkeys(of_parts.get(name, name) for name in options.columns)])
+    in_file = {of_parts.get(name, name): "strings" if name in of_parts else kind for name, kind in kinds.items()}
+    table, decimal, known_kinds, notes = _stored(path, _Asked(options, in_file, target))
     if table.num_rows == 0:
         raise UserError(f"{path} has a header but no rows. Give a table with at least two rows.")
-    for setting in ("replace", "units", "parts"):
-        for name in getattr(options, setting):
-            if name not in table.column_names:
-                raise unknown_column(name, table.column_names, f"data.{setting}")
     cell_format = CellFormat(**{field.name: getattr(options, field.name) for field in fields(CellFormat)})
     cell_format = replace(cell_format, decimal=decimal)
+    parts = {**options.parts, **coordinates.found(table, cell_format, known_kinds)}
+    of_parts = coordinates.sources(parts)
+    known_kinds = {**known_kinds, **dict.fromkeys(of_parts, "numbers")}
+    replaced = {name: options.replace[source] for name, source in of_parts.items() if source in options.replace}
+    cell_format = replace(cell_format, parts=parts, replace={**options.replace, **replaced})
+    names, table = table.column_names, coordinates.divided(table, parts)
+    for setting in ("replace", "units", "parts"):
+        for name in getattr(options, setting):
+            if name not in {*names, *table.column_names}:
+                raise chosen.unknown_column(name, names, f"data.{setting}")
     frames: list[pd.DataFrame] = []
-    written: dict[str, dict[str, str]] = {"date_format": {}, "units": {**options.units}, "parts": {**options.parts}}
+    written: dict[str, dict[str, str]] = {"date_format": {}, "units": {**options.units}, "parts": parts}
     n_bytes = table.nbytes
     try:
         for name in table.column_names:
@@ -106,13 +112,13 @@ def read(
     )
 
 
-def unknown_column(name: str, available: Iterable[str], where: str) -> UserError:
-    """The error for a column that does not exist, with the most similar name that does."""
-    available = [str(column) for column in available]
-    close = difflib.get_close_matches(name, available, n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
-    columns = ", ".join(available[:30]) + (f" and {len(available) - 30} more" if len(available) > 30 else "")
-    return UserError(f"{where} has no column {name!r}. {hint}The columns are {columns}.")
+class _Asked(NamedTuple):
+    """How to read a file: the settings, the kinds of columns that they decide, and columns to keep as strings."""
+
+    options: Options
+    kinds: Mapping[str, str | None]
+    target: str | None
+    as_strings: Collection[str] = ()
 
 
 class _Stored(NamedTuple):
@@ -124,14 +130,14 @@ class _Stored(NamedTuple):
     notes: list[str]  # on lines that may be no rows
 
 
-def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], target: str | None) -> _Stored:
+def _stored(path: Path, asked: _Asked) -> _Stored:
     """The columns of a file, or of the files in a folder."""
     try:
         paths = files(path)
         if paths == [path]:
-            return _file(path, options, kinds, target)
+            return _file(path, asked)
         try:
-            return _joined(paths, path, options, kinds, target)
+            return _joined(paths, path, asked)
         except UserError as error:
             raise UserError(
                 f"{error} ({path} is a directory, so its {len(paths)} files are read as one table. To read one alone, "
@@ -141,15 +147,9 @@ def _stored(path: Path, options: Options, kinds: Mapping[str, str | None], targe
         raise UserError(f"{path} can't be read: {error.strerror or error}. Check its permissions.") from None
 
 
-def _joined(
-    paths: Sequence[Path],
-    root: Path,
-    options: Options,
-    kinds: Mapping[str, str | None],
-    target: str | None,
-    as_strings: Collection[str] = (),
-) -> _Stored:
+def _joined(paths: Sequence[Path], root: Path, asked: _Asked) -> _Stored:
     """The rows of several files with the same columns, in the order of the files, and the columns of their folders."""
+    options, kinds, target, as_strings = asked
     folders = [_partition(path.relative_to(root)) for path in paths]
     keys = folders[0].keys()
     if odd := next((path for path, folder in zip(paths, folders, strict=True) if folder.keys() != keys), None):
@@ -161,7 +161,8 @@ def _joined(
         replace={name: cells for name, cells in options.replace.items() if name not in keys},
     )
     of_files = {name: kind for name, kind in kinds.items() if name not in keys}
-    inputs = [_file(path, inner, of_files, None if target in keys else target, as_strings) for path in paths]
+    asked = _Asked(inner, of_files, None if target in keys else target, as_strings)
+    inputs = [_file(path, asked) for path in paths]
     names = inputs[0].table.column_names
     for file, path in zip(inputs, paths, strict=True):
         if problems := [
@@ -174,8 +175,8 @@ def _joined(
     mixed = [name for name in names if len({*types[name]} - {pa.null()}) > 1]
     strings = [name for name in mixed if not all(map(_is_number, types[name]))]
     if strings or len({file.decimal for file in inputs}) > 1:
-        decided = replace(inner, decimal=decimal)
-        inputs = [_file(path, decided, of_files, target, [*as_strings, *strings]) for path in paths]
+        asked = asked._replace(options=replace(inner, decimal=decimal), as_strings=[*as_strings, *strings])
+        inputs = [_file(path, asked) for path in paths]
     tables = [file.table.select(names) for file in inputs]
     for name in mixed:
         common = pa.string() if name in strings else pa.float64()
@@ -203,113 +204,35 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)
 
 
-def files(path: Path, setting: str = "data.path") -> list[Path]:
-    """The file, or the files of one table in a folder, by name. Errors: `UserError` for a path that is neither."""
-    if path.is_symlink() and not path.exists():
-        raise UserError(f"{path} is a link to {path.readlink()}, and no file is there. Replace it, or set {setting}.")
-    if url := re.match(r"(https?|s3|gs|gcs|abfss?|ftp|hdfs):/+", str(path)):
-        raise _not_fetched(url[1], f"{url[1]}://{str(path)[url.end() :]}", setting)
-    if not path.exists():
-        path_text = str(path) if str(path).isprintable() else repr(str(path))
-        close = difflib.get_close_matches(path.name, _beside(path), n=1)
-        hint = f" Did you mean {path.with_name(close[0])}?" if close else ""
-        raise UserError(f"{path_text} doesn't exist.{hint} Put the table there, or set {setting}.")
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise UserError(f"{path} is not a regular file. Set {setting} to a CSV, Excel or Parquet file.")
-    entries = [path / name for name in _beside(path / "any") if not name.startswith((".", "_"))]
-    folders = [entry for entry in entries if entry.is_dir()]
-    if any("=" not in folder.name for folder in folders):
-        raise UserError(
-            f"{path} is a directory with others in it ({', '.join(folder.name for folder in folders[:5])}). A table "
-            f"may be a directory of files, or of others that are called column=cell: set {setting} to one of them, or "
-            f"to one file."
-        )
-    if not entries:
-        raise UserError(f"{path} is a directory without files. Put the table there, or set {setting}.")
-    return [file for entry in entries for file in (files(entry, setting) if entry.is_dir() else [entry])]
-
-
-def _not_fetched(scheme: str, url: str, setting: str) -> UserError:
-    """The error for the address of a table: DVC and a later run need the file itself."""
-    file = f"data/{PurePosixPath(url.partition('?')[0]).name or 'table.csv'}"
-    fetch = {
-        "s3": ["aws", "s3", "cp", url, file],
-        "gs": ["gsutil", "cp", url, file],
-        "gcs": ["gsutil", "cp", url, file],
-        "hdfs": ["hdfs", "dfs", "-get", url, file],
-    }.get(scheme, ["curl", "-L", "-o", file, url])
-    return UserError(
-        f"{url} is an address, not a file. Fetch it first: {shlex.join(fetch)}. Or let DVC fetch it and remember from "
-        f"where: {shlex.join(['dvc', 'import-url', url, file])}. Then: {override(setting, file)}."
-    )
-
-
-def _beside(path: Path) -> list[str]:
-    return sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
-
-
-def _file(
-    path: Path,
-    options: Options,
-    kinds: Mapping[str, str | None],
-    target: str | None,
-    as_strings: Collection[str] = (),
-) -> _Stored:
+def _file(path: Path, asked: _Asked) -> _Stored:
     """The columns of a file, or of those in an archive."""
-    with archives.unpacked(path, options) as (paths, folder, inner):
+    with archives.unpacked(path, asked.options) as (paths, folder, inner):
         if folder is None:
-            return _single(path, options, kinds, target, as_strings)
+            return _single(path, asked)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            stored = _joined(paths, folder, inner, kinds, target, as_strings)
+            stored = _joined(paths, folder, asked._replace(options=inner))
     for warning in caught:
         warnings.warn(archives.renamed(str(warning.message), folder, path), warning.category, stacklevel=4)
     return stored
 
 
-def _single(
-    path: Path, options: Options, kinds: Mapping[str, str | None], target: str | None, as_strings: Collection[str]
-) -> _Stored:
-    kind = formats.stored_as(path)
-    decimal = options.decimal or "."
-    if kind in SHEETS:
-        text = spreadsheets.spreadsheet(path, kind, options.sheet, target)
-        as_text = replace(options, delimiter=",", quote='"', escape='"')
-        return _text(text, path, as_text, kinds, target, as_strings)
-    if kind != "text":
-        columns = formats.columns(path, kind, options.sheet, target)
-        return _Stored(_columns(columns, path, kind, options, kinds), decimal, kinds, [])
-    text = decoding.text(path, options.compression, options.encoding)
-    if json.is_json(text):
-        table = json.json_table(text, path)
-        columns = formats.Columns(table.column_names, [], table.select)
-        return _Stored(_columns(columns, path, "JSON", options, kinds), decimal, kinds, [])
-    if (table := sparse.table(text, path, options.columns or ())) is not None:
-        columns = formats.Columns(table.column_names, [], table.select)
-        return _Stored(_columns(columns, path, "sparse", options, kinds), decimal, kinds, [])
-    if arff := formats.arff(text, path, options):
-        options, nominal = arff
-        kinds = {**nominal, **kinds}
-    return _text(text, path, options, kinds, target, as_strings)
+def _single(path: Path, asked: _Asked) -> _Stored:
+    kind, content, options, kinds = opened(path, asked.options, asked.target, asked.options.columns or ())
+    if isinstance(content, decoding.Text):
+        return _text(content, path, asked._replace(options=options, kinds={**kinds, **asked.kinds}))
+    return _Stored(_columns(content, path, kind, options, asked.kinds), options.decimal or ".", asked.kinds, [])
 
 
-def _text(
-    text: decoding.Text,
-    path: Path,
-    options: Options,
-    kinds: Mapping[str, str | None],
-    target: str | None,
-    as_strings: Collection[str],
-) -> _Stored:
+def _text(text: decoding.Text, path: Path, asked: _Asked) -> _Stored:
     """The columns as Arrow reads them. Warns of numbers that lose leading zeros."""
+    options, kinds, target, as_strings = asked
     expected = [target, *kinds, *options.replace, *(options.columns or ())] if target else []
     text = delimited.unwrapped(text, options)
     dialect = delimited.sniff(text, path, options, expected)
-    names = unique_names(dialect.names)
+    names = chosen.unique_names(dialect.names)
     row_names = [name for name in names[:1] if name == header.ROW_NAMES]
-    kept = [names[place] for place in _kept(dialect.names, options, kinds, path, row_names=row_names)]
+    kept = [names[place] for place in chosen.kept(dialect.names, options, kinds, path, row_names=row_names)]
     strings = {
         *as_strings,
         *options.replace,
@@ -335,92 +258,9 @@ def _text(
 def _columns(
     columns: formats.Columns, path: Path, kind: str, options: Options, kinds: Mapping[str, str | None]
 ) -> pa.Table:
-    places = _kept(columns.names, options, kinds, path, row_names=columns.row_names)
-    names = unique_names(columns.names)
+    places = chosen.kept(columns.names, options, kinds, path, row_names=columns.row_names)
+    names = chosen.unique_names(columns.names)
     try:
         return columns.read(places).rename_columns([names[place] for place in places])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise formats.damaged(path, kind, error) from None
-
-
-def unique_names(names: Sequence[str]) -> list[str]:
-    """The names, those that repeat with a number: d, d_2."""
-    distinct_names: list[str] = []
-    for name in names:
-        number, unique = 2, name
-        while unique in distinct_names or (unique != name and unique in names):
-            number, unique = number + 1, f"{name}_{number}"
-        distinct_names.append(unique)
-    return distinct_names
-
-
-def _without_header(name: str, names: Sequence[str], path: Path) -> UserError | None:
-    """The error for a name that a file without a header can't have; None for a file with a header."""
-    if list(names) != [f"column_{place}" for place in range(1, len(names) + 1)]:
-        return None
-    return UserError(
-        f"{path} has no column {name!r}, because no header was seen: the first line is taken for a row. The columns "
-        f"are {names[0]} to {names[-1]}. Use these names, as in {override('data.target', names[-1])}; or name all "
-        f"columns, as in {override('data.names', [*names[:-1], name])}; or, if the first line is a header, "
-        f"set data.header=true, and data.target to a name in it."
-    )
-
-
-def _kept(
-    names: Sequence[str], options: Options, required: Collection[str], path: Path, *, row_names: Collection[str] = ()
-) -> list[int]:
-    """The positions of the columns to read. A name stands for all columns that have it.
-
-    Those in `row_names` are left out unless a setting names them. Warns of these and of repeated names.
-    """
-    unique = unique_names(names)
-    all_names = {*names, *unique}
-    for name in [*(options.columns or ()), *options.drop, *sorted(required)]:
-        if name not in all_names:
-            raise _without_header(name, names, path) or unknown_column(name, unique, str(path))
-    for name in required:
-        if name in options.drop:
-            raise UserError(
-                f"data.drop leaves out {name!r}, but data.target, data.roles or data.date_format needs it. Remove it "
-                f"from one of the two."
-            )
-    wanted = {*(options.columns or ()), *required}
-    left_out = {*options.drop, *(name for name in row_names if name not in wanted)}
-    kept = [
-        place
-        for place, pair in enumerate(zip(names, unique, strict=True))
-        if not left_out.intersection(pair) and (options.columns is None or wanted.intersection(pair))
-    ]
-    if not kept:
-        raise UserError(
-            f"{path}: data.columns and data.drop leave no column. Keep at least the target and one feature."
-        )
-    is_text = list(row_names) == [header.ROW_NAMES]
-    for name in sorted(left_out.intersection(row_names) - set(options.drop)):
-        why = "the header has one name less than the rows have cells" if is_text else "pandas saved it as the index"
-        warnings.warn(
-            f"{path}: the column {name!r} is left out, because it holds row names: {why}. To use it: "
-            f"{override('data.roles', {name: 'categorical' if is_text else 'numeric'})}.",
-            stacklevel=6,
-        )
-    counts = Counter(names[place] for place in kept)
-    if repeated := [name for name, count in counts.items() if count > 1]:
-        name = repeated[0]
-        numbered = (
-            f"if the first line is not a header: -S data.header=false {override('data.target', f'column_{len(names)}')}"
-        )
-        if asked := next((name for name in repeated if name in required), None):
-            raise UserError(
-                f"{path} has more than one column named {asked!r}, so data.target, data.roles or data.date_format is "
-                f"ambiguous. Rename them; {numbered}."
-            )
-        called = [unique[place] for place in kept if names[place] == name]
-        warnings.warn(
-            f"{path} has more than one column named {', '.join(map(repr, repeated[:5]))}. They are called "
-            f"{' and '.join(map(repr, called))}. To leave out all of them: "
-            f"{override('data.drop', [name])}, one of them: {override('data.drop', called[-1:])}."
-            + f" {numbered[0].upper()}{numbered[1:]}."
-            * (not required),  # a line with the target's name is a header
-            stacklevel=6,
-        )
-    return kept

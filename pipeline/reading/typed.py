@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import CellError
 from pipeline.overrides import override
-from pipeline.reading import addresses, numbers, quantities
+from pipeline.reading import addresses, coordinates, numbers, quantities
 from pipeline.reading.dates import EXCEL, SERIALS, as_dates, guesses, swapped
 from pipeline.reading.numbers import NUMBER, Numbers, mask
 from pipeline.reading.options import CellFormat
@@ -42,9 +42,10 @@ def parse(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str
         stored = as_stored(column, name, cell_format, kind)
         if not isinstance(stored, Strings):
             return stored, None
+        if part := cell_format.parts.get(name):
+            stored = replace(stored, distinct=_part_of(stored.distinct, part, cell_format.decimal))
         if kind == "strings":
-            part = cell_format.parts.get(name)
-            return stored.spread(addresses.part_of(stored.but_missing, part)) if part else stored.as_strings(), None
+            return stored.as_strings(), None
         if kind == "dates":
             parsed = dates(stored, cell_format, certain=True)
             return parsed.column, parsed.date_format
@@ -54,6 +55,12 @@ def parse(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind: str
         if other.any():
             raise stored.error(other, "is not a number", CORRECT)
         return finite(stored.spread(read.read), name, cell_format), None
+
+
+def _part_of(strings: pa.Array, part: str, decimal: str | None) -> pa.Array:
+    if part in coordinates.LIMITS:
+        return coordinates.part_of(strings, part, decimal)
+    return addresses.part_of(strings, part)
 
 
 def _in_unit(strings: Strings, cell_format: CellFormat, unit: str) -> Column:
@@ -125,7 +132,7 @@ def as_stored(column: pa.ChunkedArray, name: str, cell_format: CellFormat, kind:
     if pa.types.is_list(stored) or pa.types.is_large_list(stored) or pa.types.is_fixed_size_list(stored):
         column, stored = pa.chunked_array([pa.array(map(as_json, column.to_pylist()), pa.string())]), pa.string()
     if pa.types.is_time(stored):  # on 1970-01-01: year, month and day are constant, and so no features
-        return column.cast(pa.time64("us")).cast(pa.int64()).cast(TIME)
+        return column.cast(pa.time64("us"), safe=False).cast(pa.int64()).cast(TIME)
     if pa.types.is_duration(stored):
         hours = pc.divide(column.cast(pa.duration("us"), safe=False).cast(pa.int64()).cast(pa.float64()), 3.6e9)
         return pc.divide(hours, quantities.factor(cell_format.units.get(name, "h"), "time") / 3600)

@@ -19,6 +19,7 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
+from pipeline.files.stored import progress
 from pipeline.scores.scores import Scorer, classes_of
 
 RESAMPLES, ROWS, SEED = 1000, 5_000, 0
@@ -59,15 +60,17 @@ def _counts(n: int) -> Iterator[np.ndarray]:
     at_most = (poisson.cdf(range(10), 1) * 2**16).round().astype(int)
     times = np.repeat(np.arange(11.0), np.diff(at_most, prepend=0, append=2**16))  # of each of 65,536 equal chances
     counts = np.empty((n, at_once))
-    for first in range(0, RESAMPLES, at_once):
-        n_draws = min(at_once, RESAMPLES - first)
-        if n > ROWS:
-            chances = rng.integers(0, 2**16, (n, n_draws), dtype=np.uint16)
-            yield np.take(times, chances, out=counts[:, :n_draws], mode="clip")
-        else:
-            rows = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
-            drawn = np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
-            yield np.ascontiguousarray(drawn.T, dtype=float)
+    with progress(RESAMPLES, "draw rows for intervals", " draws") as bar:
+        for first in range(0, RESAMPLES, at_once):
+            n_draws = min(at_once, RESAMPLES - first)
+            if n > ROWS:
+                chances = rng.integers(0, 2**16, (n, n_draws), dtype=np.uint16)
+                yield np.take(times, chances, out=counts[:, :n_draws], mode="clip")
+            else:
+                rows = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
+                drawn = np.bincount(rows.ravel(), minlength=n_draws * n).reshape(n_draws, n)
+                yield np.ascontiguousarray(drawn.T, dtype=float)
+            bar.update(n_draws)
 
 
 def decided(is_positive: np.ndarray, flagged: np.ndarray, cost: np.ndarray, weight: np.ndarray) -> pd.DataFrame:

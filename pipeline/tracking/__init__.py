@@ -9,6 +9,7 @@ runs      a model's run
 sweeps    a sweep's run, with one child run per combination
 shipping  the code and the requirements that are stored with a model
 serving   the model as MLflow loads and serves it
+server    MLflow's server of the champion, a program of its own
 registry  models by name
 named     the model that a command is given by name
 promotion  the champion, and who may replace it

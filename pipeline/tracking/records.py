@@ -79,7 +79,7 @@ def sweep_record(
     score, model = sweep["score"], root / paths.SWEEP / paths.MODEL
     return Sweep(
         experiment=_data(params).title,
-        name=f"{stage}, {_best(chosen.get(sweep['refit']))}{_plain(train['optimizer'])}",
+        name=_sweep_name(stage, chosen.get(sweep["refit"]), train["optimizer"]),
         stage=stage,
         description=_sweep_description(root, score, chosen, winner.get("warnings", [])),
         study=study,
@@ -109,7 +109,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     warned   JSON files with a list of warnings, where there are
     """
     params = params | {"train": _settled(params["train"], result.folder / paths.CANDIDATES)}
-    files, fit, data = _files(folders), params["train"], _data(params)
+    files, data = _files(folders), _data(params)
     scores = result.load_metrics()
     columns = formats.load_json(result.folder / paths.TRAINING_SUMMARY)
     decision = config.section_of(params, "decision", "params.yaml").sentence if "decision" in params else ""
@@ -126,7 +126,7 @@ def _record(stage: str, params: dict[str, Any], result: Result, folders: list[Pa
     }
     return Record(
         experiment=data.title,
-        name=_name(fit, params.get("decision", {}).get("method", "none")),
+        name=_name(params),
         stage=stage,
         description=_description(data.title, scores, columns, warnings, decision),
         digest=_digest(params, _contents([*files, result.metrics], paths.ROOT), warnings, shipping.fingerprint()),
@@ -156,28 +156,33 @@ def _settled(train: dict[str, Any], candidates: Path) -> dict[str, Any]:
     return train | settled
 
 
-def _name(fit: dict[str, Any], decision: str) -> str:
-    """What tells a run from others, short enough for a column: settings that are not in use are left out."""
-    rate, optimizer = fit["learning_rate"], _plain(fit["optimizer"])
+def _name(params: dict[str, Any]) -> str:
+    """What tells a run from others. MLflow's column has some twenty characters, and lambda, rate and optimizer columns
+    of their own: what has none comes first, and what is not in use is left out.
+    """
+    fit, n_pairs = params["train"], len(params["train"]["interactions"])
+    methods = {name: params.get(name, {}).get("method") for name in ("decision", "split")}
     parts = [
-        f"lambda {fit['lambda']:g}",
+        *(method.replace("_", " ") for method in methods.values() if method not in (None, "none", "stratified")),
         fit["penalty"] * (fit["penalty"] != "ridge"),
+        f"{n_pairs} pair{'s' * (n_pairs > 1)}" * bool(n_pairs),
         "curves" * (fit["features"] == "curves"),
-        f"{len(fit['interactions'])} pairs" * bool(fit["interactions"]),
         f"l1 {fit['l1_ratio']:g}" * bool(fit["l1_ratio"]),
-        f"rate {_rate(rate)}" * (rate != "auto"),
-        optimizer * (optimizer != "quasi newton"),
-        decision * (decision != "none"),
+        f"lambda {fit['lambda']:g}",
+        *_fitted(fit["learning_rate"], fit["optimizer"]),
     ]
     return ", ".join(filter(None, parts))
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
+def _fitted(rate: Any, optimizer: str) -> list[str]:
+    """Rate and optimizer where they are not those of a table."""
+    return [f"rate {_rate(rate)}"] * (rate != "auto") + [optimizer.replace("_", " ")] * (optimizer != "quasi_newton")
 
 
-def _best(row: dict[str, Any] | None) -> str:
-    return f"best lambda {row['lambda']:g}, rate {_rate(row['learning_rate'])}, " if row else ""
+def _sweep_name(stage: str, best: dict[str, Any] | None, optimizer: str) -> str:
+    """Its best combination first."""
+    found = [f"best {best['lambda']:.3g}"] if best else []
+    return ", ".join([stage, *found, *_fitted(best["learning_rate"] if best else "auto", optimizer)])
 
 
 def _rate(value: Any) -> str:

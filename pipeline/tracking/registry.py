@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,15 +96,17 @@ def promote(candidate: Stored, tags: dict[str, str], settings: Tracking) -> str:
     return str(version)
 
 
-def serve(settings: Tracking, title: str, port: int) -> None:
-    """Become MLflow's own server of the champion. Errors: `UserError` where there is none."""
+def serve(settings: Tracking, title: str, host: str, port: int) -> None:
+    """Become the server of the champion. Errors: `UserError` where there is none."""
     name = stores.model_name(title)
     with opened(settings, STEP) as uri:
-        if _champion(name) is None:
-            raise UserError(f"{name} has no champion yet. `python -m pipeline promote` makes one.")
-    print(f"{name}: http://127.0.0.1:{port}/invocations takes rows as CSV or JSON. Ctrl-C ends it.", flush=True)
-    where = ["--model-uri", f"models:/{name}@{CHAMPION}", "--env-manager", "local", "--port", str(port)]
-    command = ["mlflow", "models", "serve", *where]
+        version = _champion(name)
+    if version is None:
+        raise UserError(f"{name} has no champion yet. `python -m pipeline promote` makes one.")
+    address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    print(f"{name}: {address}/invocations takes rows as CSV or JSON, {address} says which. Ctrl-C ends it.", flush=True)
+    program, model_uri = Path(__file__).with_name("server.py"), f"models:/{name}@{CHAMPION}"
+    command = [sys.executable, "-P", str(program), model_uri, f"{name}, version {version.version}", host, str(port)]
     os.execvpe(command[0], command, {**os.environ, "MLFLOW_TRACKING_URI": uri})
 
 

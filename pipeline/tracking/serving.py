@@ -30,7 +30,7 @@ from mlflow.pyfunc import FLAVOR_NAME, MAIN
 from mlflow.types import Schema
 
 from pipeline import model
-from pipeline.errors import UserError
+from pipeline.errors import CellError, UserError
 
 
 class Served:
@@ -46,6 +46,8 @@ class Served:
         """
         try:
             return self.model.predict(_frame(rows), params)
+        except CellError as error:
+            raise MlflowException(f"{error.problem}. Correct it, or send the cell empty.", BAD_REQUEST) from None
         except UserError as error:
             raise MlflowException(str(error), BAD_REQUEST) from None
 

@@ -16,14 +16,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from pipeline import config
 from pipeline.columns import splitting
 from pipeline.columns.terms import Design, Features, Settings
 from pipeline.columns.terms.line import Line, ends_of
 from pipeline.files.formats import rounded_weights
-from pipeline.files.stored import Table, in_memory
+from pipeline.files.stored import Table, in_memory, progress
 from pipeline.logistic.fitting import random_start
 from pipeline.logistic.grid import Grid, fit_grid
 from pipeline.logistic.matrix import Block, Matrix
@@ -136,7 +135,7 @@ def cross_validate(
     multiclass: Sequence[str] = (),
     from_zero: bool = False,
     memory: int = 256 * 2**20,
-    title: str | None = None,
+    title: str = "cross-validate",
 ) -> tuple[Grid, dict[tuple[int, int], Any]]:
     """Fit each combination on each fold with the other settings of `params`; what `judge` returned, by (k, fold).
 
@@ -145,14 +144,14 @@ def cross_validate(
     multiclass     how classes are joined in each fold, where that was chosen there
     from_zero      start from zero weights, not from the random ones that `train` starts from
     memory         bytes that models may take which are trained together
-    title          of the progress bar, None for none
+    title          of the progress bar
 
     Ctrl-C ends the training, and what was finished is returned.
     """
     l2 = np.asarray(l2, dtype=np.float64).reshape(len(l2), -1) * np.ones(len(folds))
     multiclass = multiclass or [params.multiclass] * len(folds)
     judged: dict[tuple[int, int], Any] = {}
-    with tqdm(total=l2.size, desc=title, unit=" models", disable=None if title else True) as bar:
+    with progress(l2.size, title, " models") as bar:
 
         def finish(fit: Grid, fold: int, group: np.ndarray) -> None:
             weights = fit.weights[fold]

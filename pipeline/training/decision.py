@@ -89,9 +89,9 @@ def out_of_fold(
     else:
         l2 = np.array([[each.l2 for each in params]])
         rate = None if asked.learning_rate == "auto" else np.array([asked.learning_rate])
-        joined = [each.multiclass for each in params]
+        joined, title = [each.multiclass for each in params], "predict out of fold"
         grid, judged = cross_validate(
-            folds, asked, l2, rate, lambda margins, *_: margins, len(classes), multiclass=joined
+            folds, asked, l2, rate, lambda margins, *_: margins, len(classes), multiclass=joined, title=title
         )
         if grid.interrupted:
             raise KeyboardInterrupt

@@ -15,6 +15,7 @@ import numpy as np
 from pipeline import config
 from pipeline.columns.terms import Design, Features, Rows, Settings, Term
 from pipeline.columns.terms.pair import Pair, promising_pairs
+from pipeline.files.stored import progress
 from pipeline.logistic.fast_objective import FastObjective
 from pipeline.logistic.fitting import fit_columns
 from pipeline.logistic.loss import probabilities
@@ -60,9 +61,10 @@ def losses_of_pairs(
             for j, multiple in enumerate(strengths):
                 z = known + margins(stage.matrix(others.Z, n), V[:, j])
                 losses[n, multiple] = judge(z[:, 0] if z.shape[1] == 1 else z, others, params.multiclass)
+        bar.update()
         return losses
 
-    with workers() as run:
+    with workers() as run, progress(len(folds), "search pairs of columns", " folds", delay=0) as bar:
         of_folds = list(run(of_fold, range(min(ENOUGH, len(folds)))))
         keys = [key for key in of_folds[0] if all(key in losses for losses in of_folds)]
         if all(np.mean([losses[key] for losses in of_folds]) >= without[:ENOUGH].mean() for key in keys):
@@ -91,11 +93,11 @@ class _Stage:
     def __init__(self, fold: Fold, names: Sequence[tuple[str, str]], settings: Settings) -> None:
         self.fold, design, seen = fold, fold.features.design, Rows(fold.training.Z)
         self.pairs = Pair.named(names, design.terms, seen.counts)
-        both = Design(design.columns, [*design.terms, *self.pairs])
-        self.first = design.n_sparse
+        both = Design(design.columns, [*(term for term in design.terms if not term.n_counts), *self.pairs])
+        self.first = both.n_sparse - sum(pair.n_codes for pair in self.pairs)
         rows = Matrix([Block(b.dense, np.hstack([b.codes, self._codes(b)]), both.n_sparse) for b in seen.matrix.blocks])
         features = Features(both, rows, settings, self.pairs)
-        self.T = features.T[design.n_base :].tocsc()
+        self.T = features.T[both.n_dense + self.first :].tocsc()
         self.widths = [len(span.positions) for span in features.spans]
 
     def matrix(self, rows: Matrix, n: int, offset: np.ndarray | None = None) -> Matrix:

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import entropy
 
 from pipeline import config
 from pipeline.columns import splitting
@@ -29,7 +28,7 @@ from pipeline.columns.target import check_offset, features_and_target
 from pipeline.columns.terms import Settings, prepare
 from pipeline.errors import UserError
 from pipeline.files.formats import significant
-from pipeline.files.stored import Table, in_memory
+from pipeline.files.stored import Table, in_memory, progress
 from pipeline.logistic.grid import Grid
 from pipeline.logistic.loss import log_losses, probabilities
 from pipeline.logistic.matrix import margins
@@ -183,7 +182,8 @@ def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
     chosen, losses = candidates[candidates["chosen"]].iloc[0], candidates["log_loss"]
     others: dict[str, float] = {}
     for key in ("features", "multiclass"):
-        others |= {kinds[name]: losses[candidates[key] == name].min() for name in set(candidates[key]) - {chosen[key]}}
+        tried = candidates[key].unique()
+        others |= {kinds[name]: losses[candidates[key] == name].min() for name in tried if name != chosen[key]}
     if chosen["pairs"]:
         others["no pairs"] = losses[candidates["pairs"] == 0].min()
     parts = [kinds[chosen["features"]], *([kinds[params.multiclass]] if len(set(candidates["multiclass"])) > 1 else [])]
@@ -239,7 +239,7 @@ def in_folds(
     """
     if not has_auto(asked):
         return [asked] * len(folds)
-    choices = []
+    choices, bar = [], progress(len(folds), "choose anew in each fold", " folds", delay=0)
     for rows, _ in folds:
         of_rows = None if key is None else key.iloc[rows].reset_index(drop=True)
         try:
@@ -250,11 +250,15 @@ def in_folds(
             without_pairs: dict[str, Any] = {"interactions": []} if asked.interactions == "auto" else {}
             without_pairs["smoothness"] = asked.smoothness
             choices.append(settled.model_copy(update=without_pairs))
+        bar.update()
+    bar.close()
     return choices
 
 
 def _warn_of_absurd(candidates: Sequence[dict[str, Any]], losses: Sequence[np.ndarray], rows: Rows) -> None:
     """Warn of candidates with a fold far worse than the class shares, or that makes up nearly the whole mean."""
+    from scipy.stats import entropy
+
     shares = np.bincount(np.unique(rows.y, return_inverse=True)[1], rows.weight)
     prior = entropy(shares)
     wrong = [
@@ -304,6 +308,7 @@ def _tried(
         _log_loss,
         len(np.unique(rows.y)),
         from_zero=True,
+        title="choose lambda of lines" if settings.smoothness is None else "choose lambda of curves",
     )
     if fit.interrupted:
         raise KeyboardInterrupt

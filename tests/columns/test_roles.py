@@ -147,6 +147,12 @@ def test_different_whole_numbers_with_another_name_are_a_feature(name):
     assert role_of(name, UNIQUE)[0] == "numeric"
 
 
+@pytest.mark.parametrize("name", ["rownames", "X", "X.1", "...1", "V1", "_c0", "Obs", "Unnamed: 0.1", "#"])
+def test_numbers_of_rows_of_which_some_were_left_out_are_no_feature(name):
+    gaps = pd.Series(np.arange(N) + 3.0 * (np.arange(N) > 20))
+    assert role_of(name, gaps)[0] == "identifier"
+
+
 @pytest.mark.parametrize("name", ["Unnamed: 0", "__index_level_0__", "column_1", "Unnamed: 0_level_0"])
 def test_the_saved_index_of_a_data_frame_is_left_out_with_a_warning(name):
     frame = pd.DataFrame({name: UNIQUE, "x": np.linspace(0, 1, N) ** 2, "y": ["a", "b"] * (N // 2)})

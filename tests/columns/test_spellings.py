@@ -1,5 +1,6 @@
 """Spellings of one category are proposed in one command, and following it joins them."""
 
+import re
 import shlex
 import warnings
 
@@ -8,8 +9,10 @@ import pandas as pd
 import pytest
 
 from pipeline import config
-from pipeline.columns import spellings
+from pipeline.columns import dataset, spellings
+from pipeline.commands import table
 from pipeline.config import composition
+from pipeline.errors import reported_warnings
 
 TITLES = ["data scientist", "nurse", "software engineer", "teacher", "sales manager", "accountant", "physician"]
 
@@ -27,17 +30,28 @@ def varied(title: str, rng: np.random.Generator) -> str:
     return (forms + [slips[int(rng.integers(3))]] * 2)[kind]
 
 
-def test_hundreds_of_spellings_become_the_titles_when_the_printed_command_is_followed(own_conf):
+def test_hundreds_of_spellings_become_the_titles_when_the_printed_command_is_followed(own_conf, tmp_path, capsys):
     rng = np.random.default_rng(0)
     true = rng.choice(TITLES, 3_000)
     column = pd.Series([varied(title, rng) for title in true], dtype="str")
     assert column.nunique() > 150
-    with pytest.warns(UserWarning, match="several spellings") as caught:
-        spellings.warn(pd.DataFrame({"job title": column, "y": "no"}), {"y"})
-    words = shlex.split(str(caught[0].message).rsplit("To join them: ", 1)[1].removesuffix("."))
+    path = tmp_path / "jobs.csv"
+    rows = pd.DataFrame({"job title": column, "y": rng.choice(["yes", "no"], 3_000)})
+    rows.to_csv(path, index=False, sep=";", encoding="utf-16")
+    given = ['data.delimiter=";"', "data.encoding=utf-16"]
+    asked = composition.compose(["data=table", f"data.path={path}", "data.target=y", *given])
+    with reported_warnings() as warned:
+        dataset.load(config.validate(config.parse(asked, "conf/"), "conf/").data)
+    (told,) = [text for text in warned if "several spellings" in text]
+    assert len(told) < 500
+    assert re.search(r"job title \(\d+ more of 7, such as '", told)
+    words = shlex.split(told.rsplit("printed by: ", 1)[1])
+    assert words[:4] == ["python", "-m", "pipeline", "table"]
+    table.main(*words[4:6], words[6:])
+    words = shlex.split(capsys.readouterr().out.split("To join spellings:\n")[1].splitlines()[0])
     assert words[0] == "-S"
-    composed = composition.compose(["data=table", "data.path=x.csv", "data.target=y", *words[1::2]])
-    replaced = column.replace(config.parse(composed, "the command")["data"]["replace"]["job title"])
+    composed = composition.compose(["data=table", f"data.path={path}", "data.target=y", *given, *words[1::2]])
+    replaced = dataset.load(config.validate(config.parse(composed, "conf/"), "conf/").data).table["job title"]
     agrees = pd.crosstab(replaced, true).max(axis=1).sum() / len(true)
     assert agrees == 1
     assert replaced.nunique() <= 12
@@ -59,4 +73,4 @@ def test_different_categories_are_not_taken_for_spellings(cells):
     column = pd.Series(np.repeat([*cells], [*cells.values()]), dtype="str")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        spellings.warn(pd.DataFrame({"c": column}), set())
+        spellings.warn(spellings.found(pd.DataFrame({"c": column}), "y"), "a command")

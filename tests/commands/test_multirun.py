@@ -9,7 +9,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from conftest import ROOT, compose, shell_in
+from conftest import ROOT, compose, copy_conf, shell_in
 from mlflow.entities import Run
 
 from pipeline import config
@@ -23,7 +23,7 @@ Sweep = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweep]:
     """`sweep(*overrides)` runs the command in a folder of its own, with few iterations."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    copy_conf(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
@@ -156,7 +156,7 @@ def test_trials_of_optuna_train_a_batch_at_a_time(sweep: Sweep, tmp_path: Path) 
 def test_what_optuna_minimises_is_a_loss_whatever_the_score(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, score: str, sign: int
 ) -> None:
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    copy_conf(tmp_path)
     monkeypatch.chdir(tmp_path)
     compose("data=iris", f"sweep.score={score}", "train.max_iterations=50")
     values = config.load()

@@ -128,6 +128,23 @@ def test_settings_of_other_sections_come_with_the_table_and_are_replaced_by_over
     assert composed_by_dvc().split.method == "stratified"
 
 
+def test_another_method_takes_the_place_of_the_one_that_came_with_the_table(
+    penguins: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(penguins, "sex", "split=group", "split.column=island", "decision=cost", "decision.miss=3")
+    capsys.readouterr()
+    composed = composition.compose(["split=stratified", "decision=floor"])
+    composition.check(composed, "conf/")
+    assert capsys.readouterr().out.splitlines() == [
+        "split.column = island is not used: split.method is stratified.",
+        "decision.miss = 3 is not used: decision.method is floor.",
+    ]
+    Path("params.yaml").write_text(composed, encoding="utf-8")
+    assert config.read("split").model_dump() == {"method": "stratified", "test_size": 0.2, "seed": 0}
+    with pytest.raises(UserError, match="no such key: colum = 'island'"):
+        composition.check(composition.compose(["split=stratified", "+split.colum=island"]), "conf/")
+
+
 def test_a_setting_that_a_data_set_cannot_bring_is_refused_and_nothing_is_written(
     penguins: str, own_conf: Path
 ) -> None:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Shell, copy_project, shell_in
+from conftest import ROOT, Shell, copy_conf, copy_project, shell_in
 from omegaconf import OmegaConf
 
 from pipeline import config
@@ -236,7 +236,7 @@ def test_an_unknown_option_in_conf_is_named(project: Path, shell: Shell) -> None
 def test_a_value_of_the_environment_is_refused_by_name_except_for_a_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    copy_conf(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SECRET", "s3cr3t")
     edit(Path("conf/data/table.yaml"), "path: ???", "path: ${oc.env:SECRET}")

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, compose, run_stages
+from conftest import compose, copy_conf, run_stages
 
 from pipeline.config import inputs
 from pipeline.errors import UserError
@@ -19,7 +19,7 @@ TABLE = ("data=table", "data.target=y")
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    copy_conf(tmp_path)
     (tmp_path / "data" / "parts").mkdir(parents=True)
     for name in ("data/my.csv", "data/new ä.csv", "data/parts/1.csv", "elsewhere.csv"):
         (tmp_path / name).write_text(name, encoding="utf-8")

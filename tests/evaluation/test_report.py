@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from conftest import ROOT, compose, run_stages
+from conftest import ROOT, compose, copy_conf, run_stages
 from sklearn.metrics import precision_score, recall_score
 
 from pipeline import config
@@ -45,7 +45,7 @@ class Page(HTMLParser):
 def page(tmp_path_factory):
     """The page of a table whose target, classes and categories look like HTML."""
     folder = tmp_path_factory.mktemp("report")
-    shutil.copytree(ROOT / "conf", folder / "conf")
+    copy_conf(folder)
     (folder / "data").mkdir()
     table = pd.read_csv(ROOT / "tests" / "data" / "penguins.csv").dropna(subset="sex")
     table["island"] = table["island"].replace("Dream", EVIL)

@@ -217,6 +217,24 @@ def test_lists_agree_with_the_model(by: Callable[..., pd.DataFrame]) -> None:
     assert_agrees(by(fitted, rows), fitted, rows)
 
 
+@pytest.mark.parametrize("by", [by_python, by_node, by_duckdb, by_sqlite, by_libreoffice])
+@pytest.mark.parametrize("mark", [";", ", "])
+def test_an_empty_list_has_no_value_and_an_empty_cell_is_missing(mark: str, by: Callable[..., pd.DataFrame]) -> None:
+    table = reviews(mark)[["list"]]
+    table.loc[:9, "list"] = "[]"
+    fitted = of_tokens(table, ["list"])
+    cells = ["[]", "[ ]", "c", "c" + mark, f"c{mark}{mark}f.g", f" {mark} "] + ["", " ", "NA"] * (
+        by is not by_libreoffice
+    )
+    rows = pd.DataFrame({"list": cells}, dtype="str").assign(since=pd.NaT, place=np.arange(len(cells)))
+    typed = rows.assign(list=fitted.read(rows)["list"])
+    assert typed["list"].isna().tolist() == [cell.strip() in ("", "NA") for cell in cells]
+    z = fitted.margins(typed)
+    assert z[0] == z[1] == z[5]
+    assert z[2] == z[3]
+    assert_agrees(by(fitted, rows), fitted, typed)
+
+
 def test_words_that_a_language_can_not_express_are_one_message(tmp_path: Path) -> None:
     of_model = formula.of(of_tokens(reviews(";"), ["text", "list"]))
     with pytest.raises(UserError, match="the words of 'text' can't be written as SQL"):

@@ -70,9 +70,10 @@ def test_booleans_become_strings(tmp_path):
     assert read(tmp_path / "t.parquet").frame["a"].fillna("?").tolist() == ["true", "false", "?"]
 
 
-def test_lists_in_parquet_are_no_column(tmp_path):
-    parquet.write_table(pa.table({"a": [[1], [2]]}), tmp_path / "t.parquet")
-    with pytest.raises(UserError, match=r"column 'a' of list.*data.drop"):
+def test_maps_in_parquet_are_no_column(tmp_path):
+    maps = pa.array([[("k", 1)], [("k", 2)]], pa.map_(pa.string(), pa.int64()))
+    parquet.write_table(pa.table({"a": maps}), tmp_path / "t.parquet")
+    with pytest.raises(UserError, match=r"column 'a' of map.*data.drop"):
         read(tmp_path / "t.parquet")
 
 

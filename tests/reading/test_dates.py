@@ -1,3 +1,5 @@
+import warnings
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -136,6 +138,25 @@ def test_a_date_that_means_missing_is_none_however_it_is_written(table):
         ("May 22nd, 2021", "2021-05-22"),
         ("Monday, 3 May 2021", "2021-05-03"),
         ("3. März 2021", "2021-03-03"),
+        ("5 января 2021 года", "2021-01-05"),
+        ("Июль 2020", "2020-07-01"),
+        ("7 жовтня 2021", "2021-10-07"),
+        ("17 września 2020", "2020-09-17"),
+        ("3 A\N{LATIN SMALL LETTER G WITH BREVE}ustos 2019", "2019-08-03"),
+        ("2021年1月5日", "2021-01-05"),
+        ("2021년 12월 25일", "2021-12-25"),
+        ("W05 2023", "2023-01-30"),
+        ("20210501T101500", "2021-05-01 10:15"),
+        ("01MAY2021:10:15:00", "2021-05-01 10:15"),
+        ("01/May/2021:10:15:00 +0200", "2021-05-01 10:15"),
+        ("15h30", "1970-01-01 15:30"),
+        ("15:30 Uhr", "1970-01-01 15:30"),
+        ("1er janvier 2021", "2021-01-01"),
+        ("2021年1月5日 9:05", "2021-01-05 09:05"),
+        ("5 янв. 2021 года, 10:30", "2021-01-05 10:30"),
+        ("05-JAN-21 10.30.00.000000 PM", "2021-01-05 22:30"),
+        ("1/15/21 3:04 PM", "2021-01-15 15:04"),
+        ("15.01.21 13:04", "2021-01-15 13:04"),
         ("14 juillet 2020", "2020-07-14"),
         ("5 de mayo de 2021", "2021-05-05"),
         ("3:05 PM", "1970-01-01 15:05"),
@@ -181,6 +202,53 @@ def test_numbers_are_dates_where_name_and_range_say_so_unless_the_role_is_numeri
     assert pd.Timestamp(column.to_pylist()[0]) == pd.Timestamp(date)
     assert typed.parse(stored, name, CellFormat(date_format={name: found["date_format"]}), "dates")[0][0] == column[0]
     assert cells.parse(stored, name, CellFormat(), "numbers")[0].to_pylist() == [number, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "date_format"),
+    [
+        ("v", [1272136254, 1505589001, None], "s"),
+        ("last_seen", [1272136254.5, 1505589001], "s"),
+        ("v", [1422468157272, 1566851685237], "ms"),
+        ("v", [20210501, 20211231, 20200101, 19991130, 20240229], "%Y%m%d"),
+        ("v", [202105, 202112, 202001, 199911, 202402], "%Y%m"),
+    ],
+)
+def test_dates_are_proposed_for_numbers_in_their_range_with_an_override_that_reads_them(name, numbers, date_format):
+    stored = pa.chunked_array([numbers])
+    message = rf"column '{name}': all numbers may be dates.*data.date_format.{name}=\W*{date_format}.*{name}=numeric"
+    with pytest.warns(UserWarning, match=message):
+        column, found = cells.parse(stored, name, CellFormat())
+    assert column.to_pylist() == numbers
+    assert not found
+    read = typed.parse(stored, name, CellFormat(date_format={name: date_format}), "dates")[0].drop_null().to_pylist()
+    assert all(1999 <= date.year <= 2024 for date in read)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("user_id", [1272136254, 1505589001]),
+        ("totalPrice", [1272136254, 1505589001]),
+        ("v", [272136254, 1505589001]),
+        ("v", [20210501, 20211231, 20200101, 19991130, 20240230]),
+        ("v", [200000, 200100, 201313, 199900, 202402]),
+    ],
+)
+def test_no_dates_are_proposed_for_other_numbers(name, numbers):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cells.parse(pa.chunked_array([numbers]), name, CellFormat())[0].to_pylist() == numbers
+
+
+def test_months_of_a_language_that_is_not_known_are_one_warning_where_the_shape_is_that_of_a_date():
+    days = ["5. tammikuuta 2021", "17. maaliskuuta 2020", "9. kesäkuuta 2019"]
+    with pytest.warns(UserWarning, match="look like dates, but 'kesäkuuta', .* no month.*in the file.*categorical"):
+        assert cells.parse(pa.chunked_array([days]), "d", CellFormat())[0].to_pylist() == days
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for others in (["5 Elm 5003", "12 Oak 1212"], ["12 Main Street 2020", "5 Elm Street 2021"]):
+            cells.parse(pa.chunked_array([others]), "d", CellFormat())
 
 
 def test_dates_written_in_two_ways_are_read_with_the_override_that_is_shown(table):

@@ -314,7 +314,12 @@ def test_objects_within_objects_have_dotted_names(table, around):
     assert table(around % rows_of_json).to_dict("list") == {"a.b": [1, 2], "a.c.d": ["x", "z"], "y": ["no", "yes"]}
 
 
-def test_geojson_has_the_properties_and_the_place_of_points(table):
+@pytest.mark.parametrize("around", ['{"type": "FeatureCollection", "features": [%s, %s]}', "[%s, %s]", "%s\n%s"])
+def test_geojson_has_the_properties_and_the_place_of_points(table, around):
     feature = '{"type": "Feature", "geometry": {"type": "Point", "coordinates": [%d, 47.5]}, "properties": {"y": "%s"}}'
-    text = f'{{"type": "FeatureCollection", "features": [{feature % (8, "no")}, {feature % (9, "yes")}]}}'
+    text = around % (feature % (8, "no"), feature % (9, "yes"))
     assert table(text).to_dict("list") == {"y": ["no", "yes"], "longitude": [8, 9], "latitude": [47.5, 47.5]}
+
+
+def test_rows_of_json_without_names_are_numbered_from_0(table):
+    assert table('[[1, "no"], [2, "yes"]]').to_dict("list") == {"0": [1, 2], "1": ["no", "yes"]}

@@ -72,6 +72,8 @@ def test_durations_are_hours(strings):
 
 def test_two_parts_are_hours_and_minutes_and_beside_three_parts_minutes_and_seconds():
     assert numbers_of(["41:30", "12:15"]) == ([41.5, 12.25], "h")
+    assert numbers_of(["41h30", "12H15"]) == ([41.5, 12.25], "h")
+    assert numbers_of(["1.02:30:00", "00:45:00"]) == ([26.5, 0.75], "h")  # of .NET
     assert numbers_of(["1:41:30", "41:15", "25:00:00"]) == ([101.5, 41.25, 1500], "min")
     assert (
         typed.parse(pa.chunked_array([["41:15"]]), "a", CellFormat(units={"a": "min"}), "numbers")[0][0].as_py()
@@ -84,6 +86,16 @@ def test_durations_of_parquet_are_hours(tmp_path):
     table = read(tmp_path / "t.parquet")
     assert table.frame["a"].fillna(-1).tolist() == [1.5, -1, 48]
     assert table.cell_format.units == {"a": "h"}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_of_parquet_are_times_of_day_to_the_microsecond(tmp_path, unit):
+    kind = pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit)
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    times = pa.array([3_600 * per_second, None, 7_260 * per_second + (unit == "ns")], kind)
+    parquet.write_table(pa.table({"a": times}), tmp_path / "t.parquet")
+    read_back = read(tmp_path / "t.parquet").frame["a"].dropna()
+    assert read_back.tolist() == [pd.Timestamp("1970-01-01 01:00"), pd.Timestamp("1970-01-01 02:01")]
 
 
 def test_a_unit_that_no_table_has_is_one_where_the_column_has_no_other():

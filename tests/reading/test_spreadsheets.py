@@ -1,5 +1,6 @@
 """What a spreadsheet shows is what is read: merged cells, formulas, and the sheet that has the target."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,6 +18,37 @@ def saved(path, rows, merged=()):
         book.active.merge_cells(area)
     book.save(path)
     return path
+
+
+def test_durations_times_and_dates_of_a_workbook_are_what_their_formats_say(tmp_path):
+    book, hour = openpyxl.Workbook(), 1 / 24
+    formats = {"short": "[h]:mm", "long": "[hh]:mm:ss", "time": "h:mm", "month": "mmm-yy", "stamp": "d/m/yy h:mm"}
+    book.active.append([*formats, "y"])
+    for k in range(1, 5):
+        day = 44_000 + 31 * k  # 2020-06-18 is 44000
+        book.active.append([8 * hour * k / 4, 30 * hour * k, 2 * hour * k, day, day + hour, "ab"[k % 2]])
+        for cell, number_format in zip(book.active[k + 1], formats.values(), strict=False):
+            cell.number_format = number_format
+    book.save(tmp_path / "t.xlsx")
+    with pytest.warns(UserWarning, match=r"column '(short|long)': numbers with units, h"):
+        frame, cells = read(tmp_path / "t.xlsx", target="y")
+    np.testing.assert_allclose(frame["short"], [2, 4, 6, 8])
+    np.testing.assert_allclose(frame["long"], [30, 60, 90, 120])
+    assert frame["time"].dt.hour.tolist() == [2, 4, 6, 8]
+    assert frame["month"].dt.month.tolist() == [7, 8, 9, 10]
+    assert frame["stamp"].dt.hour.tolist() == [1] * 4
+    assert cells.units == {"short": "h", "long": "h"}
+
+
+def test_a_sheet_that_describes_the_columns_is_not_the_table(tmp_path):
+    path = saved(tmp_path / "t.xlsx", [["column", "meaning"], ["a", "size"], ["y", "class"], ["b", "weight"]])
+    book = openpyxl.load_workbook(path)
+    sheet = book.create_sheet("Data")
+    for row in [["a", "b", "y"], *([k, k * k, "no"] for k in range(5))]:
+        sheet.append(row)
+    book.save(path)
+    with pytest.warns(UserWarning, match="'Data', which has a cell 'y', is read, not 'Sheet'"):
+        assert len(read(path, target="y").frame) == 5
 
 
 def test_merged_cells_are_filled_down_with_a_warning_that_counts_them(tmp_path):

@@ -54,7 +54,7 @@ def test_track_logs_the_model_the_extension_and_the_sweep_each_once(project: Pat
     assert sweep.data.tags["best"].startswith("lambda ")
     penalty, rate = main.data.params["train.lambda"], main.data.params["train.learning_rate"]
     assert main.info.run_name == f"lambda {penalty}, rate {rate}, gradient descent"
-    assert sweep.info.run_name.startswith("sweep, best lambda 0.")
+    assert sweep.info.run_name.startswith("sweep, best 0.")
     assert "to adopt: `dvc exp run" in sweep.data.tags["mlflow.note.content"]
     (of_sweep,) = (data.dataset.digest for data in sweep.inputs.dataset_inputs)  # no test rows
     assert of_sweep in {data.dataset.digest for data in main.inputs.dataset_inputs}
@@ -163,3 +163,12 @@ def test_where_folds_can_not_be_cut_the_main_run_has_the_warning(project: Path) 
     assert "**warning:** The sweep has no winner" in logged("evaluate")[0].data.tags["mlflow.note.content"]
     run_stage("track")
     assert len(logged("evaluate")) == 2
+
+
+def test_a_name_begins_with_what_mlflows_list_has_no_column_for(project: Path) -> None:
+    params = config.load()
+    params["split"] |= {"method": "group", "column": "species"}
+    params["decision"] |= {"method": "cost", "false_alarm": 1.0, "miss": 3.0, "costs": None}
+    params["train"] |= {"features": "curves", "interactions": [["a", "b"]], "learning_rate": "auto"}
+    params["train"] |= {"optimizer": "quasi_newton", "lambda": 0.1}
+    assert records.main_record(params).name == "cost, group, 1 pair, curves, lambda 0.1"

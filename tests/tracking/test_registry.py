@@ -108,7 +108,7 @@ def test_what_is_not_there_is_one_message(project: Path) -> None:
     with pytest.raises(UserError, match=r"there is no run nope. Name models:/"):
         promotion.promote("nope", 0.01)
     with pytest.raises(UserError, match=r"iris has no champion yet. `python -m pipeline promote` makes one"):
-        registry.serve(SETTINGS, "iris", 5001)
+        registry.serve(SETTINGS, "iris", "127.0.0.1", 5001)
     with pytest.raises(UserError, match="--margin -1 should be 0 or more"):
         promotion.promote(None, -1)
 

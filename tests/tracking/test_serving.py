@@ -1,7 +1,8 @@
-"""The logged model in the environment it records, and behind MLflow's own server."""
+"""The logged model in the environment it records, and behind MLflow's own server, as `serve` starts it."""
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from pipeline import model
 from pipeline.tracking import log
@@ -48,40 +50,30 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
 
 
 @pytest.fixture(scope="module")
-def post(
+def send(
     logged: tuple[str, model.Model, pd.DataFrame, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Post]:
-    """`post(body, content_type)` sends to `mlflow models serve`, and returns the status and the answer."""
+) -> Iterator[Callable[..., tuple[int, str]]]:
+    """`send(path, body, content_type)` sends to the server, and returns the status and the answer."""
     folder = tmp_path_factory.mktemp("server")  # from where this repository can't be imported
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", logged[0], "--env-manager", "local"]
+    program = ROOT / "pipeline" / "tracking" / "server.py"
+    command = [sys.executable, "-P", program, logged[0], "table, version 1", "127.0.0.1", str(port)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTHONPATH"))}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     with (folder / "log").open("w") as output:
         server = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
+            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
         )
 
-    def send(path: str, body: bytes | None = None, content_type: str = "") -> tuple[int, str]:
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", body, {"Content-Type": content_type})
+    def send(path: str, body: bytes | None = None, content_type: str = "", accept: str = "*/*") -> tuple[int, str]:
+        headers = {"Content-Type": content_type, "Accept": accept}
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", body, headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
-
-    def post(body: Any, content_type: str = "application/json") -> tuple[int, Any]:
-        written = body if isinstance(body, str) else json.dumps(body)
-        status, answer = send("invocations", written.encode(), content_type)
-        decoded = json.loads(answer)
-        return status, decoded["predictions"] if status == 200 else decoded["message"]
 
     def ready() -> bool:
         assert server.poll() is None, (folder / "log").read_text()
@@ -93,10 +85,23 @@ def post(
     try:
         while not ready():
             time.sleep(0.2)
-        yield post
+        yield send
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+
+
+@pytest.fixture(scope="module")
+def post(send: Callable[..., tuple[int, str]]) -> Post:
+    """`post(body, content_type)` sends rows, and returns the status and the predictions or the message."""
+
+    def post(body: Any, content_type: str = "application/json") -> tuple[int, Any]:
+        written = body if isinstance(body, str) else json.dumps(body)
+        status, answer = send("invocations", written.encode(), content_type)
+        decoded = json.loads(answer)
+        return status, decoded["predictions"] if status == 200 else decoded["message"]
+
+    return post
 
 
 def test_the_model_loads_and_predicts_in_exactly_the_environment_that_it_records(
@@ -214,3 +219,49 @@ def test_rows_that_are_no_table_of_this_model_are_answered_with_400(post: Post) 
         status, answer = post(body)
         assert status == 400
         assert message in answer
+
+
+def test_the_address_itself_says_what_it_is_and_its_request_works(
+    logged: Logged, send: Callable[..., tuple[int, str]]
+) -> None:
+    status, text = send("")
+    known = json.loads(text)
+    assert (status, known["model"], known["classes"]) == (200, "table, version 1", ["no", "yes"])
+    assert known["columns"] == {
+        "age": "number", "income": "number", "colour": "blue, green, red", "code": "001, 002, 003",
+        "retired": "false, true", "sold": "date, as %d.%m.%Y",
+    }  # fmt: skip
+    command = shlex.split(known["curl"])
+    status, answer = send(command[1].split("/", 3)[3], command[-1].encode(), command[3].partition(": ")[2])
+    assert status == 200
+    expected = logged[1].probabilities(logged[1].read(pd.DataFrame(known["request"]["dataframe_records"])))
+    np.testing.assert_allclose(pd.DataFrame(json.loads(answer)["predictions"]), expected, rtol=1e-12)
+    status, page = send("", accept="text/html,*/*")
+    assert status == 200
+    assert page.startswith("<!doctype html>")
+    assert all(f"<td>{name}<td>" in page for name in known["columns"])
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "message"),
+    [
+        ('{"dataframe_records": [', "application/json", 400, "valid JSON"),
+        ('[{"age": 3}]', "application/json", 400, "Received a list"),
+        ('{"rows": []}', "application/json", 400, "exactly one of the input fields"),
+        ('{"dataframe_records": "abc"}', "application/json", 400, ""),
+        ('{"dataframe_split": {"columns": ["age"], "data": [[1, 2]]}}', "application/json", 400, ""),
+        ('{"instances": 3}', "application/json", 400, ""),
+        ("", "text/csv", 400, "No columns to parse"),
+        ("age,income\n1,2\n1,2,3,4\n", "text/csv", 400, "Expected 2 fields in line 3, saw 4"),
+        ("age,income\nforty,2\n", "text/csv", 400, "(the only such cell). Correct it, or send the cell empty."),
+        ("age=3", "text/plain", 415, "text/csv"),
+    ],
+)
+def test_what_is_no_table_is_answered_in_words_without_a_traceback_and_without_the_rows(
+    send: Callable[..., tuple[int, str]], body: str, content_type: str, status: int, message: str
+) -> None:
+    found, answer = send("invocations", body.encode(), content_type)
+    assert (found, set(json.loads(answer))) == (status, {"error_code", "message"})
+    assert message in json.loads(answer)["message"]
+    assert "Traceback" not in answer
+    assert "Failed to predict data" not in answer

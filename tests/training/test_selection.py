@@ -66,6 +66,19 @@ def test_many_rows_are_decided_by_a_sample_and_the_choice_repeats(monkeypatch):
 KEPT = AUTO.model_copy(update={"l2": 0.01, "features": "linear", "interactions": "auto"})
 
 
+def test_a_pair_of_numbers_is_found_beside_a_text():
+    rng, n = np.random.default_rng(0), 600
+    X = pd.DataFrame(rng.normal(size=(n, 2)), columns=["a", "b"])
+    words = rng.choice(["red", "green", "blue", "small", "large", "old"], (n, 3))
+    is_yes = rng.random(n) < 1 / (1 + np.exp(-3 * np.sign(X["a"] * X["b"]) - (words == "red").sum(axis=1)))
+    mixed = X.assign(text=[" ".join(row) for row in words], y=np.where(is_yes, "yes", "no"))
+    mixed = mixed.astype({"text": "str", "y": "str"})
+    params, candidates = selection.resolved(mixed, KEPT.of_tokens({"text": "text"}))
+    assert ["a", "b"] in [list(pair) for pair in params.interactions]
+    best = candidates.groupby("pairs")["log_loss"].min()
+    assert best[best.index > 0].min() < best[0] - 0.1
+
+
 def rows_of_which_a_fold_has_a_pair_of_its_own():
     """The product of a and b gives the class away in the first fold, that of c and d in the others."""
     rng, n = np.random.default_rng(0), 400

@@ -183,9 +183,13 @@ class Curve(Term):
         return sparse.csr_matrix(in_group @ curve / np.where(total > 0, total, 1))
 
     def group_names(self, groups: np.ndarray) -> list[str]:
-        """The mean of the points of each group."""
+        """The mean of the points of each group, with four digits or as many as tell them apart: 48.8512."""
         means = [self.values[groups[:-1] == g].mean() for g in range(int(groups.max()))]
-        return [f"{mean.round(12):.4g}" for mean in means] + ["missing"]
+        for digits in range(4, 18):
+            names = [f"{mean.round(12):.{digits}g}" for mean in means]
+            if len({*names}) == len(means):
+                break
+        return [*names, "missing"]
 
 
 def _bins(line: Line, present: np.ndarray, distinct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.reading import CellFormat
 
 
 class Fields:
@@ -109,3 +110,28 @@ def _is_number(value: Any) -> bool:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _by_column(cells: Fields, key: str) -> dict[str, str]:
+    """Older models have none."""
+    return {name: cells.section(key).text(name) for name in cells.section(key)} if key in cells else {}
+
+
+def cell_format_of(cells: Fields) -> CellFormat:
+    """How the cells of the training table were written."""
+    dates: Any = cells.value("date_format")
+    if isinstance(dates, Mapping):
+        by_column = cells.section("date_format")
+        dates = {name: by_column.text(name) for name in by_column}
+    elif dates is not None:
+        dates = cells.text("date_format")
+    replace = cells.section("replace")
+    return CellFormat(
+        missing_values=cells.texts("missing_values"),
+        decimal=cells.text_or_null("decimal"),
+        thousands=cells.text_or_null("thousands"),
+        date_format=dates,
+        units=_by_column(cells, "units"),
+        parts=_by_column(cells, "parts"),
+        replace={name: {old: replace.section(name).text(old) for old in replace.section(name)} for name in replace},
+    )

@@ -15,6 +15,7 @@ which is on average its degrees of freedom where nothing interacts. Lou, Caruana
 intelligible models with pairwise interactions.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
@@ -23,6 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from pipeline.columns.terms.curve import Curve
 from pipeline.columns.terms.expression import Expression, Grid
 from pipeline.columns.terms.fields import Fields
 from pipeline.columns.terms.term import Effects, Map, Piece, Rows, Settings, Term, products
@@ -33,6 +35,10 @@ from pipeline.logistic.matrix import Block, Matrix
 GROUPS = 32  # of each column of a pair: bins with about as many rows each, or its most frequent categories
 COARSE = 8  # groups of each column in a score test
 SMOOTHNESS = 10.0  # of pairs of numbers that are straight lines on their own
+AXES = (  # names of the coordinates of a place, and the largest
+    (r"((?<![A-Za-z])(?i:lat(itude)?)|Lat(itude)?)(?![a-z])|^[yY]$", 90),
+    (r"((?<![A-Za-z])(?i:lon|lng|long|longitude)|Lon|Lng|Long|Longitude)(?![a-z])|^[xX]$", 180),
+)
 
 
 class Pair(Term):
@@ -147,7 +153,7 @@ def _centred(indicators: sparse.csr_matrix, groups: np.ndarray, counts: np.ndarr
 def promising_pairs(
     terms: Sequence[Term], rows: Matrix, residuals: np.ndarray, curvatures: np.ndarray, n: int
 ) -> list[tuple[str, str]]:
-    """The names of at most `n` pairs that would lower the cost most, the best first.
+    """The names of at most `n` pairs, first latitude and longitude, then those that would lower the cost most.
 
     residuals, curvatures  (n_rows, n_columns), of a model without pairs on `rows`
     """
@@ -164,7 +170,24 @@ def promising_pairs(
             cell = groups[first] * COARSE + groups[second]
             sums[:, k] = [np.bincount(cell, weights, COARSE**2) for weights in (r, s)]
         gains += _interactions(*sums)
-    return [names[k] for k in np.argsort(-gains, kind="stable")[:n].tolist() if gains[k] > 0]
+    found = [names[k] for k in np.argsort(-gains, kind="stable").tolist() if gains[k] > 0]
+    return [*dict.fromkeys([*_places(terms), *found])][:n]
+
+
+def _places(terms: Sequence[Term]) -> list[tuple[str, str]]:
+    """The pairs of a latitude and a longitude of one name, whose numbers may be degrees."""
+    curves = [term for term in terms if isinstance(term, Curve) and term.is_ordered]
+    sides = [
+        {
+            re.sub(axis, "*", term.name): term.name
+            for term in curves
+            if re.search(axis, term.name) and np.abs(term.values).max() <= largest
+        }
+        for axis, largest in AXES
+    ]
+    order = [term.name for term in curves]
+    pairs = (sorted((sides[0][name], sides[1][name]), key=order.index) for name in sides[0] if name in sides[1])
+    return [(one, other) for one, other in pairs]
 
 
 def codes_in(term: Term, rows: Matrix) -> np.ndarray:

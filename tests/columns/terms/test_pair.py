@@ -119,6 +119,38 @@ def test_score_tests_find_the_pair_of_residuals_made_by_hand():
     assert found[0] == ("height", "weight")
 
 
+@pytest.mark.parametrize(
+    ("names", "is_first"),
+    [
+        (("latitude", "longitude"), True),
+        (("pickup_lng", "pickup_lat"), True),
+        (("LON", "LAT"), True),
+        (("homeLat", "homeLong"), True),
+        (("y", "x"), True),
+        (("plate", "alone"), False),
+        (("start_lat", "end_lon"), False),
+        (("far_lat", "far_lon"), False),  # no degrees
+    ],
+)
+def test_latitude_and_longitude_are_tried_first_whatever_the_score_tests_say(names, is_first):
+    X, rng = frame()
+    scale = 1e4 if names[0].startswith("far") else 1
+    X = X.assign(**{name: scale * rng.uniform(-80, 80, N) for name in names})
+    design, _, Z = prepare(X, Settings(bins=True))
+    p = np.full(N, 0.5)
+    residuals = (rng.random(N) < sigmoid(3 * X["height"] * X["weight"])) - p
+    found = promising_pairs(design.terms, Z, np.asarray(residuals)[:, None], (p * (1 - p))[:, None], 3)
+    assert found[: 1 + is_first] == [*[names] * is_first, ("height", "weight")]
+
+
+def test_the_groups_of_a_pair_of_places_in_one_town_have_different_names():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"lat": 48.85 + rng.random(500) / 100, "lon": 2.35 + rng.random(500) / 1000})
+    design, _, _ = prepare(X, Settings(smoothness=10.0, pairs=[("lat", "lon")]))
+    cells = next(term for term in design.terms if isinstance(term, Pair)).effects().cells
+    assert not cells.duplicated().any()
+
+
 def test_pairs_of_missing_and_unseen_cells_have_no_effect():
     X, _ = frame(500)
     settings = Settings(smoothness=10.0, pairs=[("age", "plan"), ("age", "balance")])

@@ -102,7 +102,7 @@ def train(
     if unknown := [name for name in params.multiples if rough and name not in rough]:
         raise UserError(
             f"train.smoothness has {unknown[0]!r}, which is no curve and no pair. These are: "
-            f"{', '.join(map(repr, rough))}. One number for all of them: -S train.smoothness=10."
+            f"{shortened(rough)}. One number for all of them: -S train.smoothness=10."
         )
     names = features.names
     if len(repeated := names[pd.Series(names).duplicated()]):

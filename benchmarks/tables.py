@@ -49,6 +49,7 @@ OURS = {
     "lines": ["train.features=linear", "train.interactions=[]"],
     "curves": ["train.features=curves", "train.interactions=[]"],
     "auto without pairs": ["train.interactions=[]"],
+    "auto, one smoothness": ["train.smoothness=10"],
     "auto": [],
 }
 Scored = tuple[np.ndarray, int | None]  # probabilities of held-out rows, and how many terms or trees the model has

@@ -52,11 +52,14 @@ Split = Annotated[
 ]
 
 
+SMOOTHNESS = 10.0  # where each curve has a multiple of its own
+
+
 class Train(Section):
     l2: Annotated[L2 | Literal["auto"], Field(alias="lambda")]
     l1_ratio: Annotated[float, Field(ge=0, le=1)]
     features: Literal["linear", "curves", "steps", "auto"]
-    smoothness: Positive
+    smoothness: Positive | Literal["auto"] | dict[Name, Positive]
     interactions: Literal["auto"] | list[Annotated[list[Name], Field(min_length=2, max_length=2)]]
     pair_strength: Positive | Literal["auto"]
     monotone: dict[Name, Literal["increasing", "decreasing"]]
@@ -151,7 +154,14 @@ class Train(Section):
     @property
     def bending(self) -> float | None:
         """The smoothness of curves, None for straight lines."""
-        return self.smoothness if self.features in ("curves", "steps") else None
+        if self.features not in ("curves", "steps"):
+            return None
+        return SMOOTHNESS if isinstance(self.smoothness, str | dict) else self.smoothness
+
+    @property
+    def multiples(self) -> dict[str, float]:
+        """Of the penalty of each curve and pair; none as long as they are to be found."""
+        return self.smoothness if isinstance(self.smoothness, dict) else {}
 
 
 class _Compute(Section):

@@ -98,6 +98,12 @@ def train(
             f"-S train.min_rows=1.",
             stacklevel=2,
         )
+    rough = [term.name for term in design.terms if term.can_be_rough]
+    if unknown := [name for name in params.multiples if rough and name not in rough]:
+        raise UserError(
+            f"train.smoothness has {unknown[0]!r}, which is no curve and no pair. These are: "
+            f"{shortened(rough)}. One number for all of them: -S train.smoothness=10."
+        )
     names = features.names
     if len(repeated := names[pd.Series(names).duplicated()]):
         raise UserError(

@@ -6,6 +6,7 @@
     multiclass    of three classes or more: one model of each class against the rest, or one model of all (softmax)
     interactions  none, or the 1, 2, 5, 10 or 20 most promising pairs (`terms.pair`), found anew inside each fold,
     pair_strength  penalised as single columns are or ten times as much (`pair_search`)
+    smoothness    a multiple of the penalty for each curve and each pair, by the likelihood of the rows (`smoothness`)
 
 The simpler is kept unless the other is clearly better: the mean of the differences of their log-loss over folds is more
 than its standard error. Of the numbers of pairs, the smallest is chosen that the best one does not clearly beat. Of
@@ -38,6 +39,7 @@ from pipeline.training.cross_validation import Rows as FoldRows
 from pipeline.training.fit import classifier, terms_of
 from pipeline.training.pair_search import STRENGTHS as STRENGTHS_OF_PAIRS
 from pipeline.training.pair_search import TOLERANCE, found_pairs, losses_of_pairs
+from pipeline.training.smoothness import multiples as multiples_of_terms
 
 STRENGTHS = (0.3, 1, 3, 10, 30, 100)
 FOLDS, SEED = 5, 0
@@ -50,7 +52,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {  # the simplest first
     "features": ("linear", "curves", "steps"),
     "multiclass": ("one_vs_rest", "softmax"),
 }
-KEYS = (*CHOICES, "interactions", "pair_strength")  # besides lambda
+KEYS = (*CHOICES, "interactions", "pair_strength", "smoothness")  # besides lambda
 
 
 class Rows(NamedTuple):
@@ -69,7 +71,8 @@ def has_auto(params: config.Train) -> bool:
     """Also of words, where the table has texts."""
     words = (params.words_penalty, params.word_pairs) if params.has_text else ()
     return "auto" in (params.l2, params.features, params.multiclass, params.interactions, *words) or (
-        params.pair_strength == "auto" and bool(params.pairs)
+        (params.pair_strength == "auto" and bool(params.pairs))
+        or (params.smoothness == "auto" and (params.features != "linear" or bool(params.pairs)))
     )
 
 
@@ -167,6 +170,11 @@ def resolved(
         pairs = _top_pairs(rows, strength, settled, candidates[best]["pairs"])
         settled = settled.model_copy(update={"interactions": [list(pair) for pair in pairs]})
     settled = settled.model_copy(update={"pair_strength": candidates[best]["pair_strength"]})
+    if params.smoothness == "auto":
+        fast = settled.model_copy(update={**FAST, "tolerance": TOLERANCE, "l2": strength / len(rows.y)})
+        _, features, Z = prepare(rows.X, terms_of(settled, rows.X, classes))
+        found = multiples_of_terms(features, Z, np.unique(rows.y, return_inverse=True)[1], rows.weight, fast)
+        settled = settled.model_copy(update={"smoothness": found or "auto"})
     _warn_of_absurd(candidates, losses, rows)
     return settled, pd.DataFrame(candidates).assign(chosen=np.arange(len(candidates)) == best)
 
@@ -189,6 +197,10 @@ def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
         ]
     times = f" with {params.times_lambda:g} times that" if params.times_lambda != 1 else ""
     parts += [f"lambda {params.l2:g}", f"{n} pair{'s' * (n > 1)}{times}" if (n := len(params.pairs)) else "no pairs"]
+    if params.multiples:
+        least, most = (each(params.multiples, key=params.multiples.__getitem__) for each in (min, max))
+        ends = [f"{params.multiples[name]:g} times its penalty ({name})" for name in (least, most)]
+        parts += [f"each curve and pair as smooth as the rows have it, from {ends[0]} to {ends[1]}"]
     beside = "; ".join(f"{name}: {value:.4f}" for name, value in others.items())
     return (
         f"Chosen by cross-validation within the training rows: {', '.join(parts)}; log-loss {chosen['log_loss']:.4f} "
@@ -240,6 +252,7 @@ def in_folds(
                 choices.append(resolved(table.take(rows), asked, of_rows, None if weight is None else weight[rows])[0])
         except UserError:
             without_pairs: dict[str, Any] = {"interactions": []} if asked.interactions == "auto" else {}
+            without_pairs["smoothness"] = asked.smoothness
             choices.append(settled.model_copy(update=without_pairs))
         bar.update()
     bar.close()

@@ -65,6 +65,7 @@ class Curve(Term):
     """
 
     kind = "curve"
+    can_be_rough = True
 
     def __init__(self, line: Line, edges: np.ndarray, points: np.ndarray, alone: np.ndarray | None = None) -> None:
         self.columns, self.line = line.columns, line

@@ -209,6 +209,9 @@ class Features:
         for term in design.terms if terms is None else terms:
             made = term.features(seen, settings)
             if made is not None:
+                if term.can_be_rough and term.name in settings.multiples:
+                    root = np.sqrt(settings.multiples[term.name])
+                    made = made._replace(numbers=made.numbers / root, deviation=made.deviation / root)
                 self.spans.append(Span(term, n_features + np.arange(len(made.names))))
                 maps.append(made)
                 n_features += len(made.names)

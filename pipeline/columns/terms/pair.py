@@ -45,6 +45,7 @@ class Pair(Term):
     """Two terms with codes; groups_of[k] has the group of each code of terms[k]."""
 
     kind = "pair"
+    can_be_rough = True
 
     def __init__(self, one: Term, other: Term, groups: tuple[np.ndarray, np.ndarray]) -> None:
         self.terms, self.groups_of = (one, other), groups

@@ -72,10 +72,11 @@ class Settings:
     A category with fewer than `min_rows` rows, or beyond the `max_categories` most frequent of its column (of which the
     rare ones together are one), is pooled as rare. Numbers bend if `smoothness` is given, with `steps` also by rank and
     at single values. `pairs` of columns act together, with `pair_strength` times the lambda; `offset` is a column that
-    is a known part of the margin. With `bins`, numbers have codes even where nothing bends. `signs` has 1 or -1 for
-    each column along which the margin never falls or never rises. `tokens` are the columns of texts and lists by name,
-    of which the `words` most frequent tokens have features; words have the penalty times `words_penalty`, and with
-    `word_pairs` neighbours have features, too.
+    is a known part of the margin. `multiples` has those of the penalty of curves and pairs, by the name of the term.
+    With `bins`, numbers have codes even where nothing bends. `signs` has 1 or -1 for each column along which the margin
+    never falls or never rises. `tokens` are the columns of texts and lists by name, of which the `words` most frequent
+    tokens have features; words have the penalty times `words_penalty`, and with `word_pairs` neighbours have features,
+    too.
     """
 
     min_rows: int = 1
@@ -83,6 +84,7 @@ class Settings:
     smoothness: float | None = None
     pairs: Sequence[tuple[str, str]] = ()
     pair_strength: float = 1.0
+    multiples: Mapping[str, float] = field(default_factory=dict)
     offset: str | None = None
     bins: bool = False
     steps: bool = False
@@ -98,7 +100,7 @@ class Settings:
         settings = cls(train.min_rows, None, train.bending, train.pairs, train.times_lambda, train.offset)
         penalty = 1.0 if train.words_penalty == "auto" else train.words_penalty
         of_words = {"words": train.words, "words_penalty": penalty, "word_pairs": train.word_pairs is True}
-        numbers = {"tokens": train.tokens, "steps": train.features == "steps"}
+        numbers = {"tokens": train.tokens, "steps": train.features == "steps", "multiples": train.multiples}
         return replace(settings, **{**numbers, **of_words, **changes})
 
     @property
@@ -172,6 +174,7 @@ class Term:
 
     kind: ClassVar[str]
     is_partition: ClassVar[bool] = False  # each row has exactly one of its features, which are indicators
+    can_be_rough: ClassVar[bool] = False  # its penalty has a multiple of its own
     is_ordered: bool | None = None  # whether its codes have an order; None where it can be in no pair
     columns: tuple[str, ...]  # of the table, that it reads
     n_dense = 0

@@ -85,7 +85,7 @@ def test_a_model_that_is_no_better_than_the_class_shares_is_called_that_first(tm
 
 
 def test_a_decision_comes_first_with_its_threshold_and_others_by_the_same_rule(tmp_path: Path) -> None:
-    cost = CostDecision(method="cost", false_alarm=1.0, miss=5.0, calibration="none")
+    cost = CostDecision(method="cost", false_alarm=1.0, miss=5.0, costs=None, calibration="none")
     threshold = {"trained": 0.184, "prior": 0.1, "black box": 0.2}
     by_model = {"trained": 0.409, "prior": 0.735, "black box": 0.432}
     first, second, _ = said(tmp_path, two(4, 4, 4, 4), "yes", cost, threshold=threshold, cost=by_model)

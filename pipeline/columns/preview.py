@@ -17,6 +17,7 @@ from pipeline.columns.roles import FEATURES, SPECIAL
 from pipeline.config import composition
 from pipeline.config.section import UNSET
 from pipeline.errors import reported_warnings
+from pipeline.files.stored import in_memory
 from pipeline.overrides import assignment, beside, override
 
 OVERRIDE = re.compile(rf"(\+\+?|~)?({'|'.join(config.Params.model_fields)}|optimizer)([.@][\w.@$-]*)?=")
@@ -88,7 +89,7 @@ def _show(params: config.Params) -> None:
         print(f"\nclasses of {_shortened(target)}:")
         print(_aligned([str(name), f"{count:,} rows"] for name, count in counts.items()))
         print(f"\n{len(split_rows.train):,} training rows, {len(split_rows.test):,} test rows")
-        if joined := spellings.found(loaded.table, target):
+        if joined := spellings.found(in_memory(loaded.table), target):
             print(f"\nTo join spellings:\n{override('data.replace', joined)}")
 
 

@@ -24,6 +24,7 @@ from pipeline.files.stored import Table
 
 BINS = 20
 CATEGORIES = 10  # shown of a column of strings
+TOKEN_ROWS = 100_000  # whose words or values are counted, at most
 COLUMNS = [
     *("column", "role", "reason", "type", "missing", "distinct", "minimum", "median", "maximum", "mean", "deviation"),
     *("commonest", "information"),
@@ -64,7 +65,7 @@ def describe(frame: pd.DataFrame, roles: pd.DataFrame, target: str) -> pd.DataFr
 def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, dict[str, Any]]:
     """The bars of a picture of each feature and of the target: their `categories` or `edges`, and `counts` by class.
 
-    Edges of dates are seconds after 1970.
+    Edges of dates are seconds after 1970. Of many rows, the words of `every` k-th are counted.
     """
     bars = {}
     codes, classes = pd.factorize(frame[target], sort=True)
@@ -93,14 +94,16 @@ def distributions(frame: Table, roles: pd.DataFrame, target: str) -> dict[str, d
 
 
 def _of_tokens(column: pd.Series, role: str, codes: np.ndarray, classes: pd.Index) -> dict[str, Any]:
-    """The most frequent words or values, and how many rows of each class have them."""
+    """The most frequent words or values, and how many rows of each class have them; of many rows, of `every` k-th."""
+    every = -(-len(column) // TOKEN_ROWS)
+    column, codes = column.iloc[::every], codes[::every]
     settings = Settings(tokens={str(column.name): role}, words=CATEGORIES)
     design = Design.fit(column.to_frame(), settings)
     term, counts = next(iter(design.counted)), design.block(column.to_frame()).counts
     order = np.argsort(-np.bincount(counts.indices, minlength=term.n_counts), kind="stable")
     rows = [np.bincount(counts[codes == k].indices, minlength=term.n_counts)[order] for k in range(len(classes))]
     of_class = dict(zip(classes, (row.tolist() for row in rows), strict=True))
-    return {"categories": [term.labels[k] for k in order], "counts": of_class}
+    return {"categories": [term.labels[k] for k in order], "counts": of_class} | ({"every": every} if every > 1 else {})
 
 
 def places(strings: pd.Series, categories: Sequence[str] | pd.Index) -> np.ndarray:

@@ -47,7 +47,12 @@ MANY = 100  # ... or so many distinct strings, ...
 FREQUENT, COVERED = 10, 0.3  # ... unless those of 10 rows or more cover three tenths of the cells
 HEAD = 1_000  # cells
 EPOCH, MIDNIGHT = pd.Timestamp("1970-01-01"), pd.Timestamp("1970-01-02")  # the day of times without a date
-SENTENCE = 4  # words in a cell
+# Least words in a cell of a text, on average, and share of them that other cells have, too; in a short text
+SENTENCE, KNOWN = 4, 0.1
+PHRASE, WELL_KNOWN = 2, 0.5
+PERSON = re.compile(
+    r"(?i)((full|first|last|given|family|customer|client|employee|patient|person|student|user)[ _]?)?name"
+)
 
 
 def decide(
@@ -283,14 +288,28 @@ def _decided_strings(cells: pd.Series, distinct: int) -> tuple[str, str]:
         return "list", f"values {between}, a feature for each; as categories: {otherwise}"
     counts = cells.value_counts()
     covered = counts[counts >= FREQUENT].sum() / len(cells)
-    if covered < COVERED and distinct > 2 and (distinct > UNIQUE * len(cells) or distinct > MANY):
-        if part := addresses.part_in(pa.array(cells.unique()[:HEAD], pa.large_string())):
-            return "identifier", f"{share}, {addresses.NAMES[part]}"
-        some = pa.array(cells.iloc[:HEAD], pa.large_string())
-        if len(split_words(some)[0]) >= SENTENCE * len(some):
-            return "text", f"{share}, a feature for each word; as categories: {otherwise}"
-        return "identifier", share
-    return "categorical", f"strings, {distinct:,} distinct"
+    has_many = distinct > MANY or (distinct > 2 and distinct > UNIQUE * len(cells))
+    n_words, known = _words(cells) if has_many else (0.0, 0.0)
+    is_short = n_words >= PHRASE and known >= WELL_KNOWN
+    as_text = f"; as words: {override('data.roles', {str(cells.name): 'text'})}" if is_short else ""
+    if not has_many or covered >= COVERED:
+        return "categorical", f"strings, {distinct:,} distinct{as_text}"
+    if part := addresses.part_in(pa.array(cells.unique()[:HEAD], pa.large_string())):
+        return "identifier", f"{share}, {addresses.NAMES[part]}"
+    is_long = n_words >= SENTENCE and known >= KNOWN
+    if is_long or (is_short and not PERSON.fullmatch(str(cells.name))):
+        return "text", f"{share}, a feature for each word; as categories: {otherwise}"
+    return "identifier", f"{share}{as_text}"
+
+
+def _words(cells: pd.Series) -> tuple[float, float]:
+    """Words in a cell, on average, and the share of them that are letters alone and in several of the cells."""
+    some = pa.array(cells.iloc[:HEAD], pa.large_string())
+    rows, words = split_words(some.combine_chunks() if isinstance(some, pa.ChunkedArray) else some)
+    found = pd.DataFrame({"row": rows, "word": words.to_pandas()})
+    known = found.drop_duplicates()["word"].value_counts()
+    known = known[(known > 1) & known.index.str.fullmatch(r"[^\W\d_]{3,}|[^\x00-\x7f]+")]
+    return len(found) / len(some), float(found["word"].isin(known.index).mean()) if len(found) else 0.0
 
 
 def is_repeated_identifier(cells: pd.Series, distinct: int) -> bool:

@@ -14,20 +14,16 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError, create_model
 
 from pipeline.config.data import Data, TableData
+from pipeline.config.decision import BudgetDecision, CostDecision, Decision, FloorDecision, NoDecision
 from pipeline.config.section import Section
 from pipeline.config.sections import (
-    BudgetDecision,
     Combination,
     Compute,
-    CostDecision,
-    Decision,
     Evaluate,
     Explore,
     FileSplit,
-    FloorDecision,
     GroupSplit,
     LogRange,
-    NoDecision,
     Params,
     RandomSplit,
     Split,

@@ -31,6 +31,7 @@ from pipeline.scores import bootstrap, scores
 
 CATEGORIES = 50  # of a column that have a bin each
 CHANGED, MUCH = 0.1, 0.25
+TOKEN_ROWS = 100_000  # of which the words are counted, at most
 EXAMPLES = 3  # of new categories
 OTHERS = ("rare", "new", "missing")
 
@@ -54,10 +55,11 @@ def reference(
 
 
 def _cells(fitted: Model, name: str, column: pd.Series) -> pd.Series:
-    """The cells of a column; of texts and lists their tokens that are features, and missing cells."""
+    """The cells of a column; of texts and lists (of many, every k-th) the tokens that are features, and missing."""
     term = next((term for term in fitted.design.terms if isinstance(term, Tokens) and term.name == name), None)
     if term is None:
         return column
+    column = column.iloc[:: max(-(-len(column) // TOKEN_ROWS), 1)]
     found = pd.concat([pd.Series(term.split(cells)[1].to_pandas(), dtype="str") for cells in chunks(column)])
     known = found[places(found, term.tokens) >= 0]
     return pd.concat([known, column[column.isna()]], ignore_index=True)

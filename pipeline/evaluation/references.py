@@ -22,6 +22,7 @@ BLACK_BOX_DIGITS = 4
 ROWS = 50_000  # that the black box is trained on at most ...
 CELLS = 2_000_000  # ... and so many cells, times classes where there are more than two
 WORDS = 200  # of a text, or values of a list: the most frequent
+CACHED = 2**18  # cells that are predicted at once: each of the trees reads them
 CATEGORIES = 250  # of a column; the rarest beyond are one
 
 Predicted = tuple[np.ndarray, np.ndarray]  # classes (n_samples,), probabilities (n_samples, n_classes)
@@ -117,6 +118,8 @@ def rounded(score: float) -> float:
 
 def _predicted(fitted: Any, Z: np.ndarray, classes: np.ndarray) -> Predicted:
     """Of a fitted classifier of scikit-learn."""
+    step = max(CACHED // Z.shape[1], 1)
+    of_fitted = np.concatenate([fitted.predict_proba(Z[k : k + step]) for k in range(0, len(Z), step)])
     P = np.zeros((len(Z), len(classes)))  # a class that a sample of the rows lacks has probability 0
-    P[:, np.searchsorted(classes, fitted.classes_)] = fitted.predict_proba(Z)
-    return fitted.predict(Z), P
+    P[:, np.searchsorted(classes, fitted.classes_)] = of_fitted
+    return fitted.classes_[of_fitted.argmax(axis=1)], P

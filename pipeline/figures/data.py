@@ -52,7 +52,8 @@ def columns(bars: dict[str, dict], report: pd.DataFrame) -> Figure:
     for axes, row in zip(grid, drawn.to_dict("records"), strict=False):
         is_date = row["role"] == "date"
         _bars(axes, bars[row["column"]], is_date)
-        axes.set_title(f"{short(row['column'], 30)}  ({row['information']:.0%})", fontsize=8)
+        of_rows = f", 1 of {every} rows" if (every := bars[row["column"]].get("every")) else ""
+        axes.set_title(f"{short(row['column'], 30)}  ({row['information']:.0%}){of_rows}", fontsize=8)
         axes.tick_params(labelsize=7)
         if not is_date:
             axes.locator_params(axis="x", nbins=4)

@@ -76,6 +76,9 @@ def _with_classes(strings: Strings, cell_format: CellFormat) -> Strings:
 def _inferred(strings: Strings, cell_format: CellFormat) -> Read:
     if not strings.is_known.any():
         return Read(pa.nulls(len(strings.positions), pa.float64()))
+    if strings.are_sentences:  # to try numbers, dates and durations on each takes longer than all else
+        advice.warn_of_defaults(strings, cell_format)
+        return Read(strings.as_strings())
     numerals, other = typed.read_numbers(strings, cell_format)
     if not other.any() and numerals.is_number.any():
         if advice.are_long_codes(strings, numerals.is_number):

@@ -20,6 +20,7 @@ from pipeline.reading.numbers import NUMBER, mask
 from pipeline.reading.options import CellFormat
 
 EXACT = 2**53  # a float64 keeps every digit of whole numbers up to here
+SENTENCE = r"\pL+([^\pL\pN]+\pL+){4}"
 RARELY_MISSING = (  # these mean missing only where all other cells are numbers or dates
     *("na", "none", "missing", "Missing", "MISSING", "..", "...", ":", "._"),
     *(f".{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),  # of SAS
@@ -49,6 +50,13 @@ class Strings:
     def rarely_missing(self) -> np.ndarray:
         """The strings that mean missing only where all others are numbers or dates."""
         return self.is_known & mask(pc.is_in(self.distinct, pa.array(RARELY_MISSING, pa.large_string())))
+
+    @property
+    def are_sentences(self) -> bool:
+        """Whether most cells have five words in a row, as no date and no duration has."""
+        return 2 * self.cells(self.is_known & mask(pc.match_substring_regex(self.distinct, SENTENCE))) > len(
+            self.positions
+        )
 
     @cached_property
     def counts(self) -> np.ndarray:

@@ -130,7 +130,11 @@ def resolved(
     for name, values in choices.items():
         for value in values[1:] if applies.get(name, params.has_text) else ():
             at_l2 = lambdas.index(candidates[best]["lambda"])
-            places = all_places[max(at_l2 - 1, 0) : at_l2 + 2] if name == "multiclass" else all_places
+            places = all_places
+            if (
+                name == "multiclass" or params.has_text
+            ):  # fits of words take longest; their own penalty is a smaller one
+                places = all_places[max(at_l2 - 1, 0) : at_l2 + (4 if name == "words_penalty" else 2)]
             first, asked = len(losses), settled.model_copy(update={name: value})
             of_asked, lowest = lowest_of(asked, places)
             is_lower = losses[lowest].mean() < losses[best].mean()
@@ -192,7 +196,7 @@ def sentence(params: config.Train, candidates: pd.DataFrame) -> str:
             f"words with {params.words_penalty:g} of the penalty{', and their neighbours' if params.word_pairs else ''}"
         ]
     times = f" with {params.times_lambda:g} times that" if params.times_lambda != 1 else ""
-    parts += [f"lambda {params.l2:g}", f"{len(params.pairs)} pairs{times}" if params.pairs else "no pairs"]
+    parts += [f"lambda {params.l2:g}", f"{n} pair{'s' * (n > 1)}{times}" if (n := len(params.pairs)) else "no pairs"]
     if params.multiples:
         least, most = (each(params.multiples, key=params.multiples.__getitem__) for each in (min, max))
         ends = [f"{params.multiples[name]:g} times its penalty ({name})" for name in (least, most)]

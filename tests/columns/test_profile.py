@@ -64,3 +64,13 @@ def test_distributions_count_every_row_of_every_class(frame):
         assert {c: sum(n) for c, n in bars[name]["counts"].items()} == frame["y"].value_counts().to_dict()
     assert len(bars["signal"]["edges"]) == len(bars["signal"]["counts"]["a"]) + 1
     assert set(bars["copy"]["categories"]) == {"ja", "nee"}
+
+
+def test_words_of_many_rows_are_counted_in_some_of_them(monkeypatch):
+    monkeypatch.setattr(profile, "TOKEN_ROWS", 100)
+    texts = [f"the {'good' if k % 3 else 'bad'} one of number {k:d}" for k in range(250)]
+    frame = pd.DataFrame({"text": texts, "y": ["yes", "no"] * 125}).astype("str")
+    bars = profile.distributions(frame, decide(frame, "y"), "y")["text"]
+    assert bars["every"] == 3
+    assert bars["categories"][0] == "bad"
+    assert sum(counts[bars["categories"].index("of")] for counts in bars["counts"].values()) == 84

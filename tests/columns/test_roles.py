@@ -1,10 +1,14 @@
+import shlex
+import uuid
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline import config
 from pipeline.columns import roles
+from pipeline.config import composition
 from pipeline.errors import UserError
 
 N = 40
@@ -232,3 +236,41 @@ def test_a_split_by_group_that_cannot_have_each_class_on_both_sides_is_not_propo
         warnings.simplefilter("always")
         roles.decide(frame, "y")
     assert "split=group" not in " ".join(str(warning.message) for warning in caught)
+
+
+def phrases(first, second, n=400, form="{} {}"):
+    rng = np.random.default_rng(0)
+    return [form.format(rng.choice(first), rng.choice(second), k) for k in range(n)]
+
+
+COLOURS, THINGS = ["red", "green", "dark", "light", "small"], ["chair", "table", "lamp", "shelf", "mirror", "bench"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "role"),
+    [
+        ("title", phrases(COLOURS, THINGS, form="{} {} {}"), "text"),
+        ("товар", phrases(["красный", "синий"], ["стул", "стол"], form="{} {} {}"), "text"),
+        ("product name", phrases(COLOURS, THINGS, form="{} {} {}"), "text"),
+        ("full_name", phrases(["John", "Mary", "Anna"], ["Smith", "Jones"], form="{} {} {}"), "identifier"),
+        ("session", [str(uuid.uuid5(uuid.NAMESPACE_URL, f"{k}")) for k in range(400)], "identifier"),
+        ("plate", [f"{chr(65 + k % 26)}{chr(65 + k % 7)} {k} XY" for k in range(400)], "identifier"),
+    ],
+)  # fmt: skip
+def test_short_texts_of_words_that_repeat_are_texts_and_codes_and_names_of_people_are_not(name, cells, role):
+    frame = pd.DataFrame({name: cells, "x": [*range(200)] * 2, "y": ["a", "b"] * 200}).astype({name: "str", "y": "str"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        decided = roles.decide(frame, "y").set_index("column")["role"]
+    assert decided[name] == role
+
+
+def test_categories_that_share_words_are_proposed_as_a_text(own_conf):
+    title = phrases([f"{word}er" for word in COLOURS], [f"{a}{b}" for a in THINGS for b in THINGS], n=2_000)
+    frame = pd.DataFrame({"title": title, "y": ["a", "b"] * 1_000}).astype("str")
+    reason = roles.decide(frame, "y").set_index("column").loc["title"]
+    assert reason["role"] == "categorical"
+    words = shlex.split(reason["reason"].rsplit("as words: ", 1)[1])
+    asked = composition.compose(["data=table", "data.path=x.csv", "data.target=y", words[1]])
+    as_text = roles.decide(frame, "y", config.parse(asked, "conf/")["data"]["roles"])
+    assert as_text.set_index("column").loc["title", "role"] == "text"

@@ -18,6 +18,7 @@ from conftest import ROOT, train_params
 from distributed import Client, LocalCluster
 
 from pipeline import compute
+from pipeline.columns.terms import Settings, prepare
 from pipeline.commands import predict
 from pipeline.compute import cluster
 from pipeline.errors import UserError
@@ -84,6 +85,28 @@ def test_a_fit_on_workers_is_that_in_threads_to_the_last_bit(local: LocalCluster
                 patched.setattr(there, "_present", lambda chosen=addresses: chosen)
                 np.testing.assert_array_equal(fitted(matrix, y), expected)
             assert there.workers == addresses
+
+
+def test_words_and_lists_on_workers_are_those_in_threads_to_the_last_bit(local: LocalCluster, tmp_path: Path) -> None:
+    rng, n = np.random.default_rng(0), 8_000
+    words = [f"w{chr(97 + k % 26)}{chr(97 + k // 26)}" for k in range(400)]
+    text = [" ".join(row) for row in rng.choice(words, (n, 6))]
+    lists = [";".join(row) for row in rng.choice(["red", "old", "big", "new"], (n, 2))]
+    frame = pd.DataFrame({"text": text, "list": lists, "x": rng.standard_normal(n)}).astype(
+        {"text": "str", "list": "str"}
+    )
+    roles, y = {"text": "text", "list": "list"}, (np.char.find(text, "waa") >= 0).astype(int)
+    matrix = prepare(frame, Settings(tokens=roles, word_pairs=True))[-1]
+    assert matrix.nbytes > SMALL_BYTES
+    in_threads = fitted(matrix, y)
+    with (
+        compute.mapped_beyond(1_000, str(tmp_path / "mapped")),
+        Client(local, set_as_default=False) as client,
+        threads.through(cluster.Cluster(client, str(tmp_path / "rows"))),
+    ):
+        np.testing.assert_array_equal(
+            fitted(prepare(frame, Settings(tokens=roles, word_pairs=True))[-1], y), in_threads
+        )
 
 
 def test_a_sweep_and_its_scores_are_those_in_threads(workers: Client, monkeypatch: pytest.MonkeyPatch) -> None:

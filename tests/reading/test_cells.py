@@ -49,6 +49,15 @@ def test_bounds_are_strings_with_a_warning(table):
         assert str(table(text)["a"].dtype) == "str"
 
 
+def test_sentences_are_strings_whatever_numbers_and_dates_some_hold_and_long_dates_are_dates(table):
+    said = ["On 2023-01-05 we were very happy with it all", "12", "5 kg", "2023-01-05", "the red one fits me well"]
+    rows = [f"{said[k % 5]} {k:x}z,{k}" if k % 5 in (0, 4) else f"{said[k % 5]},{k}" for k in range(50)]
+    rows += [f"this is not at all good {k:x}z,{k}" for k in range(40)]
+    assert table("\n".join(["a,b", *rows]))["a"].tolist() == [row.rsplit(",", 1)[0] for row in rows]
+    dates = "".join(f"Mon Jan {k:02} 15:04:05 +0000 2023,{k}\n" for k in range(1, 29))
+    assert table(f"a,b\n{dates}")["a"].dt.day.tolist() == [*range(1, 29)]
+
+
 def test_a_string_among_numbers_is_named_with_its_row(table):
     rows = [f"{i},{i % 7}" for i in range(100)]
     text = "\n".join(["a,b", *rows[:50], "fifty,0", *rows[50:]])

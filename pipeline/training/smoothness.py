@@ -32,7 +32,7 @@ from pipeline.training.fit import classifier
 
 OPTIMA, UPDATES = 2, 10
 PRIOR = 30_000  # divided by the number of rows: features as which the belief that a multiple is 1 counts
-LOWEST, HIGHEST = 0.03, 1_000.0
+LOWEST, HIGHEST = 0.1, 1_000.0
 NEGLIGIBLE = 0.01  # times k: the curvature of a feature that keeps its prior
 MOST = 1_000  # features, those of the largest curvature: the time of an update grows with the cube of their number
 

@@ -160,7 +160,7 @@ def test_in_mlflow_it_is_a_run_below_that_of_the_model(
     assert "not in MLflow, since the model is not: `python -m pipeline track` logs it" in out
     run_stages("report", "sweep", "one_vs_rest", "track")
     out, _, page = compared(penguins, tmp_path, capsys)
-    assert "logged as run watch new.csv, below run lambda" in out
+    assert "logged as run watch new.csv, below run " in out
     client = mlflow.MlflowClient()
     place = client.get_experiment_by_name("penguins").experiment_id
     run = client.search_runs([place], "tags.`dvc.stage` = 'watch'")[0]

@@ -145,7 +145,7 @@ def test_a_worker_that_is_killed_changes_nothing(workers: Client) -> None:
             super().evaluate(*arguments)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.logistic.estimator.FastObjective", Killing)
+        patched.setattr("pipeline.logistic.regression.FastObjective", Killing)
         np.testing.assert_array_equal(fitted(matrix, y), expected)
     assert killed
 

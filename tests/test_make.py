@@ -34,7 +34,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, target: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
-    return shell_in(folder)(f"make {target} PYTHON={folder / 'stand-in'}", fails)
+    apart = "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL"  # not as a part of the `make test` that runs this
+    return shell_in(folder)(f"{apart} make {target} PYTHON={folder / 'stand-in'}", fails)
 
 
 def calls(folder: Path) -> list[str]:

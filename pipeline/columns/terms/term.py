@@ -97,11 +97,20 @@ class Settings:
     @classmethod
     def of(cls, train: Any, **changes: Any) -> "Settings":
         """Those of the section `train` of the configuration, with changes."""
-        settings = cls(train.min_rows, None, train.bending, train.pairs, train.times_lambda, train.offset)
-        penalty = 1.0 if train.words_penalty == "auto" else train.words_penalty
-        of_words = {"words": train.words, "words_penalty": penalty, "word_pairs": train.word_pairs is True}
-        numbers = {"tokens": train.tokens, "steps": train.features == "steps", "multiples": train.multiples}
-        return replace(settings, **{**numbers, **of_words, **changes})
+        settings = cls(
+            min_rows=train.min_rows,
+            smoothness=train.bending,
+            pairs=train.pairs,
+            pair_strength=train.times_lambda,
+            multiples=train.multiples,
+            offset=train.offset,
+            steps=train.features == "steps",
+            tokens=train.tokens,
+            words=train.words,
+            words_penalty=1.0 if train.words_penalty == "auto" else train.words_penalty,
+            word_pairs=train.word_pairs is True,
+        )
+        return replace(settings, **changes)
 
     @property
     def has_bins(self) -> bool:

@@ -58,7 +58,7 @@ def configure() -> None:
 
 
 def edits() -> list[str]:
-    """What params.yaml has since the last run, by hand or from an experiment that failed, and conf/ has not."""
+    """Edits of params.yaml since the last run that conf/ does not have, by hand or by an experiment that failed."""
     if not config.PARAMS.exists() or not _edited_since_last_run(config.PARAMS):
         return []
     pairs = differences(config.load(), config.parse(compose(), "conf/"))

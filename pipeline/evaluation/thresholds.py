@@ -176,7 +176,7 @@ def choose(
     miss: np.ndarray,
     weight: np.ndarray,
 ) -> Choice:
-    """The threshold by the rule of the settings, for rows that the model has not seen; all arrays are (n_samples,)."""
+    """The threshold by the rule of the settings, for rows that were not trained on; all arrays are (n_samples,)."""
     cost = np.where(codes, miss, false_alarm)
     rates = curve(codes, probability, cost, weight)
     if isinstance(settings, config.FloorDecision):

@@ -101,6 +101,11 @@ def numbers(categories: list[str]) -> dict[float, str]:
     return {number: category for category, number in values.items() if count[number] == 1 and np.isfinite(number)}
 
 
+def spelt(categories: list[str]) -> dict[str, str]:
+    """The category that each `aliases` means, and each of the `numbers`, which begin with #."""
+    return aliases(categories) | {f"#{_plain(number)}": name for number, name in numbers(categories).items()}
+
+
 def nested(expression: Any) -> Any:
     """An expression as nested lists, its kind first: what JSON can hold."""
     if not is_dataclass(expression):
@@ -125,13 +130,7 @@ def document(formula: Formula) -> dict[str, Any]:
             for group in formula.groups
         ],
         "missing": formula.missing,
-        "aliases": {
-            name: {
-                **aliases(categories),
-                **{f"#{_plain(number)}": category for number, category in numbers(categories).items()},
-            }
-            for name, categories in formula.categories.items()
-        },
+        "aliases": {name: spelt(categories) for name, categories in formula.categories.items()},
     }
 
 

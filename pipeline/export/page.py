@@ -5,7 +5,6 @@ A field begins with what most training rows have: the middle of the numbers, the
 
 import html
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import pandas as pd
 from pipeline.columns.terms import Categories, Tokens
 from pipeline.columns.terms.line import Line
 from pipeline.export.formula import Formula, document
-from pipeline.export.program import TEMPLATES
+from pipeline.export.program import TEMPLATES, filled
 from pipeline.model import Model
 from pipeline.scores.curves import curves
 
@@ -35,8 +34,7 @@ def write(model: Model, formula: Formula, title: str, predictions: pd.DataFrame 
         "OBSERVED": _script(of_test_rows),
         "PREDICT": (TEMPLATES / "predict.js").read_text(encoding="utf-8"),
     }
-    template = (TEMPLATES / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+    return filled("page.html", parts)
 
 
 def fields(model: Model) -> list[dict[str, Any]]:

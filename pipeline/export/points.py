@@ -27,7 +27,7 @@ from pipeline.columns.terms.line import Line
 from pipeline.columns.terms.term import Term
 from pipeline.errors import UserError
 from pipeline.export.formula import Formula, of
-from pipeline.export.program import TEMPLATES
+from pipeline.export.program import filled
 from pipeline.files import formats, paths, stored
 from pipeline.files.stored import Table, in_memory
 from pipeline.logistic.loss import log_losses
@@ -216,8 +216,5 @@ def page(of_model: Card, title: str, note: str) -> str:
     )
     totals = [(round(np.log(p / (1 - p)) / UNIT) - of_model.base, p) for p in TOTALS]
     chances = "".join(f"<tr><th scope=row>{total}<td>{100 * p:.0f} %" for total, p in totals)
-    template = (TEMPLATES / "card.html").read_text(encoding="utf-8")
     values = {"TITLE": html.escape(title), "NOTE": html.escape(note), "PARTS": parts, "TOTALS": chances}
-    for name, value in values.items():
-        template = template.replace("{{" + name + "}}", value)
-    return template
+    return filled("card.html", values)

@@ -20,7 +20,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from pipeline.columns.terms import expression as e
 from pipeline.columns.terms.lists import BRACKETS
 from pipeline.errors import UserError
-from pipeline.export.formula import Formula, document
+from pipeline.export.formula import Formula, spelt
 
 BOLD, INPUT = Font(bold=True), PatternFill("solid", fgColor="FFF6D5")
 LONGEST = 8_000  # characters of a formula
@@ -167,7 +167,6 @@ class _Tables:
 
     def __init__(self, sheet: Worksheet, formula: Formula) -> None:
         self.sheet, self.formula, self.free = sheet, formula, count(1)
-        self.spelt = document(formula)["aliases"]
         self.ranges: dict[Any, list[str]] = {}
         self.missing = self._range("missing", [("missing", formula.missing)])[0]
 
@@ -214,14 +213,14 @@ class _Tables:
         return f"LOOKUP({p},{lows},{starts})+LOOKUP({p},{lows},{ups})*({p}-LOOKUP({p},{lows},{at}))"
 
     def _lookup(self, column: str, values: dict[str, float], other: float, cell: str) -> str:
-        spelt = dict(values)
-        for form, category in self.spelt[column].items():
+        numbers = dict(values)
+        for form, category in spelt(self.formula.categories[column]).items():
             for written in (form.removeprefix("#"), form.upper(), form.capitalize()):
                 if category in values:
-                    spelt.setdefault(written, values[category])
-        names = ("string", list(spelt)), ("adds", [value - other for value in spelt.values()])
-        strings, numbers = self._range(("strings", column, *spelt.values(), other), names)
-        return f"(({other!r})+SUMPRODUCT(EXACT(TRIM({strings}),TRIM({cell}))*{numbers}))"
+                    numbers.setdefault(written, values[category])
+        names = ("string", list(numbers)), ("adds", [value - other for value in numbers.values()])
+        strings, adds = self._range(("strings", column, *numbers.values(), other), names)
+        return f"(({other!r})+SUMPRODUCT(EXACT(TRIM({strings}),TRIM({cell}))*{adds}))"
 
     def _values(self, column: str, delimiter: str, values: dict[str, float], cell: str) -> str:
         if delimiter in (BRACKETS, "\n"):

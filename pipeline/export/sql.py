@@ -246,8 +246,8 @@ class _Writer:
     def _lookup(self, column: str, values: dict[str, float], other: float) -> str:
         cell, categories = self._named("cell", column), self.formula.categories[column]
         written = {name: value for name, value in values.items() if value != other}
-        spelt = {f"{int(number)}.0": name for number, name in numbers(categories).items() if number.is_integer()}
-        spelt |= {f"{int(number)}": name for number, name in numbers(categories).items() if number.is_integer()}
+        whole = {int(number): name for number, name in numbers(categories).items() if number.is_integer()}
+        spelt = {form: name for number, name in whole.items() for form in (f"{number}.0", f"{number}")}
         more = {form: values[name] for form, name in spelt.items() if form not in values and name in values}
         cases = " ".join(f"WHEN {text(name)} THEN {number(value)}" for name, value in {**written, **more}.items())
         small = {word: values[name] for word, name in aliases(categories).items() if name in values}
